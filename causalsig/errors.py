@@ -8,8 +8,6 @@ types only.
 from __future__ import annotations
 
 
-
-
 class CausalsigError(Exception):
     """Base of every error causalsig raises on purpose.
 

@@ -1,0 +1,164 @@
+"""The canonical tables every adapter produces and every later step reads.
+
+One row a signal, an episode, a case, a contact attempt. Names are the field's English terms; code lists are
+in :mod:`causalsig.codes`. Dates are midnight timestamps without a zone, money is whole cents.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import date
+
+    import pandas as pd
+
+Kind = Literal["key", "date", "cents", "number", "flag", "code"]
+"""key: text identifier · date: datetime64 · cents: float64 whole cents, NaN missing · number: float64, NaN
+missing · flag: float64 1 / 0, NaN unknown · code: text out of a code list, missing is None."""
+
+SIGNALS: Mapping[str, Kind] = MappingProxyType(
+    {
+        "signal_id": "key",
+        "household_key": "key",
+        "received_on": "date",
+        "arrears_start": "date",
+        "creditor_id": "key",
+        "creditor_type": "code",
+        "amount_cents": "cents",
+        "instalment_cents": "cents",
+        "crisis": "flag",
+        "age": "number",
+        "minor_children": "flag",
+        "repeat_m1": "flag",
+        "repeat_m2": "flag",
+        "repeat_m3": "flag",
+        "repeat_m4": "flag",
+        "repeat_m5": "flag",
+        "repeat_m6": "flag",
+        "district": "key",
+        "forwarded_on": "date",
+        "case_id": "key",
+        "episode_id": "key",
+        "new_arrears": "flag",
+    }
+)
+EPISODES: Mapping[str, Kind] = MappingProxyType(
+    {
+        "episode_id": "key",
+        "household_key": "key",
+        "matched_on": "date",
+        "period_start": "date",
+        "period_end": "date",
+        "n_creditors": "number",
+        "case_id": "key",
+    }
+)
+CASES: Mapping[str, Kind] = MappingProxyType(
+    {
+        "case_id": "key",
+        "household_key": "key",
+        "opened_on": "date",
+        "closed_on": "date",
+        "withdrawn": "flag",
+        "unjustified": "flag",
+        "result": "code",
+    }
+)
+ATTEMPTS: Mapping[str, Kind] = MappingProxyType(
+    {
+        "attempt_id": "key",
+        "case_id": "key",
+        "attempted_on": "date",
+        "method": "code",
+        "daypart": "code",
+        "reached": "flag",
+        "wants_help": "flag",
+        "is_final": "flag",
+    }
+)
+FOLLOWUPS: Mapping[str, Kind] = MappingProxyType(
+    {"case_id": "key", "followed_up_on": "date", "method": "code"}
+)
+CREDITORS: Mapping[str, Kind] = MappingProxyType({"creditor_id": "key", "creditor_type": "code"})
+
+TABLES: Mapping[str, Mapping[str, Kind]] = MappingProxyType(
+    {
+        "signals": SIGNALS,
+        "episodes": EPISODES,
+        "cases": CASES,
+        "attempts": ATTEMPTS,
+        "followups": FOLLOWUPS,
+        "creditors": CREDITORS,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Matching:
+    """How a municipality turns signals into episodes.
+
+    Attributes
+    ----------
+    frequency : {"monthly", "weekly"}
+        Monthly: signals of a calendar month are matched on ``day`` of that month. Weekly: signals up to and
+        including weekday ``day`` (1 = Monday) of a week are matched on that day.
+    day : int
+        Day of the month (1 to 28) or ISO weekday (1 to 7). Signals received after it wait for the next one.
+    """
+
+    frequency: Literal["monthly", "weekly"] = "monthly"
+    day: int = 15
+
+
+@dataclass(frozen=True, slots=True)
+class SiteTables:
+    """One municipality's data in canonical form.
+
+    Attributes
+    ----------
+    municipality : str
+        The municipality's own code, text with leading zeros ("0363").
+    extracted_on : datetime.date
+        Date of the extract E; nothing after it is known.
+    signals, episodes, cases, attempts, followups, creditors : pandas.DataFrame
+        Columns and kinds as in ``TABLES``; every frame has a plain RangeIndex.
+    """
+
+    municipality: str
+    extracted_on: date
+    signals: pd.DataFrame
+    episodes: pd.DataFrame
+    cases: pd.DataFrame
+    attempts: pd.DataFrame
+    followups: pd.DataFrame
+    creditors: pd.DataFrame
+
+
+def conform(table: str, frame: pd.DataFrame) -> pd.DataFrame:
+    """Return ``frame`` with exactly the canonical columns of ``table``, in order and of the canonical types.
+
+    Missing columns are added as missing values; columns outside the schema are dropped (names, streets and
+    free text never come further than the adapter).
+    """
+    import numpy as np
+    import pandas as pd
+
+    kinds = TABLES[table]
+    columns: dict[str, object] = {}
+    for name, kind in kinds.items():
+        if name not in frame.columns:
+            fill = pd.NaT if kind == "date" else (None if kind in ("key", "code") else np.nan)
+            values = pd.Series([fill] * len(frame), index=frame.index)
+        else:
+            values = frame[name]
+        if kind == "date":
+            columns[name] = pd.to_datetime(values).astype("datetime64[s]").to_numpy()
+        elif kind in ("key", "code"):
+            columns[name] = values.astype("string").astype(object).where(values.notna(), None).to_numpy()
+        else:
+            columns[name] = values.astype("float64").to_numpy()
+    return pd.DataFrame(columns)

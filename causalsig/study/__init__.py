@@ -1,0 +1,1 @@
+"""What is asked: the study file, its models and digest, and the provider's inventory of sites."""
