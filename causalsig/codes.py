@@ -1,7 +1,7 @@
 """Code lists of the field, English and Dutch.
 
 English codes are what every room speaks; the Dutch strings are what the sources write and what the reports
-show. The results are the exact strings of the national exchange standard (DDAS-Vroegsignalering, version 1.2).
+show. The results are the exact strings of the national exchange standard (DDAS-Vroegsignalering 1.2).
 """
 
 from __future__ import annotations

@@ -26,9 +26,9 @@ def is_new_arrears(
     """Say which signals report new arrears, where the source keeps no date on which the arrear began.
 
     A signal repeats an old arrear when the same creditor reported the same household at most six months
-    before, and the amount is what was owed then plus at most the instalments that fell due since (half an
-    instalment of play). A smaller amount means that something was paid and the rest is the old arrear. A
-    new creditor, or an amount that grew by more than that, is new.
+    before and the amounts fit one continuing arrear: at least the instalments that fell due since then
+    (less would mean that the arrear began after the previous signal), and at most what was owed then plus
+    those instalments (more would mean that it grew by something new). Half an instalment of play either way.
 
     Parameters
     ----------
@@ -44,9 +44,9 @@ def is_new_arrears(
     """
     earlier = months_since_previous <= REPEAT_WINDOW_MONTHS
     instalment = np.where(np.isnan(instalment_cents), 0.0, instalment_cents)
-    owed = previous_amount_cents + instalment * (months_since_previous + 0.5)
-    grown = amount_cents > owed
-    return ~earlier | grown
+    restarted = amount_cents < instalment * (months_since_previous - 0.5)
+    grown = amount_cents > previous_amount_cents + instalment * (months_since_previous + 0.5)
+    return ~earlier | restarted | grown
 
 
 def classify_new_arrears(signals: pd.DataFrame) -> NDArray[np.float64]:
