@@ -1,0 +1,311 @@
+"""The study file's closed models: every key a statistician may set, with its default and its bounds."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Slug = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{1,47}$")]
+Method = Literal["letter", "message", "phone", "home_visit", "none"]
+AcceptedArm = Literal["accepted", "not_accepted"]
+OutcomeKind = Literal["any", "count"]
+SignalSet = Literal["new_arrears", "all_signals"]
+Horizon = Literal[3, 6]
+Estimand = Literal["ATO", "ATE"]
+Covariate = Literal[
+    "calendar_month",
+    "creditor_mix",
+    "log_amount",
+    "months_in_arrears",
+    "n_creditors",
+    "n_new_arrears",
+    "crisis",
+    "signals_m1_m3",
+    "earlier_contacts",
+    "earlier_methods",
+    "earlier_reach",
+    "earlier_acceptance",
+    "age_band",
+    "minor_children",
+    "district",
+]
+HORIZON_DAYS: dict[int, int] = {3: 91, 6: 182}
+"""Length of a horizon in days: whole weeks, so that every window holds the same number of batches."""
+
+
+class Closed(BaseModel):
+    """A table of the study file: unknown keys are errors, values cannot be changed after reading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=False, str_strip_whitespace=True)
+
+
+class Localised(Closed):
+    """One text in both languages."""
+
+    nl: str = Field(min_length=1, max_length=400)
+    en: str = Field(min_length=1, max_length=400)
+
+
+class DataWindow(Closed):
+    """Which time zeros the study looks at, before each site's retention narrows it."""
+
+    first_time_zero: date | None = Field(
+        default=None, description="Earliest time zero; none: what retention leaves."
+    )
+    last_time_zero: date | None = Field(
+        default=None, description="Latest time zero; none: what follow-up leaves."
+    )
+    look_back_days: int = Field(
+        default=183, ge=0, le=730, description="Days before time zero that covariates may use."
+    )
+
+    @model_validator(mode="after")
+    def _ordered(self) -> DataWindow:
+        if self.first_time_zero and self.last_time_zero and self.first_time_zero > self.last_time_zero:
+            raise ValueError("first_time_zero lies after last_time_zero; swap them")
+        return self
+
+
+class Eligibility(Closed):
+    """Restrictions by facts that exist whatever the arm."""
+
+    open_case: Literal["exclude"] = Field(
+        default="exclude",
+        description="Episodes of a household whose earlier case is still open at time zero.",
+    )
+    below_threshold: Literal["exclude"] = Field(
+        default="exclude", description="Episodes below the site's own amount for taking up (inventory, rule)."
+    )
+    first_episode_only: bool = Field(default=False, description="Sensitivity: one episode a household.")
+
+
+class Outcome(Closed):
+    """One outcome: what is counted, of which signals, over how many months."""
+
+    id: Slug
+    kind: OutcomeKind
+    signals: SignalSet
+    months: Horizon
+
+    @property
+    def days(self) -> int:
+        """Length of the outcome window in days."""
+        return HORIZON_DAYS[self.months]
+
+
+class ContactMethod(Closed):
+    """Q2: arm a is a first attempt by method a within the grace period, then usual escalation."""
+
+    arms: tuple[Method, ...] = ("letter", "message", "phone", "home_visit", "none")
+    reference: Method = "letter"
+    primary_contrast: tuple[Method, Method] = ("home_visit", "letter")
+    grace_days: int = Field(default=14, ge=1, le=60)
+    follow_up_from_day: int = Field(default=14, ge=0, le=120)
+    outcomes: tuple[Slug, ...] = Field(min_length=1)
+    primary_outcome: Slug
+    method_map: dict[str, Method] = Field(
+        default_factory=lambda: {
+            "letter": "letter",
+            "email": "message",
+            "text_message": "message",
+            "phone": "phone",
+            "home_visit": "home_visit",
+            "card_left": "home_visit",
+        },
+        description="Recorded method to arm; a first attempt by a method not named here is left out.",
+    )
+
+    @model_validator(mode="after")
+    def _consistent(self) -> ContactMethod:
+        _check_arms(self.arms, self.reference, self.primary_contrast)
+        _check_primary(self.outcomes, self.primary_outcome)
+        if self.follow_up_from_day < self.grace_days:
+            raise ValueError(
+                "follow_up_from_day lies before the end of grace_days, so the arm would be defined by "
+                "what happens in follow-up; set it to at least grace_days"
+            )
+        outside = set(self.method_map.values()) - set(self.arms) - {"none"}
+        if outside:
+            raise ValueError("method_map names an arm that is not in arms; add the arm or drop the method")
+        return self
+
+
+class AcceptedHelp(Closed):
+    """Q1: accepted by the landmark day against not accepted by it, then usual care."""
+
+    arms: tuple[AcceptedArm, AcceptedArm] = ("accepted", "not_accepted")
+    reference: AcceptedArm = "not_accepted"
+    primary_contrast: tuple[AcceptedArm, AcceptedArm] = ("accepted", "not_accepted")
+    method: Literal["landmark"] = Field(
+        default="landmark",
+        description="Landmark analysis: a sensitivity until clone-censor-weight is the primary.",
+    )
+    landmark_day: int = Field(default=28, ge=1, le=90)
+    follow_up_from_day: int = Field(default=60, ge=0, le=180)
+    outcomes: tuple[Slug, ...] = Field(min_length=1)
+    primary_outcome: Slug
+
+    @model_validator(mode="after")
+    def _consistent(self) -> AcceptedHelp:
+        _check_arms(self.arms, self.reference, self.primary_contrast)
+        _check_primary(self.outcomes, self.primary_outcome)
+        if self.follow_up_from_day < self.landmark_day:
+            raise ValueError(
+                "follow_up_from_day lies before landmark_day, so acceptance would depend on follow-up; "
+                "set it to at least landmark_day"
+            )
+        return self
+
+
+def _check_arms(arms: tuple[str, ...], reference: str, contrast: tuple[str, str]) -> None:
+    if len(set(arms)) != len(arms) or len(arms) < 2:
+        raise ValueError("arms must name at least two different arms")
+    if reference not in arms:
+        raise ValueError("reference is not one of arms; name one that is")
+    if contrast[0] == contrast[1] or not set(contrast) <= set(arms):
+        raise ValueError("primary_contrast must name two different arms out of arms")
+
+
+def _check_primary(outcomes: tuple[str, ...], primary: str) -> None:
+    if primary not in outcomes:
+        raise ValueError("primary_outcome is not among the question's outcomes; add it there")
+
+
+class Questions(Closed):
+    """The questions the study asks; at least one."""
+
+    contact_method: ContactMethod | None = None
+    accepted_help: AcceptedHelp | None = None
+
+    @model_validator(mode="after")
+    def _any(self) -> Questions:
+        if self.contact_method is None and self.accepted_help is None:
+            raise ValueError("the study asks no question; add [questions.contact_method] or another")
+        return self
+
+
+class Nuisance(Closed):
+    """How the treatment and outcome models are fitted."""
+
+    learner: Literal["linear"] = "linear"
+    folds: int = Field(default=5, ge=2, le=20)
+    repeats: int = Field(default=1, ge=1, le=50)
+
+
+class Estimands(Closed):
+    """What is estimated; the estimand is fixed by the study, never chosen at a site."""
+
+    primary: Estimand = "ATO"
+    also: tuple[Estimand, ...] = ("ATE",)
+
+    @model_validator(mode="after")
+    def _once(self) -> Estimands:
+        if self.primary in self.also:
+            raise ValueError("also repeats the primary estimand; leave it out there")
+        return self
+
+    @property
+    def all(self) -> tuple[Estimand, ...]:
+        """Primary first."""
+        return (self.primary, *self.also)
+
+
+class Diagnostics(Closed):
+    """Thresholds of the gates; the same for every site."""
+
+    max_smd: float = Field(default=0.1, gt=0, le=0.5, description="Weighted |SMD| beyond sampling noise.")
+    equipoise_bounds: tuple[float, float] = (0.3, 0.7)
+    min_equipoise_share: float = Field(
+        default=0.2,
+        ge=0,
+        le=1,
+        description="Share of episodes in equipoise; below it the question is not answered.",
+    )
+    min_effective_sample_size: float = Field(default=30, ge=30)
+    positivity_probability: float = Field(
+        default=0.01, gt=0, lt=0.2, description="An ATE needs every arm's propensity above this ..."
+    )
+    positivity_share: float = Field(default=0.02, ge=0, lt=1, description="... except in at most this share.")
+
+
+class Disclosure(Closed):
+    """Floors of what may leave; a study may tighten them, never loosen."""
+
+    min_households_cell: int = Field(default=10, ge=10)
+    min_households_arm: int = Field(default=30, ge=30)
+    min_expected_class: int = Field(
+        default=20, ge=20, description="n · min(p0, 1 - p0), known before outcomes are looked at."
+    )
+    expected_risk: float = Field(default=0.2, gt=0, lt=1, description="p0: the risk of a return, declared.")
+    max_largest_weight: float = Field(default=0.5, gt=0, le=0.5)
+    max_two_largest_weight: float = Field(default=0.67, gt=0, le=0.67)
+    max_parameter_share: float = Field(default=0.1, gt=0, le=0.1)
+    min_residual_df: int = Field(default=10, ge=10)
+
+
+class Pooling(Closed):
+    """How the sites are pooled."""
+
+    tau2: Literal["REML", "DL"] = "REML"
+    interval: Literal["knapp-hartung-floored", "knapp-hartung", "wald"] = "knapp-hartung-floored"
+    level: float = Field(default=0.95, gt=0.5, lt=1)
+    min_sites: int = Field(default=6, ge=6)
+    max_site_weight: float = Field(default=0.5, gt=0, le=0.5)
+    max_two_site_weight: float = Field(default=0.67, gt=0, le=0.67)
+
+
+class ReportChoices(Closed):
+    """What the reports look like."""
+
+    language: Literal["nl", "en"] = "nl"
+
+
+class Study(Closed):
+    """The whole study file."""
+
+    schema_version: Literal["0.1"]
+    name: Slug
+    title: Localised
+    seed: int = Field(ge=0, lt=2**63)
+    data: DataWindow = DataWindow()
+    eligibility: Eligibility = Eligibility()
+    outcomes: tuple[Outcome, ...] = Field(min_length=1)
+    questions: Questions
+    covariates: tuple[Covariate, ...] = Field(min_length=1)
+    nuisance: Nuisance = Nuisance()
+    estimands: Estimands = Estimands()
+    diagnostics: Diagnostics = Diagnostics()
+    disclosure: Disclosure = Disclosure()
+    pooling: Pooling = Pooling()
+    report: ReportChoices = ReportChoices()
+
+    @model_validator(mode="after")
+    def _resolved(self) -> Study:
+        ids = [outcome.id for outcome in self.outcomes]
+        if len(set(ids)) != len(ids):
+            raise ValueError("two outcomes have the same id; every id names one outcome")
+        if len(set(self.covariates)) != len(self.covariates):
+            raise ValueError("covariates names one twice; name each once")
+        for question in self.asked.values():
+            missing = [name for name in question.outcomes if name not in ids]
+            if missing:
+                raise ValueError(
+                    f"a question names the outcome {missing[0]!r}, which [[outcomes]] does not define"
+                )
+        return self
+
+    @property
+    def asked(self) -> dict[str, ContactMethod | AcceptedHelp]:
+        """The questions asked, by code, in the study's fixed order."""
+        found: dict[str, ContactMethod | AcceptedHelp] = {}
+        if self.questions.accepted_help is not None:
+            found["accepted_help"] = self.questions.accepted_help
+        if self.questions.contact_method is not None:
+            found["contact_method"] = self.questions.contact_method
+        return found
+
+    def outcome(self, outcome_id: str) -> Outcome:
+        """Return the outcome with this id (the validator has made sure that it exists)."""
+        return next(outcome for outcome in self.outcomes if outcome.id == outcome_id)
