@@ -80,13 +80,16 @@ def classify_new_arrears(signals: pd.DataFrame) -> NDArray[np.float64]:
 def matching_dates(received_on: NDArray[np.datetime64], matching: Matching) -> NDArray[np.datetime64]:
     """Date on which signals received on these dates are matched, shape (n,), datetime64[D]."""
     received = received_on.astype("datetime64[D]")
+    matched: NDArray[np.datetime64]
     if matching.frequency == "weekly":
         weekday = (received.astype("int64") + 3) % 7 + 1
-        return received + ((matching.day - weekday) % 7).astype("timedelta64[D]")
+        matched = received + ((matching.day - weekday) % 7).astype("timedelta64[D]")
+        return matched
     month = received.astype("datetime64[M]")
     day = (received - month.astype("datetime64[D]")).astype("int64") + 1
     month = month + (day > matching.day).astype("timedelta64[M]")
-    return month.astype("datetime64[D]") + np.timedelta64(matching.day - 1, "D")
+    matched = month.astype("datetime64[D]") + np.timedelta64(matching.day - 1, "D")
+    return matched
 
 
 def derive_episodes(signals: pd.DataFrame, matching: Matching) -> tuple[pd.DataFrame, pd.Series]:

@@ -19,9 +19,7 @@ class MatchingTrait(Closed):
     """How often and on which day signals are matched into episodes."""
 
     frequency: Literal["monthly", "weekly"] = "monthly"
-    day: int = Field(
-        default=15, ge=1, le=28, description="Day of the month, or ISO weekday (1 to 7) when weekly."
-    )
+    day: int = Field(default=15, ge=1, le=28, description="Day of the month; weekly: ISO weekday.")
 
     @model_validator(mode="after")
     def _weekday(self) -> MatchingTrait:
@@ -33,9 +31,7 @@ class MatchingTrait(Closed):
 class Rule(Closed):
     """The site's own rule for what is taken up."""
 
-    threshold_eur: int = Field(
-        default=0, ge=0, le=10_000, description="Total amount below which nothing is done."
-    )
+    threshold_eur: int = Field(default=0, ge=0, le=10_000, description="Total below which nothing is done.")
 
 
 class Agreement(Closed):

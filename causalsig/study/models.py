@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
+from types import MappingProxyType
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -52,10 +54,10 @@ class DataWindow(Closed):
     """Which time zeros the study looks at, before each site's retention narrows it."""
 
     first_time_zero: date | None = Field(
-        default=None, description="Earliest time zero; none: what retention leaves."
+        default=None, description="Earliest time zero; none: as retention allows."
     )
     last_time_zero: date | None = Field(
-        default=None, description="Latest time zero; none: what follow-up leaves."
+        default=None, description="Latest time zero; none: as follow-up allows."
     )
     look_back_days: int = Field(
         default=183, ge=0, le=730, description="Days before time zero that covariates may use."
@@ -73,7 +75,7 @@ class Eligibility(Closed):
 
     open_case: Literal["exclude"] = Field(
         default="exclude",
-        description="Episodes of a household whose earlier case is still open at time zero.",
+        description="Episodes of a household with a case still open at time zero.",
     )
     below_threshold: Literal["exclude"] = Field(
         default="exclude", description="Episodes below the site's own amount for taking up (inventory, rule)."
@@ -95,6 +97,18 @@ class Outcome(Closed):
         return HORIZON_DAYS[self.months]
 
 
+METHOD_MAP: Mapping[str, Method] = MappingProxyType(
+    {
+        "letter": "letter",
+        "email": "message",
+        "text_message": "message",
+        "phone": "phone",
+        "home_visit": "home_visit",
+        "card_left": "home_visit",
+    }
+)
+
+
 class ContactMethod(Closed):
     """Q2: arm a is a first attempt by method a within the grace period, then usual escalation."""
 
@@ -106,14 +120,7 @@ class ContactMethod(Closed):
     outcomes: tuple[Slug, ...] = Field(min_length=1)
     primary_outcome: Slug
     method_map: dict[str, Method] = Field(
-        default_factory=lambda: {
-            "letter": "letter",
-            "email": "message",
-            "text_message": "message",
-            "phone": "phone",
-            "home_visit": "home_visit",
-            "card_left": "home_visit",
-        },
+        default_factory=lambda: dict(METHOD_MAP),
         description="Recorded method to arm; a first attempt by a method not named here is left out.",
     )
 
@@ -140,7 +147,7 @@ class AcceptedHelp(Closed):
     primary_contrast: tuple[AcceptedArm, AcceptedArm] = ("accepted", "not_accepted")
     method: Literal["landmark"] = Field(
         default="landmark",
-        description="Landmark analysis: a sensitivity until clone-censor-weight is the primary.",
+        description="Labelled a sensitivity in every report.",
     )
     landmark_day: int = Field(default=28, ge=1, le=90)
     follow_up_from_day: int = Field(default=60, ge=0, le=180)
@@ -221,7 +228,7 @@ class Diagnostics(Closed):
         default=0.2,
         ge=0,
         le=1,
-        description="Share of episodes in equipoise; below it the question is not answered.",
+        description="Below this share in equipoise the question is withheld.",
     )
     min_effective_sample_size: float = Field(default=30, ge=30)
     positivity_probability: float = Field(

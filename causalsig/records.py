@@ -1,0 +1,251 @@
+"""What rooms above the mathematics hand to one another: verdicts, attrition, a site's and a pool's results.
+
+:mod:`causalsig.results` holds the mathematics' own results; these records say what they are results of.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from causalsig.results import ArmMeans
+
+Tier = Literal["design", "pooling", "solo"]
+QuestionStatus = Literal["estimated", "withheld", "refused"]
+"""estimated: effects exist · withheld: a gate said no before any effect was computed · refused: the question
+cannot be asked of this site (no entry window, too few households in an arm)."""
+
+
+@dataclass(frozen=True, slots=True)
+class AttritionRow:
+    """One eligibility rule: who was there before it and who is left after it."""
+
+    rule: str
+    households_before: int
+    households_after: int
+    episodes_before: int
+    episodes_after: int
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One gate's answer: its stable code, the figure, the study's threshold, and whether it passed.
+
+    ``arm`` names the arm the figure is of, where it is of one; ``estimand`` the estimand it decides on,
+    where it decides on one only.
+    """
+
+    tier: Tier
+    code: str
+    passed: bool
+    value: float
+    threshold: float
+    arm: str | None = None
+    estimand: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Something that is not there, and the stable code that says why."""
+
+    code: str
+    question: str
+    outcome: str | None = None
+    estimand: str | None = None
+    arm: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BalanceRow:
+    """Standardised mean difference of one covariate between two arms.
+
+    ``noise`` is the standard deviation that sampling alone gives the weighted difference.
+    """
+
+    covariate: str
+    arm: str
+    reference: str
+    unweighted: float
+    weighted: float
+    noise: float
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """One K × K block: the arm means of one question, outcome and estimand.
+
+    Attributes
+    ----------
+    question, outcome, estimand : str
+        Codes of the study ("contact_method", "any_new_arrears_3m", "ATO").
+    kind : {"any", "count"}
+        "any": means are risks (0 to 1); "count": signals a household-episode.
+    months : int
+        Horizon of the outcome.
+    reference : str
+        Reference arm.
+    primary : bool
+        Whether this is the question's primary outcome under the primary estimand.
+    result : ArmMeans
+        One outcome: means (K,), covariance (K, K).
+    unadjusted : ArmMeans
+        Difference in means of the same episodes; never leaves the site.
+    households_with, households_without : tuple of int, length K
+        Distinct households of each arm with at least one event, and with none.
+    """
+
+    question: str
+    outcome: str
+    estimand: str
+    kind: Literal["any", "count"]
+    months: int
+    reference: str
+    primary: bool
+    result: ArmMeans
+    unadjusted: ArmMeans
+    households_with: tuple[int, ...]
+    households_without: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionResult:
+    """All that a site's run says of one question."""
+
+    question: str
+    status: QuestionStatus
+    attrition: tuple[AttritionRow, ...]
+    verdicts: tuple[Verdict, ...]
+    balance: tuple[BalanceRow, ...]
+    analyses: tuple[Analysis, ...]
+    refusals: tuple[Refusal, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SiteResult:
+    """All that one municipality's run yields. Holds influence values: never leaves the process as it is.
+
+    ``municipality`` is the municipality's own code; the release carries a keyed code instead.
+    """
+
+    municipality: str
+    study_digest: str
+    extracted_on: date
+    questions: tuple[QuestionResult, ...]
+    finding_codes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ReleasedArms:
+    """One K × K block as it left a site, decoded from the grid.
+
+    Attributes
+    ----------
+    site : str
+        Keyed site code.
+    means : tuple of float, length K
+    covariance : tuple of tuple of float, (K, K)
+        Rebuilt from the released standard errors and correlations; rounding variance is not yet added.
+    steps : tuple of float, length K
+        Grid step of each mean; the rounding adds about step² / 12 to its variance.
+    household_bands : tuple of (int, int or None), length K
+        Band of the number of households in each arm (inclusive); None: open.
+    """
+
+    site: str
+    question: str
+    outcome: str
+    estimand: str
+    kind: Literal["any", "count"]
+    months: int
+    arms: tuple[str, ...]
+    reference: str
+    primary: bool
+    means: tuple[float, ...]
+    covariance: tuple[tuple[float, ...], ...]
+    steps: tuple[float, ...]
+    household_bands: tuple[tuple[int, int | None], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PooledContrast:
+    """One contrast over all sites that could give it.
+
+    Estimates are differences of arm means (``arm`` minus ``reference``); a negative one means fewer returns.
+    ``tau2`` is the between-site variance with its interval; ``tau2_interval`` may be (nan, nan) when empty.
+    ``publishable`` is False, with the codes why in ``reasons``, when the pool is too small or too uneven to be
+    shown to municipalities.
+    """
+
+    question: str
+    outcome: str
+    estimand: str
+    kind: Literal["any", "count"]
+    months: int
+    arm: str
+    reference: str
+    primary: bool
+    sites: int
+    estimate: float
+    std_error: float
+    df: float | None
+    conf_low: float
+    conf_high: float
+    p_value: float
+    tau2: float
+    tau2_interval: tuple[float, float]
+    i2: float
+    q: float
+    q_p_value: float
+    prediction_low: float
+    prediction_high: float
+    publishable: bool
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PooledMean:
+    """The pooled mean of one arm: the level the contrasts start from, with its interval."""
+
+    question: str
+    outcome: str
+    estimand: str
+    kind: Literal["any", "count"]
+    months: int
+    arm: str
+    sites: int
+    estimate: float
+    conf_low: float
+    conf_high: float
+
+
+@dataclass(frozen=True, slots=True)
+class PoolResult:
+    """What all sites (or all but one) say together.
+
+    Attributes
+    ----------
+    study_digest : str
+    kind : {"all", "others"}
+        "others": the pool without the municipality it is meant for.
+    method : str
+        Name of the τ² estimator and of the interval, e.g. "REML, knapp-hartung-floored".
+    level : float
+    sites : int
+        Releases that were read and verified and gave at least one number.
+    left_out : tuple of (site code, reason code)
+        Sites that gave nothing, with the code why; for the statistician.
+    demo : bool
+        Whether any release carries a demo approval: then nothing here is a result.
+    """
+
+    study_digest: str
+    kind: Literal["all", "others"]
+    method: str
+    level: float
+    sites: int
+    contrasts: tuple[PooledContrast, ...]
+    means: tuple[PooledMean, ...]
+    left_out: tuple[tuple[str, str], ...]
+    demo: bool
