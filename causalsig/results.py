@@ -142,7 +142,7 @@ class ArmMeans:
         return self.arms.index(arm)
 
     def outcome(self, index: int) -> ArmMeans:
-        """The result of one of J outcomes, as if it had been analysed alone."""
+        """Return one of the J outcomes as if it had been analysed alone."""
         if self.means.ndim == 1:
             raise EstimationError(
                 "estimation-one-outcome",
@@ -198,12 +198,21 @@ class ArmMeans:
         u = np.einsum("...na,...a->...n", centred, gradient)
         df = satterthwaite_df(_cluster_sums(u, self.clusters, self.households_total))
         low, high, p_value = t_inference(estimate, std_error, df, self.level)
-        cells = (estimate, std_error, df, low, high, p_value)
-        plain = [float(c) if np.ndim(c) == 0 else c for c in cells]
-        return Contrast(arm, reference, scale, *plain, level=self.level)
+        return Contrast(
+            arm=arm,
+            reference=reference,
+            scale=scale,
+            estimate=_plain(estimate),
+            std_error=_plain(std_error),
+            df=_plain(df),
+            conf_low=_plain(low),
+            conf_high=_plain(high),
+            p_value=_plain(p_value),
+            level=self.level,
+        )
 
     def to_frame(self) -> pd.DataFrame:
-        """The means as a table: one row an arm (and outcome), the columns every result has."""
+        """Show the means as a table: one row an arm (and outcome), the columns every result has."""
         import pandas as pd
 
         rows, keys = [], []
@@ -249,7 +258,7 @@ def satterthwaite_df(u: Floats) -> Floats:
     fourth = np.sum(squares**2, axis=-1)
     cap = max(u.shape[-1] - 1.0, 1.0)
     df = 3.0 * np.sum(squares, axis=-1) ** 2 / np.where(fourth > 0, fourth, 1.0)
-    return np.where(fourth > 0, np.minimum(df, cap), cap)
+    return np.asarray(np.where(fourth > 0, np.minimum(df, cap), cap))
 
 
 def t_inference(
@@ -264,11 +273,16 @@ def t_inference(
     return estimate - half, estimate + half, p_value
 
 
+def _plain(value: Any) -> Any:
+    """Give a float for a single outcome, the array otherwise."""
+    return float(value) if np.ndim(value) == 0 else value
+
+
 def _cluster_sums(values: Floats, clusters: Integers, total: int) -> Floats:
-    """Sums of (..., n) over clusters: (..., G)."""
+    """Sum (..., n) over clusters: (..., G)."""
     flat = values.reshape(-1, values.shape[-1])
-    sums = np.stack([np.bincount(clusters, weights=row, minlength=total) for row in flat])
-    return sums.reshape(*values.shape[:-1], total)
+    sums = [np.bincount(clusters, weights=row, minlength=total) for row in flat]
+    return np.stack(sums).astype(np.float64).reshape(*values.shape[:-1], total)
 
 
 def _link(means: Floats, scale: Scale) -> tuple[Floats, Floats]:
