@@ -1,0 +1,97 @@
+"""Entry point: finds the commands, and turns errors into a message and an exit code.
+
+Exit codes: 0 done, 1 ran but a check or gate failed, 2 usage, configuration or unreadable data, 3 refused
+(nothing may leave), 101 internal error.
+"""
+
+from __future__ import annotations
+
+import pkgutil
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from types import ModuleType
+from typing import Annotated
+
+import typer
+
+from causalsig.errors import CausalsigError
+from causalsig_cli import _failures
+
+# In the order of the work; a command that is not named here comes last, by name.
+_ORDER = ("demo", "simulate", "study", "site", "pool", "report", "doctor", "explain")
+
+
+def command_names() -> list[str]:
+    """Return the commands there are, in the order of the work."""
+    import causalsig_cli
+
+    found = [module.name for module in pkgutil.iter_modules(causalsig_cli.__path__)]
+    names = [name for name in found if not name.startswith("_") and name != "app"]
+    return sorted(names, key=lambda name: (_ORDER.index(name) if name in _ORDER else len(_ORDER), name))
+
+
+def build_app(arguments: Sequence[str] = ()) -> typer.Typer:
+    """Build the app; when `arguments` begin with a command, import that command only."""
+    names = command_names()
+    if arguments and arguments[0] in names:
+        names = [arguments[0]]
+    app = typer.Typer(
+        name="causalsig",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+        rich_markup_mode=None,
+    )
+    app.callback()(_causalsig)
+    for name in names:
+        _register(app, name, import_module(f"causalsig_cli.{name}"))
+    return app
+
+
+def _register(app: typer.Typer, name: str, module: ModuleType) -> None:
+    if hasattr(module, "app"):
+        app.add_typer(module.app, name=name)
+    else:
+        app.command(name)(module.command)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from causalsig import __version__
+
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+def _causalsig(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Estimate whether early help with payment arrears works: inside each municipality, pooled over all."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run `causalsig` and exit.
+
+    An error raised on purpose shows its message. Any other exception shows a status code only, since its text
+    may hold a cell value; where it happened goes to a local file with every value masked.
+    """
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    hook = sys.excepthook
+    try:
+        build_app(arguments)(args=arguments, prog_name="causalsig")
+    except CausalsigError as error:
+        typer.echo(f"causalsig: {error.message}", err=True)
+        sys.exit(error.exit_code)
+    except Exception as error:
+        typer.echo(_failures.report(error), err=True)
+        sys.exit(_failures.INTERNAL_ERROR)
+    finally:
+        # Typer puts its own hook in place, which would print the text of an exception.
+        sys.excepthook = hook
+
+
+if __name__ == "__main__":
+    main()
