@@ -1,0 +1,64 @@
+"""The names a caller may choose from, the defaults, and the notes a result may carry."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Literal, get_args
+
+from causalsig.errors import MetaError
+
+Tau2Method = Literal["EE", "DL", "HE", "HS", "SJ", "ML", "REML", "PM", "EB"]
+IntervalMethod = Literal["wald", "t", "knapp-hartung", "knapp-hartung-floored"]
+Tau2IntervalMethod = Literal["q-profile"]
+PredictionMethod = Literal["t(k-1)", "t(k-2)"]
+
+DEFAULT_INTERVAL: IntervalMethod = "knapp-hartung-floored"
+DEFAULT_PREDICTION: PredictionMethod = "t(k-1)"
+
+NOTE_ONE_SITE = "meta-one-site"
+NOTE_TWO_SITES = "meta-two-sites"
+NOTE_SEVERAL_MAXIMA = "meta-several-maxima"
+NOTE_NOT_CONVERGED = "meta-not-converged"
+
+NOTES: Mapping[str, str] = MappingProxyType(
+    {
+        NOTE_ONE_SITE: "One estimate: the pool is that estimate, with its own normal interval. "
+        "Heterogeneity cannot be estimated.",
+        NOTE_TWO_SITES: "Two estimates: heterogeneity rests on one degree of freedom and plug-in intervals "
+        "of the mean are not reliable.",
+        NOTE_SEVERAL_MAXIMA: "The likelihood of tau squared has more than one maximum; the highest is "
+        "reported. Look at the profile before believing it.",
+        NOTE_NOT_CONVERGED: "The score of tau squared is not zero at the estimate to the tolerance asked.",
+    }
+)
+
+
+def check_option(name: str, value: object, options: Any) -> None:
+    """Refuse a value outside the ``Literal`` `options`.
+
+    Raises
+    ------
+    MetaError
+        ``meta-option``, naming what exists.
+    """
+    names = get_args(options)
+    if not isinstance(value, str) or value not in names:
+        raise MetaError(
+            "meta-option",
+            expected=f"{name} to be one of {', '.join(repr(each) for each in names)}",
+            found=repr(value) if isinstance(value, str) else type(value).__name__,
+            mend="Choose one of these names.",
+        )
+
+
+def check_level(level: object) -> float:
+    """Return the confidence level as a float strictly between 0 and 1, or raise ``meta-level``."""
+    if isinstance(level, bool) or not isinstance(level, (int, float)) or not 0.0 < level < 1.0:
+        raise MetaError(
+            "meta-level",
+            expected="a confidence level between 0 and 1, such as 0.95",
+            found=repr(level) if isinstance(level, (int, float)) else type(level).__name__,
+            mend="Give the level as a fraction, not in per cent.",
+        )
+    return float(level)
