@@ -1,0 +1,38 @@
+"""What the effect is: arrays in, frozen results out.
+
+Every estimator returns `causalsig.results.ArmMeans`: arm means, the influence they come from and their joint
+covariance. `fit_propensity` runs first, so that overlap and balance can be judged before any effect is seen.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+_HOMES = {
+    "Propensity": "propensity",
+    "fit_propensity": "propensity",
+    "difference_in_means": "weighting",
+    "inverse_probability": "weighting",
+    "overlap_weighting": "weighting",
+    "doubly_robust": "augmented",
+}
+
+__all__ = [
+    "Propensity",
+    "difference_in_means",
+    "doubly_robust",
+    "fit_propensity",
+    "inverse_probability",
+    "overlap_weighting",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

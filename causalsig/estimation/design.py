@@ -1,0 +1,49 @@
+"""The design every nuisance model shares: intercept, columns of unit variance, none that others determine."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from causalsig.results import Floats
+
+CONSTANT = 1e-10
+"""A column whose spread is below this share of its size is constant up to rounding."""
+DEPENDENT = 1e-7
+"""A standardised column with less than this left after the columns before it is determined by them."""
+
+
+def standard_design(covariates: Floats) -> tuple[Floats, tuple[int, ...], tuple[str, ...]]:
+    """Build the design matrix.
+
+    Of columns that determine each other the first stay (as R's ``lm`` does): with a pivot on the column norm,
+    which are all equal here, rounding and so the row order would choose.
+
+    Parameters
+    ----------
+    covariates : (n, p)
+
+    Returns
+    -------
+    design : (n, 1 + kept), the first column 1, the others with mean 0 and variance 1
+    kept : positions of the columns that stayed
+    notes : stable codes of what was dropped
+    """
+    n, width = covariates.shape
+    notes: list[str] = []
+    centred = covariates - covariates.mean(axis=0)
+    spread = np.sqrt(np.mean(centred**2, axis=0))
+    varying = spread > CONSTANT * np.maximum(np.abs(covariates).max(axis=0, initial=0.0), 1e-300)
+    kept = np.flatnonzero(varying)
+    if len(kept) < width:
+        notes.append("propensity-constant-column")
+    x = centred[:, kept] / spread[kept]
+    if x.shape[1]:
+        # The diagonal of R is what each column has left after those before it.
+        left = np.zeros(x.shape[1])
+        diagonal = np.abs(np.diagonal(np.linalg.qr(x, mode="r")))
+        left[: len(diagonal)] = diagonal
+        independent = left > DEPENDENT * np.sqrt(n)
+        if not independent.all():
+            notes.append("propensity-dependent-column")
+            kept, x = kept[independent], x[:, independent]
+    return np.hstack([np.ones((n, 1)), x]), tuple(int(k) for k in kept), tuple(notes)

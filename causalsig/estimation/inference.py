@@ -1,0 +1,115 @@
+"""From influence values to arm means and their covariance: the one place where uncertainty is made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from causalsig.estimation.inputs import Outcomes
+from causalsig.estimation.propensity import Propensity, count_households, kish
+from causalsig.results import ArmMeans, Estimand, Floats, Integers
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Influence:
+    """What an estimator computed, rows in the summing order.
+
+    Attributes
+    ----------
+    values : (J, n, K), with mean over rows equal to the arm means; the mean over repeats
+    weights : (J, n, K), of each row for the arm it is in, zero elsewhere
+    splits : (R, J, K), arm means of every repeat
+    parameters : free parameters of the models, of the outcome with most
+    notes : stable codes
+    """
+
+    values: Floats
+    weights: Floats
+    splits: Floats
+    parameters: int
+    notes: tuple[str, ...]
+
+
+def cluster_covariance(values: Floats, clusters: Integers, total: int) -> Floats:
+    """Clustered covariance ``G/(G-1) Σ_g s_g s_g' / n²``, ``s_g = Σ_{i in g} (φ_i - ψ)``.
+
+    Parameters
+    ----------
+    values : (n, K)
+
+    Returns
+    -------
+    (K, K)
+    """
+    n = len(values)
+    centred = values - values.mean(axis=0)
+    sums = np.stack([np.bincount(clusters, weights=column, minlength=total) for column in centred.T], axis=1)
+    return np.asarray(total / (total - 1.0) * (sums.T @ sums) / n**2)
+
+
+def split_covariance(splits: Floats) -> Floats:
+    """Covariance of the mean over R repeated splits, ``Cov_r(ψ_r) / R``: (J, K, K); 0 for one split."""
+    repeats, outcomes, arms = splits.shape
+    if repeats == 1:
+        return np.zeros((outcomes, arms, arms))
+    centred = splits - splits.mean(axis=0)
+    return np.asarray(np.einsum("rja,rjb->jab", centred, centred) / (repeats - 1) / repeats)
+
+
+def arm_means(
+    found: Influence,
+    propensity: Propensity,
+    outcomes: Outcomes,
+    *,
+    estimand: Estimand,
+    method: str,
+    level: float,
+) -> ArmMeans:
+    """Assemble the result, rows back in the caller's order."""
+    sample = propensity.sample
+    order, total = sample.order, propensity.households_total
+    clusters, codes = sample.clusters[order], sample.codes[order]
+    arms, count = len(propensity.arms), found.values.shape[0]
+    covariance = np.stack([cluster_covariance(v, clusters, total) for v in found.values])
+    shares = [_shares(w, y, clusters) for w, y in zip(found.weights, outcomes.values[order].T, strict=True)]
+    sizes = np.array([[kish(w[:, k], clusters) for k in range(arms)] for w in found.weights])
+    followed = np.stack(
+        [np.bincount(codes[outcomes.observed[order, j]], minlength=arms) for j in range(count)]
+    )
+
+    def shaped(value: Floats) -> Floats:
+        return value[0] if outcomes.single else value
+
+    back = np.argsort(order)
+    return ArmMeans(
+        arms=propensity.arms,
+        means=shaped(found.values.mean(axis=1)),
+        covariance=shaped(covariance + split_covariance(found.splits)),
+        estimand=estimand,
+        method=method,
+        n=propensity.n,
+        households=count_households(codes, clusters, arms),
+        households_total=total,
+        followed=followed[0] if outcomes.single else followed,
+        effective_sample_size=sizes.min(axis=0),
+        influence=shaped(found.values[:, back]),
+        clusters=sample.clusters,
+        largest_share=shaped(np.array([s[0] for s in shares])),
+        two_largest_share=shaped(np.array([s[1] for s in shares])),
+        parameters=found.parameters,
+        notes=tuple(dict.fromkeys((*propensity.notes, *found.notes))),
+        seed=propensity.seed,
+        level=level,
+    )
+
+
+def _shares(weights: Floats, y: Floats, clusters: Integers) -> tuple[Floats, Floats]:
+    """Share of the largest and of the two largest households in ``Σ_i |w_i y_i|``, an arm: (K,) each."""
+    largest, two = np.zeros(weights.shape[1]), np.zeros(weights.shape[1])
+    for k in range(weights.shape[1]):
+        sums = np.bincount(clusters, weights=np.abs(weights[:, k] * y))
+        if sums.sum() > 0:
+            top = np.sort(sums)[-2:] / sums.sum()
+            largest[k], two[k] = top[-1], top.sum()
+    return largest, two

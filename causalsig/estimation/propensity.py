@@ -1,0 +1,229 @@
+"""The treatment model: who would be in which arm. Fitted once for all outcomes, seen by the gates first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from causalsig.errors import EstimationError
+from causalsig.estimation.design import standard_design
+from causalsig.estimation.folds import assign_folds
+from causalsig.estimation.inputs import Sample, check_aligned, read_sample
+from causalsig.estimation.multinomial import (
+    Fit,
+    fit,
+    fit_leaving_out,
+    indicators,
+    penalty,
+    probabilities,
+)
+from causalsig.estimation.tilting import check_estimand, tilt
+from causalsig.results import Arm, Estimand, Floats, Integers
+
+RIDGE = 1.0
+"""Weight of one observation on a standardised slope: it vanishes as 1/n, and bounds a sparse category."""
+SEPARATION_RIDGE = 25.0
+"""Used when the covariates (nearly) decide the arm; the result says so."""
+SEPARATED = 1e-6
+"""A fitted probability below this is separation, not information."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Propensity:
+    """Probabilities of every arm, in the caller's row order.
+
+    Attributes
+    ----------
+    arms : tuple, length K
+    probabilities : (R, n, K)
+        Each row predicted without its own fold (in-sample: fitted on all rows, R = 1); rows add to one.
+    full_probabilities : (n, K)
+        Fitted on all rows.
+    folds : (R, n) int
+        Fold of each row; all 0 in-sample.
+    cross_fitted : bool
+    codes, clusters : (n,) int
+        Arm and household of each row, as positions.
+    n, households : (K,) int
+        Episodes and distinct households an arm; `households_total` over all arms.
+    parameters : int
+        Free coefficients.
+    dropped : tuple of int
+        Covariates that are constant or determined by the columns before them.
+    ridge : float
+        Penalty used; 0 in-sample.
+    notes : tuple of str
+    seed : int or None
+    design : (n, P), `sample`, `full` : what the estimators need to reuse the fit
+    """
+
+    arms: tuple[Arm, ...]
+    probabilities: Floats = field(repr=False)
+    full_probabilities: Floats = field(repr=False)
+    folds: Integers = field(repr=False)
+    cross_fitted: bool
+    n: Integers
+    households: Integers
+    households_total: int
+    parameters: int
+    dropped: tuple[int, ...]
+    ridge: float
+    notes: tuple[str, ...]
+    seed: int | None
+    design: Floats = field(repr=False)
+    sample: Sample = field(repr=False)
+    full: Fit = field(repr=False)
+
+    @property
+    def codes(self) -> Integers:
+        """Position in `arms` of each row's arm: (n,)."""
+        return self.sample.codes
+
+    @property
+    def clusters(self) -> Integers:
+        """Household of each row, 0 to G - 1: (n,)."""
+        return self.sample.clusters
+
+    def weights(self, estimand: Estimand = "ATO") -> Floats:
+        """Balancing weight ``h(π) / π_A`` of each row for the arm it is in, averaged over repeats: (n,).
+
+        Raises
+        ------
+        EstimationError
+            ``estimation-estimand``, ``estimation-positivity``.
+        """
+        checked = check_estimand(estimand, self.arms)
+        rows = np.arange(len(self.codes))
+        split = [tilt(p, checked, self.arms)[0] / p[rows, self.codes] for p in self.probabilities]
+        return np.asarray(np.mean(split, axis=0))
+
+    def effective_sample_size(self, estimand: Estimand = "ATO") -> Floats:
+        """Kish's size of the weights summed by household, an arm: (K,), in households."""
+        weights = self.weights(estimand)
+        return np.array(
+            [kish(np.where(self.codes == k, weights, 0.0), self.clusters) for k in range(len(self.arms))]
+        )
+
+
+def kish(weights: Floats, clusters: Integers) -> float:
+    """Give ``(Σ W_g)² / Σ W_g²`` of the weights summed by household; 0 without weight."""
+    totals = np.bincount(clusters, weights=weights)
+    squares = float(np.sum(totals**2))
+    return float(np.sum(totals)) ** 2 / squares if squares > 0 else 0.0
+
+
+def fit_propensity(
+    covariates: Any,
+    treatment: Any,
+    *,
+    arms: Sequence[Arm] | None = None,
+    households: Any = None,
+    folds: int | Any | None = 5,
+    repeats: int = 1,
+    seed: int = 0,
+    nuisance: str = "linear",
+) -> Propensity:
+    """Fit one multinomial logistic model whose probabilities add to one.
+
+    Parameters
+    ----------
+    covariates : (n, p) numbers, an array or a DataFrame
+    treatment : (n,) labels
+    arms : sequence, optional
+        Order of the arms; default sorted.
+    households : (n,), optional
+        Ids; folds never split a household. Without them every row is a household of its own.
+    folds : int, (n,) labels or None
+        None fits in-sample by unpenalised maximum likelihood.
+    repeats : int
+        Number of independent splits.
+    seed : int
+        Key of the splits.
+    nuisance : {"linear"}
+
+    Returns
+    -------
+    Propensity
+
+    Raises
+    ------
+    EstimationError
+        Whatever `read_sample` and `assign_folds` find; ``estimation-nuisance``.
+
+    Notes
+    -----
+    Cross-fitted coefficients carry a ridge of the weight of one observation on standardised columns. Codes in
+    `notes`: ``propensity-constant-column``, ``propensity-dependent-column``, ``propensity-separation-ridge``
+    (the covariates decide the arm somewhere: refitted with a larger ridge),
+    ``propensity-not-converged``.
+    """
+    if nuisance != "linear":
+        raise EstimationError(
+            "estimation-nuisance",
+            expected='nuisance "linear"',
+            found="another learner",
+            mend='Use nuisance="linear".',
+            where="nuisance",
+        )
+    check_aligned(covariates=covariates, treatment=treatment, households=households, folds=folds)
+    sample = read_sample(covariates, treatment, arms=arms, households=households)
+    labels = np.zeros((1, len(sample.codes)), dtype=np.int64)
+    if folds is not None:
+        labels = assign_folds(sample, folds, repeats, seed)
+    order, total = sample.order, len(sample.arms)
+    x, kept, notes = standard_design(sample.covariates[order])
+    y = indicators(sample.codes[order], total)
+    full, ridge, said = _fit_full(x, y, 0.0 if folds is None else RIDGE)
+    everyone = probabilities(x, full.coefficients)
+    held_out = everyone[None] if folds is None else np.empty((len(labels), *everyone.shape))
+    for r, split in enumerate(labels if folds is not None else ()):
+        held_out[r], converged = _predict_held_out(x, y, ridge, full, split[order])
+        said += () if converged else ("propensity-not-converged",)
+    back = np.argsort(order)
+    return Propensity(
+        arms=sample.arms,
+        probabilities=held_out[:, back],
+        full_probabilities=everyone[back],
+        folds=labels,
+        cross_fitted=folds is not None,
+        n=np.bincount(sample.codes, minlength=total).astype(np.int64),
+        households=count_households(sample.codes, sample.clusters, total),
+        households_total=len(sample.household_ids),
+        parameters=full.coefficients.size,
+        dropped=tuple(j for j in range(sample.covariates.shape[1]) if j not in kept),
+        ridge=ridge,
+        notes=tuple(dict.fromkeys((*notes, *said))),
+        seed=seed if isinstance(folds, (int, np.integer)) else None,
+        design=x[back],
+        sample=sample,
+        full=full,
+    )
+
+
+def count_households(codes: Integers, clusters: Integers, arms: int) -> Integers:
+    """Count distinct households an arm: (K,)."""
+    return np.array([len(np.unique(clusters[codes == k])) for k in range(arms)], dtype=np.int64)
+
+
+def _fit_full(x: Floats, y: Floats, ridge: float) -> tuple[Fit, float, tuple[str, ...]]:
+    """Fit all rows, with a larger ridge when the covariates decide the arm."""
+    arms, columns = y.shape[1], x.shape[1]
+    start = np.zeros((arms - 1, columns))
+    start[:, 0] = np.log(y.mean(axis=0)[:-1] / y.mean(axis=0)[-1])
+    full = fit(x, y, penalty(arms, columns, ridge), start)
+    if full.converged and probabilities(x, full.coefficients).min() >= SEPARATED:
+        return full, ridge, ()
+    again = fit(x, y, penalty(arms, columns, SEPARATION_RIDGE), start)
+    codes = ("propensity-separation-ridge",) + (() if again.converged else ("propensity-not-converged",))
+    return again, SEPARATION_RIDGE, codes
+
+
+def _predict_held_out(x: Floats, y: Floats, ridge: float, full: Fit, folds: Integers) -> tuple[Floats, bool]:
+    found, converged = fit_leaving_out(x, y, penalty(y.shape[1], x.shape[1], ridge), full, folds)
+    p = np.empty_like(y)
+    for f, coefficients in enumerate(found):
+        p[folds == f] = probabilities(x[folds == f], coefficients)
+    return p, converged
