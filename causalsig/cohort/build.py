@@ -91,9 +91,7 @@ def plan_cohorts(study: Study) -> tuple[CohortPlan, ...]:
     for question, settings in study.asked.items():
         outcomes = [study.outcome(name) for name in settings.outcomes]
         primary = study.outcome(settings.primary_outcome).months
-        horizons = sorted(
-            {outcome.months for outcome in outcomes}, key=lambda months: (months != primary, months)
-        )
+        others = sorted({outcome.months for outcome in outcomes} - {primary})
         plans.extend(
             CohortPlan(question, settings, tuple(o for o in outcomes if o.months == months))
             for months in (primary, *others)
