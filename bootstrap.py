@@ -107,8 +107,8 @@ def make_environment() -> bool:
 
 
 def pip(*arguments: str) -> bool:
-    """Run pip of the environment, quietly unless something goes wrong."""
-    options = ["--quiet", "--disable-pip-version-check", "--no-input"]
+    """Run pip of the environment; it speaks only when something goes wrong."""
+    options = ["-qq", "--disable-pip-version-check", "--no-input"]
     # The user's own packages and settings of pip that change what is installed stay out.
     environment = {key: value for key, value in os.environ.items() if key not in ("PIP_USER", "PIP_TARGET")}
     done = subprocess.run([str(python()), "-m", "pip", *arguments, *options], env=environment)

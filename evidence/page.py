@@ -1,0 +1,88 @@
+"""The Evidence page of the docs, made from the results: no figure in it is typed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from evidence.claim import ROOT
+from evidence.record import read_all
+
+PAGE = "docs/evidence.md"
+_HEAD = """# Evidence
+
+Every claim about the estimates is a small program in `evidence/claims/`. `python -m evidence run NAME` runs
+it and writes its result; this page is made from those results and nobody edits it. `python -m evidence check`
+says which results are missing, or older than the code they speak of. A claim about a rate passes when the
+exact 99 % interval of the observed rate overlaps the claimed band.
+"""
+
+
+def render(records: Mapping[str, Mapping[str, Any]]) -> str:
+    """Write the page as Markdown."""
+    if not records:
+        return f"{_HEAD}\nNo claim has a result yet.\n"
+    summary = [
+        {"claim": f"[{name}](#{name})", "holds": _holds(record), "replications": record["replications"] or ""}
+        for name, record in sorted(records.items())
+    ]
+    parts = [_HEAD, _table(summary), *(_section(records[name]) for name in sorted(records))]
+    return "\n".join(parts)
+
+
+def write(root: Path = ROOT) -> Path:
+    """Write the page from the results on disk."""
+    path = root / PAGE
+    path.write_text(render(read_all(root)), encoding="utf-8")
+    return path
+
+
+def _section(record: Mapping[str, Any]) -> str:
+    lines = [f"## {record['name']}\n", f"{record['claim']}\n", f"**Holds: {_holds(record)}.**\n"]
+    figures = record["figures"]
+    single = [
+        {"figure": name.replace("_", " "), "value": value}
+        for name, value in figures.items()
+        if not isinstance(value, list | dict)
+    ]
+    if single:
+        lines.append(_table(single))
+    for name, value in figures.items():
+        if isinstance(value, dict):
+            value = [{"figure": key.replace("_", " "), "value": item} for key, item in value.items()]
+        if isinstance(value, list) and value:
+            rows = [row if isinstance(row, dict) else {"value": row} for row in value]
+            lines.append(f"{name.replace('_', ' ').capitalize()}:\n\n{_table(rows)}")
+    lines.append(_provenance(record))
+    return "\n".join(lines)
+
+
+def _provenance(record: Mapping[str, Any]) -> str:
+    parts = [f"Ran {record['ran']} in {record['seconds']:,.0f} s"]
+    if record["replications"] is not None:
+        parts.append(f"{record['replications']} replications")
+    if record["seed"] is not None:
+        parts.append(f"seed {record['seed']}")
+    parts.append(", ".join(f"{name} {version}" for name, version in record["versions"].items()))
+    return f"{'; '.join(parts)}; issue {record['issue']}; covered code `{record['digest'][:12]}`.\n"
+
+
+def _holds(record: Mapping[str, Any]) -> str:
+    return "yes" if record["passed"] else "no"
+
+
+def _table(rows: list[dict[str, Any]]) -> str:
+    columns = list(dict.fromkeys(column for row in rows for column in row))
+    lines = ["| " + " | ".join(column.replace("_", " ") for column in columns) + " |"]
+    lines.append("|" + "---|" * len(columns))
+    lines.extend("| " + " | ".join(_cell(row.get(column, "")) for column in columns) + " |" for row in rows)
+    return "\n".join(lines) + "\n"
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return str(value).replace("|", "\\|").replace("\n", " ")
