@@ -30,7 +30,10 @@ Solver: TypeAlias = Callable[[Floats], Floats]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Fit:
-    """Coefficients (K - 1, P), the solver of the penalised Hessian there, and whether Newton converged."""
+    """Coefficients (K - 1, P), a solver of the penalised Hessian, and whether Newton converged.
+
+    The solver is that of the solution, or the one `fit` was started with.
+    """
 
     coefficients: Floats
     solve: Solver
@@ -43,7 +46,7 @@ def probabilities(x: Floats, coefficients: Floats) -> Floats:
     eta[:, :-1] = x @ coefficients.T
     eta -= eta.max(axis=1, keepdims=True)
     np.exp(eta, out=eta)
-    return np.asarray(eta / eta.sum(axis=1, keepdims=True))
+    return np.asarray(eta / eta.sum(axis=1, keepdims=True), dtype=np.float64)
 
 
 def indicators(codes: Integers, arms: int) -> Floats:
@@ -103,7 +106,7 @@ def fit(x: Floats, y: Floats, shrink: Floats, start: Floats, solve: Solver | Non
     start : (K - 1, P)
     solve : solver of a Hessian near the start, renewed when it stops helping
     """
-    arms = y.shape[1]
+    arms, given = y.shape[1], solve
 
     def evaluate(b: Floats) -> tuple[float, Floats, Floats]:
         p = probabilities(x, b.reshape(arms - 1, -1))
@@ -134,7 +137,8 @@ def fit(x: Floats, y: Floats, shrink: Floats, start: Floats, solve: Solver | Non
         b = b - length * step
         value, gradient, p = trial
         solve = solver if np.abs(gradient).max() <= KEEP_FACTOR * size else None
-    final = factorise(hessian(x, p) + shrink) if solve is None else solve
+    # Influence needs the Hessian at the solution; a leave-fold-out fit is never asked for its own.
+    final = factorise(hessian(x, p) + shrink) if given is None else given
     return Fit(b.reshape(arms - 1, -1), final, converged)
 
 

@@ -25,8 +25,10 @@ LARGEST_SHARE_OF_ROWS = 0.5
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ArmModel:
-    """In-sample fit of one arm: predictions (n,), their slope to the linear predictor (n,), the scores' residual
-    (n,) with zeros outside the rows fitted, and the solver of the information matrix (None: nothing fitted).
+    """In-sample fit of one arm, as arrays (n,) over all rows.
+
+    Predictions, their slope to the linear predictor, the residual of the scores with zeros outside the rows
+    fitted, and the solver of the information matrix (None: nothing was fitted).
     """
 
     predicted: Floats
@@ -95,16 +97,18 @@ def cross_fitted_least_squares(
     middle = np.sum(seen * y, axis=0) / np.sum(seen, axis=0)
     y = seen * (y - middle)
     predicted = np.empty((y.shape[1], len(x), arms))
-    patterns, group = np.unique(seen, axis=1, return_inverse=True)
-    for pattern in range(patterns.shape[1]):
-        columns = np.flatnonzero(group.ravel() == pattern)
-        followed = patterns[:, pattern] > 0
+    groups: dict[bytes, list[int]] = {}
+    for j in range(y.shape[1]):
+        groups.setdefault(seen[:, j].tobytes(), []).append(j)
+    for columns in groups.values():
+        followed = seen[:, columns[0]] > 0
         for arm in range(arms):
             fitted = _leave_fold_out(x, y[:, columns], followed & (codes == arm), folds)
             for f, coefficients in enumerate(fitted):
                 held = folds == f
                 values = x[held] @ coefficients + middle[columns]
-                predicted[np.ix_(columns, np.flatnonzero(held), [arm])] = values.T[:, :, None]
+                for column, j in enumerate(columns):
+                    predicted[j, held, arm] = values[:, column]
     return predicted
 
 
