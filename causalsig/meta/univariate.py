@@ -81,22 +81,17 @@ def random_effects(
 
 def fit(data: MetaInputs, method: Tau2Method, interval: IntervalMethod, level: float) -> RandomEffects:
     """Fit checked data; `random_effects` and leave-one-out share it."""
-    y, v, basis = data.estimates, data.variances, data.basis
     k, p = data.design.shape
     alone = k == 1
     if alone:
         interval = "wald"
         tau2_fit = Tau2Fit(0.0 if method == "EE" else np.nan, np.nan, np.nan, True, False, 1)
-    else:
-        tau2_fit = estimate_tau2(y, v, basis, method)
-    pooled = weighted_fit(y, v, basis, 0.0 if alone else tau2_fit.tau2)
-    r_inverse = np.linalg.inv(basis.r)
-    coefficients = r_inverse @ pooled.coefficients
-    factor, df = _interval_factor(interval, float(pooled.rss), k - p)
-    covariance = factor * r_inverse @ pooled.gram_inverse @ r_inverse.T
-    if alone:
         # The identity, to the bit: no rounding through weights.
-        coefficients, covariance = y.copy(), v.reshape(1, 1).copy()
+        coefficients, covariance, df = data.estimates, data.variances.reshape(1, 1), np.inf
+        weights: FloatArray = np.ones(1)
+    else:
+        tau2_fit = estimate_tau2(data.estimates, data.variances, data.basis, method)
+        coefficients, covariance, df, weights = _coefficients(data, tau2_fit.tau2, interval)
     std_errors = np.sqrt(np.diag(covariance))
     half = critical_value(level, df) * std_errors
     q, i2, h2 = _heterogeneity(data, method, tau2_fit.tau2)
@@ -115,7 +110,7 @@ def fit(data: MetaInputs, method: Tau2Method, interval: IntervalMethod, level: f
         q=q,
         q_df=k - p,
         q_p_value=np.nan if alone else chi_square_upper_tail(q, k - p),
-        weights=freeze(pooled.weights / pooled.weights.sum()),
+        weights=freeze(weights / weights.sum()),
         score=tau2_fit.score,
         converged=tau2_fit.converged,
         boundary=tau2_fit.boundary,
@@ -128,6 +123,18 @@ def fit(data: MetaInputs, method: Tau2Method, interval: IntervalMethod, level: f
         names=data.names,
         inputs=data,
     )
+
+
+def _coefficients(
+    data: MetaInputs, tau2: float, interval: IntervalMethod
+) -> tuple[FloatArray, FloatArray, float, FloatArray]:
+    """Coefficients (p,), covariance (p, p), degrees of freedom and weights (k,) at a given tau²."""
+    k, p = data.design.shape
+    fitted = weighted_fit(data.estimates, data.variances, data.basis, tau2)
+    factor, df = _interval_factor(interval, float(fitted.rss), k - p)
+    r_inverse = np.linalg.inv(data.basis.r)
+    covariance = factor * r_inverse @ fitted.gram_inverse @ r_inverse.T
+    return np.asarray(r_inverse @ fitted.coefficients), np.asarray(covariance), df, fitted.weights
 
 
 def _interval_factor(interval: IntervalMethod, rss: float, df: int) -> tuple[float, float]:

@@ -95,7 +95,7 @@ def test_metafors_no_intercept_defect_is_not_copied() -> None:
 
 
 def test_published_figures_of_the_bcg_trials() -> None:
-    """REML and DL as printed in Viechtbauer (2010), doi:10.18637/jss.v036.i03, from the 13 tables."""
+    """From the 13 tables of Colditz et al. (1994), as in Viechtbauer (2010), doi:10.18637/jss.v036.i03."""
     tables = np.array(BCG_TABLES, dtype=float).T
     treated, control = tables[0] + tables[1], tables[2] + tables[3]
     log_ratio = np.log(tables[0] / treated) - np.log(tables[2] / control)
