@@ -1,0 +1,108 @@
+"""Lining up: which released blocks speak of the same thing, as arrays over sites with missing arms."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from causalsig.errors import PoolError
+from causalsig.records import ReleasedArms
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Lineup:
+    """One question, outcome and estimand over the k sites that released it.
+
+    Attributes
+    ----------
+    head : ReleasedArms
+        Any of the blocks, for what they share (question, outcome, kind, horizon, reference).
+    primary : bool
+        Whether it is the question's primary outcome under the primary estimand.
+    arms : tuple of str, length K
+        All arms any site released, in the order of the widest block.
+    sites : tuple of str, length k
+    means : (k, K)
+        NaN where a site lacks the arm.
+    covariances : (k, K, K)
+        With the variance that rounding to the grid adds (step² / 12); NaN for missing arms.
+    """
+
+    head: ReleasedArms
+    primary: bool
+    arms: tuple[str, ...]
+    sites: tuple[str, ...]
+    means: Floats
+    covariances: Floats
+
+
+def line_up(blocks: Iterable[ReleasedArms], whole_arm_set: Mapping[str, tuple[str, ...]]) -> tuple[Lineup, ...]:
+    """Group blocks by question, outcome and estimand.
+
+    Parameters
+    ----------
+    blocks : iterable of ReleasedArms
+        At most one a site and key; two mean that a site was given twice.
+    whole_arm_set : dict
+        The study's arms of each question. An ATO is of its declared arm set, so a site without one of the
+        arms has none that could be pooled; its ATE enters with that arm missing.
+
+    Returns
+    -------
+    tuple of Lineup
+        In the order in which the keys first appear; sites in the order of their codes.
+
+    Raises
+    ------
+    PoolError
+        ``pool-site-twice``, ``pool-arm-set``.
+    """
+    groups: dict[tuple[str, str, str], dict[str, ReleasedArms]] = {}
+    for block in blocks:
+        key = (block.question, block.outcome, block.estimand)
+        group = groups.setdefault(key, {})
+        if block.site in group:
+            raise PoolError(
+                "pool-site-twice",
+                expected="each site once",
+                found="two releases of one site for the same question and outcome",
+                mend="Keep one release a site: the older one was replaced or copied.",
+                where=f"site {block.site[:8]}",
+            )
+        _check_arms(block, whole_arm_set[block.question])
+        group[block.site] = block
+    return tuple(_stack(group, whole_arm_set[key[0]]) for key, group in groups.items())
+
+
+def _check_arms(block: ReleasedArms, whole: tuple[str, ...]) -> None:
+    complete = set(block.arms) == set(whole)
+    if set(block.arms) <= set(whole) and (complete or block.estimand != "ATO"):
+        return
+    raise PoolError(
+        "pool-arm-set",
+        expected="arms of the study, and for an ATO all of them",
+        found=f"{len(block.arms)} arms where the study has {len(whole)}",
+        mend="This release was not made by this version's site run; ask the provider for a new one.",
+        where=f"site {block.site[:8]}, {block.question}",
+    )
+
+
+def _stack(group: dict[str, ReleasedArms], whole: tuple[str, ...]) -> Lineup:
+    sites = tuple(sorted(group))
+    present = set().union(*(group[site].arms for site in sites))
+    arms = tuple(arm for arm in whole if arm in present)
+    means = np.full((len(sites), len(arms)), np.nan)
+    covariances = np.full((len(sites), len(arms), len(arms)), np.nan)
+    for row, site in enumerate(sites):
+        block = group[site]
+        places = np.array([arms.index(arm) for arm in block.arms])
+        means[row, places] = block.means
+        rounding = np.diag(np.square(block.steps) / 12.0)
+        covariances[row][np.ix_(places, places)] = np.asarray(block.covariance) + rounding
+    head = group[sites[0]]
+    return Lineup(head, any(b.primary for b in group.values()), arms, sites, means, covariances)

@@ -1,0 +1,195 @@
+"""Pooling: every contrast with the reference arm, and every arm's own level, over the sites."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from causalsig.meta import random_effects, rescale_covariances
+from causalsig.pooling.lineup import Lineup, line_up
+from causalsig.records import PooledContrast, PooledMean, PoolResult, ReleasedArms
+
+if TYPE_CHECKING:
+    from causalsig.study.models import Pooling, Study
+
+Floats = NDArray[np.float64]
+FEW_SITES = "pool-few-sites"
+DOMINANT_SITE = "pool-dominant-site"
+DOMINANT_PAIR = "pool-dominant-pair"
+ROUNDING = 1e-12
+"""Weights are compared with the study's limits up to rounding."""
+
+
+def pool_arms(
+    blocks: Sequence[ReleasedArms],
+    study: Study,
+    study_digest: str,
+    *,
+    kind: Literal["all", "others"] = "all",
+    left_out: tuple[tuple[str, str], ...] = (),
+    demo: bool = False,
+) -> PoolResult:
+    """Pool released arm means of all sites.
+
+    Contrasts are differences of arm means with the reference arm; the variance of one comes from the site's
+    joint covariance. Variances of risks under 20 % are rescaled to the pooled risk first
+    (:func:`causalsig.meta.rescale_covariances`), and rounding to the grid adds its own.
+
+    Parameters
+    ----------
+    blocks : sequence of ReleasedArms
+        Of one study only; the reader has verified that.
+    study : Study
+        Arms of each question and the pooling choices.
+    study_digest : str
+    kind : {"all", "others"}
+    left_out : tuple of (site code, reason code)
+    demo : bool
+
+    Returns
+    -------
+    PoolResult
+
+    Raises
+    ------
+    PoolError
+        A site twice, or arms that are not the study's.
+    """
+    whole = {question: tuple(settings.arms) for question, settings in study.asked.items()}
+    lineups = line_up(blocks, whole)
+    contrasts = [row for lineup in lineups for row in _contrasts(lineup, study.pooling)]
+    means = [row for lineup in lineups for row in _means(lineup, study.pooling)]
+    return PoolResult(
+        study_digest=study_digest,
+        kind=kind,
+        method=f"{study.pooling.tau2}, {study.pooling.interval}",
+        level=study.pooling.level,
+        sites=len({block.site for block in blocks}),
+        contrasts=tuple(contrasts),
+        means=tuple(means),
+        left_out=left_out,
+        demo=demo,
+    )
+
+
+def pool_of_others(
+    blocks: Sequence[ReleasedArms], site: str, study: Study, study_digest: str, *, demo: bool = False
+) -> PoolResult:
+    """Pool of all sites but one: what that site may see beside its own result.
+
+    The list of sites left out stays with the statistician, so it is empty here.
+    """
+    others = [block for block in blocks if block.site != site]
+    return pool_arms(others, study, study_digest, kind="others", demo=demo)
+
+
+def _covariances(lineup: Lineup) -> Floats:
+    if lineup.head.kind != "any":
+        return lineup.covariances
+    return rescale_covariances(lineup.means, lineup.covariances).covariances
+
+
+def _contrasts(lineup: Lineup, choices: Pooling) -> list[PooledContrast]:
+    if lineup.head.reference not in lineup.arms:
+        return []
+    covariances = _covariances(lineup)
+    reference = lineup.arms.index(lineup.head.reference)
+    rows = []
+    for place, arm in enumerate(lineup.arms):
+        if place == reference:
+            continue
+        estimates = lineup.means[:, place] - lineup.means[:, reference]
+        variances = (
+            covariances[:, place, place]
+            + covariances[:, reference, reference]
+            - 2.0 * covariances[:, place, reference]
+        )
+        present = ~np.isnan(estimates)
+        if present.any():
+            rows.append(_contrast(lineup, arm, estimates[present], variances[present], choices))
+    return rows
+
+
+def _contrast(
+    lineup: Lineup, arm: str, estimates: Floats, variances: Floats, choices: Pooling
+) -> PooledContrast:
+    head = lineup.head
+    pooled = random_effects(
+        estimates, variances, tau2=choices.tau2, interval=choices.interval, level=choices.level
+    )
+    prediction = pooled.prediction_interval()
+    tau2 = pooled.tau2_interval()
+    reasons = _reasons(pooled.weights, choices)
+    return PooledContrast(
+        question=head.question,
+        outcome=head.outcome,
+        estimand=head.estimand,
+        kind=head.kind,
+        months=head.months,
+        arm=arm,
+        reference=head.reference,
+        primary=lineup.primary,
+        sites=len(estimates),
+        estimate=float(pooled.coefficients[0]),
+        std_error=float(pooled.std_errors[0]),
+        df=None if pooled.df is None or not np.isfinite(pooled.df) else float(pooled.df),
+        conf_low=float(pooled.conf_low[0]),
+        conf_high=float(pooled.conf_high[0]),
+        p_value=float(pooled.p_values[0]),
+        tau2=float(pooled.tau2),
+        tau2_interval=(float(tau2.low), float(tau2.high)),
+        i2=float(pooled.i2),
+        q=float(pooled.q),
+        q_p_value=float(pooled.q_p_value),
+        prediction_low=float(prediction.low),
+        prediction_high=float(prediction.high),
+        publishable=not reasons,
+        reasons=reasons,
+    )
+
+
+def _reasons(weights: Floats, choices: Pooling) -> tuple[str, ...]:
+    """Codes why a pool may not be shown to municipalities; empty when it may."""
+    largest = np.sort(weights)[::-1]
+    reasons = []
+    if len(weights) < choices.min_sites:
+        reasons.append(FEW_SITES)
+    if largest[0] > choices.max_site_weight + ROUNDING:
+        reasons.append(DOMINANT_SITE)
+    if largest[:2].sum() > choices.max_two_site_weight + ROUNDING:
+        reasons.append(DOMINANT_PAIR)
+    return tuple(reasons)
+
+
+def _means(lineup: Lineup, choices: Pooling) -> list[PooledMean]:
+    head = lineup.head
+    covariances = _covariances(lineup)
+    rows = []
+    for place, arm in enumerate(lineup.arms):
+        values, variances = lineup.means[:, place], covariances[:, place, place]
+        present = ~np.isnan(values)
+        pooled = random_effects(
+            values[present],
+            variances[present],
+            tau2=choices.tau2,
+            interval=choices.interval,
+            level=choices.level,
+        )
+        rows.append(
+            PooledMean(
+                question=head.question,
+                outcome=head.outcome,
+                estimand=head.estimand,
+                kind=head.kind,
+                months=head.months,
+                arm=arm,
+                sites=int(present.sum()),
+                estimate=float(pooled.coefficients[0]),
+                conf_low=float(pooled.conf_low[0]),
+                conf_high=float(pooled.conf_high[0]),
+            )
+        )
+    return rows
