@@ -42,7 +42,7 @@ class Fit:
 
 def probabilities(x: Floats, coefficients: Floats) -> Floats:
     """Softmax probabilities (n, K), adding to one."""
-    eta = np.zeros((len(x), len(coefficients) + 1))
+    eta: Floats = np.zeros((len(x), len(coefficients) + 1))
     eta[:, :-1] = x @ coefficients.T
     eta -= eta.max(axis=1, keepdims=True)
     np.exp(eta, out=eta)
@@ -58,7 +58,7 @@ def penalty(arms: int, columns: int, ridge: float) -> Floats:
     """Matrix of the ridge penalty; the first column of the design is the intercept, never shrunk."""
     shrink = np.full(columns, ridge)
     shrink[0] = 0.0
-    return np.kron(np.eye(arms - 1) - 1.0 / arms, np.diag(shrink))
+    return np.asarray(np.kron(np.eye(arms - 1) - 1.0 / arms, np.diag(shrink)), dtype=np.float64)
 
 
 def hessian(x: Floats, p: Floats) -> Floats:
