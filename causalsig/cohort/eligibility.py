@@ -55,10 +55,10 @@ def no_open_case(context: EligibilityContext) -> Mask:
 
 
 RULES: tuple[tuple[str, Callable[[EligibilityContext], Mask]], ...] = (
-    ("entry_window", entry_window),
-    ("linked", linked),
-    ("above_threshold", above_threshold),
-    ("no_open_case", no_open_case),
+    ("cohort-entry-window", entry_window),
+    ("cohort-linked", linked),
+    ("cohort-above-threshold", above_threshold),
+    ("cohort-no-open-case", no_open_case),
 )
 
 
@@ -72,7 +72,7 @@ def apply_rules(context: EligibilityContext) -> tuple[Mask, tuple[AttritionRow, 
         rows.append(row)
     if context.eligibility.first_episode_only:
         first = first_of_household(kept, households, context.site_facts.facts.time_zero)
-        kept, row = _restrict("first_episode_only", kept, first, households)
+        kept, row = _restrict("cohort-first-episode", kept, first, households)
         rows.append(row)
     return kept, tuple(rows)
 
@@ -90,7 +90,7 @@ def first_of_household(kept: Mask, households: NDArray[np.int64], time_zero: NDA
 
 def arm_defined(kept: Mask, in_an_arm: Mask, households: NDArray[np.int64]) -> tuple[Mask, AttritionRow]:
     """Leave out episodes whose first attempt is by a method that the study's map leaves out."""
-    return _restrict("arm_defined", kept, in_an_arm, households)
+    return _restrict("cohort-arm-defined", kept, in_an_arm, households)
 
 
 def _restrict(

@@ -1,0 +1,67 @@
+"""``site.json``: the full diagnostics of one site, for the provider's statistician. It never leaves."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from causalsig.records import Analysis, QuestionResult, SiteResult
+
+
+def site_record(result: SiteResult) -> dict[str, Any]:
+    """Everything a statistician at the provider may want to see, as plain Python for JSON.
+
+    Counts are exact and the unadjusted means stand beside the adjusted ones, so this file stays inside. Values
+    of single households (influence, weights, propensities) are not in it.
+    """
+    return {
+        "kind": "site",
+        "never_leaves": True,
+        "municipality": result.municipality,
+        "study_digest": result.study_digest,
+        "extracted_on": result.extracted_on.isoformat(),
+        "findings": list(result.finding_codes),
+        "questions": [_question(question) for question in result.questions],
+    }
+
+
+def _question(question: QuestionResult) -> dict[str, Any]:
+    return {
+        "question": question.question,
+        "status": question.status,
+        "attrition": [asdict(row) for row in question.attrition],
+        "verdicts": [asdict(verdict) for verdict in question.verdicts],
+        "balance": [asdict(row) for row in question.balance],
+        "refusals": [asdict(refusal) for refusal in question.refusals],
+        "analyses": [_analysis(analysis) for analysis in question.analyses],
+    }
+
+
+def _analysis(analysis: Analysis) -> dict[str, Any]:
+    result = analysis.result
+    return {
+        "outcome": analysis.outcome,
+        "estimand": analysis.estimand,
+        "kind": analysis.kind,
+        "months": analysis.months,
+        "primary": analysis.primary,
+        "reference": analysis.reference,
+        "arms": list(result.arms),
+        "episodes": result.n.tolist(),
+        "households": result.households.tolist(),
+        "households_with": list(analysis.households_with),
+        "effective_sample_size": result.effective_sample_size.tolist(),
+        "means": result.means.tolist(),
+        "covariance": result.covariance.tolist(),
+        "unadjusted_means": analysis.unadjusted.means.tolist(),
+        "unadjusted_covariance": analysis.unadjusted.covariance.tolist(),
+        "contrasts": [
+            result.contrast(arm, analysis.reference).to_dict()
+            for arm in result.arms
+            if arm != analysis.reference
+        ],
+        "notes": list(result.notes),
+        "method": result.method,
+        "seed": result.seed,
+    }
