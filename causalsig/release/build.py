@@ -1,0 +1,285 @@
+"""From a site's result to the document that may leave, and back from the document to numbers."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import math
+from dataclasses import dataclass
+
+from pydantic import ValidationError
+
+from causalsig.errors import ReleaseError
+from causalsig.records import Analysis, QuestionResult, ReleasedArms, SiteResult, Verdict
+from causalsig.release import grid
+from causalsig.release.documents import (
+    SCHEMA_VERSION,
+    AnalysisEntry,
+    ArmEntry,
+    AttritionEntry,
+    EstimatesDocument,
+    QuestionEntry,
+    RefusalEntry,
+    SuppressionEntry,
+    VerdictEntry,
+    applied_floors,
+)
+from causalsig.release.rules import Limits, broken_rules, nested_differences
+from causalsig.release.vocabulary import to_code
+from causalsig.study.models import Study
+
+_MAX_RATIO = 10.0
+"""A gate's figure at or above this is a size (households), and leaves as a band; below it, in hundredths."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseIdentity:
+    """What a release says of itself beside its numbers.
+
+    `site_code` and `snapshot` are keyed hashes (:func:`site_code`, :func:`snapshot_hash`), `lock_digest` the
+    SHA-256 of the lock the site ran under, `wave` 1 for the first extract of a study.
+    """
+
+    site_code: str
+    snapshot: str
+    package_version: str
+    lock_digest: str
+    wave: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedRelease:
+    """A document that holds every rule, and every block a rule held back as (question, suppression)."""
+
+    document: EstimatesDocument
+    suppressions: tuple[tuple[str, SuppressionEntry], ...]
+
+
+def site_code(provider_key: bytes, municipality_code: str, study_digest: str) -> str:
+    """Code of a site: HMAC-SHA256 under the provider's key over the municipality code and the study digest.
+
+    Without the key all 342 municipality codes could be tried in two milliseconds; over the study digest, so
+    that the codes of two studies cannot be linked.
+    """
+    message = f"site\n{study_digest}\n{municipality_code}".encode()
+    return hmac.new(provider_key, message, hashlib.sha256).hexdigest()
+
+
+def snapshot_hash(provider_key: bytes, digest: bytes) -> str:
+    """Keyed hash of the digest of a site's input: says "the same extract" to the provider and nobody else."""
+    return hmac.new(provider_key, b"snapshot\n" + digest, hashlib.sha256).hexdigest()
+
+
+def build_release(site: SiteResult, *, study: Study, identity: ReleaseIdentity) -> CheckedRelease:
+    """Run every rule over a site's result and write what may leave on the grids.
+
+    Parameters
+    ----------
+    site : SiteResult
+    study : Study
+        The study that was run; names outside it cannot leave.
+    identity : ReleaseIdentity
+
+    Raises
+    ------
+    ReleaseError
+        ``release-other-name`` when the result names a question, outcome, estimand or arm the study does not;
+        ``release-schema`` when the identity is not made of digests, codes and a version.
+    """
+    limits = Limits.of(study)
+    try:
+        questions = tuple(_question(result, study, limits) for result in site.questions)
+        document = EstimatesDocument(
+            kind="estimates",
+            schema_version=SCHEMA_VERSION,
+            study_digest=site.study_digest,
+            package_version=identity.package_version,
+            lock_digest=identity.lock_digest,
+            snapshot=identity.snapshot,
+            site_code=identity.site_code,
+            wave=identity.wave,
+            extracted=f"{site.extracted_on:%Y-%m}",
+            floors=applied_floors(limits.disclosure, limits.min_effective_size),
+            questions=questions,
+        )
+    except ValidationError as error:
+        raise schema_error(error) from None
+    held = tuple((entry.question, item) for entry in questions for item in entry.suppressions)
+    return CheckedRelease(document, held)
+
+
+def schema_error(error: ValidationError) -> ReleaseError:
+    """Say where a document leaves the schema, without the value."""
+    found = error.errors(include_input=False, include_url=False, include_context=False)
+    where = ".".join(str(part) for part in found[0]["loc"] if isinstance(part, int) or part.isascii())
+    return ReleaseError(
+        "release-schema",
+        expected="a document of the release schema",
+        found=f"{len(found)} field(s) that break it, the first of type {found[0]['type']}",
+        mend="Make the release again with this version of causalsig; never edit one by hand.",
+        where=where[:80],
+    )
+
+
+def _question(result: QuestionResult, study: Study, limits: Limits) -> QuestionEntry:
+    _check_names(result, study)
+    released, suppressions = _sift(result, study, limits)
+    numbers = result.status != "refused"
+    return QuestionEntry(
+        question=result.question,  # type: ignore[arg-type]  # pydantic checks it against the code list
+        status=result.status,
+        attrition=tuple(
+            AttritionEntry(
+                rule=to_code(row.rule),
+                before=grid.band(row.households_before),  # type: ignore[arg-type]
+                after=grid.band(row.households_after),  # type: ignore[arg-type]
+            )
+            for row in result.attrition
+        ),
+        verdicts=tuple(_verdict(verdict, numbers) for verdict in result.verdicts),
+        refusals=tuple(
+            RefusalEntry(
+                code=to_code(item.code),
+                outcome=item.outcome,
+                estimand=item.estimand,  # type: ignore[arg-type]
+                arm=item.arm,  # type: ignore[arg-type]
+            )
+            for item in result.refusals
+        ),
+        analyses=tuple(_block(analysis) for analysis in released),
+        suppressions=suppressions,
+    )
+
+
+def _check_names(result: QuestionResult, study: Study) -> None:
+    """Only what the study lists beforehand can leave."""
+    asked = study.asked.get(result.question)
+    known = asked is not None
+    if asked is not None:
+        arms, estimands = set(asked.arms), set(study.estimands.all)
+        for analysis in result.analyses:
+            known &= analysis.outcome in asked.outcomes and analysis.estimand in estimands
+            known &= set(analysis.result.arms) <= arms and analysis.reference in analysis.result.arms
+        named = [(item.arm, item.estimand) for item in result.refusals]
+        named += [(item.arm, item.estimand) for item in result.verdicts]
+        for arm, estimand in named:
+            known &= (arm is None or arm in arms) and (estimand is None or estimand in estimands)
+        known &= all(item.outcome is None or item.outcome in asked.outcomes for item in result.refusals)
+    if not known:
+        raise ReleaseError(
+            "release-other-name",
+            expected="questions, outcomes, estimands and arms that the study lists",
+            found="a name that it does not list",
+            mend="Run the site and its release with the same study file.",
+        )
+
+
+def _sift(
+    result: QuestionResult, study: Study, limits: Limits
+) -> tuple[list[Analysis], tuple[SuppressionEntry, ...]]:
+    """Primary suppression block by block, then complementary suppression among what is left."""
+    broken = [
+        ("release-not-estimated",) if result.status != "estimated" else broken_rules(analysis, limits)
+        for analysis in result.analyses
+    ]
+    left = [analysis for analysis, codes in zip(result.analyses, broken, strict=True) if not codes]
+    nested = nested_differences(left, limits, study.asked[result.question].primary_outcome)
+    released = [analysis for place, analysis in enumerate(left) if place not in nested]
+    held = [
+        (code, analysis) for analysis, codes in zip(result.analyses, broken, strict=True) for code in codes
+    ]
+    held += [("release-nested-difference", left[place]) for place in sorted(nested)]
+    return released, tuple(
+        SuppressionEntry(rule=code, outcome=analysis.outcome, estimand=analysis.estimand)  # type:
+        ignore[arg-type] for code, analysis in held
+    )
+
+
+def _verdict(verdict: Verdict, numbers: bool) -> VerdictEntry:
+    value: int | None = None
+    size: str | None = None
+    if numbers and math.isfinite(verdict.value):
+        if abs(verdict.value) < _MAX_RATIO:
+            value = round(verdict.value * 100)
+        else:
+            size = grid.band(abs(verdict.value))
+    threshold = verdict.threshold if math.isfinite(verdict.threshold) else 0.0
+    return VerdictEntry(
+        tier=verdict.tier,
+        code=to_code(verdict.code),
+        passed=bool(verdict.passed),
+        arm=verdict.arm,  # type: ignore[arg-type]
+        estimand=verdict.estimand,  # type: ignore[arg-type]
+        value=value,
+        size=size,  # type: ignore[arg-type]
+        threshold=round(min(max(threshold, -10_000.0), 10_000.0) * 1000),
+    )
+
+
+def _block(analysis: Analysis) -> AnalysisEntry:
+    result = analysis.result
+    std_errors = result.std_errors.tolist()
+    arms = tuple(
+        _arm(str(arm), int(n), float(size), float(mean), std_error)
+        for arm, n, size, mean, std_error in zip(
+            result.arms,
+            result.households,
+            result.effective_sample_size,
+            result.means,
+            std_errors,
+            strict=True,
+        )
+    )
+    return AnalysisEntry(
+        outcome=analysis.outcome,
+        estimand=analysis.estimand,  # type: ignore[arg-type]
+        kind=analysis.kind,
+        months=analysis.months,  # type: ignore[arg-type]
+        reference=analysis.reference,  # type: ignore[arg-type]
+        primary=analysis.primary,
+        arms=arms,
+        correlations=grid.correlations_on_grid(result.covariance),
+    )
+
+
+def _arm(arm: str, households: int, size: float, mean: float, std_error: float) -> ArmEntry:
+    digits, exponent = grid.two_digits_up(std_error)
+    step = grid.step_exponent(grid.from_two_digits(digits, exponent))
+    return ArmEntry(
+        arm=arm,  # type: ignore[arg-type]
+        households=grid.band(households),  # type: ignore[arg-type]
+        effective_size=grid.band(size),  # type: ignore[arg-type]
+        mean=grid.to_steps(mean, step),
+        mean_exponent=step,
+        std_error=digits,
+        std_error_exponent=exponent,
+    )
+
+
+def released_arms(document: EstimatesDocument) -> tuple[ReleasedArms, ...]:
+    """Decode every released block of a document."""
+    return tuple(
+        _decode(document.site_code, question.question, block)
+        for question in document.questions
+        for block in question.analyses
+    )
+
+
+def _decode(site: str, question: str, block: AnalysisEntry) -> ReleasedArms:
+    std_errors = [grid.from_two_digits(arm.std_error, arm.std_error_exponent) for arm in block.arms]
+    covariance = grid.covariance_from_grid(std_errors, block.correlations)
+    return ReleasedArms(
+        site=site,
+        question=question,
+        outcome=block.outcome,
+        estimand=block.estimand,
+        kind=block.kind,
+        months=block.months,
+        arms=tuple(arm.arm for arm in block.arms),
+        reference=block.reference,
+        primary=block.primary,
+        means=tuple(grid.from_steps(arm.mean, arm.mean_exponent) for arm in block.arms),
+        covariance=tuple(tuple(row) for row in covariance),
+        steps=tuple(grid.from_steps(1, arm.mean_exponent) for arm in block.arms),
+        household_bands=tuple(grid.band_limits(arm.households) for arm in block.arms),
+    )

@@ -1,0 +1,236 @@
+"""The closed document of a site's estimates: integers on declared grids and strings of code lists.
+
+Every validator here can be run by a reader who has only the document; what needs the site's own numbers is in
+:mod:`causalsig.release.rules`. The meaning, unit and rule of every field is in
+:mod:`causalsig.release.fields`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from causalsig.release import grid
+from causalsig.release.vocabulary import check_code, check_rule
+from causalsig.study.models import AcceptedArm, Disclosure, Estimand, Horizon, Method, OutcomeKind, Slug
+
+SCHEMA_VERSION: Literal["0.1"] = "0.1"
+Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Version = Annotated[str, Field(pattern=r"^[0-9]{1,4}(\.[0-9]{1,4}){1,3}((a|b|rc|\.dev)[0-9]{1,4})?$")]
+Month = Annotated[str, Field(pattern=r"^20[0-9]{2}-(0[1-9]|1[0-2])$")]
+Code = Annotated[str, AfterValidator(check_code)]
+RuleCode = Annotated[str, AfterValidator(check_rule)]
+QuestionCode = Literal["contact_method", "accepted_help"]
+ArmCode = Method | AcceptedArm
+Band = Literal["under-10", "10-29", "30-99", "100-299", "300-999", "1000-2999", "3000+"]
+ArmBand = Literal["30-99", "100-299", "300-999", "1000-2999", "3000+"]
+"""Bands of an arm that may be estimated: the arm floor of 30 households is in the type."""
+Steps = Annotated[int, Field(ge=-grid.MAX_MEAN_STEPS, le=grid.MAX_MEAN_STEPS)]
+Digits = Annotated[int, Field(ge=10, le=99)]
+DecimalExponent = Annotated[int, Field(ge=grid.MIN_SE_EXPONENT, le=grid.MAX_SE_EXPONENT)]
+Correlation = Annotated[int, Field(ge=-grid.CORRELATION_STEPS, le=grid.CORRELATION_STEPS)]
+
+
+class Closed(BaseModel):
+    """Unknown fields are errors, types are exact, values cannot be changed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class AppliedFloors(Closed):
+    """The floors that were applied, as integers; looser ones than the house's cannot be written down."""
+
+    min_households_cell: int = Field(ge=10, le=10_000)
+    min_households_arm: int = Field(ge=30, le=10_000)
+    min_expected_class: int = Field(ge=20, le=10_000)
+    expected_risk_per_mille: int = Field(ge=1, le=999)
+    max_largest_weight_per_mille: int = Field(ge=1, le=500)
+    max_two_largest_weight_per_mille: int = Field(ge=1, le=670)
+    max_parameter_share_per_mille: int = Field(ge=1, le=100)
+    min_residual_df: int = Field(ge=10, le=10_000)
+    min_effective_size: int = Field(ge=30, le=10_000)
+
+
+def applied_floors(disclosure: Disclosure, min_effective_size: float) -> AppliedFloors:
+    """Write the study's floors as integers, rounded to the stricter side."""
+    return AppliedFloors(
+        min_households_cell=disclosure.min_households_cell,
+        min_households_arm=disclosure.min_households_arm,
+        min_expected_class=disclosure.min_expected_class,
+        expected_risk_per_mille=min(max(round(disclosure.expected_risk * 1000), 1), 999),
+        max_largest_weight_per_mille=max(int(disclosure.max_largest_weight * 1000 + 1e-9), 1),
+        max_two_largest_weight_per_mille=max(int(disclosure.max_two_largest_weight * 1000 + 1e-9), 1),
+        max_parameter_share_per_mille=max(int(disclosure.max_parameter_share * 1000 + 1e-9), 1),
+        min_residual_df=disclosure.min_residual_df,
+        min_effective_size=max(30, -int(-min_effective_size // 1)),
+    )
+
+
+class AttritionEntry(Closed):
+    """One eligibility rule, with the households before and after it in bands."""
+
+    rule: Code
+    before: Band
+    after: Band
+
+
+class VerdictEntry(Closed):
+    """One gate's answer. A size is given as a band, anything else in hundredths."""
+
+    tier: Literal["design", "pooling", "solo"]
+    code: Code
+    passed: bool
+    arm: ArmCode | None
+    estimand: Estimand | None
+    value: Annotated[int, Field(ge=-1000, le=1000)] | None
+    size: Band | None
+    threshold: Annotated[int, Field(ge=-10_000_000, le=10_000_000)]
+
+    @model_validator(mode="after")
+    def _one_value(self) -> VerdictEntry:
+        if self.value is not None and self.size is not None:
+            raise ValueError("a verdict has a value or a size, not both")
+        return self
+
+
+class RefusalEntry(Closed):
+    """Something that is not there, and why."""
+
+    code: Code
+    outcome: Slug | None
+    estimand: Estimand | None
+    arm: ArmCode | None
+
+
+class SuppressionEntry(Closed):
+    """One block that a disclosure rule held back; with its numbers its counts are held back too."""
+
+    rule: RuleCode
+    outcome: Slug | None
+    estimand: Estimand | None
+
+
+class ArmEntry(Closed):
+    """One arm of a block."""
+
+    arm: ArmCode
+    households: ArmBand
+    effective_size: ArmBand
+    mean: Steps
+    mean_exponent: Annotated[int, Field(ge=-40, le=40)]
+    std_error: Digits
+    std_error_exponent: DecimalExponent
+
+    @model_validator(mode="after")
+    def _declared_grid(self) -> ArmEntry:
+        std_error = grid.from_two_digits(self.std_error, self.std_error_exponent)
+        if self.mean_exponent != grid.step_exponent(std_error):
+            raise ValueError("the mean is not on the grid its standard error declares")
+        return self
+
+
+class AnalysisEntry(Closed):
+    """One K x K block: means, standard errors and correlations of the arms."""
+
+    outcome: Slug
+    estimand: Estimand
+    kind: OutcomeKind
+    months: Horizon
+    reference: ArmCode
+    primary: bool
+    arms: tuple[ArmEntry, ...] = Field(min_length=2, max_length=8)
+    correlations: tuple[Correlation, ...]
+
+    @model_validator(mode="after")
+    def _holds_together(self) -> AnalysisEntry:
+        names = [entry.arm for entry in self.arms]
+        size = len(names)
+        if len(set(names)) != size:
+            raise ValueError("an arm is listed twice")
+        if self.reference not in names:
+            raise ValueError("the reference arm is not among the arms")
+        if len(self.correlations) != size * (size - 1) // 2:
+            raise ValueError("the correlations are not a lower triangle of the arms")
+        if not grid.positive_definite_on_grid(self.correlations, size):
+            raise ValueError("the correlations are not positive definite on the grid")
+        return self
+
+
+def released_numbers(arms: int) -> int:
+    """Return how many free numbers a block of K arms releases: means, standard errors, correlations."""
+    return 2 * arms + arms * (arms - 1) // 2
+
+
+class QuestionEntry(Closed):
+    """All that leaves of one question."""
+
+    question: QuestionCode
+    status: Literal["estimated", "withheld", "refused"]
+    attrition: tuple[AttritionEntry, ...] = Field(max_length=50)
+    verdicts: tuple[VerdictEntry, ...] = Field(max_length=500)
+    refusals: tuple[RefusalEntry, ...] = Field(max_length=200)
+    analyses: tuple[AnalysisEntry, ...] = Field(max_length=50)
+    suppressions: tuple[SuppressionEntry, ...] = Field(max_length=500)
+
+    @model_validator(mode="after")
+    def _status_holds(self) -> QuestionEntry:
+        if self.status != "estimated" and self.analyses:
+            raise ValueError("a question that is not estimated carries an effect")
+        if self.status == "refused" and any(v.value is not None or v.size for v in self.verdicts):
+            raise ValueError("a refused question carries a diagnostic's value")
+        blocks = [(entry.outcome, entry.estimand) for entry in self.analyses]
+        if len(set(blocks)) != len(blocks):
+            raise ValueError("a block is released twice")
+        if set(blocks) & {(entry.outcome, entry.estimand) for entry in self.suppressions}:
+            raise ValueError("a block is both released and suppressed")
+        if sum(entry.primary for entry in self.analyses) > 1:
+            raise ValueError("a question has more than one primary block")
+        return self
+
+
+class EstimatesDocument(Closed):
+    """Kind ``estimates``: what one site releases of one study, snapshot and wave."""
+
+    kind: Literal["estimates"]
+    schema_version: Literal["0.1"]
+    study_digest: Hash
+    package_version: Version
+    lock_digest: Hash
+    snapshot: Hash
+    site_code: Hash
+    wave: int = Field(ge=1, le=999)
+    extracted: Month
+    floors: AppliedFloors
+    questions: tuple[QuestionEntry, ...] = Field(min_length=1, max_length=2)
+
+    @model_validator(mode="after")
+    def _floors_hold(self) -> EstimatesDocument:
+        codes = [entry.question for entry in self.questions]
+        if len(set(codes)) != len(codes):
+            raise ValueError("a question is answered twice")
+        for block in _blocks(self.questions):
+            _check_floors(block, self.floors)
+        return self
+
+
+def _blocks(questions: Iterable[QuestionEntry]) -> Iterable[AnalysisEntry]:
+    return (block for question in questions for block in question.analyses)
+
+
+def _check_floors(block: AnalysisEntry, floors: AppliedFloors) -> None:
+    """Refuse a block whose bands cannot be true under the floors it says were applied."""
+    total: int | None = 0
+    for entry in block.arms:
+        highest = grid.band_limits(entry.households)[1]
+        size = grid.band_limits(entry.effective_size)[1]
+        if highest is not None and highest < floors.min_households_arm:
+            raise ValueError("an arm lies below the floor of households")
+        if size is not None and size < floors.min_effective_size:
+            raise ValueError("an arm lies below the floor of the effective size")
+        total = None if highest is None or total is None else total + highest
+    if total is not None and released_numbers(len(block.arms)) * 1000 > (
+        floors.max_parameter_share_per_mille * total
+    ):
+        raise ValueError("a block releases more numbers than its households allow")

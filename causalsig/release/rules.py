@@ -1,0 +1,216 @@
+"""The disclosure rules: each a small function with its reason code and its source; one engine runs them all.
+
+The unit that is protected is the household. An arm is admitted on what is known **before** outcomes are
+looked at (:func:`admit_arms`), since suppression that looks at the outcome biases the pool: municipalities
+whose arm happens to have few returns would be missing. One rule does look at it, `release-class-floor`: a
+block with a class below the cell floor is held back as a whole. Admission asks for an expected class of 20,
+so this happens at few sites; at those it favours risks near the declared one. (The interval-censored
+payload that removes this is the pool's next step; until then the suppressions are listed and counted.)
+
+Sources: ESSnet/DwB guidelines for output checking; ABS five safes output rules; acro. See ``disclosure.md``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from causalsig.records import Analysis, Refusal
+from causalsig.release import grid
+from causalsig.release.documents import released_numbers
+from causalsig.study.models import Disclosure, Study
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The floors in force: the study's, with the smallest effective sample size of its diagnostics."""
+
+    disclosure: Disclosure
+    min_effective_size: float
+
+    @classmethod
+    def of(cls, study: Study) -> Limits:
+        """Take the floors of a study."""
+        return cls(study.disclosure, study.diagnostics.min_effective_sample_size)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A rule on one block: `holds` is True when the block may leave as far as this rule goes."""
+
+    code: str
+    source: str
+    holds: Callable[[Analysis, Limits], bool]
+
+
+_RULES: list[Rule] = []
+
+
+Check = Callable[[Analysis, Limits], bool]
+
+
+def _rule(code: str, source: str) -> Callable[[Check], Check]:
+    """Put a function on the list: adding a rule is adding one function (and its text in the catalogue)."""
+
+    def add(function: Check) -> Check:
+        _RULES.append(Rule(code, source, function))
+        return function
+
+    return add
+
+
+def rules() -> tuple[Rule, ...]:
+    """Return the rules in the order in which they run."""
+    return tuple(_RULES)
+
+
+def broken_rules(analysis: Analysis, limits: Limits) -> tuple[str, ...]:
+    """Return the code of every rule that holds this block back; empty when it may leave."""
+    return tuple(rule.code for rule in _RULES if not rule.holds(analysis, limits))
+
+
+@_rule("release-cell-floor", "10 households: ESSnet/DwB, ABS, acro")
+def _cell_floor(analysis: Analysis, limits: Limits) -> bool:
+    floor = limits.disclosure.min_households_cell
+    observed = zip(analysis.households_with, analysis.households_without, strict=True)
+    return all(a + b >= floor for a, b in observed) and bool(np.all(analysis.result.households >= floor))
+
+
+@_rule("release-arm-floor", "30 households an arm: own floor, above the published 10")
+def _arm_floor(analysis: Analysis, limits: Limits) -> bool:
+    return bool(np.all(analysis.result.households >= limits.disclosure.min_households_arm))
+
+
+@_rule("release-admission", "n · min(p0, 1 - p0) >= 20 before outcomes: own, measured bias of looking after")
+def _admission(analysis: Analysis, limits: Limits) -> bool:
+    return all(_expects_both_classes(int(n), limits.disclosure) for n in analysis.result.households)
+
+
+@_rule("release-class-floor", "10 households with and without the outcome: ESSnet/DwB, ABS")
+def _class_floor(analysis: Analysis, limits: Limits) -> bool:
+    floor = limits.disclosure.min_households_cell
+    return min(*analysis.households_with, *analysis.households_without) >= floor
+
+
+@_rule("release-residual-df", "10 residual degrees of freedom: ESSnet, ABS, acro")
+def _residual_df(analysis: Analysis, limits: Limits) -> bool:
+    result = analysis.result
+    return result.households_total - result.parameters >= limits.disclosure.min_residual_df
+
+
+@_rule("release-parameters", "released numbers at most 10 % of the households: vantage6 GLM")
+def _parameters(analysis: Analysis, limits: Limits) -> bool:
+    allowed = limits.disclosure.max_parameter_share * analysis.result.households_total
+    return released_numbers(len(analysis.result.arms)) <= allowed
+
+
+@_rule("release-dominance", "largest 50 %, two largest 67 % of the absolute weighted sum: ABS")
+def _dominance(analysis: Analysis, limits: Limits) -> bool:
+    result, floors = analysis.result, limits.disclosure
+    largest = np.all(result.largest_share <= floors.max_largest_weight)
+    return bool(largest and np.all(result.two_largest_share <= floors.max_two_largest_weight))
+
+
+@_rule("release-effective-size", "effective sample size of 30 households: own floor")
+def _effective_size(analysis: Analysis, limits: Limits) -> bool:
+    return bool(np.all(analysis.result.effective_sample_size >= limits.min_effective_size))
+
+
+@_rule("release-no-variance", "a mean without variance tells every household's outcome")
+def _variance(analysis: Analysis, limits: Limits) -> bool:
+    covariance = analysis.result.covariance
+    numbers = np.all(np.isfinite(covariance)) and np.all(np.isfinite(analysis.result.means))
+    return bool(numbers and np.all(np.diagonal(covariance) > 0))
+
+
+@_rule("release-grid", "no more digits than the standard error carries: float side channel")
+def _grid(analysis: Analysis, limits: Limits) -> bool:
+    if not _variance(analysis, limits):
+        return True  # release-no-variance has said so already
+    for mean, std_error in zip(analysis.result.means, analysis.result.std_errors, strict=True):
+        digits, exponent = grid.two_digits_up(float(std_error))
+        if not grid.MIN_SE_EXPONENT <= exponent <= grid.MAX_SE_EXPONENT:
+            return False
+        step = grid.step_exponent(grid.from_two_digits(digits, exponent))
+        if abs(grid.to_steps(float(mean), step)) > grid.MAX_MEAN_STEPS:
+            return False
+    return True
+
+
+def nested_differences(
+    analyses: Sequence[Analysis], limits: Limits, primary_outcome: str | None
+) -> frozenset[int]:
+    """Complementary suppression: which blocks would tell a small cell by being subtracted from another.
+
+    "Any new arrears" is nested in "any signal": over the same households and months, the two means differ by the
+    households that returned with repeated signals only. When that cell holds 1 to 9 households in an arm,
+    the block of the outcome that is not the question's primary one is held back, under every estimand.
+
+    Returns
+    -------
+    frozenset of int
+        Places in `analyses` of the blocks to hold back.
+    """
+    held: set[str] = set()
+    for place, first in enumerate(analyses):
+        for second in analyses[place + 1 :]:
+            if first.outcome != second.outcome and _tells_a_cell(first, second, limits):
+                held.add(first.outcome if second.outcome == primary_outcome else second.outcome)
+    return frozenset(place for place, analysis in enumerate(analyses) if analysis.outcome in held)
+
+
+def _tells_a_cell(first: Analysis, second: Analysis, limits: Limits) -> bool:
+    same = (first.question, first.kind, first.months, first.estimand, first.result.arms)
+    if same != (second.question, second.kind, second.months, second.estimand, second.result.arms):
+        return False
+    for k in range(len(first.result.arms)):
+        difference = abs(first.households_with[k] - second.households_with[k])
+        total = first.households_with[k] + first.households_without[k]
+        if total != second.households_with[k] + second.households_without[k]:
+            continue  # not the same households: subtracting tells no cell
+        if 0 < difference < limits.disclosure.min_households_cell:
+            return True
+    return False
+
+
+def _expects_both_classes(households: int, disclosure: Disclosure) -> bool:
+    risk = disclosure.expected_risk
+    # A product of two floats: 100 · 0.2 must count as 20.
+    return households * min(risk, 1.0 - risk) >= disclosure.min_expected_class - 1e-9
+
+
+def admit_arms(
+    households_by_arm: Mapping[str, int], disclosure: Disclosure, *, question: str = ""
+) -> tuple[tuple[str, ...], tuple[Refusal, ...]]:
+    """Decide, before any outcome is looked at, which arms are estimated.
+
+    Parameters
+    ----------
+    households_by_arm : mapping of arm to distinct households
+    disclosure : Disclosure
+        The study's floors; `expected_risk` is the declared p0.
+    question : str
+        For the refusals.
+
+    Returns
+    -------
+    kept : tuple of str
+        Arms in the order given.
+    refusals : tuple of Refusal
+        ``release-arm-floor`` or ``release-admission`` for each arm left out. When fewer than two arms are
+        kept, nothing can be compared: no arm is kept and ``release-no-admitted-arm`` says so.
+    """
+    kept, refusals = [], []
+    for arm, households in households_by_arm.items():
+        if households < disclosure.min_households_arm:
+            refusals.append(Refusal("release-arm-floor", question, arm=arm))
+        elif not _expects_both_classes(households, disclosure):
+            refusals.append(Refusal("release-admission", question, arm=arm))
+        else:
+            kept.append(arm)
+    if len(kept) < 2:
+        refusals.append(Refusal("release-no-admitted-arm", question))
+        kept = []
+    return tuple(kept), tuple(refusals)
