@@ -1,1 +1,39 @@
 """How a provider's data is read: canonical tables, their checks, and one adapter a format."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from causalsig.sources.checks import check_tables
+    from causalsig.sources.findings import Finding, ReadResult
+    from causalsig.sources.schema import Matching, SiteTables, conform
+    from causalsig.sources.xxllnc_2026 import read_xxllnc_2026
+
+__all__ = [
+    "Finding",
+    "Matching",
+    "ReadResult",
+    "SiteTables",
+    "check_tables",
+    "conform",
+    "read_xxllnc_2026",
+]
+
+_HOMES = {
+    "Finding": "findings",
+    "ReadResult": "findings",
+    "Matching": "schema",
+    "SiteTables": "schema",
+    "conform": "schema",
+    "check_tables": "checks",
+    "read_xxllnc_2026": "xxllnc_2026",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Load an export when it is first asked for, so that importing the room stays light."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

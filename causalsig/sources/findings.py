@@ -1,0 +1,122 @@
+"""What reading and checking found: codes and counts, never a value from a cell."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from causalsig.sources.schema import SiteTables
+
+Severity = Literal["info", "warning", "error"]
+
+MEANINGS: Mapping[str, str] = MappingProxyType(
+    {
+        "source-optional-column-missing": "an optional column is absent; what it carries is unknown",
+        "source-optional-tab-missing": "an optional tab is absent; what it carries is unknown",
+        "source-extraction-date-inferred": "no extraction date was given: the latest date in the file",
+        "source-amount-locale-detected": "no amount notation was declared; the cells settle which one it is",
+        "source-municipality-unconfirmed": "the file holds one municipality, not named as the one asked for",
+        "source-other-municipality": "rows of other municipalities, left out",
+        "source-municipality-blank": "rows that name no municipality",
+        "source-unreadable-date": "dates that do not exist or are not written dd-mm-yyyy; read as missing",
+        "source-date-out-of-range": "dates before 2000, or far after every other date; read as missing",
+        "source-date-after-extraction": "dates after the extraction date; read as missing",
+        "source-unreadable-amount": "amounts that are not an amount in the file's notation; read as missing",
+        "source-negative-amount": "amounts below zero; read as missing",
+        "source-unreadable-number": "cells that should hold a number and do not; read as missing",
+        "source-absurd-age": "ages outside 0 to 120; read as missing",
+        "source-unreadable-flag": "cells that say neither yes, no nor not applicable; read as unknown",
+        "source-unknown-code": "texts outside the code list; read as other or as missing",
+        "source-result-by-keyword": "final results recognised by a word, not by the standard's exact text",
+        "source-wants-help-by-appointment": "an appointment or a wish for contact, read as wanting help",
+        "source-missing-key": "rows without their own identifier",
+        "source-odd-key": "identifiers shaped unlike the others in their column",
+        "source-repeated-attempt": "contact attempts whose identifier occurs more than once in their tab",
+        "source-several-final-results": "cases with more than one final result; the last one counts",
+        "source-attempt-without-case": "contact attempts whose case number is in no other tab; left out",
+        "source-followup-without-case": "follow-ups whose case number is in no other tab; left out",
+        "source-forwarded-contradiction": "signals whose forwarded flag and date contradict each other",
+        "source-signal-without-household": "signals without a household key; they belong to no episode",
+        "source-signal-without-date": "signals without a date; they belong to no episode",
+        "source-case-number-without-case": "signals whose case number is not among the cases",
+        "source-signal-without-creditor": "signals whose creditor is not among the creditors",
+        "source-case-without-signals": "cases none of whose signals is kept; their household is unknown",
+        "source-case-of-several-households": "cases whose signals name more than one household",
+        "source-attempt-outside-cases": "contact attempts whose case is not among the cases",
+        "source-attempt-without-date": "contact attempts without a date",
+        "source-attempt-before-signal": "contact attempts dated before the first signal of their case",
+        "source-attempt-after-close": "contact attempts dated after their case was closed",
+        "source-closed-before-opened": "cases closed before they were opened",
+        "source-reach-unknown": "contact attempts that do not say whether the person was reached",
+        "source-accepted-without-reach": "cases with an accepted result and no reached attempt",
+        "source-repeat-flags-missing": "signals without repeat flags; the look-back needs kept signals",
+        "source-retention-edge": "signals vanish while cases remain; the count is the months of signals kept",
+        "source-month-without-signals": "calendar months without any signal, between the first and the last",
+        "source-creditor-gap": "creditor-months without a signal, for creditors that report most months",
+        "source-amount-jump": "creditor-months with a median amount eight times the usual, or an eighth",
+    }
+)
+"""Every code a finding can carry, with what it means."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing found in a source.
+
+    Attributes
+    ----------
+    code : str
+        Stable, one of ``MEANINGS``.
+    table, column : str
+        Where: a tab or canonical table, and a column of it ("" when it is about the whole).
+    count : int
+        Rows concerned (months for ``source-retention-edge``). Exact: it stays inside the site.
+    severity : {"info", "warning", "error"}
+        error: the tables are no basis for an analysis until it is mended.
+    """
+
+    code: str
+    table: str
+    column: str
+    count: int
+    severity: Severity
+
+
+class FindingList:
+    """Findings under construction: a count of zero is no finding."""
+
+    def __init__(self) -> None:
+        self._items: list[Finding] = []
+
+    def add(
+        self, code: str, table: str, column: str = "", count: int = 1, severity: Severity = "warning"
+    ) -> None:
+        """Record ``count`` rows under ``code``; nothing when there are none."""
+        if code not in MEANINGS:
+            raise KeyError(code)
+        if count > 0:
+            self._items.append(Finding(code, table, column, int(count), severity))
+
+    def freeze(self) -> tuple[Finding, ...]:
+        """Return the findings in a fixed order, whatever the order of the rows."""
+        return tuple(sorted(self._items, key=lambda item: (item.table, item.column, item.code, item.count)))
+
+
+@dataclass(frozen=True, slots=True)
+class ReadResult:
+    """What an adapter gives back.
+
+    Attributes
+    ----------
+    tables : SiteTables
+        One municipality in canonical form.
+    findings : tuple of Finding
+        What reading met and what :func:`causalsig.sources.checks.check_tables` says of the tables.
+    """
+
+    tables: SiteTables
+    findings: tuple[Finding, ...]

@@ -1,0 +1,71 @@
+"""The rows of one municipality out of a workbook that may hold several."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from causalsig.errors import SourceError
+from causalsig.sources.values import parse_column, text
+from causalsig.sources.xxllnc_layout import CASES_TAB, SIGNALS_TAB
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from causalsig.sources.findings import FindingList
+    from causalsig.sources.workbook import Cell, Sheet
+
+COLUMN = "Gemeente"
+
+
+def _label(cell: Cell) -> str:
+    """Municipality as it is compared: without the word gemeente, codes as four digits."""
+    written = " ".join(text(cell).casefold().split()).removeprefix("gemeente ")
+    return written.zfill(4) if written.isdecimal() else written
+
+
+def select_municipality(
+    sheets: Mapping[str, Sheet], municipality: str, name: str | None, findings: FindingList
+) -> tuple[dict[str, Sheet], bool]:
+    """Keep this municipality's signals and cases, and say whether others were in the file.
+
+    Raises
+    ------
+    SourceError
+        ``source-municipality-not-found``: several municipalities and none is this one, or a name was given
+        that the file does not have.
+    """
+    chosen = dict(sheets)
+    signals = sheets[SIGNALS_TAB.casefold()]
+    if not signals.has(COLUMN):
+        findings.add("source-municipality-unconfirmed", SIGNALS_TAB, severity="info")
+        return chosen, False
+    asked = {_label(municipality)} | ({_label(name)} if name else set())
+    present = set(parse_column(signals.column(COLUMN), _label)) - {""}
+    wanted = present & asked
+    if not wanted:
+        if len(present) > 1 or (present and name):
+            raise SourceError(
+                "source-municipality-not-found",
+                expected=f"rows of municipality {municipality} in column '{COLUMN}'",
+                found=f"{len(present)} other and none of it",
+                mend="Give the name as the export writes it, or the right file.",
+                where=f"tab {SIGNALS_TAB}",
+            )
+        findings.add("source-municipality-unconfirmed", SIGNALS_TAB, severity="info")
+        wanted = present
+    several = bool(present - wanted)
+    for tab in (SIGNALS_TAB, CASES_TAB):
+        sheet = sheets[tab.casefold()]
+        if sheet.has(COLUMN):
+            chosen[tab.casefold()] = _keep(sheet, tab, wanted, several, findings)
+    return chosen, several
+
+
+def _keep(sheet: Sheet, tab: str, wanted: set[str], several: bool, findings: FindingList) -> Sheet:
+    labels = parse_column(sheet.column(COLUMN), _label)
+    blank = labels.count("")
+    other = sum(label not in wanted for label in labels) - blank
+    findings.add("source-municipality-blank", tab, count=blank)
+    findings.add("source-other-municipality", tab, count=other, severity="info")
+    # A row that names none can only be told apart when there is nothing to tell apart.
+    return sheet.take([label in wanted or (not label and not several) for label in labels])

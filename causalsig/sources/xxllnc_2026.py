@@ -1,0 +1,286 @@
+"""The xxllnc 2026 workbook into canonical tables."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from causalsig.errors import SourceError
+from causalsig.sources.checks import check_tables
+from causalsig.sources.dates import settle_extraction_date
+from causalsig.sources.derive import classify_new_arrears, derive_episodes
+from causalsig.sources.findings import FindingList, ReadResult
+from causalsig.sources.municipality import select_municipality
+from causalsig.sources.schema import SiteTables, conform
+from causalsig.sources.tabs import TabReader, amount_locale, refuse_duplicates, require
+from causalsig.sources.values import odd_keys
+from causalsig.sources.workbook import open_workbook
+from causalsig.sources.xxllnc_layout import (
+    CASES_TAB,
+    CREDITORS_TAB,
+    FINAL_TAB,
+    FOLLOWUPS_TAB,
+    INTERIM_TAB,
+    MAPPING,
+    OPTIONAL_TABS,
+    SIGNALS_TAB,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import date
+
+    from numpy.typing import NDArray
+
+    from causalsig.sources.amounts import AmountLocale
+    from causalsig.sources.schema import Matching
+    from causalsig.sources.workbook import Sheet
+
+Frames = dict[str, pd.DataFrame]
+
+DATED = {
+    SIGNALS_TAB: ("received_on", "forwarded_on"),
+    CASES_TAB: ("closed_on", "seen_on"),
+    INTERIM_TAB: ("attempted_on",),
+    FINAL_TAB: ("attempted_on",),
+    FOLLOWUPS_TAB: ("followed_up_on",),
+}
+
+
+def read_xxllnc_2026(
+    path: Path | str,
+    *,
+    municipality: str,
+    matching: Matching,
+    name: str | None = None,
+    amount_locale: AmountLocale | None = None,
+    extracted_on: date | None = None,
+) -> ReadResult:
+    """Read one municipality from an xxllnc 2026 workbook.
+
+    Order of columns and rows, case and blanks of headers do not matter. Names of staff and creditors, free
+    text and postcodes are never read; the household hash is replaced by a key without meaning. Reach comes
+    from the contact attempts, not from the cases' own column.
+
+    Parameters
+    ----------
+    path : Path or str
+        The .xlsx file.
+    municipality : str
+        The municipality's code, text with leading zeros.
+    matching : Matching
+        How the municipality turns signals into episodes (from the inventory).
+    name : str, optional
+        Its name as column Gemeente writes it. With a name, a file of another municipality is refused.
+    amount_locale : {"nl", "en"}, optional
+        Notation of amounts stored as text. Without it the cells must settle it.
+    extracted_on : datetime.date, optional
+        Date of the extract; without it the latest date in the workbook, with a finding.
+
+    Returns
+    -------
+    ReadResult
+        Tables and findings; the latter include those of :func:`causalsig.sources.checks.check_tables`.
+
+    Raises
+    ------
+    SourceError
+        The file is not a readable workbook of this format; the code says why.
+    """
+    return read_sheets(
+        open_workbook(Path(path)),
+        municipality=municipality,
+        matching=matching,
+        name=name,
+        declared_locale=amount_locale,
+        extracted_on=extracted_on,
+    )
+
+
+def read_sheets(
+    sheets: Mapping[str, Sheet],
+    *,
+    municipality: str,
+    matching: Matching,
+    name: str | None,
+    declared_locale: AmountLocale | None,
+    extracted_on: date | None,
+) -> ReadResult:
+    """Canonical tables from tabs already opened; parameters as :func:`read_xxllnc_2026`."""
+    findings = FindingList()
+    require(sheets, MAPPING, OPTIONAL_TABS, findings)
+    chosen, several = select_municipality(sheets, municipality, name, findings)
+    frames = _read_frames(chosen, declared_locale, findings)
+    if frames[SIGNALS_TAB]["received_on"].isna().all():
+        raise SourceError(
+            "source-no-signals",
+            expected="at least one dated signal",
+            found=f"{len(frames[SIGNALS_TAB])} signals and no date among them",
+            mend="Look whether the export was filtered, or its period is empty.",
+            where=f"tab {SIGNALS_TAB}",
+        )
+    if several:
+        _keep_linked(frames, chosen[CASES_TAB.casefold()].has("Gemeente"))
+    extraction = settle_extraction_date(frames, DATED, extracted_on, findings)
+    signals = _signals(frames, findings)
+    attempts, results = _attempts(frames, sheets, several, findings)
+    cases = _cases(frames, signals, attempts, results, findings)
+    episodes, signals["episode_id"] = derive_episodes(signals, matching)
+    tables = SiteTables(
+        municipality=municipality,
+        extracted_on=extraction,
+        signals=conform("signals", signals),
+        episodes=conform("episodes", episodes),
+        cases=conform("cases", cases),
+        attempts=conform("attempts", attempts),
+        followups=conform("followups", _followups(frames, several, findings)),
+        creditors=conform("creditors", frames[CREDITORS_TAB]),
+    )
+    read = findings.freeze()
+    return ReadResult(tables, read + check_tables(tables))
+
+
+def _read_frames(sheets: Mapping[str, Sheet], declared: AmountLocale | None, findings: FindingList) -> Frames:
+    signals = sheets[SIGNALS_TAB.casefold()]
+    reader = TabReader(findings, amount_locale(signals, MAPPING[SIGNALS_TAB], declared, findings))
+    frames = {
+        tab: reader.read(sheets[tab.casefold()], columns)
+        for tab, columns in MAPPING.items()
+        if tab.casefold() in sheets
+    }
+    frames.setdefault(FOLLOWUPS_TAB, pd.DataFrame({"case_id": np.empty(0, dtype=object)}))
+    for tab, key, header in (
+        (SIGNALS_TAB, "signal_id", "SignaalID"),
+        (CASES_TAB, "case_id", "Meldingnummer"),
+        (CREDITORS_TAB, "creditor_id", "ID"),
+    ):
+        frame = frames[tab]
+        findings.add("source-missing-key", tab, key, int(frame[key].isna().sum()))
+        findings.add("source-odd-key", tab, key, odd_keys(frame[key].to_numpy()))
+        refuse_duplicates(frame, key, tab, header)
+        if tab != SIGNALS_TAB:
+            frames[tab] = frame[frame[key].notna()].reset_index(drop=True)
+    findings.add("source-odd-key", SIGNALS_TAB, "hash", odd_keys(frames[SIGNALS_TAB]["hash"].to_numpy()))
+    return frames
+
+
+def _keep_linked(frames: Frames, cases_are_selected: bool) -> None:
+    """Keep what belongs to this municipality's signals, where a tab does not say whose its rows are."""
+    signals, cases, creditors = frames[SIGNALS_TAB], frames[CASES_TAB], frames[CREDITORS_TAB]
+    if not cases_are_selected:
+        frames[CASES_TAB] = cases[cases["case_id"].isin(signals["case_id"])].reset_index(drop=True)
+    kept = creditors["creditor_id"].isin(signals["creditor_id"])
+    frames[CREDITORS_TAB] = creditors[kept].reset_index(drop=True)
+
+
+def _signals(frames: Frames, findings: FindingList) -> pd.DataFrame:
+    signals = frames[SIGNALS_TAB]
+    # Ranks of sorted hashes: no trace of the hash is kept, and the order of the rows does not matter.
+    ranks, _ = pd.factorize(signals["hash"], sort=True)
+    household = np.array([None if rank < 0 else f"h{rank}" for rank in ranks], dtype=object)
+    creditors = frames[CREDITORS_TAB].set_index("creditor_id")["creditor_type"]
+    signals = signals.drop(columns="hash").assign(
+        household_key=household, creditor_type=signals["creditor_id"].map(creditors)
+    )
+    if {"forwarded", "forwarded_on"} <= set(signals):
+        dated = signals["forwarded_on"].notna()
+        wrong = ((signals["forwarded"] == 1) & ~dated) | ((signals["forwarded"] == 0) & dated)
+        findings.add("source-forwarded-contradiction", SIGNALS_TAB, "forwarded_on", int(wrong.sum()))
+    signals = conform("signals", signals)
+    signals = signals.sort_values(
+        ["received_on", "household_key", "signal_id"], kind="stable", ignore_index=True
+    )
+    signals["new_arrears"] = classify_new_arrears(signals)
+    return signals
+
+
+def _attempts(
+    frames: Frames, sheets: Mapping[str, Sheet], several: bool, findings: FindingList
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Read attempts of both tabs, and the rows of the last one that carry a final result."""
+    known = _case_numbers(frames)
+    parts = []
+    for tab, final in ((INTERIM_TAB, 0.0), (FINAL_TAB, 1.0)):
+        frame = frames[tab]
+        if "source_id" in frame:
+            repeated = int(frame["source_id"].dropna().duplicated().sum())
+            findings.add("source-repeated-attempt", tab, "attempt_id", repeated)
+            findings.add("source-missing-key", tab, "attempt_id", int(frame["source_id"].isna().sum()))
+            findings.add("source-odd-key", tab, "attempt_id", odd_keys(frame["source_id"].to_numpy()))
+        linked = frame["case_id"].isin(known).to_numpy()
+        _count_unlinked(frame, linked, tab, several, "source-attempt-without-case", findings)
+        parts.append(frame[linked].assign(is_final=final))
+    rows = pd.concat(parts, ignore_index=True) if any(len(part) for part in parts) else parts[1]
+    rows = rows.sort_values(
+        ["case_id", "attempted_on", "is_final", *(["source_id"] if "source_id" in rows else [])],
+        kind="stable",
+        na_position="first",
+        ignore_index=True,
+    )
+    results = rows[rows["result"].notna()] if "result" in rows else rows[:0]
+    # A final result may stand without an attempt: then the row has neither date nor method.
+    attempts = rows[rows["attempted_on"].notna() | rows["method"].notna()].reset_index(drop=True)
+    attempts["method"] = attempts["method"].where(attempts["method"].notna(), "unknown")
+    attempts["attempt_id"] = [f"a{row}" for row in range(len(attempts))]
+    return attempts, results
+
+
+def _case_numbers(frames: Frames) -> NDArray[np.object_]:
+    numbers = pd.concat([frames[CASES_TAB]["case_id"], frames[SIGNALS_TAB]["case_id"]])
+    return np.unique(numbers.dropna().to_numpy(dtype=object))
+
+
+def _count_unlinked(
+    frame: pd.DataFrame,
+    linked: NDArray[np.bool_],
+    tab: str,
+    several: bool,
+    code: str,
+    findings: FindingList,
+) -> None:
+    """Count the rows left out; with several municipalities in the file most belong to another one."""
+    missing = int((~linked).sum())
+    if several:
+        findings.add("source-other-municipality", tab, count=missing, severity="info")
+    else:
+        findings.add(code, tab, "case_id", missing)
+
+
+def _cases(
+    frames: Frames,
+    signals: pd.DataFrame,
+    attempts: pd.DataFrame,
+    results: pd.DataFrame,
+    findings: FindingList,
+) -> pd.DataFrame:
+    """Cases with household, opening date and result, none of which the tab of cases has."""
+    cases = frames[CASES_TAB].sort_values("case_id", kind="stable", ignore_index=True)
+    number = cases["case_id"]
+    linked = signals[signals["case_id"].notna() & signals["household_key"].notna()]
+    households = linked.groupby("case_id")["household_key"]
+    findings.add(
+        "source-case-of-several-households", "cases", "household_key", int((households.nunique() > 1).sum())
+    )
+    several = results[results["case_id"].isin(number)]["case_id"].value_counts()
+    findings.add("source-several-final-results", FINAL_TAB, "result", int((several > 1).sum()))
+    # Forwarding makes a case. Cases outlive their signals: then the first sign that it was taken up.
+    taken_up = number.map(attempts.groupby("case_id")["attempted_on"].min())
+    if "seen_on" in cases:
+        taken_up = pd.concat([taken_up, cases["seen_on"]], axis=1).min(axis=1)
+    forwarded = number.map(signals.groupby("case_id")["forwarded_on"].min())
+    return cases.assign(
+        household_key=number.map(households.min()),
+        opened_on=forwarded.fillna(taken_up),
+        result=number.map(results.groupby("case_id")["result"].last()) if len(results) else None,
+    )
+
+
+def _followups(frames: Frames, several: bool, findings: FindingList) -> pd.DataFrame:
+    frame = frames[FOLLOWUPS_TAB]
+    linked = frame["case_id"].isin(_case_numbers(frames)).to_numpy()
+    _count_unlinked(frame, linked, FOLLOWUPS_TAB, several, "source-followup-without-case", findings)
+    order = [name for name in ("case_id", "followed_up_on", "method") if name in frame]
+    return frame[linked].sort_values(order, kind="stable", ignore_index=True)
