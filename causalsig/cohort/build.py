@@ -141,13 +141,13 @@ def build_cohort(
     kept, rows = apply_rules(EligibilityContext(known, window, site, study.eligibility))
     arms = _arms(known, tables, plan)
     kept, row = arm_defined(kept, np.isin(arms.astype(str), plan.settings.arms), known.facts.households)
-    refusals = list(_window_refusals(plan, window.empty, bool(kept.any())))
+    refusals = _nobody_left(plan, rows, bool(kept.any()))
     names: tuple[str, ...] = study.covariates
     if not window.look_back:
         short = [name for name in names if name in LOOK_BACK_COVARIATES]
         names = tuple(name for name in names if name not in LOOK_BACK_COVARIATES)
-        if short and not window.empty:
-            refusals.append(Refusal("cohort-look-back-not-retained", plan.question))
+        if short and kept.any():
+            refusals += (Refusal("cohort-look-back-not-retained", plan.question),)
     order = _stable_order(known, kept)
     facts_kept = known.facts.take(order)
     covariates, columns = design_matrix(names, facts_kept, known.history, study.data.look_back_days)
@@ -172,7 +172,7 @@ def build_cohort(
             for outcome in plan.outcomes
         },
         attrition=(*rows, row),
-        refusals=tuple(refusals),
+        refusals=refusals,
     )
 
 
@@ -183,10 +183,11 @@ def _arms(known: SiteFacts, tables: SiteTables, plan: CohortPlan) -> NDArray[np.
     return accepted_by_landmark(facts.households, facts.time_zero, known.history.accepted, plan.settings)
 
 
-def _window_refusals(plan: CohortPlan, window_empty: bool, anyone: bool) -> tuple[Refusal, ...]:
+def _nobody_left(plan: CohortPlan, rows: tuple[AttritionRow, ...], anyone: bool) -> tuple[Refusal, ...]:
+    """Say why the cohort is empty: no time zero lies in the entry window, or the other rules left nobody."""
     if anyone:
         return ()
-    code = "cohort-no-entry-window" if window_empty else "cohort-no-episodes"
+    code = "cohort-no-episodes" if rows[0].episodes_after else "cohort-no-entry-window"
     return tuple(Refusal(code, plan.question, outcome.id) for outcome in plan.outcomes)
 
 

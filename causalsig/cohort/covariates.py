@@ -231,6 +231,8 @@ def design_matrix(
 
     Columns that do not vary are left out.
     """
+    if len(facts.households) == 0:
+        return np.empty((0, 0)), ()
     columns = [column for name in names for column in ENCODERS[name](facts, history, look_back_days)]
     varying = [(name, values) for name, values in columns if values.size and values.min() < values.max()]
     if not varying:

@@ -21,7 +21,7 @@ class EntryWindow:
     Attributes
     ----------
     first, last : datetime.date
-        Inclusive. Empty when ``first > last``.
+        Inclusive; nothing is left when ``first > last``.
     look_back : bool
         Whether ``look_back_days`` before every time zero are still retained, so that covariates made of
         earlier contacts exist for every episode alike.
@@ -30,11 +30,6 @@ class EntryWindow:
     first: date
     last: date
     look_back: bool
-
-    @property
-    def empty(self) -> bool:
-        """Whether no time zero is left."""
-        return self.first > self.last
 
 
 def subtract_months(day: date, months: int) -> date:
