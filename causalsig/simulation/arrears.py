@@ -1,0 +1,291 @@
+"""A month of arrears: which begin, drag others along, stay open, and are reported to the municipality."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from causalsig.simulation import draws
+from causalsig.simulation.population import (
+    CONTRACTS,
+    FIRST_CREDITOR,
+    HEALTH,
+    HEALTH_SECOND,
+    OWN_HAZARD,
+    RENT,
+    STRESS_FACTOR,
+    MonthDraws,
+    Population,
+)
+from causalsig.sources.derive import is_new_arrears
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+SPILL: Final = 0.035
+SECOND_ADULT: Final = 0.13
+STAY: Final = np.array((0.50, 0.40, 0.45, 0.35, 0.50))
+REPORT: Final = np.array((0.47, 0.20, 0.41, 0.20, 0.47))
+AMOUNT_EUR: Final = np.array((250.0, 850.0, 350.0, 75.0, 250.0))
+AMOUNT_SPREAD: Final = np.array((0.6, 0.7, 0.8, 0.6, 0.6))
+OUTAGE: Final = 0.03
+NEVER: Final = -1000
+_OTHERS: Final = np.arange(CONTRACTS)
+
+
+@dataclass(slots=True)
+class State:
+    """What an arm can change, one row a household or a clone (n).
+
+    Attributes
+    ----------
+    open, pending : (n, 5) bool
+        Arrear open; a report held back by a creditor's outage.
+    owed, last_amount : (n, 5) float64
+        Whole cents, now and at the last signal.
+    last_month : (n, 5) int16
+        Month of the last signal, ``NEVER`` when there was none.
+    recent : (n,) uint8
+        Bit k-1: a signal at the address k months before.
+    case_until : (n,) int64
+        Day on which the case closes; a case is open on earlier days.
+    effect_from, effect_until : (n, 3) int16
+        First and first-no-more month in which being written to, reached, accepted acts.
+    """
+
+    open: NDArray[np.bool_]
+    pending: NDArray[np.bool_]
+    owed: NDArray[np.float64]
+    last_amount: NDArray[np.float64]
+    last_month: NDArray[np.int16]
+    recent: NDArray[np.uint8]
+    case_until: NDArray[np.int64]
+    effect_from: NDArray[np.int16]
+    effect_until: NDArray[np.int16]
+
+    @classmethod
+    def empty(cls, n: int) -> State:
+        """State of ``n`` households nothing ever happened to."""
+        return cls(
+            open=np.zeros((n, CONTRACTS), np.bool_),
+            pending=np.zeros((n, CONTRACTS), np.bool_),
+            owed=np.zeros((n, CONTRACTS)),
+            last_amount=np.zeros((n, CONTRACTS)),
+            last_month=np.full((n, CONTRACTS), NEVER, np.int16),
+            recent=np.zeros(n, np.uint8),
+            case_until=np.full(n, -(10**6), np.int64),
+            effect_from=np.full((n, 3), NEVER, np.int16),
+            effect_until=np.full((n, 3), NEVER, np.int16),
+        )
+
+    def take(self, rows: NDArray[np.int64]) -> State:
+        """Copy of some rows, in that order."""
+        return State(*(getattr(self, field.name)[rows] for field in fields(self)))
+
+    def join(self, other: State) -> State:
+        """Rows of both, these first."""
+        return State(*(np.concatenate([getattr(self, f.name), getattr(other, f.name)]) for f in fields(self)))
+
+    def move_out(self, rows: NDArray[np.int64]) -> None:
+        """New occupants: no open arrear and no help yet, but the address keeps its history and its case."""
+        self.open[rows] = False
+        self.pending[rows] = False
+        self.effect_until[rows] = NEVER
+
+
+@dataclass(frozen=True, slots=True)
+class Month:
+    """Facts of a month that hold for the whole site.
+
+    Attributes
+    ----------
+    index : int
+        Month number, 0 is the first month of burn-in.
+    factor : (4,) float32
+        Season and level of each contract's onset.
+    outage : (14,) bool
+        Creditors that deliver nothing this month and catch up later.
+    hazard_ratios : (3,) float64
+        Of being written to, reached, accepted.
+    """
+
+    index: int
+    factor: NDArray[np.float32]
+    outage: NDArray[np.bool_]
+    hazard_ratios: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Signals of a month and the episodes they form.
+
+    Attributes
+    ----------
+    rows : (m,) int64
+        Rows of the state with at least one signal.
+    reported, new : (m, 5) bool
+        Signals, and which of them are new arrears by the register's definition.
+    amount : (m, 5) float64
+        Cents of each signal, 0 where there is none.
+    recent : (m,) uint8
+        The six months before, as in :class:`State`.
+    """
+
+    rows: NDArray[np.int64]
+    reported: NDArray[np.bool_]
+    new: NDArray[np.bool_]
+    amount: NDArray[np.float64]
+    recent: NDArray[np.uint8]
+
+
+def seasonal_factor(year: int, month: int) -> NDArray[np.float32]:
+    """Level and season of onset for (health, rent, energy, water), 1 on average in 2024 and later."""
+    level = {2021: 0.76, 2022: 0.75, 2023: 0.91}.get(year, 1.0 if year > 2021 else 0.7)
+    factor = np.full(OWN_HAZARD, level, np.float32)
+    factor[HEALTH] *= (1.9 if month == 3 else 1.0) * 12 / 12.9
+    factor[2] *= (1.15 if month in (11, 12, 1, 2) else 1.0) * 12 / 12.6
+    if year < 2024:
+        factor[3] *= 0.5
+    if (year, month) < (2022, 12):
+        factor[2] *= 0.7
+    return factor
+
+
+def outages(key: int, month: int) -> NDArray[np.bool_]:
+    """Creditors without delivery this month, shape (14,)."""
+    creditors = np.arange(FIRST_CREDITOR[-1] + 2) + (1 << 21)
+    return draws.uniforms(key, month, draws.SPILL, creditors) < OUTAGE
+
+
+def step(
+    key: int,
+    people: Population,
+    lives: MonthDraws,
+    state: State,
+    month: Month,
+    household: NDArray[np.int64] | None,
+) -> Batch:
+    """Let arrears begin, end and be reported for all rows of ``state``, which is changed in place.
+
+    ``household`` points every row at the household whose draws it shares; None when rows are households.
+    """
+    rows, hit = _candidates(people, lives, state, month, household)
+    parent = rows if household is None else household[rows]
+    began = hit & (_hazard(people, month, parent, state, rows) > lives.onset[:, parent].T)
+    now_open, owed, report = _arrears(key, people, state, month.index, rows, parent, began)
+    out = month.outage[people.creditor[parent]]
+    pending = state.pending[rows] & now_open
+    report |= pending
+    state.pending[rows] = report & out
+    report &= ~out
+    state.open[rows] = now_open
+    state.owed[rows] = owed
+    before = state.recent
+    state.recent = (before << np.uint8(1)) & np.uint8(63)
+    some = np.flatnonzero(report.any(axis=1))
+    return _signals(people, state, month.index, rows[some], parent[some], report[some], owed[some], before)
+
+
+def _candidates(
+    people: Population,
+    lives: MonthDraws,
+    state: State,
+    month: Month,
+    household: NDArray[np.int64] | None,
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Rows in which anything may happen, and which contracts may begin there (an upper bound)."""
+    bound = np.float32(max(1.0, float(np.prod(np.maximum(month.hazard_ratios, 1.0)))) * 1.000001)
+    pace = np.where(people.stress, np.float32(STRESS_FACTOR), np.float32(1.0)) * bound
+    if household is None:
+        limit = people.base * pace
+        limit *= month.factor[:, None]
+        hit = lives.onset < limit
+    else:
+        limit = people.base[:, household] * pace[household]
+        limit *= month.factor[:, None]
+        hit = lives.onset[:, household] < limit
+    busy = hit[0] | hit[1] | hit[2] | hit[3] | state.open.any(axis=1)
+    rows = np.flatnonzero(busy)
+    return rows, hit[:, rows].T
+
+
+def _hazard(
+    people: Population, month: Month, parent: NDArray[np.int64], state: State, rows: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Onset hazard with the effects of earlier contact, shape (m, 4)."""
+    active = (state.effect_from[rows] <= month.index) & (month.index < state.effect_until[rows])
+    ratio = np.where(active, month.hazard_ratios, 1.0).prod(axis=1)
+    pace = np.where(people.stress[parent], STRESS_FACTOR, 1.0) * ratio
+    hazard: NDArray[np.float64] = (people.base[:, parent].T * month.factor) * pace[:, None]
+    return hazard
+
+
+def _arrears(
+    key: int,
+    people: Population,
+    state: State,
+    month: int,
+    rows: NDArray[np.int64],
+    parent: NDArray[np.int64],
+    began: NDArray[np.bool_],
+) -> tuple[NDArray[np.bool_], NDArray[np.float64], NDArray[np.bool_]]:
+    """Open, owed and reported after the month, each (m, 5)."""
+    was_open = state.open[rows]
+    column = parent[:, None]
+    fresh = np.zeros((len(rows), CONTRACTS), np.bool_)
+    fresh[:, :OWN_HAZARD] = began & ~was_open[:, :OWN_HAZARD]
+    first = np.flatnonzero(fresh.any(axis=1))
+    if len(first):
+        luck = draws.uniforms(key, month, draws.SPILL + _OTHERS, column[first])
+        spilled = luck < SPILL
+        spilled[:, HEALTH_SECOND] = False
+        dragged = (fresh[first] | spilled) & people.holds[:, parent[first]].T & ~was_open[first]
+        dragged[:, HEALTH_SECOND] = (
+            dragged[:, HEALTH]
+            & (luck[:, HEALTH_SECOND] < SECOND_ADULT)
+            & people.holds[HEALTH_SECOND, parent[first]]
+            & ~was_open[first, HEALTH_SECOND]
+        )
+        fresh[first] = dragged
+    stays = np.zeros_like(fresh)
+    report = fresh.copy()
+    old = np.flatnonzero(was_open.any(axis=1))
+    if len(old):
+        stays[old] = was_open[old] & (draws.uniforms(key, month, draws.STAY + _OTHERS, column[old]) < STAY)
+        again = draws.uniforms(key, month, draws.REPORT + _OTHERS, column[old]) < REPORT
+        report[old] |= stays[old] & again
+    owed = np.where(stays, state.owed[rows] + people.instalment[parent], 0.0)
+    where_row, contract = np.nonzero(fresh)
+    normal = draws.normals(key, month, draws.AMOUNT + contract, parent[where_row], CONTRACTS)
+    euro = AMOUNT_EUR[contract] * np.exp(AMOUNT_SPREAD[contract] * normal)
+    owed[where_row, contract] = np.round(euro * 100.0)
+    return fresh | stays, owed, report
+
+
+def _signals(
+    people: Population,
+    state: State,
+    month: int,
+    rows: NDArray[np.int64],
+    parent: NDArray[np.int64],
+    reported: NDArray[np.bool_],
+    owed: NDArray[np.float64],
+    before: NDArray[np.uint8],
+) -> Batch:
+    """Say which reports are new arrears, and remember them."""
+    last = state.last_month[rows].astype(np.float64)
+    since = np.where(last == NEVER, np.nan, month - last)
+    instalment = people.instalment[parent]
+    new = reported & is_new_arrears(since, owed, state.last_amount[rows], instalment)
+    state.last_month[rows] = np.where(reported, np.int16(month), state.last_month[rows])
+    state.last_amount[rows] = np.where(reported, owed, state.last_amount[rows])
+    recent = before[rows]
+    state.recent[rows] |= np.uint8(1)
+    return Batch(rows, reported, new, np.where(reported, owed, 0.0), recent)
+
+
+def has_rent(batch: Batch) -> NDArray[np.bool_]:
+    """Episodes with a rent signal, shape (m,)."""
+    return batch.reported[:, RENT]
