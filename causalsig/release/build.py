@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import math
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
@@ -17,6 +18,7 @@ from causalsig.release.documents import (
     AnalysisEntry,
     ArmEntry,
     AttritionEntry,
+    Closed,
     EstimatesDocument,
     QuestionEntry,
     RefusalEntry,
@@ -28,6 +30,7 @@ from causalsig.release.rules import Limits, broken_rules, nested_differences
 from causalsig.release.vocabulary import to_code
 from causalsig.study.models import Study
 
+Model = TypeVar("Model", bound=Closed)
 _MAX_RATIO = 10.0
 """A gate's figure at or above this is a size (households), and leaves as a band; below it, in hundredths."""
 
@@ -121,28 +124,36 @@ def schema_error(error: ValidationError) -> ReleaseError:
     )
 
 
+def _make(model: type[Model], **values: Any) -> Model:
+    """Build a model from plain values: pydantic, not mypy, checks them against the code lists."""
+    return model(**values)
+
+
 def _question(result: QuestionResult, study: Study, limits: Limits) -> QuestionEntry:
     _check_names(result, study)
     released, suppressions = _sift(result, study, limits)
     numbers = result.status != "refused"
-    return QuestionEntry(
-        question=result.question,  # type: ignore[arg-type]  # pydantic checks it against the code list
+    return _make(
+        QuestionEntry,
+        question=result.question,
         status=result.status,
         attrition=tuple(
-            AttritionEntry(
+            _make(
+                AttritionEntry,
                 rule=to_code(row.rule),
-                before=grid.band(row.households_before),  # type: ignore[arg-type]
-                after=grid.band(row.households_after),  # type: ignore[arg-type]
+                before=grid.band(row.households_before),
+                after=grid.band(row.households_after),
             )
             for row in result.attrition
         ),
         verdicts=tuple(_verdict(verdict, numbers) for verdict in result.verdicts),
         refusals=tuple(
-            RefusalEntry(
+            _make(
+                RefusalEntry,
                 code=to_code(item.code),
                 outcome=item.outcome,
-                estimand=item.estimand,  # type: ignore[arg-type]
-                arm=item.arm,  # type: ignore[arg-type]
+                estimand=item.estimand,
+                arm=item.arm,
             )
             for item in result.refusals
         ),
@@ -190,8 +201,8 @@ def _sift(
     ]
     held += [("release-nested-difference", left[place]) for place in sorted(nested)]
     return released, tuple(
-        SuppressionEntry(rule=code, outcome=analysis.outcome, estimand=analysis.estimand)  # type:
-        ignore[arg-type] for code, analysis in held
+        _make(SuppressionEntry, rule=code, outcome=analysis.outcome, estimand=analysis.estimand)
+        for code, analysis in held
     )
 
 
@@ -204,14 +215,15 @@ def _verdict(verdict: Verdict, numbers: bool) -> VerdictEntry:
         else:
             size = grid.band(abs(verdict.value))
     threshold = verdict.threshold if math.isfinite(verdict.threshold) else 0.0
-    return VerdictEntry(
+    return _make(
+        VerdictEntry,
         tier=verdict.tier,
         code=to_code(verdict.code),
         passed=bool(verdict.passed),
-        arm=verdict.arm,  # type: ignore[arg-type]
-        estimand=verdict.estimand,  # type: ignore[arg-type]
+        arm=verdict.arm,
+        estimand=verdict.estimand,
         value=value,
-        size=size,  # type: ignore[arg-type]
+        size=size,
         threshold=round(min(max(threshold, -10_000.0), 10_000.0) * 1000),
     )
 
@@ -230,12 +242,13 @@ def _block(analysis: Analysis) -> AnalysisEntry:
             strict=True,
         )
     )
-    return AnalysisEntry(
+    return _make(
+        AnalysisEntry,
         outcome=analysis.outcome,
-        estimand=analysis.estimand,  # type: ignore[arg-type]
+        estimand=analysis.estimand,
         kind=analysis.kind,
-        months=analysis.months,  # type: ignore[arg-type]
-        reference=analysis.reference,  # type: ignore[arg-type]
+        months=analysis.months,
+        reference=analysis.reference,
         primary=analysis.primary,
         arms=arms,
         correlations=grid.correlations_on_grid(result.covariance),
@@ -245,10 +258,11 @@ def _block(analysis: Analysis) -> AnalysisEntry:
 def _arm(arm: str, households: int, size: float, mean: float, std_error: float) -> ArmEntry:
     digits, exponent = grid.two_digits_up(std_error)
     step = grid.step_exponent(grid.from_two_digits(digits, exponent))
-    return ArmEntry(
-        arm=arm,  # type: ignore[arg-type]
-        households=grid.band(households),  # type: ignore[arg-type]
-        effective_size=grid.band(size),  # type: ignore[arg-type]
+    return _make(
+        ArmEntry,
+        arm=arm,
+        households=grid.band(households),
+        effective_size=grid.band(size),
         mean=grid.to_steps(mean, step),
         mean_exponent=step,
         std_error=digits,

@@ -144,9 +144,9 @@ def nested_differences(
 ) -> frozenset[int]:
     """Complementary suppression: which blocks would tell a small cell by being subtracted from another.
 
-    "Any new arrears" is nested in "any signal": over the same households and months, the two means differ by the
-    households that returned with repeated signals only. When that cell holds 1 to 9 households in an arm,
-    the block of the outcome that is not the question's primary one is held back, under every estimand.
+    "Any new arrears" is nested in "any signal": over the same households and months, the two means differ by
+    the households that returned with repeated signals only. When that cell holds 1 to 9 households in an
+    arm, the block of the outcome that is not the question's primary one is held back, under every estimand.
 
     Returns
     -------

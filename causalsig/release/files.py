@@ -1,0 +1,96 @@
+"""Files that are whole or not there: temporary file, fsync, then a rename or a link that cannot overwrite."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from causalsig.errors import ReleaseError
+
+
+def write_atomic(path: Path, content: bytes, *, force: bool = False, mode: int = 0o644) -> bool:
+    """Write a whole file or nothing.
+
+    Returns
+    -------
+    bool
+        False when the file already held these bytes and was left alone.
+
+    Raises
+    ------
+    ReleaseError
+        ``release-exists`` when another content is there and `force` is not given.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.exists() and path.read_bytes() == content:
+        return False
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            os.fchmod(file.fileno(), mode)
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        if force:
+            os.replace(name, path)
+        else:
+            _link(name, path)
+    finally:
+        Path(name).unlink(missing_ok=True)
+    _sync_folder(path.parent)
+    return True
+
+
+def _link(name: str, path: Path) -> None:
+    """Put the file in place; unlike a rename, a link fails when something is there."""
+    try:
+        os.link(name, path)
+    except FileExistsError:
+        raise ReleaseError(
+            "release-exists",
+            expected="no file of this name, or one with the same content",
+            found="a file with other content",
+            mend="Write to another folder, or say --force to replace it.",
+            where=path.name,
+        ) from None
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def read_bytes(path: Path, limit: int) -> bytes:
+    """Read a file of at most `limit` bytes.
+
+    Raises
+    ------
+    ReleaseError
+        ``release-not-readable`` or ``release-too-large``.
+    """
+    path = Path(path)
+    try:
+        with path.open("rb") as file:
+            content = file.read(limit + 1)
+    except OSError:
+        raise ReleaseError(
+            "release-not-readable",
+            expected="a file that can be read",
+            found="no such file, or no permission to read it",
+            mend="Check the path and its permissions.",
+            where=path.name,
+        ) from None
+    if len(content) > limit:
+        raise ReleaseError(
+            "release-too-large",
+            expected=f"at most {limit} bytes",
+            found="a larger file",
+            mend="A release is never this large; check where the file comes from.",
+            where=path.name,
+        )
+    return content

@@ -1,0 +1,213 @@
+"""Ed25519 keys of the people who let a release leave, and the provider's key for codes.
+
+A private key is a file of its own, readable by its owner only; the public key beside it is given to
+everyone who has to check a signature. The provider's key never signs: it turns municipality codes into site
+codes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+import stat
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from causalsig.errors import ReleaseError
+from causalsig.release.files import read_bytes, write_atomic
+
+Role = Literal["operator", "checker", "university"]
+ROLES: tuple[Role, ...] = get_args(Role)
+PROVIDER = "provider"
+_MAX_BYTES = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class PublicKey:
+    """A key that signatures are checked with, and whose it is."""
+
+    role: Role
+    key_id: str
+    public: bytes
+    demo: bool
+
+    def verifies(self, signature: bytes, message: bytes) -> bool:
+        """Say whether this key signed the message."""
+        try:
+            Ed25519PublicKey.from_public_bytes(self.public).verify(signature, message)
+        except (InvalidSignature, ValueError):
+            return False
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKey:
+    """A private key in memory; it never shows itself."""
+
+    public: PublicKey
+    private: bytes = field(repr=False)
+
+    def sign(self, message: bytes) -> bytes:
+        """Return the Ed25519 signature (64 bytes) of the message."""
+        return Ed25519PrivateKey.from_private_bytes(self.private).sign(message)
+
+
+@dataclass(frozen=True, slots=True)
+class TrustedKeys:
+    """The public keys a reader trusts."""
+
+    keys: tuple[PublicKey, ...]
+
+    def find(self, key_id: str) -> PublicKey | None:
+        """Return the key with this id, or None."""
+        return next((key for key in self.keys if key.key_id == key_id), None)
+
+
+def new_keys(folder: str | Path, *, demo: bool = False) -> tuple[PublicKey, ...]:
+    """Make a key of every role and the provider's key in one folder: for the demo, and for one machine."""
+    new_provider_key(folder, demo=demo)
+    return tuple(new_key(folder, role, demo=demo) for role in ROLES)
+
+
+def new_key(folder: str | Path, role: Role, *, demo: bool = False) -> PublicKey:
+    """Make a pair of keys: ``<role>.key`` (mode 0600) and ``<role>.pub.json``.
+
+    Raises
+    ------
+    ReleaseError
+        ``release-exists`` when the role has a key in this folder: a key is never overwritten.
+    """
+    private = Ed25519PrivateKey.generate()
+    public = _public(private, role, demo)
+    folder = _folder(folder)
+    secret = {
+        "demo": demo,
+        "kind": "causalsig-private-key",
+        "private": private.private_bytes_raw().hex(),
+        "role": role,
+    }
+    write_atomic(folder / f"{role}.key", _text(secret), mode=0o600)
+    shown = {
+        "demo": demo,
+        "key_id": public.key_id,
+        "kind": "causalsig-public-key",
+        "public": public.public.hex(),
+    }
+    write_atomic(folder / f"{role}.pub.json", _text(shown | {"role": role}))
+    return public
+
+
+def new_provider_key(folder: str | Path, *, demo: bool = False) -> None:
+    """Make ``provider.key`` (mode 0600): 32 random bytes for site codes and snapshot hashes."""
+    secret = {
+        "demo": demo,
+        "kind": "causalsig-provider-key",
+        "private": secrets.token_hex(32),
+        "role": PROVIDER,
+    }
+    write_atomic(_folder(folder) / f"{PROVIDER}.key", _text(secret), mode=0o600)
+
+
+def read_provider_key(folder: str | Path) -> bytes:
+    """Read the provider's key; its file must be readable by its owner only."""
+    return _secret(Path(folder) / f"{PROVIDER}.key", "causalsig-provider-key", PROVIDER)[0]
+
+
+def read_signing_key(folder: str | Path, role: Role) -> SigningKey:
+    """Read the private key of a role; its file must be readable by its owner only."""
+    private, demo = _secret(Path(folder) / f"{role}.key", "causalsig-private-key", role)
+    return SigningKey(_public(Ed25519PrivateKey.from_private_bytes(private), role, demo), private)
+
+
+def read_trusted(folder: str | Path) -> TrustedKeys:
+    """Read every public key of a folder.
+
+    Raises
+    ------
+    ReleaseError
+        ``release-no-keys`` when there is none; ``release-key`` when one is not a public key of causalsig.
+    """
+    found = [_read_public(path) for path in sorted(Path(folder).glob("*.pub.json"))]
+    if not found:
+        raise ReleaseError(
+            "release-no-keys",
+            expected="at least one public key (*.pub.json)",
+            found="none",
+            mend="Put the public keys that operator and checker gave you in the folder of --keys.",
+            where=str(folder),
+        )
+    return TrustedKeys(tuple(found))
+
+
+def _public(private: Ed25519PrivateKey, role: Role, demo: bool) -> PublicKey:
+    raw = private.public_key().public_bytes_raw()
+    return PublicKey(role, hashlib.sha256(raw).hexdigest(), raw, demo)
+
+
+def _folder(folder: str | Path) -> Path:
+    path = Path(folder)
+    path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return path
+
+
+def _text(values: dict[str, Any]) -> bytes:
+    return (json.dumps(values, sort_keys=True, indent=2) + "\n").encode()
+
+
+def _load(path: Path, kind: str) -> dict[str, Any]:
+    try:
+        values = json.loads(read_bytes(path, _MAX_BYTES))
+    except (ValueError, RecursionError):
+        values = None
+    if not isinstance(values, dict) or values.get("kind") != kind or not isinstance(values.get("demo"), bool):
+        raise _not_a_key(path)
+    return values
+
+
+def _not_a_key(path: Path) -> ReleaseError:
+    return ReleaseError(
+        "release-key",
+        expected="a key file made by `causalsig keys new`",
+        found="another file",
+        mend="Make the key again, or ask its owner for it.",
+        where=path.name,
+    )
+
+
+def _secret(path: Path, kind: str, role: str) -> tuple[bytes, bool]:
+    if path.exists() and stat.S_IMODE(os.stat(path).st_mode) & 0o077:
+        raise ReleaseError(
+            "release-key-mode",
+            expected="a private key that only its owner can read (mode 0600)",
+            found="a file that others can read or change",
+            mend="Run chmod 600 on it; if others may have read it, make a new one.",
+            where=path.name,
+        )
+    values = _load(path, kind)
+    private = _hex(values.get("private"), 32)
+    if private is None or values.get("role") != role:
+        raise _not_a_key(path)
+    return private, values["demo"]
+
+
+def _read_public(path: Path) -> PublicKey:
+    values = _load(path, "causalsig-public-key")
+    public = _hex(values.get("public"), 32)
+    role = values.get("role")
+    if public is None or role not in ROLES or values.get("key_id") != hashlib.sha256(public).hexdigest():
+        raise _not_a_key(path)
+    return PublicKey(role, values["key_id"], public, values["demo"])
+
+
+def _hex(text: object, size: int) -> bytes | None:
+    try:
+        value = bytes.fromhex(text) if isinstance(text, str) else b""
+    except ValueError:
+        return None
+    return value if len(value) == size else None

@@ -1,0 +1,76 @@
+"""JSON as a release is written: canonical, no key twice, no float, no huge number, no deep nesting."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, NoReturn
+
+import rfc8785
+
+from causalsig.errors import ReleaseError
+
+MAX_BYTES = 2_000_000
+_MAX_DIGITS = 15
+"""Integers beyond 2^53 are not JSON that every reader reads alike, and none here comes near."""
+
+
+def canonical(value: Any) -> bytes:
+    """Return the RFC 8785 bytes of a value."""
+    return rfc8785.dumps(value)
+
+
+def parse(content: bytes) -> Any:
+    """Read canonical JSON.
+
+    Raises
+    ------
+    ReleaseError
+        ``release-too-large``, ``release-not-json`` (not JSON, a key twice, a float, a number too long,
+        nested too deep) or ``release-not-canonical`` (JSON, but not in its RFC 8785 form: someone has
+        edited it).
+    """
+    if len(content) > MAX_BYTES:
+        raise _error("release-too-large", f"at most {MAX_BYTES} bytes", "more")
+    try:
+        value = json.loads(
+            content.decode("utf-8"),
+            object_pairs_hook=_object,
+            parse_float=_no_float,
+            parse_constant=_no_float,
+            parse_int=_integer,
+        )
+    except (ValueError, RecursionError):
+        raise _error("release-not-json", "strict JSON of integers and strings", "something else") from None
+    try:
+        same = canonical(value) == content
+    except (ValueError, RecursionError):
+        same = False
+    if not same:
+        raise _error("release-not-canonical", "JSON in its canonical form (RFC 8785)", "another form")
+    return value
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a key is there twice")
+    return found
+
+
+def _no_float(text: str) -> NoReturn:
+    raise ValueError("a number that is not an integer")
+
+
+def _integer(text: str) -> int:
+    if len(text) > _MAX_DIGITS + 1:
+        raise ValueError("an integer that is too long")
+    return int(text)
+
+
+def _error(code: str, expected: str, found: str) -> ReleaseError:
+    return ReleaseError(
+        code,
+        expected=expected,
+        found=found,
+        mend="Ask the sender for the file again; it was changed on its way.",
+    )
