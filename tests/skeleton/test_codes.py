@@ -22,7 +22,8 @@ ROOMS = {
     "study", "inventory", "source", "cohort", "estimation", "propensity", "logistic", "meta", "gate",
     "simulation", "release", "pool", "report", "site", "run", "internal", "code",
 }  # fmt: skip
-NOT_CODES: dict[str, str] = {}  # what looks like a code and is none, with the reason
+# What looks like a code and is none, with the reason.
+NOT_CODES = {"pool-all": "a figure of the national report"}
 
 
 def source_calls_and_strings() -> tuple[list[ast.Call], set[str]]:
