@@ -41,17 +41,20 @@ class Fit:
 
 
 def probabilities(x: Floats, coefficients: Floats) -> Floats:
-    """Softmax probabilities (n, K), adding to one."""
-    eta: Floats = np.zeros((len(x), len(coefficients) + 1))
-    eta[:, :-1] = x @ coefficients.T
-    eta -= eta.max(axis=1, keepdims=True)
+    """Softmax probabilities (n, K), adding to one.
+
+    An arm's column is contiguous: sums over a few arms are several times faster that way.
+    """
+    eta = np.zeros((len(coefficients) + 1, len(x)))
+    np.matmul(coefficients, x.T, out=eta[:-1])
+    eta -= eta.max(axis=0)
     np.exp(eta, out=eta)
-    return np.asarray(eta / eta.sum(axis=1, keepdims=True), dtype=np.float64)
+    return np.asarray((eta / eta.sum(axis=0)).T, dtype=np.float64)
 
 
 def indicators(codes: Integers, arms: int) -> Floats:
     """One column an arm, 1 where the row is in it."""
-    return np.asarray(codes[:, None] == np.arange(arms), dtype=np.float64)
+    return np.asarray((codes == np.arange(arms)[:, None]).T, dtype=np.float64)
 
 
 def penalty(arms: int, columns: int, ridge: float) -> Floats:
@@ -158,7 +161,7 @@ def fit_leaving_out(
     found, converged = [], True
     for f in labels:
         keep = folds != f
-        one = fit(x[keep], y[keep], shrink, full.coefficients, factorise(whole - parts[f]))
+        one = fit(x[keep], np.asfortranarray(y[keep]), shrink, full.coefficients, factorise(whole - parts[f]))
         found.append(one.coefficients)
         converged &= one.converged
     return found, converged

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from causalsig.errors import EstimationError
-from causalsig.estimation.multinomial import Fit, Solver, factorise, fit, penalty, probabilities
+from causalsig.estimation.multinomial import Fit, Solver, factorise, fit, hessian, penalty, probabilities
 from causalsig.estimation.propensity import RIDGE, SEPARATED, SEPARATION_RIDGE
 from causalsig.results import Floats, Integers
 
@@ -74,8 +74,9 @@ def cross_fitted_logistic(
         rate = float(y[train].mean())
         predicted[held] = rate
         if rate not in (0.0, 1.0):
-            target = np.column_stack([y[train], 1 - y[train]])
-            model = fit(x[train], target, shrink, full.coefficients, full.solve)
+            rest, target = x[train], np.array([y[train], 1.0 - y[train]]).T
+            near = hessian(rest, probabilities(rest, full.coefficients)) + shrink
+            model = fit(rest, target, shrink, full.coefficients, factorise(near))
             predicted[held] = probabilities(x[held], model.coefficients)[:, 0]
             notes += () if model.converged else ("logistic-not-converged",)
     return predicted, notes
@@ -152,7 +153,7 @@ def _ridge(moments: Floats, width: int) -> Floats:
 
 
 def _fit_binary(x: Floats, y: Floats, ridge: float) -> tuple[Fit, tuple[str, ...]]:
-    target = np.column_stack([y, 1.0 - y])
+    target = np.array([y, 1.0 - y]).T
     start = np.zeros((1, x.shape[1]))
     start[0, 0] = np.log(y.mean() / (1.0 - y.mean()))
     model = fit(x, target, penalty(2, x.shape[1], ridge), start)
