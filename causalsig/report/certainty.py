@@ -21,8 +21,8 @@ Certainty = Literal[
 ]
 
 PRACTICALLY_NOTHING = 5
-"""Households per 1,000 either way. A third of the effect that the study looks for (a visit against a letter is
-worth about 16 per 1,000 in the modest scenario): below it, no council would change its approach."""
+"""Households per 1,000 either way. A third of the effect that the study looks for (a visit against a letter
+is worth about 16 per 1,000 in the modest scenario): below it, no council would change its approach."""
 
 TOO_WIDE = 100
 """Length of an interval, per 1,000, above which it settles nothing: six times the effect looked for, and what
@@ -54,7 +54,9 @@ def certainty(low: float, high: float) -> Certainty:
     return "same" if small else "too-wide" if wide else "unknown"
 
 
-def spread(prediction_low: float, prediction_high: float, tau2: float) -> Literal["alike", "same-way", "differ"]:
+def spread(
+    prediction_low: float, prediction_high: float, tau2: float
+) -> Literal["alike", "same-way", "differ"]:
     """Say how much municipalities differ: not beyond chance, in size only, or in direction.
 
     Parameters

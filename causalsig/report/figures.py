@@ -163,7 +163,7 @@ def forest_plot(
 
 
 def axis_limits(rows: Sequence[ForestRow]) -> tuple[float, float]:
-    """Ends of the axis: zero, every estimate, and intervals up to three times the median length.
+    """Return the ends of the axis: zero, every estimate, and intervals up to three times the median length.
 
     One hopelessly wide interval would squeeze the others to a dot; it is clipped and ends in an arrow.
     """
@@ -212,7 +212,9 @@ def _draw_row(
     language: Language,
 ) -> None:
     middle = y + place.row - place.drop
-    numbers = f"{decimal(row.estimate, language, signed=True)} ({span(row.low, row.high, language, signed=True)})"
+    numbers = (
+        f"{decimal(row.estimate, language, signed=True)} ({span(row.low, row.high, language, signed=True)})"
+    )
     baseline = y + place.row - 15.0 if layout == "narrow" else middle
     align = "baseline" if layout == "narrow" else "center"
     _write(figure, place, height, 0.0, baseline, row.label, va=align)
@@ -240,7 +242,9 @@ def _whisker(axes: Any, y: float, row: ForestRow) -> None:
     for end, bound, arrow in ((ends[0], first, "<"), (ends[1], last, ">")):
         outside = end < bound if arrow == "<" else end > bound
         marker, size = (arrow, 7.0) if outside else ("|", 9.0)
-        axes.plot([bound if outside else end], [y], marker, color=colour, markersize=size, zorder=3, clip_on=False)
+        axes.plot(
+            [bound if outside else end], [y], marker, color=colour, markersize=size, zorder=3, clip_on=False
+        )
 
 
 def _diamond(axes: Any, y: float, row: ForestRow) -> None:
@@ -270,7 +274,9 @@ def _axis(
 
     axes.xaxis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 2.5, 5, 10], integer=True))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: decimal(value, language, signed=True)))
-    axes.tick_params(axis="x", length=4, color=COLOURS["grey"], labelcolor=COLOURS["grey"], labelsize=_SIZE - 1)
+    axes.tick_params(
+        axis="x", length=4, color=COLOURS["grey"], labelcolor=COLOURS["grey"], labelsize=_SIZE - 1
+    )
     base = place.foot - 40.0
     first, last = axes.get_xlim()
     zero = place.left + (place.right - place.left) * (0.0 - first) / (last - first)
@@ -322,7 +328,10 @@ def _svg(figure: Figure, name: str, title: str, description: str) -> str:
     text = _with_own_ids(text, name)
     for tone, colour in COLOURS.items():
         text = text.replace(colour, f"var(--{tone}, {colour})")
-    text = re.sub(r"font: (bold |700 )?([\d.]+)px [^;\"]*", rf"font: \g<1>\g<2>px {FONT}".replace("\\g<1>", r"\1").replace("\\g<2>", r"\2"), text)
+    text = re.sub(r"font-family: [^;\"]*", f"font-family: {FONT}", text)
+    # A style element inside an inline figure would hold for the whole page.
+    text = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>\s*", "", text, count=1, flags=re.DOTALL)
+    text = text.replace("rotate(-0 ", "rotate(0 ")
     head = (
         f'<title id="{name}-title">{escape(title)}</title><desc id="{name}-desc">{escape(description)}</desc>'
     )

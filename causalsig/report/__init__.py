@@ -1,0 +1,33 @@
+"""What people see: figures, tables and pages, from released documents only."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+_EXPORTS = {
+    "AttritionBand": "pages",
+    "CheckCount": "pages",
+    "ForestRow": "figures",
+    "MunicipalityPage": "pages",
+    "NationalPage": "pages",
+    "OutcomeSpec": "pages",
+    "OwnQuestion": "pages",
+    "Provenance": "pages",
+    "QuestionSpec": "pages",
+    "certainty": "certainty",
+    "forest_plot": "figures",
+    "municipality_html": "render",
+    "national_html": "render",
+    "specs_from_study": "pages",
+}
+
+__all__ = [*_EXPORTS]
+
+
+def __getattr__(name: str) -> object:
+    """Import the module that holds `name` when it is first asked for."""
+    if name not in _EXPORTS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(import_module(f"causalsig.report.{_EXPORTS[name]}"), name)
+    globals()[name] = value
+    return value

@@ -1,0 +1,308 @@
+"""A municipality's own page: its own result and the pool of the others, and nothing of any other site."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from causalsig.records import ReleasedArms
+from causalsig.report import effects, views
+from causalsig.report.effects import Shown
+from causalsig.report.figures import ForestRow
+from causalsig.report.numbers import Language, band, written_date
+from causalsig.report.pages import MunicipalityPage, OwnQuestion, QuestionSpec
+from causalsig.report.words import Words
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """One question with what is known of it here."""
+
+    words: Words
+    page: MunicipalityPage
+    spec: QuestionSpec
+    own: OwnQuestion
+
+    @property
+    def level(self) -> float:
+        return self.page.others.level if self.page.others is not None else 0.95
+
+    @property
+    def months(self) -> int:
+        return next(outcome.months for outcome in self.page.outcomes if outcome.outcome == self.spec.outcome)
+
+    def block(self, outcome: str | None = None) -> ReleasedArms | None:
+        wanted = (outcome or self.spec.outcome, self.spec.estimand)
+        return next((b for b in self.own.arms if (b.outcome, b.estimand) == wanted), None)
+
+    def here(self, arm: str, reference: str, outcome: str | None = None) -> Shown | None:
+        found = self.block(outcome)
+        return None if found is None else effects.own_contrast(found, arm, reference, self.level)
+
+    def there(self, arm: str, reference: str, outcome: str | None = None) -> Shown | None:
+        """Pool of the others; None when there is none, or it may not be shown to a municipality."""
+        key = (self.spec.question, outcome or self.spec.outcome, self.spec.estimand, arm, reference)
+        found = effects.pooled_contrast(self.page.others, *key)
+        return effects.show_contrast(found) if found is not None and found.publishable else None
+
+    def why_not_there(self) -> Markup:
+        key = (self.spec.question, self.spec.outcome, self.spec.estimand, *self.spec.contrast)
+        found = effects.pooled_contrast(self.page.others, *key)
+        code = found.reasons[0] if found is not None and found.reasons else "pool-missing"
+        return self.words.reason(code)
+
+    def why_not_here(self) -> tuple[Markup, ...]:
+        return tuple(dict.fromkeys(self.words.reason(code) for code in self.own.reasons or ("no-release",)))
+
+
+def municipality_view(page: MunicipalityPage, language: Language) -> views.Page:
+    """Build a municipality's page from its own release and the pool of the others."""
+    words = Words(language)
+    own = {question.question: question for question in page.own}
+    missing = {spec.question: OwnQuestion(spec.question, "refused") for spec in page.specs}
+    asked = [
+        _Question(words, page, spec, own.get(spec.question, missing[spec.question])) for spec in page.specs
+    ]
+    written = written_date(page.provenance.written_on, language)
+    sections = [section for question in asked for section in _question_sections(question)]
+    sections += [_checks(asked[0]), _flow(asked[0]), views.not_said(words, national=False)]
+    sections += [views.glossary(words, national=False), views.provenance(words, page.provenance, written)]
+    return views.Page(
+        title=words("page.municipality-title", name=page.name),
+        brand=words("page.brand"),
+        audience=words("page.for-municipality", name=page.name),
+        banner_title=words("page.demo-title") if page.demo else "",
+        banner=words("page.demo") if page.demo else "",
+        answer=_answer(asked[0]),
+        sections=tuple(section for section in sections if section is not None),
+        footer=words("page.by", version=page.provenance.package_version, date=written),
+    )
+
+
+def _answer(question: _Question) -> views.Answer:
+    words, spec = question.words, question.spec
+    arm, reference = spec.contrast
+    here, there = question.here(arm, reference), question.there(arm, reference)
+    verdict = None if here is None else views.verdict_of(here)
+    place = words("place.municipality", name=question.page.name)
+    if here is None:
+        headline = words("headline.nothing", name=question.page.name)
+        lead = list(question.why_not_here())
+    else:
+        headline = words(f"headline.{verdict}", place=place, **words.pair(arm, reference))
+        lead = [words.sentence(here, arm, reference, question.months)]
+    lead.append(_others(question, here, there))
+    return views.Answer(
+        kicker=views.kicker(words, spec),
+        headline=headline,
+        verdict=words(f"verdict.{verdict or 'nothing'}"),
+        tone=views.tone(verdict),
+        lead=tuple(lead),
+        figure=_comparison(question, here, there),
+        small=words("sentence.returned", months=question.months),
+        advice_title=words("advice.title"),
+        advice=_advice(question, here, there),
+    )
+
+
+def _others(question: _Question, here: Shown | None, there: Shown | None) -> Markup:
+    words = question.words
+    if there is None:
+        return words("sentence.no-others", reason=question.why_not_there())
+    interval = words.interval(there.low, there.high)
+    amount = words.amount(there.estimate)
+    sentence = words("sentence.others", sites=there.sites, amount=amount, interval=interval)
+    if here is None:
+        return Markup(" ").join((sentence, words(f"certain.{views.verdict_of(there)}")))
+    fits = "fits" if effects.agree(here, there, question.level) else "deviates"
+    return Markup(" ").join((sentence, words(f"sentence.{fits}")))
+
+
+def _advice(question: _Question, here: Shown | None, there: Shown | None) -> Markup:
+    """Give one sentence of advice: from the others where they may be shown, for they are surer."""
+    words = question.words
+    base = there or here
+    verdict = "nothing" if base is None else views.verdict_of(base)
+    said = words(f"advice.{verdict}", **words.pair(*question.spec.contrast))
+    return said if there is None else Markup(" ").join((words("advice.from-others"), said))
+
+
+def _comparison(question: _Question, here: Shown | None, there: Shown | None) -> views.Figure | None:
+    words = question.words
+    rows = [] if here is None else [views.row(words.plain("page.own"), here)]
+    if there is not None:
+        rows.append(views.row(words.plain("page.others"), there, pool=True))
+    return views.forest(
+        words,
+        f"answer-{question.spec.question.replace('_', '-')}",
+        rows,
+        title=words.plain(f"question.{question.spec.question}.kicker", **words.pair(*question.spec.contrast)),
+        description=_description(question),
+        wide=False,
+    )
+
+
+def _description(question: _Question) -> str:
+    after = question.words.arm(question.spec.reference, "after")
+    return question.words.plain("arms.figure-description", reference_after=after)
+
+
+def _question_sections(question: _Question) -> list[views.Section | None]:
+    words, spec = question.words, question.spec
+    slug = spec.question.replace("_", "-")
+    reasons = () if question.own.status == "estimated" else question.why_not_here()
+    callout_title: Markup | str = ""
+    callout: tuple[Markup | str, ...] = ()
+    paragraphs: list[Markup | str] = []
+    if spec.sensitivity:
+        callout_title, callout = words("sensitivity.caution-title"), (words("sensitivity.caution"),)
+        paragraphs += _sensitivity(question)
+    paragraphs.append(words(f"question.{spec.question}.about"))
+    if reasons and not spec.sensitivity:
+        callout_title, callout = words(f"status.{question.own.status}-title"), reasons
+    main = views.Section(
+        slug,
+        words(f"question.{spec.question}.title"),
+        badge=words("sensitivity.badge") if spec.sensitivity else "",
+        callout_title=callout_title,
+        callout=callout,
+        paragraphs=tuple(paragraphs),
+        figure=_arms_figure(question),
+        tables=_tables(question, _arms_table(question)),
+        after=(*_missing_arms(question), views.estimand_note(words, spec)),
+    )
+    return [main, _outcomes(question)]
+
+
+def _tables(question: _Question, table: views.Table) -> tuple[views.Table, ...]:
+    empty = question.words("status.no-numbers")
+    return (table,) if any(cell not in ("", empty) for row in table.rows for cell in row[1:]) else ()
+
+
+def _sensitivity(question: _Question) -> list[Markup | str]:
+    words, spec = question.words, question.spec
+    here, there = question.here(*spec.contrast), question.there(*spec.contrast)
+    said: list[Markup | str] = []
+    if here is not None:
+        said.append(words.sentence(here, *spec.contrast, question.months))
+    else:
+        said.append(words("sentence.nothing-here", name=question.page.name))
+        said += question.why_not_here()
+    said.append(_others(question, here, there))
+    return said
+
+
+def _others_arms(spec: QuestionSpec) -> list[str]:
+    return [arm for arm in spec.arms if arm != spec.reference]
+
+
+def _arms_figure(question: _Question) -> views.Figure | None:
+    words, spec = question.words, question.spec
+    rows: list[ForestRow] = []
+    for arm in _others_arms(spec):
+        group = words.arm(arm)
+        here, there = question.here(arm, spec.reference), question.there(arm, spec.reference)
+        if here is not None:
+            rows.append(views.row(words.plain("page.own"), here, group=group))
+        if there is not None:
+            rows.append(views.row(words.plain("page.others"), there, pool=True, group=group))
+    reading = [words("arms.reading")]
+    if any(row.mark == "diamond" for row in rows):
+        reading.append(words("arms.reading-pool"))
+    title = words.plain("arms.figure-title", reference=words.arm(spec.reference, "short"))
+    name = f"arms-{spec.question.replace('_', '-')}"
+    return views.forest(words, name, rows, title=title, description=_description(question), reading=reading)
+
+
+def _arms_table(question: _Question) -> views.Table:
+    words, spec = question.words, question.spec
+    short = words.arm(spec.reference, "short")
+    block = question.block()
+    rows = []
+    for arm in spec.arms:
+        mean = None if block is None else effects.own_mean(block, arm, question.level)
+        households = "" if mean is None or mean.households is None else band(mean.households, words.language)
+        empty = words("status.no-numbers")
+        if arm == spec.reference:
+            here = there = words("arms.reference")
+        else:
+            contrasts = (question.here(arm, spec.reference), question.there(arm, spec.reference))
+            here, there = (empty if c is None else Markup.escape(words.signed(c)) for c in contrasts)
+        level = empty if mean is None else words.level(mean)
+        rows.append((words.arm(arm), level, here, there, households or empty))
+    columns = (
+        words("arms.column-group" if spec.sensitivity else "arms.column-arm"),
+        words("arms.column-own-mean"),
+        words("arms.column-own", reference=short),
+        words("arms.column-others"),
+        words("arms.column-households"),
+    )
+    return views.Table(words("arms.caption", months=question.months), columns, tuple(rows))
+
+
+def _missing_arms(question: _Question) -> tuple[Markup, ...]:
+    """Say of each arm that dropped out why."""
+    words = question.words
+    dropped = {r.arm: r.code for r in question.own.refusals if r.arm is not None and r.outcome is None}
+    if question.own.status != "estimated":
+        return ()
+    return tuple(Markup("{}: {}").format(words.arm(arm), words.reason(code)) for arm, code in dropped.items())
+
+
+def _outcomes(question: _Question) -> views.Section | None:
+    """Show the primary contrast on every outcome: the definition decides the answer."""
+    words, spec = question.words, question.spec
+    pair = words.pair(*spec.contrast)
+    empty = words("status.no-numbers")
+    rows = []
+    for outcome in question.page.outcomes:
+        found = [place(*spec.contrast, outcome.outcome) for place in (question.here, question.there)]
+        if any(shown is not None for shown in found):
+            cells = (empty if shown is None else Markup.escape(words.signed(shown)) for shown in found)
+            rows.append((views.outcome_name(words, outcome), *cells))
+    if len(rows) < 2:
+        return None
+    columns = (words("outcomes.column-outcome"), words("page.own"), words("page.others"))
+    return views.Section(
+        f"outcomes-{spec.question.replace('_', '-')}",
+        words("outcomes.title"),
+        paragraphs=(words("outcomes.intro", **pair),),
+        tables=(views.Table(words("outcomes.caption", **pair), columns, tuple(rows)),),
+    )
+
+
+def _checks(question: _Question) -> views.Section:
+    """Say each check once, with the arms that failed it."""
+    words = question.words
+    checks = []
+    for code in dict.fromkeys(verdict.code for verdict in question.own.verdicts):
+        failed = [v for v in question.own.verdicts if v.code == code and not v.passed]
+        said = words.check(code, "failed" if failed else "passed")
+        arms = [words.arm(v.arm) for v in failed if v.arm is not None]
+        if arms:
+            named = ", ".join(dict.fromkeys(arms))
+            said = Markup(" ").join((said, words("checks.failed-arms", arms=named)))
+        label = words("checks.failed" if failed else "checks.passed")
+        checks.append(views.Check(words.check(code, "name"), not failed, label, said))
+    return views.Section(
+        "checks",
+        words("checks.title"),
+        paragraphs=(words("checks.intro"),) if checks else (words("checks.none"),),
+        checks=tuple(checks),
+    )
+
+
+def _flow(question: _Question) -> views.Section | None:
+    words = question.words
+    if not question.own.attrition:
+        return None
+    rows = tuple(
+        (
+            words.rule(step.rule),
+            words("flow.suppressed") if step.households is None else band(step.households, words.language),
+        )
+        for step in question.own.attrition
+    )
+    table = views.Table(words("flow.title"), (words("flow.rule"), words("flow.left")), rows)
+    return views.Section("flow", words("flow.title"), paragraphs=(words("flow.intro"),), tables=(table,))

@@ -1,0 +1,332 @@
+"""The national page: pooled rows only; with the sites' own blocks it becomes the statistician's page."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from causalsig.records import PooledContrast
+from causalsig.report import effects, views
+from causalsig.report.effects import Shown
+from causalsig.report.figures import ForestRow
+from causalsig.report.numbers import Language, decimal, points, span, written_date
+from causalsig.report.pages import NationalPage, QuestionSpec
+from causalsig.report.words import Words
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """One question with the pool's answer to it."""
+
+    words: Words
+    page: NationalPage
+    spec: QuestionSpec
+
+    @property
+    def slug(self) -> str:
+        return self.spec.question.replace("_", "-")
+
+    @property
+    def months(self) -> int:
+        return next(outcome.months for outcome in self.page.outcomes if outcome.outcome == self.spec.outcome)
+
+    def found(self, arm: str, reference: str, outcome: str | None = None) -> PooledContrast | None:
+        """Give the pooled contrast, if it may stand on this page."""
+        key = (self.spec.question, outcome or self.spec.outcome, self.spec.estimand, arm, reference)
+        contrast = effects.pooled_contrast(self.page.pool, *key)
+        if contrast is None or not (contrast.publishable or self.page.sites):
+            return None
+        return contrast
+
+    def shown(self, arm: str, reference: str, outcome: str | None = None) -> Shown | None:
+        contrast = self.found(arm, reference, outcome)
+        return None if contrast is None else effects.show_contrast(contrast)
+
+    def why_not(self) -> Markup:
+        key = (self.spec.question, self.spec.outcome, self.spec.estimand, *self.spec.contrast)
+        contrast = effects.pooled_contrast(self.page.pool, *key)
+        code = contrast.reasons[0] if contrast is not None and contrast.reasons else "pool-missing"
+        return self.words.reason(code)
+
+
+def national_view(page: NationalPage, language: Language) -> views.Page:
+    """Build the national page; with ``page.sites`` the statistician's, marked not for publication."""
+    words = Words(language)
+    asked = [_Question(words, page, spec) for spec in page.specs]
+    written = written_date(page.provenance.written_on, language)
+    sections = [section for question in asked for section in _question_sections(question)]
+    sections += [_checks(words, page), _left_out(words, page), views.not_said(words, national=True)]
+    sections += [_method(words, page), views.glossary(words, national=True)]
+    sections.append(views.provenance(words, page.provenance, written))
+    audience = "for-statistician" if page.sites else "for-everyone"
+    title, banner = _banner(words, page)
+    return views.Page(
+        title=words("page.sites-title" if page.sites else "page.national-title"),
+        brand=words("page.brand"),
+        audience=words(f"page.{audience}", sites=page.pool.sites),
+        banner_title=title,
+        banner=banner,
+        answer=_answer(asked[0]),
+        sections=tuple(section for section in sections if section is not None),
+        footer=words("page.by", version=page.provenance.package_version, date=written),
+    )
+
+
+def _banner(words: Words, page: NationalPage) -> tuple[Markup | str, Markup | str]:
+    said = [name for name, on in (("demo", page.demo), ("unpublished", bool(page.sites))) if on]
+    titles = " · ".join(words(f"page.{name}-title") for name in said)
+    return titles, Markup(" ").join(words(f"page.{name}") for name in said)
+
+
+def _answer(question: _Question) -> views.Answer:
+    words, spec = question.words, question.spec
+    shown = question.shown(*spec.contrast)
+    if shown is None:
+        headline: Markup = words("headline.nothing-pooled")
+        verdict = None
+        lead: tuple[Markup, ...] = (question.why_not(),)
+    else:
+        verdict = views.verdict_of(shown)
+        place = words("place.pool", sites=shown.sites)
+        headline = words(f"headline.{verdict}", place=place, **words.pair(*spec.contrast))
+        lead = (words.sentence(shown, *spec.contrast, question.months),)
+        lead = (*lead, Markup(" ").join(_spread(question, shown)))
+    name = "nothing" if verdict is None else verdict
+    return views.Answer(
+        kicker=views.kicker(words, spec),
+        headline=headline,
+        verdict=words(f"verdict.{verdict or 'nothing-pooled'}"),
+        tone=views.tone(verdict),
+        lead=lead,
+        figure=_headline_figure(question, shown),
+        small=words("sentence.returned", months=question.months),
+        advice_title=words("advice.title"),
+        advice=words(f"advice.{name}", **words.pair(*spec.contrast)),
+    )
+
+
+def _spread(question: _Question, shown: Shown) -> list[Markup]:
+    """Say how much municipalities differ, and what to expect in another one."""
+    from causalsig.report.certainty import spread
+
+    words = question.words
+    if shown.prediction is None:
+        return []
+    low, high = shown.prediction
+    said = [words(f"spread.{spread(low, high, shown.tau2)}")]
+    if low == low and high == high:
+        said.append(words("spread.prediction", interval=words.interval(low, high)))
+    return said
+
+
+def _description(question: _Question) -> str:
+    after = question.words.arm(question.spec.reference, "after")
+    return question.words.plain("arms.figure-description", reference_after=after)
+
+
+def _headline_figure(question: _Question, shown: Shown | None) -> views.Figure | None:
+    if shown is None:
+        return None
+    words, spec = question.words, question.spec
+    title = words.plain(f"question.{spec.question}.kicker", **words.pair(*spec.contrast))
+    rows = [views.row(words.plain("page.all"), shown, pool=True)]
+    name = f"answer-{question.slug}"
+    return views.forest(words, name, rows, title=title, description=_description(question), wide=False)
+
+
+def _arm_rows(question: _Question) -> list[tuple[str, PooledContrast | None]]:
+    spec = question.spec
+    return [(arm, question.found(arm, spec.reference)) for arm in spec.arms if arm != spec.reference]
+
+
+def _question_sections(question: _Question) -> list[views.Section | None]:
+    words, spec = question.words, question.spec
+    shown = question.shown(*spec.contrast)
+    paragraphs: list[Markup | str] = []
+    if spec.sensitivity:
+        paragraphs += (
+            [question.why_not()]
+            if shown is None
+            else [
+                words.sentence(shown, *spec.contrast, question.months),
+                *_spread(question, shown),
+            ]
+        )
+    paragraphs.append(words(f"question.{spec.question}.about"))
+    main = views.Section(
+        question.slug,
+        words(f"question.{spec.question}.title"),
+        badge=words("sensitivity.badge") if spec.sensitivity else "",
+        callout_title=words("sensitivity.caution-title") if spec.sensitivity else "",
+        callout=(words("sensitivity.caution"),) if spec.sensitivity else (),
+        paragraphs=tuple(paragraphs),
+        figure=_arms_figure(question),
+        tables=_arms_table(question),
+        after=(views.estimand_note(words, spec),),
+    )
+    return [main, _outcomes(question), _sites(question)]
+
+
+def _arms_figure(question: _Question) -> views.Figure | None:
+    words, spec = question.words, question.spec
+    rows = [
+        views.row(words.arm(arm), effects.show_contrast(contrast), pool=True)
+        for arm, contrast in _arm_rows(question)
+        if contrast is not None
+    ]
+    title = words.plain("arms.figure-title", reference=words.arm(spec.reference, "short"))
+    reading = (words("arms.reading"), words("arms.reading-pool"))
+    name = f"arms-{question.slug}"
+    return views.forest(words, name, rows, title=title, description=_description(question), reading=reading)
+
+
+def _arms_table(question: _Question) -> tuple[views.Table, ...]:
+    words, spec = question.words, question.spec
+    contrasts = dict(_arm_rows(question))
+    if not any(contrasts.values()):
+        return ()
+    empty = words("status.no-numbers")
+    rows: list[tuple[Markup | str, ...]] = []
+    for arm in spec.arms:
+        mean = effects.pooled_mean(question.page.pool, spec.question, spec.outcome, spec.estimand, arm)
+        contrast = contrasts.get(arm)
+        known = mean is not None and (arm == spec.reference or contrast is not None)
+        level = words.level(effects.show_mean(mean)) if mean is not None and known else empty
+        if contrast is None:
+            kind = words("arms.reference") if arm == spec.reference else empty
+            rows.append((words.arm(arm), level, kind, *(("",) if arm == spec.reference else (empty,)) * 3))
+            continue
+        shown = effects.show_contrast(contrast)
+        prediction = span(*shown.prediction, words.language, signed=True) if shown.prediction else ""
+        in_points = points(shown.estimate, words.language)
+        rows.append((words.arm(arm), level, words.signed(shown), in_points, prediction, str(contrast.sites)))
+    columns = (
+        words("arms.column-group" if spec.sensitivity else "arms.column-arm"),
+        words("arms.column-mean"),
+        words("arms.column-difference", reference=words.arm(spec.reference, "short")),
+        words("arms.column-points"),
+        words("arms.column-prediction"),
+        words("arms.column-sites"),
+    )
+    return (views.Table(words("arms.caption", months=question.months), columns, tuple(rows)),)
+
+
+def _outcomes(question: _Question) -> views.Section | None:
+    words, spec = question.words, question.spec
+    pair = words.pair(*spec.contrast)
+    rows = []
+    for outcome in question.page.outcomes:
+        shown = question.shown(*spec.contrast, outcome.outcome)
+        if shown is not None:
+            rows.append((views.outcome_name(words, outcome), words.signed(shown), str(shown.sites)))
+    if len(rows) < 2:
+        return None
+    columns = (words("outcomes.column-outcome"), words("page.all"), words("arms.column-sites"))
+    return views.Section(
+        f"outcomes-{question.slug}",
+        words("outcomes.title"),
+        paragraphs=(words("outcomes.intro", **pair),),
+        tables=(views.Table(words("outcomes.caption", **pair), columns, tuple(rows)),),
+    )
+
+
+def _sites(question: _Question) -> views.Section | None:
+    """Draw the sites' own rows with the pool under them: the statistician's version only."""
+    words, spec, pool = question.words, question.spec, question.page.pool
+    key = (spec.question, spec.outcome, spec.estimand)
+    blocks = [b for b in question.page.sites if (b.question, b.outcome, b.estimand) == key]
+    own = [(b.site, effects.own_contrast(b, *spec.contrast, pool.level)) for b in blocks]
+    rows = [(site[:8], shown) for site, shown in sorted(own, key=lambda pair: pair[0]) if shown is not None]
+    contrast = question.found(*spec.contrast)
+    if not rows or contrast is None:
+        return None
+    pooled = effects.show_contrast(contrast)
+    weights = [1.0 / (shown.std_error**2 + pooled.tau2) for _, shown in rows]
+    largest, total = max(weights), sum(weights)
+    drawn = [
+        views.row(site, shown, precision=weight / largest)
+        for (site, shown), weight in zip(rows, weights, strict=True)
+    ]
+    drawn.append(views.row(words.plain("sites.pooled"), pooled, pool=True))
+    shares = (f"{decimal(100.0 * weight / total, words.language, 1)} %" for weight in weights)
+    table = views.Table(
+        words("sites.caption"),
+        (
+            words("sites.column-site"),
+            words("arms.column-difference", reference=words.arm(spec.contrast[1], "short")),
+            words("sites.column-weight"),
+        ),
+        tuple((site, words.signed(shown), share) for (site, shown), share in zip(rows, shares, strict=True)),
+    )
+    pair = {"arm": words.arm(spec.contrast[0], "short"), "reference": words.arm(spec.contrast[1], "short")}
+    return views.Section(
+        f"sites-{question.slug}",
+        words("sites.title"),
+        figure=_sites_figure(question, drawn, pair, _heterogeneity(words, contrast, pooled)),
+        tables=(table,),
+        after=(_heterogeneity(words, contrast, pooled),),
+    )
+
+
+def _sites_figure(
+    question: _Question, rows: list[ForestRow], pair: dict[str, str], line: str
+) -> views.Figure | None:
+    words = question.words
+    return views.forest(
+        words,
+        f"sites-{question.slug}",
+        rows,
+        title=words.plain("sites.figure-title", **pair),
+        description=words.plain("sites.figure-description"),
+        note=line,
+    )
+
+
+def _heterogeneity(words: Words, contrast: PooledContrast, pooled: Shown) -> str:
+    numbers = {
+        "tau2": decimal(pooled.tau2, words.language, 1),
+        "i2": decimal(contrast.i2, words.language),
+        "q": decimal(contrast.q, words.language, 1),
+        "p": decimal(contrast.q_p_value, words.language, 3),
+    }
+    return words.plain("spread.line", **numbers)
+
+
+def _checks(words: Words, page: NationalPage) -> views.Section | None:
+    if not page.checks:
+        return None
+    rows = tuple(
+        (
+            words.check(check.code, "name"),
+            words("checks.sites", passed=check.passed, total=check.passed + check.failed),
+        )
+        for check in page.checks
+    )
+    columns = (words("checks.column-check"), words("checks.column-sites"))
+    table = views.Table(words("checks.title"), columns, rows)
+    return views.Section(
+        "checks", words("checks.title"), paragraphs=(words("checks.national-intro"),), tables=(table,)
+    )
+
+
+def _left_out(words: Words, page: NationalPage) -> views.Section:
+    """Count the municipalities that gave nothing by reason; never name them."""
+    title = words("left-out.title")
+    if not page.pool.left_out:
+        return views.Section("left-out", title, paragraphs=(words("left-out.none"),))
+    counts = Counter(words.reason(code) for _, code in page.pool.left_out)
+    number = len({site for site, _ in page.pool.left_out})
+    rows = tuple(
+        (reason, str(count)) for reason, count in sorted(counts.items(), key=lambda c: (-c[1], c[0]))
+    )
+    columns = (words("left-out.column-reason"), words("left-out.column-count"))
+    intro = words("left-out.one") if number == 1 else words("left-out.some", count=number)
+    return views.Section("left-out", title, paragraphs=(intro,), tables=(views.Table(title, columns, rows),))
+
+
+def _method(words: Words, page: NationalPage) -> views.Section:
+    keys = ("one", "two", "three", "four")
+    bullets = tuple(words(f"method.{key}", method=page.pool.method) for key in keys)
+    return views.Section("method", words("method.title"), bullets=bullets)

@@ -1,0 +1,47 @@
+"""Pages as HTML: one file each, no script, no network, everything from outside escaped."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+from causalsig.report.municipality import municipality_view
+from causalsig.report.national import national_view
+from causalsig.report.numbers import Language
+from causalsig.report.pages import MunicipalityPage, NationalPage
+from causalsig.report.views import Page
+from causalsig.report.words import Words
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+"""Nothing may be loaded and nothing may run; inline style is what the page and its figures are drawn with."""
+
+
+def municipality_html(page: MunicipalityPage, language: Language = "nl") -> str:
+    """Write a municipality's page as one self-contained HTML document."""
+    return _render(municipality_view(page, language), language)
+
+
+def national_html(page: NationalPage, language: Language = "nl") -> str:
+    """Write the national page; with ``page.sites`` the statistician's, marked not for publication."""
+    return _render(national_view(page, language), language)
+
+
+def _render(view: Page, language: Language) -> str:
+    template = _environment().get_template("page.html.j2")
+    return template.render(page=view, language=language, words=Words(language), policy=POLICY)
+
+
+@cache
+def _environment() -> Environment:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    return Environment(
+        loader=PackageLoader("causalsig.report", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )

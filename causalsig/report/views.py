@@ -1,0 +1,196 @@
+"""The parts a page is built of; the templates know these and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+from markupsafe import Markup
+
+from causalsig.report.certainty import Certainty, certainty
+from causalsig.report.effects import Shown
+from causalsig.report.figures import ForestRow, forest_plot
+from causalsig.report.pages import OutcomeSpec, Provenance, QuestionSpec
+from causalsig.report.words import Words
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A plot in its two layouts, and how to read it; ``wide`` empty: the narrow one serves everywhere."""
+
+    narrow: Markup
+    wide: Markup | str = ""
+    reading: tuple[Markup | str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table with the row's name in the first column."""
+
+    caption: Markup | str
+    columns: tuple[Markup | str, ...]
+    rows: tuple[tuple[Markup | str, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One check, in words."""
+
+    name: Markup | str
+    passed: bool
+    label: Markup | str
+    words: Markup | str
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One section of a page; parts that are empty are left out. Drawn in the order of the fields."""
+
+    id: str
+    title: Markup | str
+    badge: Markup | str = ""
+    callout_title: Markup | str = ""
+    callout: tuple[Markup | str, ...] = ()
+    paragraphs: tuple[Markup | str, ...] = ()
+    checks: tuple[Check, ...] = ()
+    figure: Figure | None = None
+    tables: tuple[Table, ...] = ()
+    after: tuple[Markup | str, ...] = ()
+    bullets: tuple[Markup | str, ...] = ()
+    terms: tuple[tuple[Markup | str, Markup | str], ...] = ()
+    facts: tuple[tuple[Markup | str, Markup | str], ...] = ()
+    command: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The first screen: the conclusion with its uncertainty."""
+
+    kicker: Markup | str
+    headline: Markup | str
+    verdict: Markup | str
+    tone: str
+    lead: tuple[Markup | str, ...]
+    figure: Figure | None = None
+    small: Markup | str = ""
+    advice_title: Markup | str = ""
+    advice: Markup | str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A whole page."""
+
+    title: Markup | str
+    brand: Markup | str
+    audience: Markup | str
+    banner_title: Markup | str
+    banner: Markup | str
+    answer: Answer
+    sections: tuple[Section, ...]
+    footer: Markup | str
+
+
+def tone(verdict: Certainty | None) -> str:
+    """Pick the colour class of a verdict; the words say the same without colour."""
+    if verdict is None:
+        return "none"
+    return "unsure" if verdict in ("unknown", "too-wide") else "sure"
+
+
+def verdict_of(shown: Shown) -> Certainty:
+    """Say what a shown difference allows one to say."""
+    return certainty(shown.low, shown.high)
+
+
+def outcome_name(words: Words, outcome: OutcomeSpec) -> Markup:
+    """Name an outcome by what is counted."""
+    form = "signals" if outcome.kind == "any" else "counted"
+    signals = words(f"outcomes.{form}.{outcome.signals}")
+    return words(f"outcomes.{outcome.kind}", signals=signals, months=outcome.months)
+
+
+def forest(
+    words: Words,
+    name: str,
+    rows: Sequence[ForestRow],
+    *,
+    title: str,
+    description: str,
+    reading: Iterable[Markup | str] = (),
+    note: str = "",
+    wide: bool = True,
+) -> Figure | None:
+    """Draw a forest plot in the layouts a page needs; None when there is nothing to draw."""
+    if not rows:
+        return None
+    draw = partial(
+        forest_plot,
+        rows,
+        title=title,
+        description=description,
+        below=words.plain("arms.below"),
+        above=words.plain("arms.above"),
+        unit=words.plain("arms.unit"),
+        language=words.language,
+    )
+    narrow = Markup(draw(name=f"{name}-narrow", layout="narrow"))
+    drawn = Markup(draw(name=f"{name}-wide", layout="wide", note=note)) if wide else ""
+    return Figure(narrow, drawn, tuple(reading))
+
+
+def row(
+    label: str, shown: Shown, *, pool: bool = False, group: str = "", precision: float = 0.5
+) -> ForestRow:
+    """Make a row of a forest plot."""
+    made = ForestRow(label, shown.estimate, shown.low, shown.high, group=group, precision=precision)
+    if not pool:
+        return made
+    return replace(made, mark="diamond", tone="orange", prediction=shown.prediction)
+
+
+def not_said(words: Words, *, national: bool) -> Section:
+    """List what a page does not say."""
+    fourth = "four-national" if national else "four"
+    keys = ("one", "two", "three", fourth, "five")
+    return Section(
+        "not-said", words("not-said.title"), bullets=tuple(words(f"not-said.{key}") for key in keys)
+    )
+
+
+def glossary(words: Words, *, national: bool) -> Section:
+    """Explain the words a page uses."""
+    pool = "pool-all" if national else "pool"
+    keys = ("signal", "household", "return", "estimate", "interval", pool, "points")
+    terms = tuple((words(f"words.{key}"), words(f"words.{key}-means")) for key in keys)
+    return Section("words", words("words.title"), terms=terms)
+
+
+def provenance(words: Words, where: Provenance, written: str) -> Section:
+    """Say where a page comes from and how to verify it."""
+    facts = [
+        (words("provenance.study"), where.study_name),
+        (words("provenance.digest"), where.study_digest),
+        (words("provenance.version"), f"causalsig {where.package_version}"),
+        (words("provenance.date"), written),
+    ]
+    if where.method:
+        facts.append((words("provenance.method"), where.method))
+    return Section(
+        "provenance",
+        words("provenance.title"),
+        paragraphs=(words("provenance.intro"),),
+        facts=tuple(facts),
+        command=where.verify_command,
+    )
+
+
+def kicker(words: Words, spec: QuestionSpec) -> Markup:
+    """Ask the question the first screen answers."""
+    return words(f"question.{spec.question}.kicker", **words.pair(*spec.contrast))
+
+
+def estimand_note(words: Words, spec: QuestionSpec) -> Markup:
+    """Say of which households a result speaks."""
+    return words(f"estimand.{spec.estimand}")
