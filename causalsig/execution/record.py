@@ -10,10 +10,10 @@ if TYPE_CHECKING:
 
 
 def site_record(result: SiteResult) -> dict[str, Any]:
-    """Everything a statistician at the provider may want to see, as plain Python for JSON.
+    """Give everything a statistician at the provider may want to see, as plain Python for JSON.
 
-    Counts are exact and the unadjusted means stand beside the adjusted ones, so this file stays inside. Values
-    of single households (influence, weights, propensities) are not in it.
+    Counts are exact and the unadjusted means stand beside the adjusted ones, so this file stays inside.
+    Values of single households (influence, weights, propensities) are not in it.
     """
     return {
         "kind": "site",

@@ -82,6 +82,9 @@ class Site(Closed):
     amount_locale: Literal["nl", "en"] | None = Field(
         default=None, description="How amounts are written in the export; none: detected and confirmed."
     )
+    extracted_on: date | None = Field(
+        default=None, description="Date of the extract; none: the latest date in it, with a finding."
+    )
     agreement: Agreement = Agreement()
 
     @model_validator(mode="after")

@@ -1,0 +1,336 @@
+"""Many municipalities at one provider: one fresh process each, several side by side, resumable."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from causalsig import __version__
+from causalsig.errors import CausalsigError, RefusedError, ReleaseError, SourceError, StudyError
+from causalsig.execution.worker import INTERNAL_CODE, Job, file_digest, write_json
+
+if TYPE_CHECKING:
+    from causalsig.study.inventory import Inventory, Site
+
+SiteStatus = Literal["done", "kept", "failed", "left_out"]
+POLL_SECONDS = 0.05
+SINGLE_THREAD = {
+    name: "1"
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SiteOutcome:
+    """How one municipality's run ended.
+
+    ``status`` is "done" (run now), "kept" (an earlier run with the same inputs stands), "failed" or
+    "left_out" (no agreement in force). ``code`` and ``message`` say why; ``questions`` gives the status of
+    each question.
+    """
+
+    site: str
+    name: str
+    status: SiteStatus
+    code: str
+    message: str
+    questions: dict[str, str]
+    folder: Path
+
+
+@dataclass(frozen=True, slots=True)
+class RunRequest:
+    """What ``site run`` was asked to do.
+
+    Attributes
+    ----------
+    study, inventory : Path
+    sources : tuple of Path
+        Workbooks, or folders of workbooks; a file belongs to the site whose code its name begins with.
+    keys : Path
+        Folder with the provider's key.
+    out : Path
+        One folder a site is made below ``out / "sites"``.
+    only : tuple of str
+        Codes of the sites to run; empty: all of the inventory.
+    workers : int
+    wave : int
+    today : datetime.date
+        Day on which the agreements must be in force.
+    """
+
+    study: Path
+    inventory: Path
+    sources: tuple[Path, ...]
+    keys: Path
+    out: Path
+    only: tuple[str, ...] = ()
+    workers: int = 2
+    wave: int = 1
+    today: date | None = None
+
+
+def run_sites(
+    request: RunRequest, *, on_finish: Callable[[SiteOutcome], None] | None = None
+) -> tuple[SiteOutcome, ...]:
+    """Run every site asked for that has an agreement in force; a failing one does not stop the others.
+
+    A site whose earlier run had the same study, source, inventory entry, program and keys is kept as it is,
+    so a run that was killed goes on where it was.
+
+    Parameters
+    ----------
+    request : RunRequest
+    on_finish : callable, optional
+        Called with each outcome as it comes.
+
+    Returns
+    -------
+    tuple of SiteOutcome
+        In the order of the inventory.
+
+    Raises
+    ------
+    StudyError, SourceError, ReleaseError
+        Nothing could be started: study, inventory, sources or keys are not usable.
+    RefusedError
+        None of the sites asked for has an agreement in force.
+    """
+    tell = on_finish or (lambda outcome: None)
+    inventory, jobs, outcomes = plan_run(request)
+    for outcome in outcomes.values():
+        tell(outcome)
+    for outcome in _work(jobs, request.workers, inventory):
+        outcomes[outcome.site] = outcome
+        tell(outcome)
+    return tuple(outcomes[site.code] for site in inventory.sites if site.code in outcomes)
+
+
+def plan_run(request: RunRequest) -> tuple[Inventory, list[Job], dict[str, SiteOutcome]]:
+    """Read what is given and decide what is to be done, without touching a source's content.
+
+    Returns
+    -------
+    inventory : Inventory
+    jobs : list of Job
+        To be run.
+    outcomes : dict of SiteOutcome
+        Sites left out, kept, or without a source, by code.
+    """
+    from causalsig.release import read_provider_key
+    from causalsig.study.digest import study_digest
+    from causalsig.study.read import read_inventory, read_study
+
+    digest = study_digest(read_study(request.study))
+    inventory = read_inventory(request.inventory)
+    key = read_provider_key(request.keys)
+    chosen = _chosen(inventory, request.only)
+    sources = find_sources(request.sources, inventory)
+    today = request.today or date.today()
+    jobs: list[Job] = []
+    outcomes: dict[str, SiteOutcome] = {}
+    for site in chosen:
+        folder = request.out / "sites" / site.code
+        reason = site.agreement.missing(today)
+        if reason is not None:
+            outcomes[site.code] = _ended(site, folder, "left_out", "site-no-agreement", reason)
+            continue
+        if site.code not in sources:
+            error = _no_source(site.code)
+            outcomes[site.code] = _ended(site, folder, "failed", error.code, error.message)
+            continue
+        inputs = {
+            "study": digest,
+            "source": file_digest(sources[site.code]),
+            "site": _digest(site.model_dump_json().encode()),
+            "program": __version__,
+            "key": _digest(key),
+        }
+        kept = _standing(folder, inputs, request.wave)
+        if kept is not None:
+            outcomes[site.code] = _ended(site, folder, "kept", "site-kept", "", kept)
+            continue
+        jobs.append(_job(request, site, sources[site.code], folder, inputs))
+    if chosen and all(outcome.status == "left_out" for outcome in outcomes.values()) and not jobs:
+        raise RefusedError(
+            "site-no-agreement",
+            expected="an agreement in force",
+            found="; ".join(sorted({outcome.message for outcome in outcomes.values()})),
+            mend="Sign the agreements and enter their dates in the inventory before running.",
+            where=f"{len(chosen)} site(s)",
+        )
+    return inventory, jobs, outcomes
+
+
+def _chosen(inventory: Inventory, only: Sequence[str]) -> list[Site]:
+    known = {site.code for site in inventory.sites}
+    unknown = [code for code in only if code not in known]
+    if unknown:
+        raise StudyError(
+            "site-not-in-inventory",
+            expected="codes of sites in the inventory",
+            found=f"{len(unknown)} code(s) that are not in it",
+            mend="Check --only, or add the site to the inventory.",
+            where="--only",
+        )
+    return [site for site in inventory.sites if not only or site.code in only]
+
+
+def find_sources(paths: Sequence[Path], inventory: Inventory) -> dict[str, Path]:
+    """Match workbooks to sites: a file's name begins with the four digits of the municipality's code.
+
+    Raises
+    ------
+    SourceError
+        A path that does not exist, a file of no site, or two files for one site.
+    """
+    files: list[Path] = []
+    for path in paths:
+        if not path.exists():
+            raise SourceError(
+                "source-file-missing",
+                expected="a workbook, or a folder of workbooks",
+                found="nothing at that path",
+                mend="Check the path.",
+                where=str(path),
+            )
+        files.extend(sorted(path.glob("*.xlsx")) if path.is_dir() else [path])
+    files = [file for file in files if not file.name.startswith(("~$", "."))]
+    known = {site.code for site in inventory.sites}
+    found: dict[str, Path] = {}
+    for file in files:
+        code = file.name[:4]
+        if code not in known:
+            raise SourceError(
+                "site-source-unknown",
+                expected="file names that begin with a municipality code of the inventory",
+                found="one that does not",
+                mend="Rename it to, say, 0363.xlsx, or add the municipality to the inventory.",
+                where=file.name,
+            )
+        if code in found:
+            raise SourceError(
+                "site-source-twice",
+                expected=f"one source for site {code}",
+                found="two",
+                mend="Keep the one you mean; an extract of a later wave is run with --wave.",
+                where=f"{found[code].name}, {file.name}",
+            )
+        found[code] = file
+    return found
+
+
+def _job(request: RunRequest, site: Site, source: Path, folder: Path, inputs: dict[str, str]) -> Job:
+    # A packaged study is given by its name, which is no path.
+    study = request.study.resolve() if request.study.exists() else request.study
+    return Job(
+        study=str(study),
+        inventory=str(request.inventory.resolve()),
+        site=site.code,
+        source=str(source.resolve()),
+        keys=str(request.keys.resolve()),
+        folder=str(folder.resolve()),
+        wave=request.wave,
+        inputs=inputs,
+    )
+
+
+def _standing(folder: Path, inputs: dict[str, str], wave: int) -> dict[str, str] | None:
+    """Question statuses of an earlier run with the same inputs whose files are whole; else None."""
+    from causalsig.release import read_review
+
+    try:
+        run = json.loads((folder / "run.json").read_text("utf-8"))
+        whole = (
+            run["inputs"] == inputs
+            and run["wave"] == wave
+            and file_digest(folder / "site.json") == run["site_digest"]
+            and read_review(folder).payload_hash == run["payload_hash"]
+        )
+        return dict(run["questions"]) if whole else None
+    except (OSError, ValueError, KeyError, TypeError, ReleaseError):
+        return None
+
+
+def _work(jobs: Sequence[Job], workers: int, inventory: Inventory) -> Iterator[SiteOutcome]:
+    """Keep ``workers`` processes busy; yield each site as it ends."""
+    waiting = list(jobs)
+    running: dict[str, tuple[Job, subprocess.Popen[bytes]]] = {}
+    try:
+        while waiting or running:
+            while waiting and len(running) < max(workers, 1):
+                job = waiting.pop(0)
+                running[job.site] = (job, _start(job))
+            for code, (job, process) in list(running.items()):
+                if process.poll() is not None:
+                    del running[code]
+                    yield _outcome(job, process.returncode, inventory)
+            time.sleep(POLL_SECONDS)
+    finally:
+        for _, process in running.values():
+            process.kill()
+
+
+def _start(job: Job) -> subprocess.Popen[bytes]:
+    folder = Path(job.folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "outcome.json").unlink(missing_ok=True)
+    path = folder / "job.json"
+    write_json(path, asdict(job))
+    return subprocess.Popen(
+        [sys.executable, "-m", "causalsig.execution.worker", str(path)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env=os.environ | SINGLE_THREAD,
+    )
+
+
+def _outcome(job: Job, exit_code: int, inventory: Inventory) -> SiteOutcome:
+    site = inventory.site(job.site)
+    assert site is not None
+    folder = Path(job.folder)
+    try:
+        said = json.loads((folder / "outcome.json").read_text("utf-8"))
+    except (OSError, ValueError):
+        message = f"the process ended with status {exit_code} before it could say why"
+        return _ended(site, folder, "failed", INTERNAL_CODE, message)
+    if said["status"] != "done":
+        return _ended(site, folder, "failed", said["code"], said["message"])
+    run = json.loads((folder / "run.json").read_text("utf-8"))
+    return _ended(site, folder, "done", "site-done", "", dict(run["questions"]))
+
+
+def _ended(
+    site: Site,
+    folder: Path,
+    status: SiteStatus,
+    code: str,
+    message: str,
+    questions: dict[str, str] | None = None,
+) -> SiteOutcome:
+    return SiteOutcome(site.code, site.name, status, code, message, questions or {}, folder)
+
+
+def _no_source(code: str) -> CausalsigError:
+    return SourceError(
+        "site-source-missing",
+        expected=f"a workbook whose name begins with {code}",
+        found="none among the sources",
+        mend="Add the file, or leave the site out with --only.",
+        where=f"site {code}",
+    )
+
+
+def _digest(content: bytes) -> str:
+    import hashlib
+
+    return hashlib.sha256(content).hexdigest()

@@ -1,0 +1,97 @@
+"""The two ends of a site's run: reading its source by the inventory, and writing what waits for approval."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from causalsig.sources.schema import Matching
+
+if TYPE_CHECKING:
+    from causalsig.records import SiteResult
+    from causalsig.sources.findings import ReadResult
+    from causalsig.study.inventory import Site
+    from causalsig.study.models import Study
+
+
+def matching_of(site: Site) -> Matching:
+    """Turn the inventory's matching trait into what the sources speak."""
+    return Matching(site.matching.frequency, site.matching.day)
+
+
+def read_site(source: Path, site: Site) -> ReadResult:
+    """Read one municipality's workbook with what the inventory says of it.
+
+    Raises
+    ------
+    SourceError
+        The workbook is not a readable export of this municipality.
+    """
+    from causalsig.sources.xxllnc_2026 import read_xxllnc_2026
+
+    return read_xxllnc_2026(
+        source,
+        municipality=site.code,
+        name=site.name,
+        matching=matching_of(site),
+        amount_locale=site.amount_locale,
+        extracted_on=site.extracted_on,
+    )
+
+
+def release_site(
+    result: SiteResult, study: Study, *, keys: Path, snapshot: bytes, wave: int, folder: Path
+) -> str:
+    """Check a site's result against every rule and put what may leave up for review.
+
+    Parameters
+    ----------
+    result : SiteResult
+    study : Study
+    keys : Path
+        Folder with the provider's key, which turns the municipality's code into a site code.
+    snapshot : bytes
+        Digest of the source.
+    wave : int
+    folder : Path
+        The site's folder.
+
+    Returns
+    -------
+    str
+        Hash of the payload under review.
+    """
+    from causalsig import __version__
+    from causalsig.release import (
+        ReleaseIdentity,
+        build_release,
+        document_hash,
+        read_provider_key,
+        site_code,
+        snapshot_hash,
+        write_review,
+    )
+
+    key = read_provider_key(keys)
+    identity = ReleaseIdentity(
+        site_code=site_code(key, result.municipality, result.study_digest),
+        snapshot=snapshot_hash(key, snapshot),
+        package_version=__version__,
+        lock_digest=lock_digest(),
+        wave=wave,
+    )
+    checked = build_release(result, study=study, identity=identity)
+    write_review(folder, checked, force=True)
+    return document_hash(checked.document)
+
+
+def lock_digest() -> str:
+    """SHA-256 over the names and versions of every installed package, in hexadecimal.
+
+    The wheel carries no lock file; what is installed is what ran.
+    """
+    import hashlib
+    from importlib.metadata import distributions
+
+    installed = sorted({f"{d.metadata['Name'].lower()}=={d.version}" for d in distributions()})
+    return hashlib.sha256("\n".join(installed).encode()).hexdigest()

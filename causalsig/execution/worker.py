@@ -1,0 +1,196 @@
+"""One municipality in a process of its own: ``python -m causalsig.execution.worker JOB.json``.
+
+Whatever goes wrong ends in ``outcome.json`` with a stable code. The text of an exception that causalsig did
+not raise itself may hold a cell value, so it is written nowhere: the local log gets its type and the places
+in the code it came through.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+import traceback
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from causalsig.errors import CausalsigError, SourceError
+from causalsig.release.files import write_atomic
+
+if TYPE_CHECKING:
+    from causalsig.records import SiteResult
+    from causalsig.sources.findings import Finding
+    from causalsig.study.inventory import Site
+    from causalsig.study.models import Study
+
+INTERNAL_ERROR = 101
+INTERNAL_CODE = "site-internal-error"
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What the worker is told, written by the parent as JSON.
+
+    ``inputs`` are the digests that say whether an earlier run can stand.
+    """
+
+    study: str
+    inventory: str
+    site: str
+    source: str
+    keys: str
+    folder: str
+    wave: int
+    inputs: dict[str, str]
+
+    @classmethod
+    def read(cls, path: Path) -> Job:
+        """Read a job file."""
+        return cls(**json.loads(path.read_text("utf-8")))
+
+
+def write_json(path: Path, values: dict[str, Any]) -> None:
+    """Write JSON atomically, replacing what is there."""
+    write_atomic(path, (json.dumps(values, indent=1, sort_keys=True) + "\n").encode(), force=True)
+
+
+def run_job(job: Job) -> None:
+    """Read, analyse, check and write one site; ``run.json`` comes last and makes the run count."""
+    from threadpoolctl import threadpool_limits
+
+    from causalsig import __version__
+    from causalsig.execution.record import site_record
+    from causalsig.execution.site import read_site, release_site
+    from causalsig.study.digest import study_digest
+    from causalsig.study.read import read_inventory, read_study
+
+    folder = Path(job.folder)
+    timings: dict[str, float] = {}
+    with threadpool_limits(limits=1), _timed(timings, "total"):
+        study = read_study(job.study)
+        site = read_inventory(job.inventory).site(job.site)
+        if site is None:
+            raise _gone(job.site)
+        with _timed(timings, "read"):
+            read = read_site(Path(job.source), site)
+            _refuse_errors(read.findings, job.site)
+        with _timed(timings, "analyse"):
+            result = _analyse(read.tables, study, site, read.findings)
+        with _timed(timings, "release"):
+            payload_hash = release_site(
+                result,
+                study,
+                keys=Path(job.keys),
+                snapshot=bytes.fromhex(job.inputs["source"]),
+                wave=job.wave,
+                folder=folder,
+            )
+        write_json(folder / "site.json", site_record(result) | {"finding_counts": _counts(read.findings)})
+    write_json(
+        folder / "run.json",
+        {
+            "kind": "run",
+            "site": job.site,
+            "wave": job.wave,
+            "inputs": job.inputs,
+            "study_digest": study_digest(study),
+            "seed": study.seed,
+            "package_version": __version__,
+            "extracted_on": read.tables.extracted_on.isoformat(),
+            "questions": {q.question: q.status for q in result.questions},
+            "site_digest": file_digest(folder / "site.json"),
+            "payload_hash": payload_hash,
+            "seconds": {name: round(seconds, 3) for name, seconds in timings.items()},
+            "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        },
+    )
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    import hashlib
+
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+class _timed:
+    """Add the seconds spent inside to a table of timings."""
+
+    def __init__(self, table: dict[str, float], name: str) -> None:
+        self.table, self.name = table, name
+
+    def __enter__(self) -> None:
+        self.start = time.perf_counter()
+
+    def __exit__(self, *_: object) -> None:
+        self.table[self.name] = time.perf_counter() - self.start
+
+
+def _analyse(tables: Any, study: Study, site: Site, findings: tuple[Finding, ...]) -> SiteResult:
+    from causalsig.execution.analyse import analyse_site
+    from causalsig.execution.site import matching_of
+
+    codes = {finding.code for finding in findings}
+    return analyse_site(tables, study, site, matching_of(site), finding_codes=codes)
+
+
+def _refuse_errors(findings: tuple[Finding, ...], code: str) -> None:
+    wrong = sorted({finding.code for finding in findings if finding.severity == "error"})
+    if wrong:
+        raise SourceError(
+            wrong[0],
+            expected="a source without findings of severity error",
+            found=f"{len(wrong)} kind(s) of error",
+            mend="Run `causalsig site check` on this source; it lists them with their counts.",
+            where=f"site {code}",
+        )
+
+
+def _counts(findings: tuple[Finding, ...]) -> list[dict[str, object]]:
+    return [
+        {"code": f.code, "table": f.table, "column": f.column, "count": f.count, "severity": f.severity}
+        for f in findings
+    ]
+
+
+def _gone(code: str) -> SourceError:
+    return SourceError(
+        "site-not-in-inventory",
+        expected=f"site {code} in the inventory",
+        found="an inventory without it",
+        mend="The inventory changed while the run was going on; start again.",
+    )
+
+
+def main(arguments: list[str]) -> int:
+    """Run the job of the file named; return the exit code."""
+    job = Job.read(Path(arguments[0]))
+    outcome = Path(job.folder) / "outcome.json"
+    try:
+        run_job(job)
+    except CausalsigError as error:
+        write_json(outcome, {"status": "failed", "code": error.code, "message": error.message})
+        return error.exit_code
+    except Exception as error:
+        _log(Path(job.folder) / "worker.log", error)
+        message = "the program failed; worker.log in the site's folder says where, without values"
+        write_json(outcome, {"status": "failed", "code": INTERNAL_CODE, "message": message})
+        return INTERNAL_ERROR
+    write_json(outcome, {"status": "done", "code": "site-done", "message": ""})
+    return 0
+
+
+def _log(path: Path, error: Exception) -> None:
+    lines = [f"{date.today().isoformat()} {type(error).__name__} (text masked)"]
+    lines += [
+        f"  {Path(frame.filename).name}:{frame.lineno} {frame.name}"
+        for frame in traceback.extract_tb(error.__traceback__)
+    ]
+    write_atomic(path, ("\n".join(lines) + "\n").encode(), force=True, mode=0o600)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
