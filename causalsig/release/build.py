@@ -114,7 +114,10 @@ def build_release(site: SiteResult, *, study: Study, identity: ReleaseIdentity) 
 def schema_error(error: ValidationError) -> ReleaseError:
     """Say where a document leaves the schema, without the value."""
     found = error.errors(include_input=False, include_url=False, include_context=False)
-    where = ".".join(str(part) for part in found[0]["loc"] if isinstance(part, int) or part.isascii())
+    place = found[0]["loc"]
+    if found[0]["type"] == "extra_forbidden":
+        place = place[:-1]  # an unknown field's name is whatever someone wrote there
+    where = ".".join(str(part) for part in place)
     return ReleaseError(
         "release-schema",
         expected="a document of the release schema",

@@ -1,0 +1,381 @@
+"""The closed document of a pool, kind ``pool``: what all sites, or all but one, say together.
+
+The same grids as a site's: estimate, interval and prediction on the smallest power of two that is at least a
+quarter of the rounded standard error, since a finer pool minus a finer pool of the others is the
+municipality between them. Ends of intervals are rounded outward and p-values up, so that rounding never
+makes a claim stronger; the between-site variance and Q keep two significant digits (rounded up, the lower
+end down); I² whole per cents.
+
+In a pool **of the others** (which goes to a municipality) whatever is not publishable carries no number,
+and the sites that were left out are not listed.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, ValidationError, model_validator
+
+from causalsig.records import PooledContrast, PooledMean, PoolResult
+from causalsig.release import grid
+from causalsig.release.build import schema_error
+from causalsig.release.documents import ArmCode, Closed, Code, Digits, Hash, QuestionCode, Version
+from causalsig.release.vocabulary import to_code
+from causalsig.study.models import Estimand, Horizon, OutcomeKind, Slug
+
+MIN_SITES = 6
+"""Fewest sites behind a number that a municipality sees; the study may ask for more, never fewer."""
+Tau2Name = Literal["EE", "DL", "HE", "HS", "SJ", "ML", "REML", "EB", "PM"]
+IntervalName = Literal["wald", "t", "knapp-hartung", "knapp-hartung-floored", "mixture"]
+PoolSteps = Annotated[int, Field(ge=-1_000_000, le=1_000_000)]
+Exponent = Annotated[int, Field(ge=-60, le=60)]
+PerMille = Annotated[int, Field(ge=0, le=1000)]
+_OPEN = "open"
+_EMPTY = "empty"
+
+
+class TwoDigits(Closed):
+    """A number of two significant digits, ``digits · 10^exponent``; 0 is 0 digits."""
+
+    digits: Annotated[int, Field(ge=0, le=99)]
+    exponent: Annotated[int, Field(ge=-30, le=30)]
+
+    @model_validator(mode="after")
+    def _one_form(self) -> TwoDigits:
+        if self.digits < 10 and (self.digits, self.exponent) != (0, 0):
+            raise ValueError("two digits have one form: 10 to 99, or zero")
+        return self
+
+
+class PooledNumbers(Closed):
+    """The numbers of one pooled contrast. Steps are in units of ``2^exponent``; None: not defined."""
+
+    exponent: Exponent
+    estimate: PoolSteps
+    std_error: Digits
+    std_error_exponent: Annotated[int, Field(ge=-30, le=30)]
+    df_tenths: Annotated[int, Field(ge=0, le=10_000_000)] | None
+    conf_low: PoolSteps | None
+    conf_high: PoolSteps | None
+    prediction_low: PoolSteps | None
+    prediction_high: PoolSteps | None
+    p_value: PerMille | None
+    tau2: TwoDigits | None
+    tau2_low: TwoDigits | None
+    tau2_high: TwoDigits | None
+    tau2_interval: Literal["closed", "open", "empty"]
+    i2_percent: Annotated[int, Field(ge=0, le=100)] | None
+    q: TwoDigits | None
+    q_p_value: PerMille | None
+
+    @model_validator(mode="after")
+    def _declared_grid(self) -> PooledNumbers:
+        std_error = grid.from_two_digits(self.std_error, self.std_error_exponent)
+        if self.exponent != grid.step_exponent(std_error):
+            raise ValueError("the estimate is not on the grid its standard error declares")
+        return self
+
+
+class PooledContrastEntry(Closed):
+    """One pooled contrast; without numbers when it may not be shown or is not defined."""
+
+    question: QuestionCode
+    outcome: Slug
+    estimand: Estimand
+    kind: OutcomeKind
+    months: Horizon
+    arm: ArmCode
+    reference: ArmCode
+    primary: bool
+    sites: Annotated[int, Field(ge=0, le=1000)]
+    publishable: bool
+    reasons: tuple[Code, ...]
+    numbers: PooledNumbers | None
+
+
+class PooledMeanEntry(Closed):
+    """The pooled level of one arm. The step is a quarter of the interval's half width over 1.96."""
+
+    question: QuestionCode
+    outcome: Slug
+    estimand: Estimand
+    kind: OutcomeKind
+    months: Horizon
+    arm: ArmCode
+    sites: Annotated[int, Field(ge=0, le=1000)]
+    exponent: Exponent
+    estimate: PoolSteps
+    conf_low: PoolSteps
+    conf_high: PoolSteps
+
+
+class LeftOutEntry(Closed):
+    """A site that gave nothing, and why."""
+
+    site_code: Hash
+    reason: Code
+
+
+class PoolDocument(Closed):
+    """Kind ``pool``."""
+
+    kind: Literal["pool"]
+    schema_version: Literal["0.1"]
+    study_digest: Hash
+    package_version: Version
+    pool: Literal["all", "others"]
+    recipient: Hash | None
+    tau2: Tau2Name
+    interval: IntervalName
+    level_per_mille: Annotated[int, Field(ge=501, le=999)]
+    sites: Annotated[int, Field(ge=0, le=1000)]
+    demo: bool
+    contrasts: tuple[PooledContrastEntry, ...] = Field(max_length=1000)
+    means: tuple[PooledMeanEntry, ...] = Field(max_length=1000)
+    left_out: tuple[LeftOutEntry, ...] = Field(max_length=1000)
+
+    @model_validator(mode="after")
+    def _others_are_publishable(self) -> PoolDocument:
+        if self.pool == "all":
+            return self
+        if self.left_out:
+            raise ValueError("a pool of the others lists sites")
+        if any(c.numbers is not None and (not c.publishable or c.sites < MIN_SITES) for c in self.contrasts):
+            raise ValueError("a pool of the others shows a number that is not publishable")
+        if any(mean.sites < MIN_SITES for mean in self.means):
+            raise ValueError("a pool of the others shows a mean of too few sites")
+        return self
+
+
+def build_pool_document(
+    result: PoolResult, *, package_version: str | None = None, recipient: str | None = None
+) -> PoolDocument:
+    """Write a pool on its grids.
+
+    Parameters
+    ----------
+    result : PoolResult
+    package_version : str, optional
+        Of the package that pooled; this one.
+    recipient : str, optional
+        Site code the pool of the others is meant for, so that no file can be swapped for another's.
+
+    Raises
+    ------
+    ReleaseError
+        ``release-schema`` when something in the result has no place in the document.
+    """
+    from causalsig import __version__
+
+    others = result.kind == "others"
+    tau2, _, interval = result.method.partition(", ")
+    shown = _publishable_levels(result)
+    means = [mean for mean in result.means if not others or _level(mean) in shown]
+    try:
+        return PoolDocument(
+            kind="pool",
+            schema_version="0.1",
+            study_digest=result.study_digest,
+            package_version=package_version or __version__,
+            pool=result.kind,
+            recipient=recipient,
+            tau2=tau2,  # type: ignore[arg-type]  # pydantic checks both against their lists
+            interval=interval,  # type: ignore[arg-type]
+            level_per_mille=round(result.level * 1000),
+            sites=result.sites,
+            demo=result.demo,
+            contrasts=tuple(_contrast(contrast, others) for contrast in result.contrasts),
+            means=tuple(entry for mean in means if (entry := _mean(mean, result.level)) is not None),
+            left_out=()
+            if others
+            else tuple(LeftOutEntry(site_code=s, reason=to_code(r)) for s, r in result.left_out),
+        )
+    except ValidationError as error:
+        raise schema_error(error) from None
+
+
+def _level(item: PooledMean | PooledContrast) -> tuple[str, str, str, str]:
+    return item.question, item.outcome, item.estimand, item.arm
+
+
+def _publishable_levels(result: PoolResult) -> set[tuple[str, str, str, str]]:
+    """Return the arms whose level a municipality may see: those of a contrast it may see, of enough sites."""
+    shown = set()
+    for contrast in result.contrasts:
+        if contrast.publishable and contrast.sites >= MIN_SITES:
+            shown.add(_level(contrast))
+            shown.add((contrast.question, contrast.outcome, contrast.estimand, contrast.reference))
+    enough = {_level(mean) for mean in result.means if mean.sites >= MIN_SITES}
+    return shown & enough
+
+
+def _names(item: PooledMean | PooledContrast) -> dict[str, Any]:
+    fields = ("question", "outcome", "estimand", "kind", "months", "arm", "sites")
+    return {name: getattr(item, name) for name in fields}
+
+
+def _contrast(contrast: PooledContrast, others: bool) -> PooledContrastEntry:
+    hidden = others and (not contrast.publishable or contrast.sites < MIN_SITES)
+    reasons = [to_code(reason) for reason in contrast.reasons]
+    if hidden and not reasons:
+        reasons.append("release-pool-not-publishable")
+    return PooledContrastEntry(
+        **_names(contrast),
+        reference=contrast.reference,  # type: ignore[arg-type]
+        primary=contrast.primary,
+        publishable=contrast.publishable and not hidden,
+        reasons=tuple(reasons),
+        numbers=None if hidden else _numbers(contrast),
+    )
+
+
+def _numbers(contrast: PooledContrast) -> PooledNumbers | None:
+    defined = (
+        math.isfinite(contrast.estimate) and math.isfinite(contrast.std_error) and contrast.std_error > 0
+    )
+    if not defined:
+        return None
+    digits, decimal = grid.two_digits_up(contrast.std_error)
+    step = grid.step_exponent(grid.from_two_digits(digits, decimal))
+    low, high = contrast.tau2_interval
+    state = _EMPTY if math.isnan(low) or math.isnan(high) else _OPEN if math.isinf(high) else "closed"
+    return PooledNumbers(
+        exponent=step,
+        estimate=grid.to_steps(contrast.estimate, step),
+        std_error=digits,
+        std_error_exponent=decimal,
+        df_tenths=_scaled(contrast.df, 10, math.floor),
+        conf_low=_scaled(contrast.conf_low, 2.0**-step, math.floor),
+        conf_high=_scaled(contrast.conf_high, 2.0**-step, math.ceil),
+        prediction_low=_scaled(contrast.prediction_low, 2.0**-step, math.floor),
+        prediction_high=_scaled(contrast.prediction_high, 2.0**-step, math.ceil),
+        p_value=_scaled(contrast.p_value, 1000, math.ceil),
+        tau2=_two_digits(contrast.tau2),
+        tau2_low=None if state == _EMPTY else _two_digits(low, down=True),
+        tau2_high=_two_digits(high) if state == "closed" else None,
+        tau2_interval=state,  # type: ignore[arg-type]
+        i2_percent=_scaled(contrast.i2, 1, round),
+        q=_two_digits(contrast.q),
+        q_p_value=_scaled(contrast.q_p_value, 1000, math.ceil),
+    )
+
+
+def _mean(mean: PooledMean, level: float) -> PooledMeanEntry | None:
+    width = mean.conf_high - mean.conf_low
+    if not (math.isfinite(mean.estimate) and math.isfinite(width) and width > 0):
+        return None
+    from statistics import NormalDist
+
+    digits, decimal = grid.two_digits_up(width / 2 / NormalDist().inv_cdf(0.5 + level / 2))
+    step = grid.step_exponent(grid.from_two_digits(digits, decimal))
+    return PooledMeanEntry(
+        **_names(mean),
+        exponent=step,
+        estimate=grid.to_steps(mean.estimate, step),
+        conf_low=math.floor(mean.conf_low * 2.0**-step),
+        conf_high=math.ceil(mean.conf_high * 2.0**-step),
+    )
+
+
+def _scaled(value: float | None, factor: float, rounding: Any) -> int | None:
+    if value is None or not math.isfinite(value):
+        return None
+    # The slack keeps a value that is on the grid already where it is.
+    slack = 1e-9 if rounding is math.floor else -1e-9 if rounding is math.ceil else 0.0
+    return int(rounding(value * factor + slack))
+
+
+def _two_digits(value: float, *, down: bool = False) -> TwoDigits | None:
+    if not math.isfinite(value) or value < 0:
+        return None
+    if value < 1e-28:
+        return TwoDigits(digits=0, exponent=0)
+    digits, exponent = (grid.two_digits_down if down else grid.two_digits_up)(value)
+    return TwoDigits(digits=digits, exponent=exponent)
+
+
+def pool_result(document: PoolDocument) -> PoolResult:
+    """Decode a pool; numbers that are not there (not publishable, or not defined) are NaN."""
+    return PoolResult(
+        study_digest=document.study_digest,
+        kind=document.pool,
+        method=f"{document.tau2}, {document.interval}",
+        level=document.level_per_mille / 1000,
+        sites=document.sites,
+        contrasts=tuple(_decode_contrast(entry) for entry in document.contrasts),
+        means=tuple(_decode_mean(entry) for entry in document.means),
+        left_out=tuple((entry.site_code, entry.reason) for entry in document.left_out),
+        demo=document.demo,
+    )
+
+
+def _decode_contrast(entry: PooledContrastEntry) -> PooledContrast:
+    numbers = entry.numbers
+    values: dict[str, Any] = dict.fromkeys(_NUMBER_FIELDS, math.nan) | {"df": None}
+    values["tau2_interval"] = (math.nan, math.nan)
+    if numbers is not None:
+        values = _decode_numbers(numbers)
+    return PooledContrast(
+        **_names_of(entry),
+        reference=entry.reference,
+        primary=entry.primary,
+        publishable=entry.publishable,
+        reasons=entry.reasons,
+        **values,
+    )
+
+
+_NUMBER_FIELDS = (
+    "estimate",
+    "std_error",
+    "conf_low",
+    "conf_high",
+    "p_value",
+    "tau2",
+    "i2",
+    "q",
+    "q_p_value",
+    "prediction_low",
+    "prediction_high",
+)
+
+
+def _decode_numbers(numbers: PooledNumbers) -> dict[str, Any]:
+    steps = ("estimate", "conf_low", "conf_high", "prediction_low", "prediction_high")
+    values: dict[str, Any] = {name: _steps(getattr(numbers, name), numbers.exponent) for name in steps}
+    values["std_error"] = grid.from_two_digits(numbers.std_error, numbers.std_error_exponent)
+    values["df"] = None if numbers.df_tenths is None else numbers.df_tenths / 10
+    values["p_value"] = _divided(numbers.p_value, 1000)
+    values["q_p_value"] = _divided(numbers.q_p_value, 1000)
+    values["i2"] = _divided(numbers.i2_percent, 1)
+    values["tau2"], values["q"] = _value(numbers.tau2), _value(numbers.q)
+    high = math.inf if numbers.tau2_interval == _OPEN else _value(numbers.tau2_high)
+    values["tau2_interval"] = (_value(numbers.tau2_low), high)
+    return values
+
+
+def _decode_mean(entry: PooledMeanEntry) -> PooledMean:
+    return PooledMean(
+        **_names_of(entry),
+        estimate=grid.from_steps(entry.estimate, entry.exponent),
+        conf_low=grid.from_steps(entry.conf_low, entry.exponent),
+        conf_high=grid.from_steps(entry.conf_high, entry.exponent),
+    )
+
+
+def _names_of(entry: PooledContrastEntry | PooledMeanEntry) -> dict[str, Any]:
+    fields = ("question", "outcome", "estimand", "kind", "months", "arm", "sites")
+    return {name: getattr(entry, name) for name in fields}
+
+
+def _steps(value: int | None, exponent: int) -> float:
+    return math.nan if value is None else grid.from_steps(value, exponent)
+
+
+def _divided(value: int | None, by: int) -> float:
+    return math.nan if value is None else value / by
+
+
+def _value(number: TwoDigits | None) -> float:
+    return math.nan if number is None else grid.from_two_digits(number.digits, number.exponent)
