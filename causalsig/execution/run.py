@@ -125,7 +125,7 @@ def plan_run(request: RunRequest) -> tuple[Inventory, list[Job], dict[str, SiteO
     outcomes : dict of SiteOutcome
         Sites left out, kept, or without a source, by code.
     """
-    from causalsig.release import read_provider_key
+    from causalsig.release.keys import read_provider_key
     from causalsig.study.digest import study_digest
     from causalsig.study.read import read_inventory, read_study
 
@@ -245,7 +245,7 @@ def _job(request: RunRequest, site: Site, source: Path, folder: Path, inputs: di
 
 def _standing(folder: Path, inputs: dict[str, str], wave: int) -> dict[str, str] | None:
     """Question statuses of an earlier run with the same inputs whose files are whole; else None."""
-    from causalsig.release import read_review
+    from causalsig.release.life import read_review
 
     try:
         run = json.loads((folder / "run.json").read_text("utf-8"))
@@ -290,7 +290,7 @@ def _start(job: Job) -> subprocess.Popen[bytes]:
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        env=os.environ | SINGLE_THREAD,
+        env=os.environ | dict.fromkeys(THREAD_SETTINGS, "1"),
     )
 
 

@@ -62,15 +62,9 @@ def release_site(
         Hash of the payload under review.
     """
     from causalsig import __version__
-    from causalsig.release import (
-        ReleaseIdentity,
-        build_release,
-        document_hash,
-        read_provider_key,
-        site_code,
-        snapshot_hash,
-        write_review,
-    )
+    from causalsig.release.build import ReleaseIdentity, build_release, site_code, snapshot_hash
+    from causalsig.release.keys import read_provider_key
+    from causalsig.release.life import document_hash, write_review
 
     key = read_provider_key(keys)
     identity = ReleaseIdentity(
