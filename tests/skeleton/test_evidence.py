@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 import math
 import os
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -62,6 +65,35 @@ def test_a_line_torn_by_a_kill_is_computed_again(context, counted, tmp_path: Pat
     assert context().replicate(square, [1, 2, 3]) == [{"square": 1}, {"square": 4}, {"square": 9}]
     assert calls == [1, 2, 2, 3]
     assert [json.loads(line)["seed"] for line in path.read_text(encoding="utf-8").splitlines()] == [1, 2, 3]
+
+
+SLOW = """
+import sys, time
+from pathlib import Path
+from evidence.context import Context
+context = Context("test-claim", Path(sys.argv[1]), "a" * 64)
+context.replicate(lambda seed: time.sleep(0.05) or seed, range(10_000))
+"""
+
+
+def test_a_killed_run_goes_on_where_it_was(context, counted, tmp_path: Path) -> None:
+    square, calls = counted
+    work = tmp_path / "work"
+    run = subprocess.Popen([sys.executable, "-c", SLOW, str(work)], cwd=ROOT)
+    lines: list[bytes] = []
+    while len(lines) < 3:
+        assert run.poll() is None
+        time.sleep(0.02)
+        lines = [
+            line for path in work.glob("*.jsonl") for line in path.read_bytes().splitlines(keepends=True)
+        ]
+    run.kill()
+    run.wait()
+    (path,) = work.glob("*.jsonl")
+    finished = path.read_bytes().count(b"\n")
+    results = context().replicate(square, range(finished + 2))
+    assert calls == [finished, finished + 1]
+    assert results[: finished + 1] == [*range(finished), {"square": finished**2}]
 
 
 def test_what_is_finished_before_a_failure_is_kept(context) -> None:
