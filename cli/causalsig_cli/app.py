@@ -11,9 +11,10 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 from types import ModuleType
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from causalsig.errors import CausalsigError
 from causalsig_cli import _failures
@@ -28,7 +29,19 @@ def command_names() -> list[str]:
 
     found = [module.name for module in pkgutil.iter_modules(causalsig_cli.__path__)]
     names = [name for name in found if not name.startswith("_") and name != "app"]
-    return sorted(names, key=lambda name: (_ORDER.index(name) if name in _ORDER else len(_ORDER), name))
+    return sorted(names, key=_place)
+
+
+def _place(name: str) -> tuple[int, str]:
+    return (_ORDER.index(name) if name in _ORDER else len(_ORDER), name)
+
+
+class _InOrder(TyperGroup):
+    """Lists the commands in the order of the work; Typer itself puts those with sub-commands last."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return the names of the commands in the order of the help."""
+        return sorted(self.commands, key=_place)
 
 
 def build_app(arguments: Sequence[str] = ()) -> typer.Typer:
@@ -38,6 +51,7 @@ def build_app(arguments: Sequence[str] = ()) -> typer.Typer:
         names = [arguments[0]]
     app = typer.Typer(
         name="causalsig",
+        cls=_InOrder,
         no_args_is_help=True,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
