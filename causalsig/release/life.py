@@ -10,27 +10,24 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
 from causalsig.errors import RefusedError, ReleaseError
-from causalsig.records import PoolResult
 from causalsig.release.build import CheckedRelease, schema_error
 from causalsig.release.documents import Closed, EstimatesDocument, Hash
-from causalsig.release.envelope import Opened, payload_bytes, pre_authentication, seal, unseal
+from causalsig.release.envelope import payload_bytes, pre_authentication, seal
 from causalsig.release.files import read_bytes, write_atomic
-from causalsig.release.keys import Role, SigningKey, TrustedKeys
-from causalsig.release.pool_document import PoolDocument, pool_result
+from causalsig.release.keys import Role, SigningKey
+from causalsig.release.pool_document import PoolDocument
 from causalsig.release.strict_json import MAX_BYTES, canonical
 
 REVIEW_FILE = "review.json"
 APPROVERS: tuple[Role, Role] = ("operator", "checker")
 State = Literal["checked", "approved", "refused", "released"]
-Model = TypeVar("Model", bound=Closed)
 Step = Literal["computed", "checked", "approved", "refused", "released"]
 
 
@@ -71,16 +68,7 @@ class Review(Closed):
         return self
 
 
-@dataclass(frozen=True, slots=True)
-class OpenedRelease:
-    """A release that was verified: its document, whether it is a demo, and the hash of its document."""
-
-    document: EstimatesDocument
-    demo: bool
-    payload_hash: str
-
-
-def document_hash(document: EstimatesDocument) -> str:
+def document_hash(document: EstimatesDocument | PoolDocument) -> str:
     """SHA-256, in hexadecimal, over the canonical bytes of a document."""
     return hashlib.sha256(canonical(document.model_dump(mode="json"))).hexdigest()
 
@@ -243,75 +231,6 @@ def release_name(document: EstimatesDocument) -> str:
     return f"{document.site_code}{wave}.release.json"
 
 
-def open_release(path: str | Path, *, trusted: TrustedKeys, allow_demo: bool = False) -> OpenedRelease:
-    """Verify a release and read it: signatures first, then the schema, then the numbers.
-
-    Raises
-    ------
-    ReleaseError
-        One code for each way a file can be wrong (see :func:`causalsig.release.envelope.unseal`), and
-        ``release-schema``. Never another exception, whatever the bytes.
-    """
-    opened = unseal(read_bytes(Path(path), MAX_BYTES), trusted, APPROVERS, allow_demo=allow_demo)
-    document = _read(EstimatesDocument, opened)
-    return OpenedRelease(document, opened.demo, document_hash(document))
-
-
-def read_release(path: str | Path, *, trusted: TrustedKeys, allow_demo: bool = False) -> EstimatesDocument:
-    """Verify a release and return its document; see :func:`open_release`."""
-    return open_release(path, trusted=trusted, allow_demo=allow_demo).document
-
-
-def write_pool(path: str | Path, document: PoolDocument, *, key: SigningKey, force: bool = False) -> Path:
-    """Sign a pool with the university's key and write it.
-
-    Raises
-    ------
-    ReleaseError
-        ``release-key-role`` when the key is not the university's; ``release-exists``.
-    """
-    _check_role(key, "university")
-    demo = document.demo or key.public.demo
-    payload = payload_bytes(document.model_dump(mode="json"), demo=demo)
-    signature = key.sign(pre_authentication(payload))
-    write_atomic(Path(path), seal(payload, [(key.public.key_id, signature)]), force=force)
-    return Path(path)
-
-
-def read_pool(
-    path: str | Path, *, trusted: TrustedKeys, allow_demo: bool = False, recipient: str | None = None
-) -> PoolResult:
-    """Verify a pool and decode it.
-
-    Parameters
-    ----------
-    recipient : str, optional
-        Site code the pool of the others must be meant for.
-
-    Raises
-    ------
-    ReleaseError
-        As :func:`open_release`; ``release-other-recipient``.
-    """
-    opened = unseal(read_bytes(Path(path), MAX_BYTES), trusted, ("university",), allow_demo=allow_demo)
-    document = _read(PoolDocument, opened)
-    if recipient is not None and document.recipient not in (None, recipient):
-        raise _state_error(
-            "release-other-recipient",
-            "the pool of the others for this municipality",
-            "that of another",
-            "Take the file that carries this municipality's site code.",
-        )
-    return pool_result(document)
-
-
-def _read(kind: type[Model], opened: Opened) -> Model:
-    try:
-        return kind.model_validate_json(canonical(opened.document))
-    except ValidationError as error:
-        raise schema_error(error) from None
-
-
 def _again(document: EstimatesDocument) -> EstimatesDocument:
     """Validate once more, from bytes: what is written holds the rules however the object was made."""
     try:
@@ -321,7 +240,7 @@ def _again(document: EstimatesDocument) -> EstimatesDocument:
 
 
 def _may_approve(review: Review, role: Role, name: str, key: SigningKey, demo: bool) -> None:
-    _check_role(key, role)
+    check_role(key, role)
     if review.state == "refused":
         raise RefusedError(
             "release-refused",
@@ -359,7 +278,8 @@ def _person(name: str) -> str:
     return " ".join(name.casefold().split())
 
 
-def _check_role(key: SigningKey, role: Role) -> None:
+def check_role(key: SigningKey, role: Role) -> None:
+    """Refuse a key of another role (``release-key-role``)."""
     if key.public.role != role:
         raise _state_error(
             "release-key-role",

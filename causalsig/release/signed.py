@@ -1,0 +1,132 @@
+"""Reading and writing what has been signed: releases of sites, and pools.
+
+Signatures are checked first, then the schema; only then is a number read.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeVar
+
+from pydantic import ValidationError
+
+from causalsig.errors import ReleaseError
+from causalsig.records import PoolResult
+from causalsig.release.build import schema_error
+from causalsig.release.documents import Closed, EstimatesDocument
+from causalsig.release.envelope import Opened, payload_bytes, pre_authentication, seal, unseal
+from causalsig.release.files import read_bytes, write_atomic
+from causalsig.release.keys import PublicKey, SigningKey, TrustedKeys
+from causalsig.release.life import APPROVERS, check_role, document_hash
+from causalsig.release.pool_document import PoolDocument, pool_result
+from causalsig.release.strict_json import MAX_BYTES, canonical
+
+Model = TypeVar("Model", bound=Closed)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedRelease:
+    """A release that was verified: its document, whether it is a demo, and the hash of its document."""
+
+    document: EstimatesDocument
+    demo: bool
+    payload_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """What can be said of a signed file of either kind after it was verified."""
+
+    kind: Literal["estimates", "pool"]
+    demo: bool
+    study_digest: str
+    payload_hash: str
+    signers: tuple[PublicKey, ...]
+
+
+def open_release(path: str | Path, *, trusted: TrustedKeys, allow_demo: bool = False) -> OpenedRelease:
+    """Verify a release and read it: signatures first, then the schema, then the numbers.
+
+    Raises
+    ------
+    ReleaseError
+        One code for each way a file can be wrong (see :func:`causalsig.release.envelope.unseal`), and
+        ``release-schema``. Never another exception, whatever the bytes.
+    """
+    opened = unseal(read_bytes(Path(path), MAX_BYTES), trusted, APPROVERS, allow_demo=allow_demo)
+    document = _read(EstimatesDocument, opened)
+    return OpenedRelease(document, opened.demo, document_hash(document))
+
+
+def read_release(path: str | Path, *, trusted: TrustedKeys, allow_demo: bool = False) -> EstimatesDocument:
+    """Verify a release and return its document; see :func:`open_release`."""
+    return open_release(path, trusted=trusted, allow_demo=allow_demo).document
+
+
+def write_pool(path: str | Path, document: PoolDocument, *, key: SigningKey, force: bool = False) -> Path:
+    """Sign a pool with the university's key and write it.
+
+    Raises
+    ------
+    ReleaseError
+        ``release-key-role`` when the key is not the university's; ``release-exists``.
+    """
+    check_role(key, "university")
+    demo = document.demo or key.public.demo
+    payload = payload_bytes(document.model_dump(mode="json"), demo=demo)
+    signature = key.sign(pre_authentication(payload))
+    write_atomic(Path(path), seal(payload, [(key.public.key_id, signature)]), force=force)
+    return Path(path)
+
+
+def read_pool(
+    path: str | Path, *, trusted: TrustedKeys, allow_demo: bool = False, recipient: str | None = None
+) -> PoolResult:
+    """Verify a pool and decode it.
+
+    Parameters
+    ----------
+    recipient : str, optional
+        Site code the pool of the others must be meant for.
+
+    Raises
+    ------
+    ReleaseError
+        As :func:`open_release`; ``release-other-recipient``.
+    """
+    opened = unseal(read_bytes(Path(path), MAX_BYTES), trusted, ("university",), allow_demo=allow_demo)
+    document = _read(PoolDocument, opened)
+    if recipient is not None and document.recipient not in (None, recipient):
+        raise ReleaseError(
+            "release-other-recipient",
+            expected="the pool of the others for this municipality",
+            found="that of another",
+            mend="Take the file that carries this municipality's site code.",
+        )
+    return pool_result(document)
+
+
+def verify(path: str | Path, *, trusted: TrustedKeys, allow_demo: bool = False) -> Verified:
+    """Verify a release or a pool, whichever it is: signatures of its roles, then its schema.
+
+    Raises
+    ------
+    ReleaseError
+        As :func:`open_release`.
+    """
+    content = read_bytes(Path(path), MAX_BYTES)
+    opened = unseal(content, trusted, (), allow_demo=allow_demo)
+    pool = opened.document.get("kind") == "pool"
+    opened = unseal(content, trusted, ("university",) if pool else APPROVERS, allow_demo=allow_demo)
+    document = _read(PoolDocument, opened) if pool else _read(EstimatesDocument, opened)
+    return Verified(
+        document.kind, opened.demo, document.study_digest, document_hash(document), opened.signers
+    )
+
+
+def _read(kind: type[Model], opened: Opened) -> Model:
+    try:
+        return kind.model_validate_json(canonical(opened.document))
+    except ValidationError as error:
+        raise schema_error(error) from None

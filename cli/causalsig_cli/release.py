@@ -1,0 +1,158 @@
+"""`causalsig release`: see what would leave, let it leave, or not."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from causalsig.texts import catalogue, text
+
+if TYPE_CHECKING:
+    from causalsig.release.life import Review
+
+app = typer.Typer(no_args_is_help=True, help="Review, approve, refuse and verify what leaves a site.")
+
+Folders = Annotated[
+    list[Path], typer.Argument(help="Folders with a review.json, or folders of such folders.")
+]
+Approver = Annotated[Literal["operator", "checker"], typer.Option("--as", help="In which role.")]
+Name = Annotated[str, typer.Option(help="Your name, for the log that stays here.")]
+Format = Annotated[Literal["text", "json"], typer.Option("--format", help="How to print.")]
+
+
+@app.command()
+def review(
+    file: Annotated[Path, typer.Argument(help="A review.json, or the folder it is in.")],
+    language: Annotated[Literal["nl", "en"], typer.Option(help="Language of the rules.")] = "en",
+    format_: Format = "text",
+) -> None:
+    """Show exactly what would leave, each value with the rule that lets it pass."""
+    from causalsig.release.life import read_review
+
+    found = read_review(file)
+    rows = _rows(found, language)
+    if format_ == "json":
+        head = {"state": found.state, "demo": found.demo, "payload_hash": found.payload_hash}
+        log = [entry.model_dump() for entry in found.log]
+        typer.echo(json.dumps({**head, "log": log, "fields": rows}, ensure_ascii=False, indent=2))
+        return
+    width = max(len(row["place"]) for row in rows)
+    for row in rows:
+        value = "-" if row["value"] is None else row["value"]
+        typer.echo(f"{row['place']:<{width}}  {value}  | {row['meaning']}; {row['grid']} | {row['rule']}")
+    typer.echo(f"\nSHA-256 of the payload: {found.payload_hash}\nState: {found.state}")
+    for entry in found.log:
+        typer.echo(f"  {entry.at}  {entry.step}  {entry.role}  {entry.name}  {entry.reason}".rstrip())
+    for question in found.document.questions:
+        for held in question.suppressions:
+            why = text(f"release.rules.{held.rule}.title", language)
+            typer.echo(
+                f"Held back: {question.question}, {held.outcome}, {held.estimand}: {why} [{held.rule}]"
+            )
+
+
+def _rows(found: Review, language: str) -> list[dict[str, Any]]:
+    from causalsig.release.fields import ESTIMATES
+    from causalsig.release.paths import leaves
+
+    titles = catalogue(language)
+    rows = []
+    for place, path, value in leaves(found.document.model_dump(mode="json")):
+        field = ESTIMATES[path]
+        rule = titles.get(f"release.rules.{field.rule}.title", field.rule)
+        rows.append(
+            {"place": place, "value": value, "meaning": field.meaning, "unit": field.unit, "grid": field.grid}
+            | {"rule": rule, "code": field.rule}
+        )
+    return rows
+
+
+@app.command()
+def approve(
+    folders: Folders,
+    role: Approver,
+    name: Name,
+    keys: Annotated[Path, typer.Option(help="Folder with your private key.")],
+    outbox: Annotated[
+        Path | None, typer.Option(help="Where a release goes; default: outbox beside the site's folder.")
+    ] = None,
+    reason: Annotated[str, typer.Option(help="A remark, for the log.")] = "",
+    demo: Annotated[bool, typer.Option("--demo", help="A demo approval: the pool refuses it.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace an earlier release in the outbox.")] = False,
+) -> None:
+    """Approve what was reviewed; after operator and output checker, two people, it is released."""
+    from causalsig.release.keys import read_signing_key
+    from causalsig.release.life import approve as sign
+
+    key = read_signing_key(keys, role)
+    waiting = 0
+    for folder in _expand(folders):
+        target = outbox or folder.parent / "outbox"
+        released = sign(
+            folder, role=role, name=name, key=key, outbox=target, demo=demo, reason=reason, force=force
+        )
+        waiting += released is None
+        if released is not None:
+            typer.echo(str(released))
+    if waiting:
+        other = "checker" if role == "operator" else "operator"
+        typer.echo(
+            f"causalsig: approved as {role}; {waiting} wait(s) for the other person: "
+            f"causalsig release approve ... --as {other}",
+            err=True,
+        )
+
+
+@app.command()
+def refuse(
+    folders: Folders,
+    role: Approver,
+    name: Name,
+    reason: Annotated[str, typer.Option(help="Why; kept in the log.")],
+) -> None:
+    """Refuse: nothing leaves, and the refusal is kept."""
+    from causalsig.release.life import refuse as keep_inside
+
+    for folder in _expand(folders):
+        keep_inside(folder, role=role, name=name, reason=reason)
+        typer.echo(str(folder))
+
+
+@app.command()
+def verify(
+    file: Annotated[Path, typer.Argument(help="A released file (*.release.json) or a pool.")],
+    keys: Annotated[Path, typer.Option(help="Folder with the public keys you trust (*.pub.json).")],
+    demo: Annotated[bool, typer.Option("--demo", help="Accept a demo approval.")] = False,
+    format_: Format = "text",
+) -> None:
+    """Check, without a network, that a release or a pool is unchanged and signed by those you trust."""
+    from causalsig.release.keys import read_trusted
+    from causalsig.release.signed import verify as check
+
+    found = check(file, trusted=read_trusted(keys), allow_demo=demo)
+    values = {
+        "kind": found.kind,
+        "demo": found.demo,
+        "study_digest": found.study_digest,
+        "payload_hash": found.payload_hash,
+        "signers": [{"role": key.role, "key_id": key.key_id} for key in found.signers],
+    }
+    if format_ == "json":
+        typer.echo(json.dumps(values, indent=2))
+        return
+    typer.echo(f"verified: {found.kind}{', demo' if found.demo else ''}\nstudy    {found.study_digest}")
+    typer.echo(f"payload  {found.payload_hash}")
+    for key in found.signers:
+        typer.echo(f"signed   {key.role}  {key.key_id}")
+
+
+def _expand(folders: list[Path]) -> list[Path]:
+    """Let a folder without a review stand for the folders in it that have one."""
+    found: list[Path] = []
+    for folder in folders:
+        inside = sorted(path.parent for path in folder.glob("*/review.json"))
+        found.extend([folder] if (folder / "review.json").exists() or not inside else inside)
+    return found
