@@ -16,7 +16,7 @@ _HOME = {
     "simulate_site": "site",
     "SiteTruth": "truth",
     "ArmTruth": "truth",
-    "calibration": "calibration",
+    "calibration": "monitor",
 }
 __all__ = sorted(_HOME)
 

@@ -70,7 +70,7 @@ class Facts:
 
 
 def utilities(facts: Facts, law: Assignment, spec: SiteSpec) -> NDArray[np.float64]:
-    """Utility of each arm before the month's intercepts and noise, shape (m, 5)."""
+    """Return the utility of each arm before the month's intercepts and noise, shape (m, 5)."""
     score = (
         law.multiple * facts.multiple
         + law.successive * facts.successive
@@ -80,7 +80,7 @@ def utilities(facts: Facts, law: Assignment, spec: SiteSpec) -> NDArray[np.float
         + law.stress * facts.stress
     )
     slopes = np.array((0.0, law.slope_message, law.slope_phone, law.slope_home_visit, law.slope_none))
-    utility = score[:, None] * slopes
+    utility: NDArray[np.float64] = score[:, None] * slopes
     if spec.policy == "visit_for_multiple":
         utility[:, HOME_VISIT] += VISIT_FOR_MULTIPLE * facts.multiple
     if spec.youth_text_first:
@@ -99,7 +99,7 @@ def softmax(utility: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def capacity(spec: SiteSpec, scenario: Scenario, key: int, month: int) -> NDArray[np.float64]:
-    """Share of the month's episodes each arm can have, shape (5,): policy x site capacity x shock of the month."""
+    """Share of the month's episodes each arm can have, (5,): policy, site capacity, shock of the month."""
     share = np.empty(5)
     share[:NONE] = SHARES[spec.policy]
     share[PHONE] *= spec.capacity_phone
@@ -114,7 +114,7 @@ def capacity(spec: SiteSpec, scenario: Scenario, key: int, month: int) -> NDArra
 def cutoffs(
     utility: NDArray[np.float64], share: NDArray[np.float64], start: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Intercepts that fill the month's capacity in expectation, shape (5,), letter 0; starts from ``start``."""
+    """Find the intercepts (5,), letter 0, that fill the month's capacity in expectation, from ``start``."""
     if not len(utility):
         return start
     intercept = start
@@ -173,7 +173,7 @@ class Course:
     first_method: NDArray[np.int64]
 
     def accepted_in_time(self) -> NDArray[np.bool_]:
-        """Accepted by day 28."""
+        """Say which episodes accepted by day 28."""
         return self.accepted & (self.reached_day <= ACCEPTANCE_DAYS)
 
 
@@ -219,7 +219,7 @@ def first_methods(
     care: Care,
     substream: NDArray[np.int64],
 ) -> tuple[NDArray[np.int64], NDArray[np.bool_], NDArray[np.bool_]]:
-    """Method of the first attempt, whether it comes late, and whether a desk check closed the case.
+    """Draw the method of the first attempt, whether it comes late, and whether a desk check closed the case.
 
     Of the arm none a share is attempted late (usual care), a share is found at the desk to be known in debt
     help or no resident, and the rest is never taken up.
@@ -348,7 +348,7 @@ def _close_day(
     """Day the case closes: median 30, 75 with help, a week at the desk; never before the last attempt."""
     spread = np.exp(0.4 * draws.normals(key, month, draws.CLOSE + substream, facts.household, 1))
     median = np.where(desk, 6.0, np.where(accepted, 75.0, 30.0))
-    day = np.maximum(np.ceil(median * spread), last_day + np.where(desk, 0, 2))
+    day: NDArray[np.float64] = np.maximum(np.ceil(median * spread), last_day + np.where(desk, 0, 2))
     return day.astype(np.int64)
 
 

@@ -75,5 +75,5 @@ def normals(
 
 
 def month_generator(key: int, month: int) -> np.random.Generator:
-    """Generator of the dense draws of a month (one number a household)."""
+    """Make the generator of the dense draws of a month (one number a household)."""
     return np.random.Generator(np.random.SFC64(np.random.SeedSequence([key, month + 1])))

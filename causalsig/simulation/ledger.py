@@ -55,8 +55,9 @@ class Calendar:
 
     def month_of(self, day: NDArray[np.int64]) -> NDArray[np.int64]:
         """Month each day falls in; days beyond the run count on in months of 30 days."""
-        inside = np.searchsorted(self.first_day, day, side="right") - 1
-        return inside + np.maximum(day - self.first_day[-1], 0) // 30
+        inside = np.searchsorted(self.first_day, day, side="right").astype(np.int64) - 1
+        beyond: NDArray[np.int64] = np.maximum(day - self.first_day[-1], 0) // 30
+        return inside + beyond
 
 
 @dataclass(slots=True)

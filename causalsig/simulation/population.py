@@ -1,4 +1,4 @@
-"""Households at their addresses: who lives there, their contracts, and the hidden stress they go in and out of."""
+"""Households at their addresses: who lives there, their contracts, and their hidden stress."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ AGE_BANDS: Final = ((18, 27), (27, 46), (46, 66), (66, 96))
 AGE_SHARES: Final = (0.14, 0.45, 0.31, 0.10)
 MINOR_CHILDREN: Final = 0.30
 
-CALIBRATION: Final = 1.0
+CALIBRATION: Final = 1.045
 """Factor on every onset hazard with which the base scenario gives 4.4 signals per 1,000 inhabitants."""
 
 

@@ -1,4 +1,4 @@
-"""One municipality, month by month: arrears, signals, care, and the clones that know what else might have been."""
+"""One municipality, month by month: arrears, signals, care, and the clones that live otherwise."""
 
 from __future__ import annotations
 
@@ -192,7 +192,8 @@ class _Run:
         crisis[:, ENERGY] = batch.reported[:, ENERGY] & (
             draws.uniforms(key, month, draws.CRISIS, household) < END_OF_SUPPLY
         )
-        any_crisis = crisis.any(axis=1)
+        any_crisis: NDArray[np.bool_] = crisis[:, ENERGY]
+        some_new = np.asarray(batch.new.any(axis=1))
         dirt = draws.uniforms(key, month, draws.AGE_DIRT, household)
         age = people.age[household].astype(np.float64)
         age = np.where(dirt < ABSURD_AGE, np.where(dirt < ABSURD_AGE / 2, np.nan, -7973.0), age)
@@ -202,7 +203,7 @@ class _Run:
             successive=batch.recent > 0,
             rent_or_crisis=arrears.has_rent(batch) | any_crisis,
             minor=people.minor[household],
-            repeat=~batch.new.any(axis=1),
+            repeat=~some_new,
             youth=(age >= 18) & (age < 27),
             crisis=any_crisis,
             cents=batch.amount.sum(axis=1),
@@ -259,7 +260,7 @@ class _Run:
         arm: NDArray[np.int64],
         course: Course,
     ) -> None:
-        """Clone the month's eligible episodes for the questions that can still be followed for three months."""
+        """Clone the month's eligible episodes for the questions that can still be followed."""
         last = len(self.calendar) - 1
         questions: tuple[Question, ...] = tuple(
             question for question, first in FIRST_BATCH.items() if month + first + SHORT - 1 <= last

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
@@ -20,10 +20,10 @@ AcceptanceCoding = Literal["recorded", "quick_fix", "declined"]
 
 ARMS: Final = ("letter", "message", "phone", "home_visit", "none")
 SHARES: Final[dict[Policy, tuple[float, float, float, float]]] = {
-    "letter_first": (0.28, 0.16, 0.17, 0.11),
-    "phone_first": (0.20, 0.15, 0.26, 0.11),
-    "visit_for_multiple": (0.23, 0.16, 0.17, 0.16),
-    "call_centre": (0.16, 0.19, 0.27, 0.10),
+    "letter_first": (0.29, 0.17, 0.14, 0.11),
+    "phone_first": (0.22, 0.17, 0.21, 0.11),
+    "visit_for_multiple": (0.25, 0.17, 0.14, 0.15),
+    "call_centre": (0.18, 0.20, 0.22, 0.10),
 }
 """Share of the episodes taken up first by letter, message, phone and home visit; the rest is in arm none."""
 POLICY_WEIGHTS: Final[dict[Policy, float]] = {
@@ -34,8 +34,8 @@ POLICY_WEIGHTS: Final[dict[Policy, float]] = {
 }
 INHABITANTS_A_HOUSEHOLD: Final = 2.12
 DEBT_BY_URBANICITY: Final = (0.110, 0.085, 0.070, 0.055, 0.050)
-MEAN_DEBT_SHARE: Final = 0.0735
-SIGNALS_AN_EPISODE: Final = 1.15
+MEAN_DEBT_SHARE: Final = 0.0674
+SIGNALS_AN_EPISODE: Final = 1.12
 ELIGIBLE_SHARE: Final = 0.72
 """Share of episodes above the threshold and without an open case, in the base scenario."""
 MONTHS_OF_DATA: Final = 30
@@ -84,7 +84,7 @@ class SiteSpec:
     policy: Policy = "letter_first"
     threshold_eur: float = 50.0
     acceptance_coding: AcceptanceCoding = "recorded"
-    matching: Matching = Matching()
+    matching: Matching = field(default_factory=Matching)
     rate_multiplier: float = 1.0
     capacity_phone: float = 1.0
     capacity_visit: float = 1.0

@@ -34,12 +34,13 @@ DAYPARTS: Final = np.array(("morning", "afternoon", "evening"), dtype=object)
 
 def household_keys(key: int, household: NDArray[np.int64]) -> NDArray[np.object_]:
     """Key of each household, 16 hexadecimal characters, as meaningless as a keyed hash."""
-    mixed = household.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(key)
+    distinct, where = np.unique(household, return_inverse=True)
+    mixed = distinct.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(key)
     mixed ^= mixed >> np.uint64(29)
     mixed *= np.uint64(0xBF58476D1CE4E5B9)
     mixed ^= mixed >> np.uint64(32)
     text = mixed.astype(">u8").tobytes().hex()
-    return np.array([text[i : i + 16] for i in range(0, len(text), 16)], dtype=object)
+    return np.array([text[i : i + 16] for i in range(0, len(text), 16)], dtype=object)[where]
 
 
 def site_tables(
@@ -192,7 +193,7 @@ def _kept(
 def _attempts(
     a: dict[str, Any], calendar: Calendar, spec: SiteSpec, key: int, extract: int, cases: pd.DataFrame
 ) -> pd.DataFrame:
-    """Attempts up to the extraction date; the last of a closed case is its final one."""
+    """Write the attempts up to the extraction date; the last of a closed case is its final one."""
     import pandas as pd
 
     day = calendar.first_day[a["month"]] + 14 + a["day"]
@@ -210,13 +211,15 @@ def _attempts(
     closed = cases["closed_on"].notna().to_numpy()[case]
     last = np.append(case[1:] != case[:-1], True) if len(case) else np.empty(0, np.bool_)
     part = (draws.uniforms(key, 2, draws.RESULT, address) * 3).astype(np.int64)
+    daypart = DAYPARTS[part]
+    daypart[a["method"][order] < 2] = None
     return pd.DataFrame(
         {
             "attempt_id": _texts("p", np.arange(len(case))),
             "case_id": _texts("z", case),
             "attempted_on": _dates(day[order]),
             "method": method,
-            "daypart": np.where(reached | (a["method"][order] >= 2), DAYPARTS[part], None),
+            "daypart": daypart,
             "reached": reached.astype(np.float64),
             "wants_help": wants,
             "is_final": (last & closed).astype(np.float64),

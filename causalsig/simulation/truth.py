@@ -1,4 +1,4 @@
-"""The truth about a site: what every episode would have led to under each arm, and how likely each arm was."""
+"""The truth about a site: what every episode leads to under each arm, and how likely each arm was."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ class SiteTruth:
         """Arms of a question, in the order of the columns."""
         if question not in QUESTION_ARMS:
             raise _error(f"a question out of {', '.join(QUESTION_ARMS)}", "another name")
-        return QUESTION_ARMS[question]  # type: ignore[index]
+        return QUESTION_ARMS[question]
 
     def rows_of(self, household_key: Any, matched_on: Any) -> NDArray[np.int64]:
         """Row of each (household, time zero), -1 when the truth does not know it; shape of the input."""
@@ -122,8 +122,8 @@ class SiteTruth:
         outcome : str
             One of ``OUTCOMES``.
         estimand : {"ATO", "ATE"}
-            ATO: tilted by ``1 / sum_k 1 / e_k`` with the true propensities (generalised overlap weights; Li and
-            Li 2019, doi:10.1214/19-AOAS1282). ATE: every episode alike.
+            ATO: tilted by ``1 / sum_k 1 / e_k`` with the true propensities (generalised overlap weights; Li
+            and Li 2019, doi:10.1214/19-AOAS1282). ATE: every episode alike.
         eligible : (n,) bool array or DataFrame, optional
             Episodes of the cohort: a mask, or a frame with ``household_key`` and ``matched_on``. Episodes of
             the frame that the truth does not know are left out.
@@ -167,10 +167,9 @@ def site_truth(clones: Clones, calendar: Calendar, spec: SiteSpec, scenario: Sce
     births = clones.births
     households = [birth.household for birth in births]
     household = np.concatenate(households) if births else np.empty(0, np.int64)
-    month = np.concatenate(
-        [np.full(len(h), b.month) for h, b in zip(households, births, strict=True)] or [[]]
-    )
-    zero = calendar.first_day[month.astype(np.int64)] + 14
+    sizes = np.array([len(h) for h in households], np.int64)
+    month = np.repeat(np.array([b.month for b in births], np.int64), sizes)
+    zero = calendar.first_day[month] + 14
     return SiteTruth(
         municipality=spec.code,
         scenario=scenario.name,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import numpy as np
 
 from causalsig.codes import CREDITOR_TYPES, METHODS, RESULTS
+from causalsig.sources.lookup import look_up
 from causalsig.sources.xxllnc_layout import (
     CASES_TAB,
     CREDITORS_TAB,
@@ -166,9 +167,9 @@ def _signals(tables: SiteTables, name: str, locale: Literal["nl", "en"]) -> dict
     signals = tables.signals
     forwarded = signals["forwarded_on"].notna()
     repeats = {f"Recidive maand-{month}": signals[f"repeat_m{month}"] for month in range(1, 7)}
-    size = signals["episode_id"].map(tables.episodes.set_index("episode_id")["n_creditors"])
+    size = look_up(signals["episode_id"], tables.episodes.set_index("episode_id")["n_creditors"])
     names = _creditor_names(tables.creditors)
-    started = signals["case_id"].map(tables.attempts.groupby("case_id")["attempted_on"].min())
+    started = look_up(signals["case_id"], tables.attempts.groupby("case_id")["attempted_on"].min())
     any_repeat = signals[[f"repeat_m{month}" for month in range(1, 7)]].max(axis=1)
     return {
         "SignaalID": _text(signals["signal_id"]),
@@ -198,8 +199,8 @@ def _signals(tables: SiteTables, name: str, locale: Literal["nl", "en"]) -> dict
 
 def _cases(tables: SiteTables, name: str) -> dict[str, Sequence[Any]]:
     cases = tables.cases
-    creditors = cases["case_id"].map(tables.signals.groupby("case_id")["creditor_id"].nunique())
-    reached = cases["case_id"].map(tables.attempts.groupby("case_id")["reached"].max())
+    creditors = look_up(cases["case_id"], tables.signals.groupby("case_id")["creditor_id"].nunique())
+    reached = look_up(cases["case_id"], tables.attempts.groupby("case_id")["reached"].max())
     shown = np.arange(len(cases)) % REACH_SHOWN_EVERY == REACH_SHOWN_EVERY - 1
     closed = cases["closed_on"].notna()
     return {
@@ -233,7 +234,7 @@ def _contacts(tables: SiteTables) -> dict[str, dict[str, Sequence[Any]]]:
     results = tables.cases.set_index("case_id")["result"].dropna()
     final = attempts["is_final"] == 1
     last = final & ~attempts["case_id"].where(final).duplicated(keep="last")
-    attempts["result"] = attempts["case_id"].map(results).where(last, None)
+    attempts["result"] = look_up(attempts["case_id"], results).where(last, None)
     alone = results[~results.index.isin(attempts.loc[last, "case_id"])]
     rows = pd.DataFrame({"case_id": alone.index, "result": alone.to_numpy(dtype=object)})
     finals = pd.concat([attempts[final], rows], ignore_index=True) if len(rows) else attempts[final]
