@@ -17,7 +17,9 @@ _EXPORTS = {
     "certainty": "certainty",
     "forest_plot": "figures",
     "municipality_html": "render",
+    "municipality_page": "gather",
     "national_html": "render",
+    "national_page": "gather",
     "specs_from_study": "pages",
 }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import sqrt
+from math import isfinite, sqrt
 from statistics import NormalDist
 
 from causalsig.records import PooledContrast, PooledMean, PoolResult, ReleasedArms
@@ -93,13 +93,14 @@ def pooled_mean(
 
 def show_contrast(found: PooledContrast) -> Shown:
     """Put a pooled contrast on the page's scale."""
+    ends = (found.prediction_low * SCALE, found.prediction_high * SCALE)
     return Shown(
         found.estimate * SCALE,
         found.conf_low * SCALE,
         found.conf_high * SCALE,
         found.std_error * SCALE,
         sites=found.sites,
-        prediction=(found.prediction_low * SCALE, found.prediction_high * SCALE),
+        prediction=ends if all(isfinite(end) for end in ends) else None,
         tau2=found.tau2 * SCALE**2,
     )
 

@@ -169,8 +169,9 @@ def axis_limits(rows: Sequence[ForestRow]) -> tuple[float, float]:
     """
     lengths = sorted(row.high - row.low for row in rows)
     reach = 1.5 * lengths[len(lengths) // 2]
-    low = min([0.0, *(max(row.low, row.estimate - reach) for row in rows)])
-    high = max([0.0, *(min(row.high, row.estimate + reach) for row in rows)])
+    ends = [(row.estimate, *(row.prediction or (row.low, row.high))) for row in rows]
+    low = min([0.0, *(max(end, estimate - reach) for estimate, end, _ in ends)])
+    high = max([0.0, *(min(end, estimate + reach) for estimate, _, end in ends)])
     pad = 0.06 * max(high - low, 1e-9)
     return low - pad, high + pad
 
@@ -196,7 +197,6 @@ def _canvas(place: _Geometry, height: float, limits: tuple[float, float]) -> tup
     for side in ("left", "right", "top"):
         axes.spines[side].set_visible(False)
     axes.spines["bottom"].set_color(COLOURS["grey"])
-    axes.axvline(0.0, color=COLOURS["grey"], linewidth=1.0, dashes=(3, 3), zorder=1)
     axes.yaxis.set_visible(False)
     return figure, axes
 
@@ -218,8 +218,11 @@ def _draw_row(
     baseline = y + place.row - 15.0 if layout == "narrow" else middle
     align = "baseline" if layout == "narrow" else "center"
     _write(figure, place, height, 0.0, baseline, row.label, va=align)
-    weight = "bold" if row.mark == "diamond" else "normal"
+    weight = "bold" if row.mark == "diamond" and layout == "wide" else "normal"
     _write(figure, place, height, place.width, baseline, numbers, ha="right", va=align, weight=weight)
+    # The line of no difference; in the narrow layout it would strike through the numbers above the whiskers.
+    top = middle + 11.0 if layout == "narrow" else y + place.row
+    axes.plot([0.0, 0.0], [y, top], color=COLOURS["grey"], linewidth=1.0, dashes=(3, 3), zorder=1)
     _whisker(axes, middle, row)
     if row.mark == "diamond":
         _diamond(axes, middle, row)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isfinite
 
 from markupsafe import Markup
 
@@ -44,7 +45,9 @@ class _Question:
         """Pool of the others; None when there is none, or it may not be shown to a municipality."""
         key = (self.spec.question, outcome or self.spec.outcome, self.spec.estimand, arm, reference)
         found = effects.pooled_contrast(self.page.others, *key)
-        return effects.show_contrast(found) if found is not None and found.publishable else None
+        if found is None or not found.publishable or not isfinite(found.estimate):
+            return None
+        return effects.show_contrast(found)
 
     def why_not_there(self) -> Markup:
         key = (self.spec.question, self.spec.outcome, self.spec.estimand, *self.spec.contrast)
@@ -120,19 +123,21 @@ def _others(question: _Question, here: Shown | None, there: Shown | None) -> Mar
 
 
 def _advice(question: _Question, here: Shown | None, there: Shown | None) -> Markup:
-    """Give one sentence of advice: from the others where they may be shown, for they are surer."""
+    """Give one sentence of advice: from the others, who are surer, unless the municipality departs from them."""
     words = question.words
+    if here is not None and there is not None and not effects.agree(here, there, question.level):
+        there = None
     base = there or here
     verdict = "nothing" if base is None else views.verdict_of(base)
     said = words(f"advice.{verdict}", **words.pair(*question.spec.contrast))
-    return said if there is None else Markup(" ").join((words("advice.from-others"), said))
+    return said if there is None else Markup(" ").join((said, words("advice.from-others")))
 
 
 def _comparison(question: _Question, here: Shown | None, there: Shown | None) -> views.Figure | None:
     words = question.words
     rows = [] if here is None else [views.row(words.plain("page.own"), here)]
     if there is not None:
-        rows.append(views.row(words.plain("page.others"), there, pool=True))
+        rows.append(views.row(words.plain("page.others-short"), there, pool=True))
     return views.forest(
         words,
         f"answer-{question.spec.question.replace('_', '-')}",
@@ -169,10 +174,10 @@ def _question_sections(question: _Question) -> list[views.Section | None]:
         callout=callout,
         paragraphs=tuple(paragraphs),
         figure=_arms_figure(question),
-        tables=_tables(question, _arms_table(question)),
+        tables=(*_tables(question, _arms_table(question)), *_outcomes(question)),
         after=(*_missing_arms(question), views.estimand_note(words, spec)),
     )
-    return [main, _outcomes(question)]
+    return [main]
 
 
 def _tables(question: _Question, table: views.Table) -> tuple[views.Table, ...]:
@@ -206,7 +211,7 @@ def _arms_figure(question: _Question) -> views.Figure | None:
         if here is not None:
             rows.append(views.row(words.plain("page.own"), here, group=group))
         if there is not None:
-            rows.append(views.row(words.plain("page.others"), there, pool=True, group=group))
+            rows.append(views.row(words.plain("page.others-short"), there, pool=True, group=group))
     reading = [words("arms.reading")]
     if any(row.mark == "diamond" for row in rows):
         reading.append(words("arms.reading-pool"))
@@ -224,13 +229,16 @@ def _arms_table(question: _Question) -> views.Table:
         mean = None if block is None else effects.own_mean(block, arm, question.level)
         households = "" if mean is None or mean.households is None else band(mean.households, words.language)
         empty = words("status.no-numbers")
+        label: Markup | str = words.arm(arm)
+        here: Markup | str = ""
+        there: Markup | str = ""
         if arm == spec.reference:
-            here = there = words("arms.reference")
+            label = views.reference_name(words, arm)
         else:
             contrasts = (question.here(arm, spec.reference), question.there(arm, spec.reference))
             here, there = (empty if c is None else Markup.escape(words.signed(c)) for c in contrasts)
         level = empty if mean is None else words.level(mean)
-        rows.append((words.arm(arm), level, here, there, households or empty))
+        rows.append((label, level, here, there, households or empty))
     columns = (
         words("arms.column-group" if spec.sensitivity else "arms.column-arm"),
         words("arms.column-own-mean"),
@@ -250,7 +258,7 @@ def _missing_arms(question: _Question) -> tuple[Markup, ...]:
     return tuple(Markup("{}: {}").format(words.arm(arm), words.reason(code)) for arm, code in dropped.items())
 
 
-def _outcomes(question: _Question) -> views.Section | None:
+def _outcomes(question: _Question) -> tuple[views.Table, ...]:
     """Show the primary contrast on every outcome: the definition decides the answer."""
     words, spec = question.words, question.spec
     pair = words.pair(*spec.contrast)
@@ -262,14 +270,11 @@ def _outcomes(question: _Question) -> views.Section | None:
             cells = (empty if shown is None else Markup.escape(words.signed(shown)) for shown in found)
             rows.append((views.outcome_name(words, outcome), *cells))
     if len(rows) < 2:
-        return None
+        return ()
     columns = (words("outcomes.column-outcome"), words("page.own"), words("page.others"))
-    return views.Section(
-        f"outcomes-{spec.question.replace('_', '-')}",
-        words("outcomes.title"),
-        paragraphs=(words("outcomes.intro", **pair),),
-        tables=(views.Table(words("outcomes.caption", **pair), columns, tuple(rows)),),
-    )
+    caption = words("outcomes.caption", **pair)
+    intro = words("outcomes.intro", **pair)
+    return (views.Table(caption, columns, tuple(rows), title=words("outcomes.title"), intro=intro),)
 
 
 def _checks(question: _Question) -> views.Section:
@@ -304,5 +309,5 @@ def _flow(question: _Question) -> views.Section | None:
         )
         for step in question.own.attrition
     )
-    table = views.Table(words("flow.title"), (words("flow.rule"), words("flow.left")), rows)
-    return views.Section("flow", words("flow.title"), paragraphs=(words("flow.intro"),), tables=(table,))
+    table = views.Table(words("flow.intro"), (words("flow.rule"), words("flow.left")), rows)
+    return views.Section("flow", words("flow.title"), tables=(table,))

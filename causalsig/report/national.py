@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from math import isfinite
 
 from markupsafe import Markup
 
@@ -36,7 +37,9 @@ class _Question:
         """Give the pooled contrast, if it may stand on this page."""
         key = (self.spec.question, outcome or self.spec.outcome, self.spec.estimand, arm, reference)
         contrast = effects.pooled_contrast(self.page.pool, *key)
-        if contrast is None or not (contrast.publishable or self.page.sites):
+        if contrast is None or not isfinite(contrast.estimate):
+            return None
+        if not (contrast.publishable or self.page.sites):
             return None
         return contrast
 
@@ -89,10 +92,10 @@ def _answer(question: _Question) -> views.Answer:
         lead: tuple[Markup, ...] = (question.why_not(),)
     else:
         verdict = views.verdict_of(shown)
-        place = words("place.pool", sites=shown.sites)
-        headline = words(f"headline.{verdict}", place=place, **words.pair(*spec.contrast))
+        headline = words(f"headline.pool.{verdict}", **words.pair(*spec.contrast))
         lead = (words.sentence(shown, *spec.contrast, question.months),)
-        lead = (*lead, Markup(" ").join(_spread(question, shown)))
+        average = words("sentence.pooled", sites=shown.sites)
+        lead = (*lead, Markup(" ").join((average, *_spread(question, shown))))
     name = "nothing" if verdict is None else verdict
     return views.Answer(
         kicker=views.kicker(words, spec),
@@ -131,8 +134,8 @@ def _headline_figure(question: _Question, shown: Shown | None) -> views.Figure |
         return None
     words, spec = question.words, question.spec
     title = words.plain(f"question.{spec.question}.kicker", **words.pair(*spec.contrast))
-    rows = [views.row(words.plain("page.all"), shown, pool=True)]
     name = f"answer-{question.slug}"
+    rows = _drawn_arms(question)
     return views.forest(words, name, rows, title=title, description=_description(question), wide=False)
 
 
@@ -163,23 +166,28 @@ def _question_sections(question: _Question) -> list[views.Section | None]:
         callout=(words("sensitivity.caution"),) if spec.sensitivity else (),
         paragraphs=tuple(paragraphs),
         figure=_arms_figure(question),
-        tables=_arms_table(question),
+        tables=(*_arms_table(question), *_outcomes(question)),
         after=(views.estimand_note(words, spec),),
     )
-    return [main, _outcomes(question), _sites(question)]
+    return [main, _sites(question)]
+
+
+def _drawn_arms(question: _Question) -> list[ForestRow]:
+    return [
+        views.row(question.words.arm(arm), effects.show_contrast(contrast), pool=True)
+        for arm, contrast in _arm_rows(question)
+        if contrast is not None
+    ]
 
 
 def _arms_figure(question: _Question) -> views.Figure | None:
     words, spec = question.words, question.spec
-    rows = [
-        views.row(words.arm(arm), effects.show_contrast(contrast), pool=True)
-        for arm, contrast in _arm_rows(question)
-        if contrast is not None
-    ]
     title = words.plain("arms.figure-title", reference=words.arm(spec.reference, "short"))
     reading = (words("arms.reading"), words("arms.reading-pool"))
     name = f"arms-{question.slug}"
-    return views.forest(words, name, rows, title=title, description=_description(question), reading=reading)
+    return views.forest(
+        words, name, _drawn_arms(question), title=title, description=_description(question), reading=reading
+    )
 
 
 def _arms_table(question: _Question) -> tuple[views.Table, ...]:
@@ -195,8 +203,9 @@ def _arms_table(question: _Question) -> tuple[views.Table, ...]:
         known = mean is not None and (arm == spec.reference or contrast is not None)
         level = words.level(effects.show_mean(mean)) if mean is not None and known else empty
         if contrast is None:
-            kind = words("arms.reference") if arm == spec.reference else empty
-            rows.append((words.arm(arm), level, kind, *(("",) if arm == spec.reference else (empty,)) * 3))
+            reference = arm == spec.reference
+            label = views.reference_name(words, arm) if reference else words.arm(arm)
+            rows.append((label, level, *("" if reference else empty,) * 4))
             continue
         shown = effects.show_contrast(contrast)
         prediction = span(*shown.prediction, words.language, signed=True) if shown.prediction else ""
@@ -213,7 +222,7 @@ def _arms_table(question: _Question) -> tuple[views.Table, ...]:
     return (views.Table(words("arms.caption", months=question.months), columns, tuple(rows)),)
 
 
-def _outcomes(question: _Question) -> views.Section | None:
+def _outcomes(question: _Question) -> tuple[views.Table, ...]:
     words, spec = question.words, question.spec
     pair = words.pair(*spec.contrast)
     rows = []
@@ -222,14 +231,11 @@ def _outcomes(question: _Question) -> views.Section | None:
         if shown is not None:
             rows.append((views.outcome_name(words, outcome), words.signed(shown), str(shown.sites)))
     if len(rows) < 2:
-        return None
+        return ()
     columns = (words("outcomes.column-outcome"), words("page.all"), words("arms.column-sites"))
-    return views.Section(
-        f"outcomes-{question.slug}",
-        words("outcomes.title"),
-        paragraphs=(words("outcomes.intro", **pair),),
-        tables=(views.Table(words("outcomes.caption", **pair), columns, tuple(rows)),),
-    )
+    caption = words("outcomes.caption", **pair)
+    intro = words("outcomes.intro", **pair)
+    return (views.Table(caption, columns, tuple(rows), title=words("outcomes.title"), intro=intro),)
 
 
 def _sites(question: _Question) -> views.Section | None:
@@ -305,10 +311,8 @@ def _checks(words: Words, page: NationalPage) -> views.Section | None:
         for check in page.checks
     )
     columns = (words("checks.column-check"), words("checks.column-sites"))
-    table = views.Table(words("checks.title"), columns, rows)
-    return views.Section(
-        "checks", words("checks.title"), paragraphs=(words("checks.national-intro"),), tables=(table,)
-    )
+    table = views.Table(words("checks.national-intro"), columns, rows)
+    return views.Section("checks", words("checks.title"), tables=(table,))
 
 
 def _left_out(words: Words, page: NationalPage) -> views.Section:
@@ -323,7 +327,7 @@ def _left_out(words: Words, page: NationalPage) -> views.Section:
     )
     columns = (words("left-out.column-reason"), words("left-out.column-count"))
     intro = words("left-out.one") if number == 1 else words("left-out.some", count=number)
-    return views.Section("left-out", title, paragraphs=(intro,), tables=(views.Table(title, columns, rows),))
+    return views.Section("left-out", title, tables=(views.Table(intro, columns, rows),))
 
 
 def _method(words: Words, page: NationalPage) -> views.Section:

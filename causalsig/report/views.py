@@ -31,6 +31,8 @@ class Table:
     caption: Markup | str
     columns: tuple[Markup | str, ...]
     rows: tuple[tuple[Markup | str, ...], ...]
+    title: Markup | str = ""
+    intro: Markup | str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +193,11 @@ def kicker(words: Words, spec: QuestionSpec) -> Markup:
     return words(f"question.{spec.question}.kicker", **words.pair(*spec.contrast))
 
 
+def reference_name(words: Words, arm: str) -> Markup:
+    """Name the reference arm, and say that it is what the others are compared with."""
+    return Markup('{} <span class="small">{}</span>').format(words.arm(arm), words("arms.reference"))
+
+
 def estimand_note(words: Words, spec: QuestionSpec) -> Markup:
     """Say of which households a result speaks."""
-    return words(f"estimand.{spec.estimand}")
+    return words(f"estimand.{spec.question}.{spec.estimand}")

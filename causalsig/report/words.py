@@ -8,8 +8,11 @@ from markupsafe import Markup
 
 from causalsig.report.certainty import certainty
 from causalsig.report.effects import Shown
-from causalsig.report.numbers import MINUS, Language, decimal, span
+from causalsig.report.numbers import Language, decimal, span
 from causalsig.texts import catalogue
+
+HARD_SPACE = "\u00a0"
+"""Keeps a number on one line with what it counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,7 @@ class Words:
         """Values that sentences about a contrast take."""
         return {
             "after": self.arm(arm, "after"),
+            "After": self.arm(arm, "after").capitalize(),
             "reference_after": self.arm(reference, "after"),
             "short": self.arm(arm, "short"),
             "reference_short": self.arm(reference, "short"),
@@ -53,7 +57,7 @@ class Words:
         """Write a difference in words: ``12 minder``, ``6 meer``, ``0``."""
         whole = round(value)
         key = "zero" if whole == 0 else "fewer" if whole < 0 else "more"
-        return self.plain(f"amount.{key}", value=decimal(abs(whole), self.language))
+        return self.plain(f"amount.{key}", value=decimal(abs(whole), self.language)).replace(" ", HARD_SPACE)
 
     def interval(self, low: float, high: float) -> str:
         """Write an interval in words, smaller number first when both ends lie on one side."""
@@ -70,12 +74,12 @@ class Words:
     def signed(self, shown: Shown) -> str:
         """Write a difference for a table: ``−12 (−30 tot +6)``."""
         ends = span(shown.low, shown.high, self.language, signed=True)
-        return f"{decimal(shown.estimate, self.language, signed=True)} ({ends})"
+        return f"{decimal(shown.estimate, self.language, signed=True)} ({ends})".replace(" ", HARD_SPACE)
 
     def level(self, shown: Shown) -> str:
         """Write a mean for a table: ``214 (181 tot 247)``."""
         ends = span(max(shown.low, 0.0), shown.high, self.language)
-        return f"{decimal(shown.estimate, self.language)} ({ends})"
+        return f"{decimal(shown.estimate, self.language)} ({ends})".replace(" ", HARD_SPACE)
 
     def sentence(self, shown: Shown, arm: str, reference: str, months: int) -> Markup:
         """Say a difference with its uncertainty and what it allows one to say."""
@@ -112,5 +116,4 @@ class Words:
 
 
 def _strong(words: str) -> Markup:
-    """Put emphasis on words, and keep a number on one line with what it counts."""
-    return Markup("<strong>{}</strong>").format(words.replace(f" {MINUS}", f"\u00a0{MINUS}"))
+    return Markup("<strong>{}</strong>").format(words)

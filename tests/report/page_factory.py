@@ -104,7 +104,7 @@ def contrast(
         prediction_low=value - wide,
         prediction_high=value + wide,
         publishable=publishable,
-        reasons=() if publishable else ("pool-too-few-sites",),
+        reasons=() if publishable else ("pool-few-sites",),
     )
 
 
@@ -117,7 +117,9 @@ def pool(kind: str = "others", *, sites: int = 21, **changes: object) -> PoolRes
                 identity = (question, outcome, "ATO", "any", KINDS[outcome].months, arm, sites)
                 means.append(PooledMean(*identity, level, level - 0.006, level + 0.006))
                 if arm != REFERENCES[question]:
-                    contrasts.append(contrast(arm, question=question, outcome=outcome, sites=sites))
+                    shift = -0.009 if arm == "home_visit" else None
+                    identity = {"question": question, "outcome": outcome, "sites": sites}
+                    contrasts.append(contrast(arm, estimate=shift, **identity))  # type: ignore[arg-type]
     result = PoolResult(
         study_digest=DIGEST,
         kind="others" if kind == "others" else "all",
@@ -142,17 +144,17 @@ PROVENANCE = Provenance(
 )
 ATTRITION = (
     AttritionBand("start", (10000, 29999)),
-    AttritionBand("entry_window", (3000, 9999)),
-    AttritionBand("linked", (3000, 9999)),
-    AttritionBand("above_threshold", (3000, 9999)),
-    AttritionBand("no_open_case", (3000, 9999)),
-    AttritionBand("arm_defined", (1000, 2999)),
+    AttritionBand("cohort-entry-window", (3000, 9999)),
+    AttritionBand("cohort-linked", (3000, 9999)),
+    AttritionBand("cohort-above-threshold", (3000, 9999)),
+    AttritionBand("cohort-no-open-case", (3000, 9999)),
+    AttritionBand("cohort-arm-defined", (1000, 2999)),
 )
 VERDICTS = (
-    Verdict("design", "balance", True, 0.04, 0.1),
-    Verdict("design", "equipoise", True, 0.61, 0.2),
-    Verdict("design", "effective-sample-size", True, 210.0, 30.0, arm="phone"),
-    Verdict("design", "effective-sample-size", False, 22.0, 30.0, arm="message"),
+    Verdict("design", "gate-balance", True, 0.04, 0.1),
+    Verdict("design", "gate-equipoise", True, 0.61, 0.2),
+    Verdict("design", "gate-effective-sample-size", True, 210.0, 30.0, arm="phone"),
+    Verdict("design", "gate-effective-sample-size", False, 22.0, 30.0, arm="message"),
     Verdict("solo", "power", False, 0.21, 0.8),
 )
 REFUSED_HELP = OwnQuestion(
@@ -235,5 +237,9 @@ def national(*, sites: bool = False) -> NationalPage:
         )
         for index in range(22)
     )
-    checks = (CheckCount("balance", 21, 1), CheckCount("equipoise", 22, 0), CheckCount("positivity", 17, 5))
+    checks = (
+        CheckCount("gate-balance", 21, 1),
+        CheckCount("gate-equipoise", 22, 0),
+        CheckCount("gate-positivity", 17, 5),
+    )
     return NationalPage(SPECS, OUTCOMES, everyone, PROVENANCE, checks, blocks if sites else (), demo=True)

@@ -1,0 +1,167 @@
+"""From released documents to pages: nothing is read here but what left a site, or the pool."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from datetime import date
+from typing import TYPE_CHECKING
+
+from causalsig import __version__
+from causalsig.errors import ReportError
+from causalsig.records import PoolResult, Refusal, Verdict
+from causalsig.release import grid
+from causalsig.release.build import released_arms
+from causalsig.report.pages import (
+    AttritionBand,
+    CheckCount,
+    MunicipalityPage,
+    NationalPage,
+    OwnQuestion,
+    Provenance,
+    specs_from_study,
+)
+from causalsig.study.digest import study_digest
+
+if TYPE_CHECKING:
+    from causalsig.release.documents import EstimatesDocument, QuestionEntry
+    from causalsig.study.models import Study
+
+
+def municipality_page(
+    document: EstimatesDocument,
+    others: PoolResult | None,
+    study: Study,
+    *,
+    name: str,
+    written_on: date,
+    demo: bool = False,
+    verify_command: str = "",
+) -> MunicipalityPage:
+    """Gather a municipality's page from its own release and the pool of the others.
+
+    Raises
+    ------
+    ReportError
+        ``report-other-study`` when release, pool and study are not of one study; ``report-not-others`` when
+        the pool is not the pool of the others.
+    """
+    digest = _same_study(study, [document.study_digest, *([others.study_digest] if others else [])])
+    if others is not None and others.kind != "others":
+        raise ReportError(
+            "report-not-others",
+            expected="the pool of the other municipalities",
+            found="the pool of all",
+            mend="Give the file of others/ that carries this municipality's site code.",
+        )
+    specs, outcomes = specs_from_study(study)
+    arms = released_arms(document)
+    own = tuple(
+        OwnQuestion(
+            question=entry.question,
+            status=entry.status,
+            arms=tuple(block for block in arms if block.question == entry.question),
+            verdicts=_verdicts(entry),
+            refusals=_refusals(entry),
+            attrition=_attrition(entry),
+        )
+        for entry in document.questions
+    )
+    where = Provenance(
+        study_name=study.name,
+        study_digest=digest,
+        package_version=__version__,
+        written_on=written_on,
+        verify_command=verify_command,
+        method="" if others is None else others.method,
+    )
+    shown_demo = demo or (others is not None and others.demo)
+    return MunicipalityPage(name, specs, outcomes, own, others, where, shown_demo)
+
+
+def national_page(
+    pool: PoolResult,
+    study: Study,
+    *,
+    written_on: date,
+    documents: Sequence[EstimatesDocument] = (),
+    with_sites: bool = False,
+    verify_command: str = "",
+) -> NationalPage:
+    """Gather the national page from the pool of all; with sites it is the statistician's.
+
+    Parameters
+    ----------
+    documents : sequence of EstimatesDocument
+        Releases the pool was made from: for the counts of checks, and the rows of sites when `with_sites`.
+
+    Raises
+    ------
+    ReportError
+        ``report-other-study``.
+    """
+    digest = _same_study(study, [pool.study_digest, *(document.study_digest for document in documents)])
+    specs, outcomes = specs_from_study(study)
+    where = Provenance(study.name, digest, __version__, written_on, verify_command, pool.method)
+    sites = tuple(block for document in documents for block in released_arms(document)) if with_sites else ()
+    checks = _check_counts(documents, specs[0].question)
+    return NationalPage(specs, outcomes, pool, where, checks, sites, pool.demo)
+
+
+def _same_study(study: Study, digests: Sequence[str]) -> str:
+    digest = study_digest(study)
+    if any(other != digest for other in digests):
+        raise ReportError(
+            "report-other-study",
+            expected="releases and pool of the study that was given",
+            found="the digest of another study",
+            mend="Give the study file the releases were made with.",
+        )
+    return digest
+
+
+def _verdicts(entry: QuestionEntry) -> tuple[Verdict, ...]:
+    return tuple(
+        Verdict(
+            verdict.tier,
+            verdict.code,
+            verdict.passed,
+            math.nan if verdict.value is None else verdict.value / 100.0,
+            verdict.threshold / 100.0,
+            verdict.arm,
+            verdict.estimand,
+        )
+        for verdict in entry.verdicts
+    )
+
+
+def _refusals(entry: QuestionEntry) -> tuple[Refusal, ...]:
+    """Give what is not there: refusals first, then what a disclosure rule held back."""
+    refused = [Refusal(r.code, entry.question, r.outcome, r.estimand, r.arm) for r in entry.refusals]
+    held = [Refusal(s.rule, entry.question, s.outcome, s.estimand) for s in entry.suppressions]
+    return (*refused, *held)
+
+
+def _attrition(entry: QuestionEntry) -> tuple[AttritionBand, ...]:
+    if not entry.attrition:
+        return ()
+    start = AttritionBand("start", _band(entry.attrition[0].before))
+    return (start, *(AttritionBand(step.rule, _band(step.after)) for step in entry.attrition))
+
+
+def _band(code: str) -> tuple[int, int | None] | None:
+    return None if code == "under-10" else grid.band_limits(code)
+
+
+def _check_counts(documents: Sequence[EstimatesDocument], question: str) -> tuple[CheckCount, ...]:
+    """Count the sites that passed each check; a site with one failed arm failed."""
+    answers: dict[str, Counter[bool]] = {}
+    for document in documents:
+        for entry in document.questions:
+            if entry.question != question:
+                continue
+            for code in dict.fromkeys(verdict.code for verdict in entry.verdicts):
+                passed = all(verdict.passed for verdict in entry.verdicts if verdict.code == code)
+                answers.setdefault(code, Counter())[passed] += 1
+    return tuple(CheckCount(code, found[True], found[False]) for code, found in answers.items())

@@ -1,0 +1,154 @@
+"""`causalsig report`: the pages people read, from released files only."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from causalsig.errors import ReportError
+
+app = typer.Typer(no_args_is_help=True, help="Write a municipality's report, or the national one.")
+
+Keys = Annotated[Path, typer.Option(help="Folder with the public keys you trust (*.pub.json).")]
+Output = Annotated[Path, typer.Option("--output", "-o", help="HTML file to write.")]
+StudyFile = Annotated[str, typer.Option("--study", help="Study file, or the name of a packaged study.")]
+Language = Annotated[
+    Literal["nl", "en"] | None, typer.Option(help="Language of the page; default: the study's.")
+]
+Demo = Annotated[bool, typer.Option("--demo", help="Accept demo approvals; the page says so.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace the file when it is there.")]
+Day = Annotated[datetime | None, typer.Option("--date", formats=["%Y-%m-%d"], help="Default: today.")]
+
+
+@app.command()
+def municipality(
+    release: Annotated[Path, typer.Argument(help="The municipality's released file (*.release.json).")],
+    keys: Keys,
+    output: Output,
+    others: Annotated[
+        Path | None, typer.Option(help="Pool of the others: the file of others/ with its site code.")
+    ] = None,
+    name: Annotated[str, typer.Option(help="Name of the municipality.")] = "",
+    inventory: Annotated[
+        Path | None, typer.Option(help="Inventory to find the name in; --keys then holds provider.key.")
+    ] = None,
+    study: StudyFile = "vroegsignalering",
+    language: Language = None,
+    day: Day = None,
+    demo: Demo = False,
+    force: Force = False,
+) -> None:
+    """Write a municipality's own report: its own result and the pool of the others, nothing else."""
+    from causalsig.release.files import write_atomic
+    from causalsig.release.keys import read_trusted
+    from causalsig.release.life import open_release, read_pool
+    from causalsig.report.gather import municipality_page
+    from causalsig.report.render import municipality_html
+    from causalsig.study.read import read_study
+
+    trusted, chosen = read_trusted(keys), read_study(study)
+    opened = open_release(release, trusted=trusted, allow_demo=demo)
+    site = opened.document.site_code
+    pool = None
+    if others is not None:
+        pool = read_pool(others, trusted=trusted, allow_demo=demo, recipient=site)
+    page = municipality_page(
+        opened.document,
+        pool,
+        chosen,
+        name=_name(name, inventory, keys, site, opened.document.study_digest),
+        written_on=_day(day),
+        demo=opened.demo,
+        verify_command=_verify(release, demo),
+    )
+    html = municipality_html(page, language or chosen.report.language)
+    write_atomic(output, html.encode(), force=force)
+    typer.echo(str(output))
+    typer.echo("causalsig: open it in a browser; it needs no network and runs no script.", err=True)
+
+
+@app.command()
+def national(
+    pool: Annotated[Path, typer.Argument(help="The signed pool of all municipalities (pool.json).")],
+    keys: Keys,
+    output: Output,
+    releases: Annotated[
+        Path | None, typer.Option(help="Folder with the releases: adds how many passed each check.")
+    ] = None,
+    sites: Annotated[
+        bool, typer.Option("--sites", help="The statistician's version, by site: not for publication.")
+    ] = False,
+    study: StudyFile = "vroegsignalering",
+    language: Language = None,
+    day: Day = None,
+    demo: Demo = False,
+    force: Force = False,
+) -> None:
+    """Write the national report: pooled rows only, unless --sites asks for the statistician's version."""
+    from causalsig.release.files import write_atomic
+    from causalsig.release.keys import read_trusted
+    from causalsig.release.life import read_pool, read_release
+    from causalsig.report.gather import national_page
+    from causalsig.report.render import national_html
+    from causalsig.study.read import read_study
+
+    if sites and releases is None:
+        raise ReportError(
+            "report-no-releases",
+            expected="the folder of releases that --sites takes its rows from",
+            found="no --releases",
+            mend="Add --releases, or leave --sites out.",
+        )
+    trusted, chosen = read_trusted(keys), read_study(study)
+    files = [] if releases is None else sorted(releases.glob("*.release.json"))
+    page = national_page(
+        read_pool(pool, trusted=trusted, allow_demo=demo),
+        chosen,
+        written_on=_day(day),
+        documents=[read_release(file, trusted=trusted, allow_demo=demo) for file in files],
+        with_sites=sites,
+        verify_command=_verify(pool, demo),
+    )
+    html = national_html(page, language or chosen.report.language)
+    write_atomic(output, html.encode(), force=force)
+    typer.echo(str(output))
+    if sites:
+        typer.echo("causalsig: this page shows single municipalities: do not publish it.", err=True)
+
+
+def _day(day: datetime | None) -> date:
+    return date.today() if day is None else day.date()
+
+
+def _verify(file: Path, demo: bool) -> str:
+    return f"causalsig release verify {file.name} --keys keys{' --demo' if demo else ''}"
+
+
+def _name(name: str, inventory: Path | None, keys: Path, site: str, digest: str) -> str:
+    """Take the name as given, or find it in the inventory by the keyed site code."""
+    if name.strip():
+        return name.strip()
+    if inventory is None:
+        raise ReportError(
+            "report-no-name",
+            expected="the municipality's name, or an inventory to find it in",
+            found="neither",
+            mend="Add --name, or --inventory with provider.key in the folder of --keys.",
+        )
+    from causalsig.release.build import site_code
+    from causalsig.release.keys import read_provider_key
+    from causalsig.study.read import read_inventory
+
+    key = read_provider_key(keys)
+    for entry in read_inventory(inventory).sites:
+        if site_code(key, entry.code, digest) == site:
+            return entry.name
+    raise ReportError(
+        "report-not-in-inventory",
+        expected="a municipality of the inventory with the site code of the release",
+        found="none",
+        mend="Use the inventory and the provider's key the release was made with, or give --name.",
+    )
