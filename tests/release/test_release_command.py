@@ -1,0 +1,96 @@
+"""`causalsig release` and `causalsig keys`: from review to verification, by hand."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from causalsig.records import SiteResult
+from causalsig.release import ReleaseIdentity, build_release, read_signing_key, write_review
+from causalsig.study.models import Study
+from causalsig_cli.app import main
+
+
+def run(*arguments: object) -> int:
+    try:
+        main([str(argument) for argument in arguments])
+    except SystemExit as ending:
+        return int(ending.code or 0)
+    return 0
+
+
+@pytest.fixture
+def sites(tmp_path: Path, study: Study, make_site: Callable[..., SiteResult]) -> Path:
+    for seed in (1, 2):
+        identity = ReleaseIdentity(str(seed) * 64, "b" * 64, "0.1.0", "c" * 64, 1)
+        release = build_release(make_site(seed=seed), study=study, identity=identity)
+        write_review(tmp_path / "sites" / f"900{seed}", release)
+    return tmp_path / "sites"
+
+
+def test_from_review_to_verification(sites: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    keys = tmp_path / "keys"
+    assert run("keys", "new", keys, "--demo") == 0
+    assert run("keys", "show", keys) == 0
+    shown = capsys.readouterr().out
+    assert "operator" in shown and "demo" in shown
+    assert read_signing_key(keys, "operator").private.hex() not in shown
+    approve = ("--keys", keys, "--demo", "--outbox", tmp_path / "outbox")
+    assert run("release", "approve", sites, "--as", "operator", "--name", "A", *approve) == 0
+    first = capsys.readouterr()
+    assert first.out == "" and "2 wait(s)" in first.err
+    assert run("release", "approve", sites, "--as", "checker", "--name", "B", *approve) == 0
+    released = capsys.readouterr().out.split()
+    assert [Path(line).name for line in released] == [f"{c * 64}.release.json" for c in "12"]
+    assert run("release", "verify", released[0], "--keys", keys) == 2
+    assert "[release-demo]" in capsys.readouterr().err
+    assert run("release", "verify", released[0], "--keys", keys, "--demo", "--format", "json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["demo"] and {signer["role"] for signer in found["signers"]} == {"operator", "checker"}
+
+
+def test_review_shows_every_value_with_its_rule(sites: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("release", "review", sites / "9001", "--format", "json") == 0
+    shown = json.loads(capsys.readouterr().out)
+    document = json.loads((sites / "9001" / "review.json").read_text())["document"]
+    assert len(shown["fields"]) > 300 and shown["state"] == "checked"
+    means = [field for field in shown["fields"] if field["place"].endswith(".mean")]
+    assert means[0]["value"] == document["questions"][0]["analyses"][0]["arms"][0]["mean"]
+    assert {field["code"] for field in means} == {"release-class-floor"}
+    assert run("release", "review", sites / "9001", "--language", "nl") == 0
+    assert "Minstens 10 huishoudens met en zonder de uitkomst" in capsys.readouterr().out
+
+
+def test_a_refusal_is_kept_and_holds(sites: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    who = ("--as", "checker", "--name", "B")
+    assert run("release", "refuse", sites / "9001", *who, "--reason", "not yet") == 0
+    assert run("keys", "new", tmp_path / "keys") == 0
+    assert run("release", "approve", sites / "9001", *who, "--keys", tmp_path / "keys") == 3
+    assert "[release-refused]" in capsys.readouterr().err
+    assert run("release", "review", sites / "9001") == 0
+    assert "not yet" in capsys.readouterr().out
+
+
+def test_a_folder_without_a_review_is_a_clear_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("release", "review", tmp_path) == 2
+    assert "[release-not-readable]" in capsys.readouterr().err
+
+
+def test_a_tampered_release_is_told_apart(
+    sites: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    keys = tmp_path / "keys"
+    run("keys", "new", keys)
+    for role, name in (("operator", "A"), ("checker", "B")):
+        assert run("release", "approve", sites / "9001", "--as", role, "--name", name, "--keys", keys) == 0
+    path = sites / "outbox" / f"{'1' * 64}.release.json"
+    values = json.loads(path.read_text())
+    values["payload"] = "A" + values["payload"][1:]
+    path.write_text(json.dumps(values, separators=(",", ":"), sort_keys=True))
+    assert run("release", "verify", path, "--keys", keys) == 2
+    assert "[release-tampered]" in capsys.readouterr().err
