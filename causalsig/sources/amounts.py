@@ -44,6 +44,8 @@ _LONGEST = 15
 
 def _bare(cell: Cell) -> str:
     """Amount text without currency and blanks."""
+    if isinstance(cell, str) and cell.isascii() and cell[:1].isdigit() and " " not in cell:
+        return cell  # the usual cell has nothing to take away; letters in it fail every pattern
     written = text(cell).casefold().replace("€", "").replace("eur", "")
     return "".join(written.split())
 

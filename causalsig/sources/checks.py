@@ -9,6 +9,7 @@ import pandas as pd
 
 from causalsig.codes import ACCEPTED_RESULTS
 from causalsig.sources.findings import Finding, FindingList
+from causalsig.sources.lookup import look_up
 
 if TYPE_CHECKING:
     from causalsig.sources.schema import SiteTables
@@ -49,6 +50,8 @@ def _check_signals(tables: SiteTables, findings: FindingList) -> None:
     signals = tables.signals
     cases = signals["case_id"].notna() & ~signals["case_id"].isin(tables.cases["case_id"])
     creditors = ~signals["creditor_id"].isin(tables.creditors["creditor_id"].dropna())
+    untyped = int(tables.creditors["creditor_type"].isna().sum())
+    findings.add("source-creditor-without-type", "creditors", "creditor_type", untyped)
     flags = signals[[f"repeat_m{month}" for month in range(1, 7)]].isna().all(axis=1)
     for code, column, rows in (
         ("source-signal-without-household", "household_key", signals["household_key"].isna()),
@@ -67,14 +70,16 @@ def _check_cases(tables: SiteTables, findings: FindingList) -> None:
     unlinked = ~cases["case_id"].isin(tables.signals["case_id"].dropna())
     findings.add("source-case-without-signals", "cases", "case_id", int(unlinked.sum()))
     findings.add("source-accepted-without-reach", "cases", "result", int(accepted.sum()))
+    unsaid = cases["closed_on"].notna() & cases["result"].isna()
+    findings.add("source-closed-without-result", "cases", "result", int(unsaid.sum()))
     backwards = int((cases["closed_on"] < cases["opened_on"]).sum())
     findings.add("source-closed-before-opened", "cases", "closed_on", backwards)
 
 
 def _check_attempts(tables: SiteTables, findings: FindingList) -> None:
     attempts, number = tables.attempts, tables.attempts["case_id"]
-    first = number.map(tables.signals.groupby("case_id")["received_on"].min())
-    closed = number.map(tables.cases.set_index("case_id")["closed_on"])
+    first = look_up(number, tables.signals.groupby("case_id")["received_on"].min())
+    closed = look_up(number, tables.cases.set_index("case_id")["closed_on"])
     on = attempts["attempted_on"]
     for code, column, rows in (
         ("source-attempt-outside-cases", "case_id", ~number.isin(tables.cases["case_id"])),

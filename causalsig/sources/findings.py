@@ -51,6 +51,8 @@ MEANINGS: Mapping[str, str] = MappingProxyType(
         "source-attempt-before-signal": "contact attempts dated before the first signal of their case",
         "source-attempt-after-close": "contact attempts dated after their case was closed",
         "source-closed-before-opened": "cases closed before they were opened",
+        "source-creditor-without-type": "creditors whose kind is not told",
+        "source-closed-without-result": "closed cases without a final result",
         "source-reach-unknown": "contact attempts that do not say whether the person was reached",
         "source-accepted-without-reach": "cases with an accepted result and no reached attempt",
         "source-repeat-flags-missing": "signals without repeat flags; the look-back needs kept signals",

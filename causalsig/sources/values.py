@@ -43,7 +43,7 @@ def text(cell: Cell) -> str:
     if cell is None:
         return ""
     if isinstance(cell, str):
-        return cell.replace("\u00a0", " ").strip()
+        return cell.strip()
     if isinstance(cell, float) and math.isfinite(cell) and cell == int(cell):
         return str(int(cell))
     return str(cell)
@@ -156,7 +156,7 @@ def odd_keys(keys: NDArray[np.object_]) -> int:
     shapes = [
         (0, "d") if key.isdecimal() else (len(key), "a" if key.isalnum() else "m")
         for key in keys
-        if key is not None
+        if isinstance(key, str)  # a missing key is None or NaN, as pandas pleases
     ]
     if not shapes:
         return 0

@@ -13,6 +13,7 @@ from causalsig.sources.checks import check_tables
 from causalsig.sources.dates import settle_extraction_date
 from causalsig.sources.derive import classify_new_arrears, derive_episodes
 from causalsig.sources.findings import FindingList, ReadResult
+from causalsig.sources.lookup import look_up
 from causalsig.sources.municipality import select_municipality
 from causalsig.sources.schema import SiteTables, conform
 from causalsig.sources.tabs import TabReader, amount_locale, refuse_duplicates, require
@@ -183,7 +184,7 @@ def _signals(frames: Frames, findings: FindingList) -> pd.DataFrame:
     household = np.array([None if rank < 0 else f"h{rank}" for rank in ranks], dtype=object)
     creditors = frames[CREDITORS_TAB].set_index("creditor_id")["creditor_type"]
     signals = signals.drop(columns="hash").assign(
-        household_key=household, creditor_type=signals["creditor_id"].map(creditors)
+        household_key=household, creditor_type=look_up(signals["creditor_id"], creditors)
     )
     if {"forwarded", "forwarded_on"} <= set(signals):
         dated = signals["forwarded_on"].notna()
@@ -260,21 +261,22 @@ def _cases(
     cases = frames[CASES_TAB].sort_values("case_id", kind="stable", ignore_index=True)
     number = cases["case_id"]
     linked = signals[signals["case_id"].notna() & signals["household_key"].notna()]
-    households = linked.groupby("case_id")["household_key"]
-    findings.add(
-        "source-case-of-several-households", "cases", "household_key", int((households.nunique() > 1).sum())
-    )
+    pairs = linked[["case_id", "household_key"]].drop_duplicates().sort_values("household_key")
+    mixed = int(pairs.loc[pairs["case_id"].duplicated(), "case_id"].nunique())
+    findings.add("source-case-of-several-households", "cases", "household_key", mixed)
+    households = pairs.drop_duplicates("case_id").set_index("case_id")["household_key"]
     several = results[results["case_id"].isin(number)]["case_id"].value_counts()
     findings.add("source-several-final-results", FINAL_TAB, "result", int((several > 1).sum()))
     # Forwarding makes a case. Cases outlive their signals: then the first sign that it was taken up.
-    taken_up = number.map(attempts.groupby("case_id")["attempted_on"].min())
+    taken_up = look_up(number, attempts.groupby("case_id")["attempted_on"].min())
     if "seen_on" in cases:
         taken_up = pd.concat([taken_up, cases["seen_on"]], axis=1).min(axis=1)
-    forwarded = number.map(signals.groupby("case_id")["forwarded_on"].min())
+    forwarded = look_up(number, signals.groupby("case_id")["forwarded_on"].min())
+    last = results.drop_duplicates("case_id", keep="last").set_index("case_id")
     return cases.assign(
-        household_key=number.map(households.min()),
+        household_key=look_up(number, households),
         opened_on=forwarded.fillna(taken_up),
-        result=number.map(results.groupby("case_id")["result"].last()) if len(results) else None,
+        result=look_up(number, last["result"]),
     )
 
 
