@@ -1,0 +1,126 @@
+"""The university's step on files: a folder of releases in, ``pool.json`` and ``others/`` out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from causalsig.errors import PoolError
+from causalsig.pooling import pool_arms, pool_of_others
+from causalsig.release.build import released_arms
+from causalsig.release.keys import read_signing_key, read_trusted
+from causalsig.release.pool_document import build_pool_document
+from causalsig.release.signed import open_release, write_pool
+from causalsig.study.digest import study_digest
+from causalsig.study.read import read_study
+
+if TYPE_CHECKING:
+    from causalsig.records import PoolResult
+    from causalsig.release.signed import OpenedRelease
+
+SUFFIX = ".release.json"
+NOTHING_RELEASED = "pool-no-estimate"
+
+
+@dataclass(frozen=True, slots=True)
+class PoolSummary:
+    """What pooling wrote: the pool, the file, and the sites that have a pool of the others."""
+
+    pool: PoolResult
+    path: Path
+    others: tuple[str, ...]
+
+
+def pool_folder(
+    study_path: Path,
+    releases: Path,
+    keys: Path,
+    out: Path,
+    *,
+    signing: Path | None = None,
+    allow_demo: bool = False,
+    force: bool = False,
+) -> PoolSummary:
+    """Verify every release of a folder, pool them, and write what goes back to the provider.
+
+    Everything is verified and computed before the first file is written.
+
+    Parameters
+    ----------
+    study_path : Path
+        The study that was run.
+    releases : Path
+        Folder with ``*.release.json``.
+    keys : Path
+        Folder with the public keys of operator and output checker.
+    out : Path
+        Gets ``pool.json`` and ``others/<site code>.json``.
+    signing : Path, optional
+        Folder with the university's private key; default ``keys``.
+    allow_demo : bool
+        Accept demo approvals; the pool is then marked as a demo.
+    force : bool
+        Replace earlier files with other content.
+
+    Raises
+    ------
+    PoolError
+        No releases, releases of another study, a site twice.
+    ReleaseError
+        A release that is not whole, not signed or not of the schema.
+    """
+    study = read_study(study_path)
+    digest = study_digest(study)
+    trusted = read_trusted(keys)
+    key = read_signing_key(signing or keys, "university")
+    opened = [(path, open_release(path, trusted=trusted, allow_demo=allow_demo)) for path in _files(releases)]
+    _refuse_mixture(opened, digest)
+    blocks = [block for _, item in opened for block in released_arms(item.document)]
+    codes = sorted(item.document.site_code for _, item in opened)
+    silent = sorted(set(codes) - {block.site for block in blocks})
+    demo = any(item.demo for _, item in opened)
+    left_out = tuple((site, NOTHING_RELEASED) for site in silent)
+    pool = pool_arms(blocks, study, digest, left_out=left_out, demo=demo)
+    others = {code: pool_of_others(blocks, code, study, digest, demo=demo) for code in codes}
+    path = write_pool(out / "pool.json", build_pool_document(pool), key=key, force=force)
+    for code, result in others.items():
+        document = build_pool_document(result, recipient=code)
+        write_pool(out / "others" / f"{code}.json", document, key=key, force=force)
+    return PoolSummary(pool, path, tuple(others))
+
+
+def _files(releases: Path) -> list[Path]:
+    found = sorted(releases.glob(f"*{SUFFIX}")) if releases.is_dir() else []
+    if not found:
+        raise PoolError(
+            "pool-no-releases",
+            expected=f"a folder with at least one file *{SUFFIX}",
+            found="none",
+            mend="Give the folder the provider's approved releases are in.",
+            where=str(releases),
+        )
+    return found
+
+
+def _refuse_mixture(opened: list[tuple[Path, OpenedRelease]], digest: str) -> None:
+    seen: dict[str, Path] = {}
+    for path, item in opened:
+        if item.document.study_digest != digest:
+            raise PoolError(
+                "pool-other-study",
+                expected=f"releases of the study with digest {digest[:12]}",
+                found=f"one of {item.document.study_digest[:12]}",
+                mend="Pool the releases of one study at a time, with the study file they were made with.",
+                where=path.name,
+            )
+        code = item.document.site_code
+        if code in seen:
+            raise PoolError(
+                "pool-site-twice",
+                expected="each site once",
+                found="two releases of one site",
+                mend="Keep the one that was approved last.",
+                where=f"{seen[code].name}, {path.name}",
+            )
+        seen[code] = path

@@ -1,0 +1,44 @@
+"""`causalsig pool`: all sites together, at the university."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from causalsig_cli._screen import say
+
+
+def command(
+    study: Annotated[Path, typer.Argument(help="The study the releases were made with.")],
+    releases: Annotated[Path, typer.Argument(help="Folder with *.release.json.")],
+    keys: Annotated[
+        Path, typer.Option(help="Folder with the public keys of operator and output checker (*.pub.json).")
+    ],
+    signing: Annotated[
+        Path | None, typer.Option(help="Folder with the university's private key; default: --keys.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder for pool.json and others/.")] = Path("pooled"),
+    demo: Annotated[bool, typer.Option("--demo", help="Accept demo approvals; the pool says so.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace an earlier pool.")] = False,
+) -> None:
+    """Verify every release, pool the sites, and make the pool of the others for each of them.
+
+    Nothing is written unless every release is whole, signed by operator and output checker, of this study
+    and of a site of its own.
+    """
+    from causalsig.execution.pool import pool_folder
+
+    summary = pool_folder(study, releases, keys, out, signing=signing, allow_demo=demo, force=force)
+    typer.echo(f"{'question':<16}{'contrast':<28}{'sites':>6}{'estimate':>10}{'interval':>20}")
+    for row in summary.pool.contrasts:
+        if row.primary:
+            contrast = f"{row.arm} - {row.reference}"
+            interval = f"{row.conf_low:+.4f} to {row.conf_high:+.4f}"
+            typer.echo(f"{row.question:<16}{contrast:<28}{row.sites:>6}{row.estimate:>+10.4f}{interval:>20}")
+    typer.echo(str(summary.path))
+    say(
+        f"{summary.pool.sites} sites pooled, {len(summary.pool.left_out)} gave no number. "
+        f"Next: causalsig report national {summary.path} --keys {signing or keys}"
+    )

@@ -1,0 +1,89 @@
+"""`causalsig simulate`: municipalities that never existed, as xxllnc workbooks."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from causalsig_cli._screen import progress, say
+
+if TYPE_CHECKING:
+    from causalsig.execution.invent import InventedCountry
+
+
+def command(
+    out: Annotated[Path, typer.Option(help="Folder for sources/, truth/ and inventory.toml.")] = Path(
+        "synthetic"
+    ),
+    sites: Annotated[int, typer.Option(min=1, max=400, help="Number of municipalities.")] = 3,
+    small: Annotated[
+        int, typer.Option(min=0, help="How many of them are small and keep signals for six months only.")
+    ] = 0,
+    scenario: Annotated[
+        str, typer.Option(help="A packaged scenario (ignorable, hidden_stress) or a scenario file.")
+    ] = "ignorable",
+    effect: Annotated[
+        Literal["null", "modest", "harmful"], typer.Option(help="The effect that help and contact have.")
+    ] = "modest",
+    seed: Annotated[int, typer.Option(help="The same seed gives the same municipalities.")] = 1,
+    months: Annotated[int, typer.Option(min=12, max=120, help="Months of data in each extract.")] = 30,
+    workers: Annotated[int, typer.Option(min=1, help="Processes side by side.")] = 2,
+    check: Annotated[
+        bool, typer.Option("--check", help="Only print the households to expect in each arm.")
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace what is in the folder.")] = False,
+    format_: Annotated[
+        Literal["text", "json"], typer.Option("--format", help="How --check prints.")
+    ] = "text",
+) -> None:
+    """Make invented municipalities with a known truth: xxllnc workbooks, an inventory, and the true answers.
+
+    No resident of these municipalities exists. Use --check first to see whether the arms will be large enough.
+    """
+    from causalsig.execution.invent import InventedCountry, invent_country
+
+    if small > sites:
+        raise typer.BadParameter("--small is larger than --sites; lower it.")
+    country = InventedCountry(scenario, effect, sites, small, seed, months)
+    if check:
+        _print_expected(country, format_)
+        return
+    _refuse_overwriting(out, force)
+    with progress("inventing municipalities", sites) as step:
+        invent_country(country, out, workers=workers, on_finish=lambda code: step())
+    typer.echo(str(out))
+    say(
+        f"made {sites} municipalities. Next: causalsig keys new {out}/keys --demo, then "
+        f"causalsig site run vroegsignalering {out}/sources --inventory {out}/inventory.toml "
+        f"--keys {out}/keys --out {out}/run"
+    )
+
+
+def _print_expected(country: InventedCountry, format_: str) -> None:
+    from causalsig.execution.invent import expected_table
+
+    rows = [{"site": code, "name": name, **counts} for code, name, counts in expected_table(country)]
+    if format_ == "json":
+        typer.echo(json.dumps(rows, indent=2))
+        return
+    arms = [key for key in rows[0] if key not in ("site", "name")]
+    typer.echo("site  name                   " + "".join(f"{arm:>14}" for arm in arms))
+    for row in rows:
+        typer.echo(f"{row['site']}  {row['name']:<20}   " + "".join(f"{row[arm]:>14.0f}" for arm in arms))
+    say("expected households in each arm; an arm needs 100 to be admitted by the default study.")
+
+
+def _refuse_overwriting(out: Path, force: bool) -> None:
+    from causalsig.errors import SimulationError
+
+    if not force and (out / "inventory.toml").exists():
+        raise SimulationError(
+            "simulation-exists",
+            expected="a folder without an inventory",
+            found="an earlier country",
+            mend="Choose another --out, or say --force to replace it.",
+            where=str(out),
+        )

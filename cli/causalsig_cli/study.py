@@ -1,0 +1,83 @@
+"""`causalsig study`: write, check and show a study file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from causalsig_cli._screen import say
+
+if TYPE_CHECKING:
+    from causalsig.study.models import Study
+
+app = typer.Typer(no_args_is_help=True, help="Write, check and show a study file.")
+
+StudyFile = Annotated[Path, typer.Argument(help="A study file, or the name of a packaged study.")]
+Format = Annotated[Literal["text", "json"], typer.Option("--format", help="How to print.")]
+
+
+@app.command()
+def init(
+    file: Annotated[Path, typer.Argument(help="Where to write it.")] = Path("study.toml"),
+    force: Annotated[bool, typer.Option("--force", help="Replace the file.")] = False,
+) -> None:
+    """Write the default study as a file you can change, with a comment at every choice."""
+    from causalsig.release.files import write_atomic
+    from causalsig.study.read import default_study_text
+
+    write_atomic(file, default_study_text().encode(), force=force)
+    typer.echo(str(file))
+    say(f"change what you mean to change. Next: causalsig study check {file}")
+
+
+@app.command()
+def check(study: StudyFile = Path("vroegsignalering")) -> None:
+    """Say whether a study is possible; prints its digest, which is its identity."""
+    from causalsig.study.digest import study_digest
+    from causalsig.study.read import read_study
+
+    typer.echo(study_digest(read_study(study)))
+    say("the study is consistent. Every release made with it carries this digest.")
+
+
+@app.command()
+def show(study: StudyFile = Path("vroegsignalering"), format_: Format = "text") -> None:
+    """Show what a study asks, with every default filled in."""
+    from causalsig.study.read import read_study
+
+    found = read_study(study)
+    if format_ == "json":
+        typer.echo(json.dumps(found.model_dump(mode="json"), indent=2, ensure_ascii=False))
+        return
+    for line in _sentences(found):
+        typer.echo(line)
+
+
+def _sentences(study: Study) -> list[str]:
+    from causalsig.study.digest import study_digest
+    from causalsig.study.models import ContactMethod
+
+    lines = [f"{study.name}: {study.title.en}", f"digest       {study_digest(study)}", ""]
+    for question, settings in study.asked.items():
+        lines.append(question)
+        if isinstance(settings, ContactMethod):
+            arm = f"first attempt within {settings.grace_days} days, then usual escalation"
+        else:
+            arm = f"help accepted by day {settings.landmark_day}, then usual care ({settings.method})"
+        lines.append(f"  arms       {', '.join(settings.arms)} ({arm})")
+        lines.append(
+            f"  primary    {' against '.join(settings.primary_contrast)}, {settings.primary_outcome}"
+        )
+        lines.append(f"  follow-up  from day {settings.follow_up_from_day}")
+        lines.append(f"  outcomes   {', '.join(settings.outcomes)}")
+    lines += [
+        "",
+        f"estimands    {', '.join(study.estimands.all)} (primary first)",
+        f"covariates   {', '.join(study.covariates)}",
+        f"nuisances    {study.nuisance.learner}, {study.nuisance.folds} folds, {study.nuisance.repeats} repeats",
+        f"pooling      {study.pooling.tau2}, {study.pooling.interval}, {study.pooling.level:.0%}",
+    ]
+    return lines
