@@ -34,7 +34,7 @@ YOUTH_MESSAGE: Final = 1.5
 VISIT_FOR_MULTIPLE: Final = 0.8
 REFERENCE_CENTS: Final = 30_000.0
 NOT_REACHED: Final = 10**6
-_LIBRARY_SIZE: Final = 4000
+_LIBRARY_SIZE: Final = 16_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,8 +36,8 @@ INHABITANTS_A_HOUSEHOLD: Final = 2.12
 DEBT_BY_URBANICITY: Final = (0.110, 0.085, 0.070, 0.055, 0.050)
 MEAN_DEBT_SHARE: Final = 0.0674
 SIGNALS_AN_EPISODE: Final = 1.12
-ELIGIBLE_SHARE: Final = 0.72
-"""Share of episodes above the threshold and without an open case, in the base scenario."""
+ELIGIBLE_SHARE: Final = ((0.0, 25.0, 50.0, 75.0, 100.0), (0.91, 0.90, 0.87, 0.83, 0.79))
+"""Share of episodes above a threshold in euro and without an open case, in the base scenario."""
 MONTHS_OF_DATA: Final = 30
 
 
@@ -216,7 +216,7 @@ def expected_counts(spec: SiteSpec, scenario: Scenario, months: int = MONTHS_OF_
     signals = 4.4 * spec.rate_multiplier * spec.inhabitants / 1000
     episodes = signals / SIGNALS_AN_EPISODE
     entry = max(guaranteed_months(spec, months) - 3, 0)
-    eligible = episodes * ELIGIBLE_SHARE * entry
+    eligible = episodes * float(np.interp(spec.threshold_eur, *ELIGIBLE_SHARE)) * entry
     letter, message, phone, visit = SHARES[spec.policy]
     shares = {
         "letter": letter,

@@ -22,6 +22,8 @@ from causalsig.sources.schema import TABLES
 QUESTIONS = ("contact_method", "accepted_help")
 HIGHEST_Z = 4.0
 """Standard errors a frequency may be off: 1 in 16,000 by chance, for fixed seeds only a guard."""
+LOWEST_Z = 3.0
+"""Standard errors at which confounding by something hidden counts as seen."""
 
 
 @cache
@@ -127,16 +129,17 @@ def test_without_effect_every_arm_leads_to_the_same(scenario: str):
                 assert (followed == followed[:, :1]).all(), (question, outcome)
 
 
-def test_an_effect_makes_arms_differ():
+def test_an_effect_moves_the_arms_the_way_it_is_meant_to():
     for effect, sign in (("modest", -1), ("harmful", 1)):
-        totals = []
+        help_, phone = [], []
         for site in sites("ignorable", effect):
             assert site.truth is not None
-            means = site.truth.arm_means("accepted_help", "any_new_arrears_3m").means
-            totals.append(means[0] - means[1])
+            accepted, not_accepted = site.truth.arm_means("accepted_help", "any_new_arrears_3m").means
+            help_.append(accepted - not_accepted)
             contact = site.truth.arm_means("contact_method", "any_new_arrears_3m").means
-            assert sign * (contact[2] - contact[0]) > 0
-        assert sign * np.mean(totals) > 0.005
+            phone.append(contact[2] - contact[0])
+        assert sign * np.mean(help_) > 0.005
+        assert sign * np.mean(phone) > 0.0
 
 
 @pytest.mark.parametrize("scenario", ["ignorable", "hidden_stress"])
@@ -244,20 +247,34 @@ def test_naive_contrast_makes_visits_look_harmful_without_any_effect():
     assert b.mean() - a.mean() > 0.01
 
 
-def test_hidden_stress_confounds_acceptance_beyond_the_record():
-    gaps = {}
-    for scenario in ("ignorable", "hidden_stress"):
-        truths = [site.truth for site in sites(scenario, "null")]
-        arm = np.concatenate([t.received["accepted_help"] for t in truths])
-        y = np.concatenate([t.potential["accepted_help"]["any_new_arrears_3m"][:, 0] for t in truths])
-        known = ~np.isnan(y)
-        gaps[scenario] = y[known & (arm == 0)].mean() - y[known & (arm == 1)].mean()
-    assert gaps["hidden_stress"] > gaps["ignorable"] + 0.01
+def test_hidden_stress_confounds_beyond_the_record():
+    # Without any effect, among episodes alike on record, who is visited or accepts returns more often.
+    error: dict[str, list[np.ndarray]] = {"ignorable": [], "hidden_stress": []}
+    for scenario, errors in error.items():
+        for site in sites(scenario, "null"):
+            truth = site.truth
+            assert truth is not None
+            facts = recorded(site)
+            y = truth.potential["contact_method"]["any_new_arrears_3m"][:, 0]
+            visited = truth.received["contact_method"] == 3
+            cells = pd.DataFrame(
+                {"y": y, "visited": visited.astype(float)}
+                | {name: facts[name] for name in ("multiple", "successive", "rent_or_crisis")}
+                | {"amount": np.clip(np.round(facts["log_amount"]), -2, 2)}
+            )
+            within = cells.groupby(["multiple", "successive", "rent_or_crisis", "amount"])
+            y_off = cells["y"] - within["y"].transform("mean")
+            errors.append((y_off * (cells["visited"] - within["visited"].transform("mean"))).to_numpy())
+    z = {name: np.concatenate(e).mean() for name, e in error.items()}
+    noise = {name: np.concatenate(e).std() / np.sqrt(sum(map(len, e))) for name, e in error.items()}
+    assert abs(z["ignorable"]) < HIGHEST_Z * noise["ignorable"]
+    assert z["hidden_stress"] > LOWEST_Z * noise["hidden_stress"]
 
 
 def test_the_country_looks_like_the_monitor():
     table = calibration(sites("ignorable", "modest")).set_index("figure")
-    bands = {"signals_per_1000_a_month": 1.5, "reached": 0.07, "reached_any_phone": 0.06}
+    # Four sites differ in debt and capacity; the finished generator is judged by narrower bands, over more.
+    bands = {"signals_per_1000_a_month": 1.5, "reached": 0.07, "return_6_months_new": 0.07}
     for figure, row in table.iterrows():
         assert abs(row["simulated"] - row["target"]) < bands.get(str(figure), 0.05), figure
 
