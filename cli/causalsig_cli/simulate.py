@@ -39,9 +39,9 @@ def command(
         Literal["text", "json"], typer.Option("--format", help="How --check prints.")
     ] = "text",
 ) -> None:
-    """Make invented municipalities with a known truth: xxllnc workbooks, an inventory, and the true answers.
+    """Make invented municipalities with a known truth: xxllnc workbooks, an inventory, the true answers.
 
-    No resident of these municipalities exists. Use --check first to see whether the arms will be large enough.
+    No resident of them exists. Use --check first to see whether the arms will be large enough.
     """
     from causalsig.execution.invent import InventedCountry, invent_country
 

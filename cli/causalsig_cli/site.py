@@ -81,8 +81,8 @@ def run(
 ) -> None:
     """Run the study at every site of the inventory that has an agreement in force and a source.
 
-    One process a site; a failing site does not stop the others. Started again after an interruption it goes on
-    where it was. Nothing leaves: what would leave waits in sites/CODE/review.json for two approvals.
+    One process a site; a failing site does not stop the others. Started again after an interruption it goes
+    on where it was. Nothing leaves: what would leave waits in sites/CODE/review.json for two approvals.
     """
     from causalsig.execution.run import RunRequest, plan_run
 

@@ -77,7 +77,7 @@ def _sentences(study: Study) -> list[str]:
         "",
         f"estimands    {', '.join(study.estimands.all)} (primary first)",
         f"covariates   {', '.join(study.covariates)}",
-        f"nuisances    {study.nuisance.learner}, {study.nuisance.folds} folds, {study.nuisance.repeats} repeats",
+        f"nuisances    {study.nuisance.learner}, {study.nuisance.folds} folds x {study.nuisance.repeats}",
         f"pooling      {study.pooling.tau2}, {study.pooling.interval}, {study.pooling.level:.0%}",
     ]
     return lines
