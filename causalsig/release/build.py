@@ -32,7 +32,8 @@ from causalsig.study.models import Study
 
 Model = TypeVar("Model", bound=Closed)
 _MAX_RATIO = 10.0
-"""A gate's figure at or above this is a size (households), and leaves as a band; below it, in hundredths."""
+"""A gate whose figure or threshold is at or above this judges a size, and leaves as a band, however small the
+figure; any other leaves in hundredths."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +214,7 @@ def _verdict(verdict: Verdict, numbers: bool) -> VerdictEntry:
     value: int | None = None
     size: str | None = None
     if numbers and math.isfinite(verdict.value):
-        if abs(verdict.value) < _MAX_RATIO:
+        if max(abs(verdict.value), abs(verdict.threshold)) < _MAX_RATIO:
             value = round(verdict.value * 100)
         else:
             size = grid.band(abs(verdict.value))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from causalsig.errors import ReleaseError
@@ -48,13 +50,37 @@ def _link(name: str, path: Path) -> None:
     try:
         os.link(name, path)
     except FileExistsError:
-        raise ReleaseError(
-            "release-exists",
-            expected="no file of this name, or one with the same content",
-            found="a file with other content",
-            mend="Write to another folder, or say --force to replace it.",
-            where=path.name,
-        ) from None
+        raise _exists(path) from None
+    except OSError:  # a file system without hard links
+        if path.exists():
+            raise _exists(path) from None
+        os.replace(name, path)
+
+
+def _exists(path: Path) -> ReleaseError:
+    return ReleaseError(
+        "release-exists",
+        expected="no file of this name, or one with the same content",
+        found="a file with other content",
+        mend="Write to another folder, or say --force to replace it.",
+        where=path.name,
+    )
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold a folder while its review changes: two people who approve at once both stay on the record."""
+    import fcntl
+
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except OSError:
+        raise _not_readable(folder) from None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)  # lets the lock go
 
 
 def _sync_folder(folder: Path) -> None:
@@ -78,13 +104,7 @@ def read_bytes(path: Path, limit: int) -> bytes:
         with path.open("rb") as file:
             content = file.read(limit + 1)
     except OSError:
-        raise ReleaseError(
-            "release-not-readable",
-            expected="a file that can be read",
-            found="no such file, or no permission to read it",
-            mend="Check the path and its permissions.",
-            where=path.name,
-        ) from None
+        raise _not_readable(path) from None
     if len(content) > limit:
         raise ReleaseError(
             "release-too-large",
@@ -94,3 +114,13 @@ def read_bytes(path: Path, limit: int) -> bytes:
             where=path.name,
         )
     return content
+
+
+def _not_readable(path: Path) -> ReleaseError:
+    return ReleaseError(
+        "release-not-readable",
+        expected="a file or folder that can be read",
+        found="none, or no permission to read it",
+        mend="Check the path and its permissions.",
+        where=path.name,
+    )

@@ -18,8 +18,8 @@ from causalsig.release.documents import Closed, EstimatesDocument
 from causalsig.release.envelope import Opened, payload_bytes, pre_authentication, seal, unseal
 from causalsig.release.files import read_bytes, write_atomic
 from causalsig.release.keys import PublicKey, SigningKey, TrustedKeys
-from causalsig.release.life import APPROVERS, check_role, document_hash
 from causalsig.release.pool_document import PoolDocument, pool_result
+from causalsig.release.review import APPROVERS, check_role, document_hash
 from causalsig.release.strict_json import MAX_BYTES, canonical
 
 Model = TypeVar("Model", bound=Closed)

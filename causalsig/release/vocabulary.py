@@ -1,7 +1,7 @@
 """The code lists of the release documents: every string that may leave, beside the study's own identifiers.
 
-A code that is in no list leaves as ``other``. Codes that `causalsig explain` knows are in the list already;
-what is named here besides are the gates, the attrition rules and the refusals of the rooms below.
+The codes that `causalsig explain` knows (gates, attrition rules, refusals) and the disclosure rules are the
+list. A code that is not in it leaves as ``other``, so that no room can send a word of its own.
 """
 
 from __future__ import annotations
@@ -29,24 +29,6 @@ RULE_CODES: tuple[str, ...] = (
 )
 """Reason codes of the disclosure rules; the texts are in the catalogue under ``release.rules``."""
 
-ATTRITION_RULES: tuple[str, ...] = (
-    "entry_window",
-    "linked",
-    "above_threshold",
-    "no_open_case",
-    "first_episode_only",
-    "arm_defined",
-)
-STATUS_CODES: tuple[str, ...] = (
-    OTHER,
-    "cohort-look-back-not-retained",
-    "cohort-no-entry-window",
-    "cohort-no-episodes",
-    "estimation-empty-arm",
-    "estimation-empty-cell",
-    "estimation-positivity",
-)
-
 _SHAPE = re.compile(r"[a-z][a-z0-9_-]{1,47}")
 
 
@@ -57,9 +39,7 @@ def known_codes() -> frozenset[str]:
 
     keys = (key.split(".") for key in catalogue("en"))
     explained = {parts[1] for parts in keys if parts[0] == "codes"}
-    return frozenset(
-        code for code in {*RULE_CODES, *ATTRITION_RULES, *STATUS_CODES, *explained} if _SHAPE.fullmatch(code)
-    )
+    return frozenset(code for code in {OTHER, *RULE_CODES, *explained} if _SHAPE.fullmatch(code))
 
 
 def to_code(code: str) -> str:

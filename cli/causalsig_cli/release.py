@@ -42,6 +42,8 @@ def review(
     width = max(len(row["place"]) for row in rows)
     for row in rows:
         value = "-" if row["value"] is None else row["value"]
+        if row["stands_for"] is not None:
+            value = f"{value} (= {row['stands_for']:.4g})"
         typer.echo(f"{row['place']:<{width}}  {value}  | {row['meaning']}; {row['grid']} | {row['rule']}")
     typer.echo(f"\nSHA-256 of the payload: {found.payload_hash}\nState: {found.state}")
     for entry in found.log:
@@ -60,14 +62,26 @@ def _rows(found: Review, language: str) -> list[dict[str, Any]]:
 
     titles = catalogue(language)
     rows = []
-    for place, path, value in leaves(found.document.model_dump(mode="json")):
+    values = {place: (path, value) for place, path, value in leaves(found.document.model_dump(mode="json"))}
+    for place, (path, value) in values.items():
         field = ESTIMATES[path]
         rule = titles.get(f"release.rules.{field.rule}.title", field.rule)
         rows.append(
             {"place": place, "value": value, "meaning": field.meaning, "unit": field.unit, "grid": field.grid}
-            | {"rule": rule, "code": field.rule}
+            | {"rule": rule, "code": field.rule, "stands_for": _decoded(place, values)}
         )
     return rows
+
+
+def _decoded(place: str, values: dict[str, tuple[str, Any]]) -> float | None:
+    """Give the number that steps or digits stand for, where their exponent stands beside them."""
+    from causalsig.release import grid
+
+    exponent = values.get(f"{place}_exponent")
+    if exponent is None:
+        return None
+    decode = grid.from_steps if place.endswith(".mean") else grid.from_two_digits
+    return decode(values[place][1], exponent[1])
 
 
 @app.command()

@@ -113,11 +113,12 @@ def question_result(question: str, households: Sequence[int], rng: np.random.Gen
         question=question,
         status="estimated",
         attrition=(
-            AttritionRow("entry_window", total + 700, total + 40, total + 900, total + 60),
-            AttritionRow("no_open_case", total + 40, total, total + 60, total + 5),
+            AttritionRow("cohort-entry-window", total + 700, total + 40, total + 900, total + 60),
+            AttritionRow("cohort-no-open-case", total + 40, total, total + 60, total + 5),
         ),
         verdicts=(
             Verdict("design", "a-gate-nobody-declared", True, 0.043, 0.1),
+            Verdict("design", "gate-effective-sample-size", False, 7.31, 30.0, estimand="ATO"),
             Verdict(
                 "design", "a-gate-nobody-declared", True, 123.4, 30.0, arm=ARMS[question][0], estimand="ATO"
             ),

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from causalsig_cli.app import main
 
 from causalsig.records import SiteResult
 from causalsig.release import ReleaseIdentity, build_release, read_signing_key, write_review
 from causalsig.study.models import Study
-from causalsig_cli.app import main
 
 
 def run(*arguments: object) -> int:
@@ -59,6 +59,7 @@ def test_review_shows_every_value_with_its_rule(sites: Path, capsys: pytest.Capt
     assert len(shown["fields"]) > 300 and shown["state"] == "checked"
     means = [field for field in shown["fields"] if field["place"].endswith(".mean")]
     assert means[0]["value"] == document["questions"][0]["analyses"][0]["arms"][0]["mean"]
+    assert means[0]["stands_for"] == means[0]["value"] / 128  # e is -7: two to the seventh
     assert {field["code"] for field in means} == {"release-class-floor"}
     assert run("release", "review", sites / "9001", "--language", "nl") == 0
     assert "Minstens 10 huishoudens met en zonder de uitkomst" in capsys.readouterr().out

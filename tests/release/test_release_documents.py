@@ -62,8 +62,14 @@ def test_the_municipality_and_the_day_stay_inside(document: EstimatesDocument) -
 
 
 def test_an_unknown_code_leaves_as_other(document: EstimatesDocument) -> None:
-    assert {verdict.code for verdict in document.questions[0].verdicts} == {"other"}
+    codes = {verdict.code for verdict in document.questions[0].verdicts}
+    assert codes == {"other", "gate-effective-sample-size"}
     assert "a-gate-nobody-declared" not in document.model_dump_json()
+
+
+def test_a_size_leaves_as_its_band_however_small(document: EstimatesDocument) -> None:
+    size = document.questions[0].verdicts[1]
+    assert (size.value, size.size, size.threshold) == (None, "under-10", 30_000)
 
 
 def changed(document: EstimatesDocument, *path: object, value: object) -> dict[str, Any]:
