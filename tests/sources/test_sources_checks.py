@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -84,8 +85,8 @@ def test_each_misfit_is_counted_under_its_own_code():
 
 def test_a_creditor_of_no_kind_is_counted():
     tables = tidy()
-    tables.creditors.loc[0, "creditor_type"] = None
-    assert counts(tables) == {"source-creditor-without-type": 1}
+    creditors = tables.creditors.assign(creditor_type=None)
+    assert counts(replace(tables, creditors=creditors)) == {"source-creditor-without-type": 1}
 
 
 def test_an_accepted_result_needs_a_reached_attempt():

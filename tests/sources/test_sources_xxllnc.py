@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass, field
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -149,8 +150,13 @@ def read_file(path, **options):
     return read_xxllnc_2026(path, **{**arguments, **options})
 
 
-def small_tabs(households: int = 60, locale: str = "nl"):
-    return workbook_tabs(small_site(households), name=NAME, locale=locale)
+@cache
+def _made_once(households: int):
+    return workbook_tabs(small_site(households), name=NAME)
+
+
+def small_tabs(households: int = 60):
+    return {tab: [list(row) for row in rows] for tab, rows in _made_once(households).items()}
 
 
 def column_at(tab: str, header: str) -> int:
