@@ -123,7 +123,7 @@ def _others(question: _Question, here: Shown | None, there: Shown | None) -> Mar
 
 
 def _advice(question: _Question, here: Shown | None, there: Shown | None) -> Markup:
-    """Give one sentence of advice: from the others, who are surer, unless the municipality departs from them."""
+    """Give one sentence of advice: from the others, who are surer, unless the two do not fit."""
     words = question.words
     if here is not None and there is not None and not effects.agree(here, there, question.level):
         there = None

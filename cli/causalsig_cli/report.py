@@ -44,7 +44,7 @@ def municipality(
     """Write a municipality's own report: its own result and the pool of the others, nothing else."""
     from causalsig.release.files import write_atomic
     from causalsig.release.keys import read_trusted
-    from causalsig.release.life import open_release, read_pool
+    from causalsig.release.signed import open_release, read_pool
     from causalsig.report.gather import municipality_page
     from causalsig.report.render import municipality_html
     from causalsig.study.read import read_study
@@ -90,7 +90,7 @@ def national(
     """Write the national report: pooled rows only, unless --sites asks for the statistician's version."""
     from causalsig.release.files import write_atomic
     from causalsig.release.keys import read_trusted
-    from causalsig.release.life import read_pool, read_release
+    from causalsig.release.signed import read_pool, read_release
     from causalsig.report.gather import national_page
     from causalsig.report.render import national_html
     from causalsig.study.read import read_study

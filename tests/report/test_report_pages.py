@@ -1,0 +1,178 @@
+"""A page says what was found and why something is missing, and nothing of any other municipality."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import pytest
+
+from causalsig.report.numbers import Language
+from causalsig.report.pages import MunicipalityPage
+from causalsig.report.render import municipality_html, national_html
+from tests.report import page_factory as made
+
+LIMIT = 300_000
+"""Bytes: a municipality's page must travel by mail (issue 15)."""
+
+
+class Text(HTMLParser):
+    """The visible text of a page, and its tags."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.parts: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        if self.tags and self.tags[-1][0] != "style":
+            self.parts.append(data)
+
+
+def read(html: str) -> Text:
+    reader = Text()
+    reader.feed(html)
+    return reader
+
+
+def words(html: str) -> str:
+    return re.sub(r"\s+", " ", " ".join(read(html).parts).replace("\u00a0", " "))
+
+
+def test_the_conclusion_comes_first_with_its_uncertainty() -> None:
+    found = words(municipality_html(made.estimated()))
+    first = found[: found.index("Wij vergelijken")]
+    assert "In Voorbeeldstad is nog niet zeker of een huisbezoek beter werkt dan een brief" in first
+    assert "kwamen er binnen 3 maanden naar schatting 12 minder terug dan na een brief" in first
+    assert "De onzekerheid loopt van 30 minder tot 6 meer" in first
+    assert "In de 21 andere gemeenten samen: 9 minder per 1.000 huishoudens" in first
+
+
+@pytest.mark.parametrize(
+    ("page", "headline"),
+    [
+        (made.harmful(), "In Voorbeeldstad komen na een huisbezoek waarschijnlijk meer huishoudens terug"),
+        (made.null(), "In Voorbeeldstad komen na een huisbezoek ongeveer evenveel huishoudens terug"),
+        (made.tiny(), "In Klein-Dorp aan de Vliet zijn te weinig gegevens om te zien of een huisbezoek"),
+        (made.refused(), "Voor Kortbewaard kunnen wij dit niet apart uitrekenen"),
+    ],
+)
+def test_a_harmful_null_tiny_or_refused_result_reads_right(page: MunicipalityPage, headline: str) -> None:
+    assert headline in words(municipality_html(page))
+
+
+def test_a_result_that_departs_from_the_others_is_not_advised_by_them() -> None:
+    found = words(municipality_html(made.harmful()))
+    assert "Uw uitkomst wijkt af van die van de andere gemeenten" in found
+    assert "Zoek eerst uit hoe dit komt" in found
+    assert "Dit steunt de keuze voor een huisbezoek" not in found
+
+
+def test_a_refused_question_says_why_in_words() -> None:
+    found = words(municipality_html(made.refused()))
+    assert "Signalen worden hier zes maanden bewaard" in found
+    assert "cohort-no-entry-window" not in found
+
+
+def test_an_arm_that_dropped_out_says_why() -> None:
+    found = words(municipality_html(made.tiny()))
+    assert "Telefoon: Te weinig huishoudens in deze groep" in found
+
+
+def test_accepted_help_is_a_sensitivity_led_by_its_caution() -> None:
+    found = words(municipality_html(made.estimated()))
+    start = found.rindex("Gevoeligheidsanalyse")
+    caution, result = found.index("verborgen oorzaken", start), found.index("die hulp accepteerden", start)
+    assert start < caution < result
+    assert found.index("Welk eerste contact werkt het best?") < start
+
+
+def test_an_unpublishable_pool_is_withheld_from_a_municipality_and_the_public() -> None:
+    alone = tuple(replace(c, publishable=False, reasons=("pool-few-sites",)) for c in made.pool().contrasts)
+    page = made.estimated(others=made.pool(contrasts=alone))
+    found = words(municipality_html(page))
+    assert "minder dan zes gemeenten" in found
+    assert "−9" not in found and "9 minder" not in found
+    public = words(national_html(replace(made.national(), pool=made.pool("all", contrasts=alone))))
+    assert "minder dan zes gemeenten" in public
+    assert "−9" not in public and "118 (" not in public
+
+
+def test_a_municipality_never_sees_another_site() -> None:
+    html = municipality_html(made.estimated())
+    for site, _ in made.pool().left_out:
+        assert site[:8] not in html
+    assert "Gewicht" not in html and "a1a1a1a1" not in html
+
+
+def test_the_public_page_shows_no_site_and_the_statisticians_says_it_is_not_public() -> None:
+    public, inside = national_html(made.national()), national_html(made.national(sites=True))
+    assert "0505050" not in public and "Gewicht" not in words(public)
+    assert "0505050" in inside
+    assert "niet publiceren" in words(inside) and "niet publiceren" not in words(public)
+    assert "2 gemeenten gaven geen cijfer" in words(public)
+    assert "b2b2" not in public
+
+
+def test_a_demo_says_so_and_a_real_page_does_not() -> None:
+    assert "verzonnen gemeenten" in words(municipality_html(made.estimated()))
+    assert "verzonnen gemeenten" not in words(municipality_html(made.estimated(demo=False)))
+
+
+def test_a_hostile_name_is_escaped() -> None:
+    name = '<img src=x onerror="alert(1)">{{ 7*7 }}</title><script>x</script>$a$'
+    html = municipality_html(made.estimated(name=name))
+    reader = read(html)
+    assert not [tag for tag, _ in reader.tags if tag in ("script", "img")]
+    assert not [attrs for _, attrs in reader.tags if "onerror" in attrs]
+    assert "{{ 7*7 }}" in html and "49" not in html.split("<h1")[1].split("</h1>")[0]
+
+
+@pytest.mark.parametrize("language", ["nl", "en"])
+def test_a_page_is_one_small_file_without_script_or_network(language: Language) -> None:
+    for html in (municipality_html(made.estimated(), language), national_html(made.national(), language)):
+        reader = read(html)
+        assert not {"script", "link", "iframe", "object", "img"} & {tag for tag, _ in reader.tags}
+        policy = [a["content"] for tag, a in reader.tags if a.get("http-equiv") == "Content-Security-Policy"]
+        assert len(policy) == 1 and "default-src 'none'" in str(policy[0])
+        assert all(str(attrs["href"]).startswith("#") for tag, attrs in reader.tags if tag == "a")
+        assert len(html.encode()) < LIMIT
+
+
+def test_ids_are_unique_and_links_lead_somewhere() -> None:
+    for html in (municipality_html(made.estimated()), national_html(made.national(sites=True))):
+        tags = read(html).tags
+        ids = [attrs["id"] for _, attrs in tags if "id" in attrs]
+        assert len(ids) == len(set(ids))
+        links = {str(attrs["href"])[1:] for tag, attrs in tags if tag == "a"}
+        assert links <= set(ids)
+
+
+def test_every_figure_has_a_table_in_its_section() -> None:
+    html = national_html(made.national(sites=True))
+    parts = [part for part in html.split('<section class="part"')[1:] if "<svg" in part]
+    assert len(parts) >= 3
+    assert all("<table" in part for part in parts)
+
+
+def test_the_same_page_gives_the_same_bytes() -> None:
+    assert municipality_html(made.estimated()) == municipality_html(made.estimated())
+
+
+def test_english_by_option() -> None:
+    html = municipality_html(made.estimated(), "en")
+    found = words(html)
+    assert '<html lang="en">' in html
+    assert "an estimated 12 fewer returned within 3 months than after a letter" in found
+    assert not re.search(r"\b(huishoudens|gemeenten|onzekerheid)\b", found)
+
+
+def test_an_unknown_code_is_said_rather_than_hidden() -> None:
+    refused = made.OwnQuestion(
+        "contact_method", "refused", refusals=(made.Refusal("some-new-code", "contact_method"),)
+    )
+    assert "(code some-new-code)" in words(municipality_html(made.estimated(own=(refused,))))
