@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from causalsig.errors import SourceError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
 Cell = str | float | int | bool | dt.date | dt.time | dt.timedelta | None
 
@@ -75,8 +75,8 @@ def sheet_from_rows(name: str, rows: Sequence[Sequence[Cell]]) -> Sheet:
     return Sheet(name, header, [row for row in rows[1:] if any(row)])
 
 
-def open_workbook(path: Path) -> Mapping[str, Sheet]:
-    """Every tab of an .xlsx workbook, by normalised name.
+def open_workbook(path: Path, tabs: Collection[str]) -> Mapping[str, Sheet]:
+    """Tabs of an .xlsx workbook, by normalised name; others than ``tabs`` are never read.
 
     Raises
     ------
@@ -85,6 +85,7 @@ def open_workbook(path: Path) -> Mapping[str, Sheet]:
         ``source-encrypted`` or ``source-corrupt``.
     """
     _check_container(path)
+    wanted = {normalise(tab) for tab in tabs}
     from python_calamine import CalamineWorkbook
 
     try:
@@ -92,6 +93,7 @@ def open_workbook(path: Path) -> Mapping[str, Sheet]:
             return {
                 normalise(name): sheet_from_rows(name, book.get_sheet_by_name(name).to_python())
                 for name in book.sheet_names
+                if normalise(name) in wanted
             }
     except (KeyboardInterrupt, SystemExit, GeneratorExit):
         raise

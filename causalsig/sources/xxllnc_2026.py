@@ -92,7 +92,7 @@ def read_xxllnc_2026(
         The file is not a readable workbook of this format; the code says why.
     """
     return read_sheets(
-        open_workbook(Path(path)),
+        open_workbook(Path(path), MAPPING),
         municipality=municipality,
         matching=matching,
         name=name,
