@@ -130,7 +130,9 @@ def _n_new_arrears(facts: EpisodeFacts, history: ContactHistory, days: int) -> l
 
 
 def _crisis(facts: EpisodeFacts, history: ContactHistory, days: int) -> list[Column]:
-    return [("crisis", facts.crisis)]
+    """Crisis signals, and what municipalities treat alike: a crisis or a rent signal."""
+    rent = facts.creditors[:, CREDITOR_GROUPS.index("rent")]
+    return [("crisis", facts.crisis), ("rent_or_crisis", np.maximum(rent, facts.crisis))]
 
 
 def _signals_m1_m3(facts: EpisodeFacts, history: ContactHistory, days: int) -> list[Column]:

@@ -45,8 +45,9 @@ class Facts:
     ----------
     household : int64
     multiple, successive, rent_or_crisis, minor, repeat, youth, crisis : bool
-        Two or more signals; a signal at the address in the six months before; a rent or crisis signal; minor
-        children; every signal repeats an old arrear; recorded age under 27; a crisis signal.
+        Two or more signals; a signal at the address in the months before that the scenario looks at; a rent
+        or crisis signal; minor children; every signal repeats an old arrear; recorded age under 27; a
+        crisis signal.
     cents : float64
         Total arrears.
     stress : bool

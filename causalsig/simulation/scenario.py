@@ -38,6 +38,7 @@ class Assignment(_Closed):
 
     multiple: float
     successive: float
+    successive_months: Annotated[int, Field(ge=1, le=6)]
     rent_or_crisis: float
     log_amount: float
     minor_children: float

@@ -187,7 +187,7 @@ class _Run:
         self, month: int, batch: Batch, household: NDArray[np.int64]
     ) -> tuple[Facts, NDArray[np.bool_], NDArray[np.float64]]:
         """Episodes as seen by the municipality, crisis by signal (m, 5), and the age as recorded (m,)."""
-        people, key = self.people, self.key
+        people, key, months = self.people, self.key, self.scenario.assignment.successive_months
         crisis = np.zeros((len(household), CONTRACTS), np.bool_)
         crisis[:, ENERGY] = batch.reported[:, ENERGY] & (
             draws.uniforms(key, month, draws.CRISIS, household) < END_OF_SUPPLY
@@ -200,7 +200,7 @@ class _Run:
         facts = care.Facts(
             household=household,
             multiple=batch.reported.sum(axis=1) >= 2,
-            successive=batch.recent > 0,
+            successive=(batch.recent & np.uint8((1 << months) - 1)) > 0,
             rent_or_crisis=arrears.has_rent(batch) | any_crisis,
             minor=people.minor[household],
             repeat=~some_new,

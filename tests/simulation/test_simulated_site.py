@@ -37,7 +37,8 @@ def recorded(site: SimulatedSite) -> pd.DataFrame:
     """Facts of each episode of the truth as a cohort would take them from the tables."""
     signals, truth = site.tables.signals, site.truth
     assert truth is not None
-    flags = signals[[f"repeat_m{k}" for k in range(1, 7)]].max(axis=1)
+    months = load_scenario("ignorable").assignment.successive_months
+    flags = signals[[f"repeat_m{k}" for k in range(1, months + 1)]].max(axis=1)
     facts = signals.assign(
         successive=flags,
         rent_or_crisis=((signals["creditor_type"] == "rent") | (signals["crisis"] > 0)).astype(float),
