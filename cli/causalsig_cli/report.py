@@ -42,30 +42,19 @@ def municipality(
     force: Force = False,
 ) -> None:
     """Write a municipality's own report: its own result and the pool of the others, nothing else."""
-    from causalsig.release.files import write_atomic
-    from causalsig.release.keys import read_trusted
-    from causalsig.release.signed import open_release, read_pool
-    from causalsig.report.gather import municipality_page
-    from causalsig.report.render import municipality_html
-    from causalsig.study.read import read_study
-
-    trusted, chosen = read_trusted(keys), read_study(study)
-    opened = open_release(release, trusted=trusted, allow_demo=demo)
-    site = opened.document.site_code
-    pool = None
-    if others is not None:
-        pool = read_pool(others, trusted=trusted, allow_demo=demo, recipient=site)
-    page = municipality_page(
-        opened.document,
-        pool,
-        chosen,
-        name=_name(name, inventory, keys, site, opened.document.study_digest),
+    write_municipality(
+        release,
+        keys,
+        output,
+        others=others,
+        name=name,
+        inventory=inventory,
+        study=study,
+        language=language,
         written_on=_day(day),
-        demo=opened.demo,
-        verify_command=_verify(release, demo),
+        demo=demo,
+        force=force,
     )
-    html = municipality_html(page, language or chosen.report.language)
-    write_atomic(output, html.encode(), force=force)
     typer.echo(str(output))
     typer.echo("causalsig: open it in a browser; it needs no network and runs no script.", err=True)
 
@@ -88,6 +77,78 @@ def national(
     force: Force = False,
 ) -> None:
     """Write the national report: pooled rows only, unless --sites asks for the statistician's version."""
+    write_national(
+        pool,
+        keys,
+        output,
+        releases=releases,
+        sites=sites,
+        study=study,
+        language=language,
+        written_on=_day(day),
+        demo=demo,
+        force=force,
+    )
+    typer.echo(str(output))
+    if sites:
+        typer.echo("causalsig: this page shows single municipalities: do not publish it.", err=True)
+
+
+def write_municipality(
+    release: Path,
+    keys: Path,
+    output: Path,
+    *,
+    others: Path | None,
+    name: str,
+    inventory: Path | None,
+    study: str,
+    language: Literal["nl", "en"] | None,
+    written_on: date,
+    demo: bool,
+    force: bool,
+) -> None:
+    """Verify a release and its pool of the others, and write the page."""
+    from causalsig.release.files import write_atomic
+    from causalsig.release.keys import read_trusted
+    from causalsig.release.signed import open_release, read_pool
+    from causalsig.report.gather import municipality_page
+    from causalsig.report.render import municipality_html
+    from causalsig.study.read import read_study
+
+    trusted, chosen = read_trusted(keys), read_study(study)
+    opened = open_release(release, trusted=trusted, allow_demo=demo)
+    site = opened.document.site_code
+    pool = None
+    if others is not None:
+        pool = read_pool(others, trusted=trusted, allow_demo=demo, recipient=site)
+    page = municipality_page(
+        opened.document,
+        pool,
+        chosen,
+        name=_name(name, inventory, keys, site, opened.document.study_digest),
+        written_on=written_on,
+        demo=opened.demo,
+        verify_command=_verify(release, demo),
+    )
+    html = municipality_html(page, language or chosen.report.language)
+    write_atomic(output, html.encode(), force=force)
+
+
+def write_national(
+    pool: Path,
+    keys: Path,
+    output: Path,
+    *,
+    releases: Path | None,
+    sites: bool,
+    study: str,
+    language: Literal["nl", "en"] | None,
+    written_on: date,
+    demo: bool,
+    force: bool,
+) -> None:
+    """Verify a pool and the releases behind it, and write the page."""
     from causalsig.release.files import write_atomic
     from causalsig.release.keys import read_trusted
     from causalsig.release.signed import read_pool, read_release
@@ -107,16 +168,13 @@ def national(
     page = national_page(
         read_pool(pool, trusted=trusted, allow_demo=demo),
         chosen,
-        written_on=_day(day),
+        written_on=written_on,
         documents=[read_release(file, trusted=trusted, allow_demo=demo) for file in files],
         with_sites=sites,
         verify_command=_verify(pool, demo),
     )
     html = national_html(page, language or chosen.report.language)
     write_atomic(output, html.encode(), force=force)
-    typer.echo(str(output))
-    if sites:
-        typer.echo("causalsig: this page shows single municipalities: do not publish it.", err=True)
 
 
 def _day(day: datetime | None) -> date:

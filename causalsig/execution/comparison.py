@@ -1,0 +1,107 @@
+"""Truth, naive and pooled side by side: only where the truth is known, so for invented municipalities only."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from causalsig.pooling import pool_arms
+from causalsig.records import PooledContrast, PoolResult, ReleasedArms
+
+if TYPE_CHECKING:
+    from causalsig.study.models import Study
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One question's primary contrast: what is true, what a naive analysis says, what causalsig says.
+
+    Risks are differences of probabilities. ``naive`` pools the sites' unadjusted differences in means with
+    the same meta-analysis; ``sites`` were pooled out of ``asked``.
+    """
+
+    question: str
+    arm: str
+    reference: str
+    truth: float
+    naive: PooledContrast
+    pooled: PooledContrast
+    asked: int
+
+
+def compare(folder: Path, truth_folder: Path, study: Study, pool: PoolResult) -> tuple[Comparison, ...]:
+    """Line up truth, naive and pooled for every question that was pooled.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder with one folder a site, each with its ``site.json``.
+    truth_folder : Path
+        Folder with ``<code>.json`` of the generator.
+    study : Study
+    pool : PoolResult
+        The pool of all sites.
+    """
+    records = [json.loads(path.read_text("utf-8")) for path in sorted(folder.glob("*/site.json"))]
+    naive = pool_arms(list(_unadjusted(records)), study, "")
+    rows = []
+    for question, settings in study.asked.items():
+        arm, reference = settings.primary_contrast
+        pooled = _find(pool, question, arm, reference)
+        unadjusted = _find(naive, question, arm, reference)
+        if pooled is None or unadjusted is None:
+            continue
+        codes = [record["municipality"] for record in records if _primary(record, question) is not None]
+        truths = [
+            _true_contrast(truth_folder / f"{code}.json", pooled, arm, reference) for code in codes
+        ]
+        truth = sum(truths) / len(truths)
+        rows.append(Comparison(question, arm, reference, truth, unadjusted, pooled, len(records)))
+    return tuple(rows)
+
+
+def _find(pool: PoolResult, question: str, arm: str, reference: str) -> PooledContrast | None:
+    wanted = (question, arm, reference)
+    return next(
+        (c for c in pool.contrasts if c.primary and (c.question, c.arm, c.reference) == wanted), None
+    )
+
+
+def _unadjusted(records: Iterable[dict[str, Any]]) -> Iterable[ReleasedArms]:
+    for record in records:
+        for question in record["questions"]:
+            found = _primary(record, question["question"])
+            if found is not None:
+                yield ReleasedArms(
+                    site=record["municipality"],
+                    question=question["question"],
+                    outcome=found["outcome"],
+                    estimand=found["estimand"],
+                    kind=found["kind"],
+                    months=found["months"],
+                    arms=tuple(found["arms"]),
+                    reference=found["reference"],
+                    primary=True,
+                    means=tuple(found["unadjusted_means"]),
+                    covariance=tuple(tuple(row) for row in found["unadjusted_covariance"]),
+                    steps=(0.0,) * len(found["arms"]),
+                    household_bands=((10, None),) * len(found["arms"]),
+                )
+
+
+def _primary(record: dict[str, Any], question: str) -> dict[str, Any] | None:
+    for entry in record["questions"]:
+        if entry["question"] == question:
+            return next((a for a in entry["analyses"] if a["primary"]), None)
+    return None
+
+
+def _true_contrast(path: Path, pooled: PooledContrast, arm: str, reference: str) -> float:
+    wanted = (pooled.question, pooled.outcome, pooled.estimand)
+    for row in json.loads(path.read_text("utf-8"))["means"]:
+        if (row["question"], row["outcome"], row["estimand"]) == wanted:
+            return float(row["arms"][arm] - row["arms"][reference])
+    raise KeyError(f"{path.name} has no truth for the primary contrast")
