@@ -174,8 +174,8 @@ class PooledContrast:
 
     Estimates are differences of arm means (``arm`` minus ``reference``); a negative one means fewer returns.
     ``tau2`` is the between-site variance with its interval; ``tau2_interval`` may be (nan, nan) when empty.
-    ``publishable`` is False, with the codes why in ``reasons``, when the pool is too small or too uneven to be
-    shown to municipalities.
+    ``publishable`` is False, with the codes why in ``reasons``, when the pool is too small or too uneven to
+    be shown to municipalities.
     """
 
     question: str

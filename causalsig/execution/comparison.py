@@ -1,9 +1,9 @@
-"""Truth, naive and pooled side by side: only where the truth is known, so for invented municipalities only."""
+"""Truth, naive and pooled side by side: for invented municipalities, whose truth is known."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -46,7 +46,7 @@ def compare(folder: Path, truth_folder: Path, study: Study, pool: PoolResult) ->
         The pool of all sites.
     """
     records = [json.loads(path.read_text("utf-8")) for path in sorted(folder.glob("*/site.json"))]
-    naive = pool_arms(list(_unadjusted(records)), study, "")
+    naive = pool_arms(list(unadjusted_blocks(records)), study, "")
     rows = []
     for question, settings in study.asked.items():
         arm, reference = settings.primary_contrast
@@ -55,9 +55,7 @@ def compare(folder: Path, truth_folder: Path, study: Study, pool: PoolResult) ->
         if pooled is None or unadjusted is None:
             continue
         codes = [record["municipality"] for record in records if _primary(record, question) is not None]
-        truths = [
-            _true_contrast(truth_folder / f"{code}.json", pooled, arm, reference) for code in codes
-        ]
+        truths = [_true_contrast(truth_folder / f"{code}.json", pooled, arm, reference) for code in codes]
         truth = sum(truths) / len(truths)
         rows.append(Comparison(question, arm, reference, truth, unadjusted, pooled, len(records)))
     return tuple(rows)
@@ -65,12 +63,14 @@ def compare(folder: Path, truth_folder: Path, study: Study, pool: PoolResult) ->
 
 def _find(pool: PoolResult, question: str, arm: str, reference: str) -> PooledContrast | None:
     wanted = (question, arm, reference)
-    return next(
-        (c for c in pool.contrasts if c.primary and (c.question, c.arm, c.reference) == wanted), None
-    )
+    return next((c for c in pool.contrasts if c.primary and (c.question, c.arm, c.reference) == wanted), None)
 
 
-def _unadjusted(records: Iterable[dict[str, Any]]) -> Iterable[ReleasedArms]:
+def unadjusted_blocks(records: Iterable[dict[str, Any]]) -> Iterator[ReleasedArms]:
+    """Give differences in means of ``site.json`` records, as if they had been released, for the naive pool.
+
+    They are exact numbers that never leave: for the simulation and the demo only.
+    """
     for record in records:
         for question in record["questions"]:
             found = _primary(record, question["question"])

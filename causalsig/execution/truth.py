@@ -10,7 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalsig.execution.analyse import analyse_site
-from causalsig.records import Analysis, ReleasedArms
+from causalsig.execution.comparison import unadjusted_blocks
+from causalsig.execution.record import site_record
+from causalsig.records import ReleasedArms
 from causalsig.study.inventory import Agreement, MatchingTrait, Rule, Site
 from causalsig.study.models import Estimand
 
@@ -111,11 +113,10 @@ def replicate_contrast(
         simulated = simulate_site(spec, scenario, seed, months=months, six_months=plan.months > 3)
         site = inventory_site(spec, months=months)
         result = analyse_site(simulated.tables, study, site, spec.matching, plans=(plan,))
-        released = released_blocks(result, study)
-        primary = [block for block in released if block.primary]
+        primary = [block for block in released_blocks(result, study) if block.primary]
         if primary:
             blocks += primary
-            unadjusted.append(unadjusted_block(_primary(result), primary[0].site))
+            unadjusted += unadjusted_blocks([site_record(result)])
             truths.append(true_contrast(simulated, plan, study.estimands.primary))
     return ContrastWithTruth(
         truth=float(np.mean(truths)),
@@ -135,29 +136,6 @@ def released_blocks(result: SiteResult, study: Study) -> tuple[ReleasedArms, ...
         lock_digest="0" * 64,
     )
     return released_arms(build_release(result, study=study, identity=identity).document)
-
-
-def unadjusted_block(analysis: Analysis, site: str) -> ReleasedArms:
-    """Difference in means of an analysis in the shape of a released block, for the naive pool.
-
-    It is made of exact numbers and never leaves: simulation and the demo only.
-    """
-    found = analysis.unadjusted
-    return ReleasedArms(
-        site=site,
-        question=analysis.question,
-        outcome=analysis.outcome,
-        estimand=analysis.estimand,
-        kind=analysis.kind,
-        months=analysis.months,
-        arms=tuple(found.arms),
-        reference=analysis.reference,
-        primary=analysis.primary,
-        means=tuple(found.means.tolist()),
-        covariance=tuple(tuple(row) for row in found.covariance.tolist()),
-        steps=(0.0,) * len(found.arms),
-        household_bands=((10, None),) * len(found.arms),
-    )
 
 
 def pooled_primary(blocks: list[ReleasedArms], study: Study, plan: CohortPlan) -> PooledContrast:
@@ -185,7 +163,3 @@ def true_contrast(simulated: SimulatedSite, plan: CohortPlan, estimand: Estimand
     arm, reference = (means.arms.index(name) for name in plan.settings.primary_contrast)
     values: NDArray[np.float64] = means.means
     return float(values[arm] - values[reference])
-
-
-def _primary(result: SiteResult) -> Analysis:
-    return next(a for question in result.questions for a in question.analyses if a.primary)

@@ -41,7 +41,9 @@ class Lineup:
     covariances: Floats
 
 
-def line_up(blocks: Iterable[ReleasedArms], whole_arm_set: Mapping[str, tuple[str, ...]]) -> tuple[Lineup, ...]:
+def line_up(
+    blocks: Iterable[ReleasedArms], whole_arm_set: Mapping[str, tuple[str, ...]]
+) -> tuple[Lineup, ...]:
     """Group blocks by question, outcome and estimand.
 
     Parameters

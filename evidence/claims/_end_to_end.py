@@ -93,5 +93,5 @@ def covered(table: dict[str, Any], truth: float) -> int:
 
 
 def averages(table: dict[str, Any]) -> dict[str, float]:
-    """The averages of `columns`, for the result file."""
+    """Give the averages of `columns`, for the result file."""
     return {name: value for name, value in table.items() if isinstance(value, float)}

@@ -11,9 +11,9 @@ from evidence.claims import _end_to_end
 from evidence.context import Context
 from evidence.montecarlo import rate_figures
 
-CLAIM = """With a modest effect and every cause recorded, the pooled primary contrast of the contact question (home
-visit against letter; twelve municipalities, floored Knapp-Hartung) covers the true effect at 91 to 99 % and is
-unbiased, while the naive pool of differences in means fails to cover it."""
+CLAIM = """With a modest effect and every cause recorded, the pooled primary contrast of the contact question
+(home visit against letter; twelve municipalities, floored Knapp-Hartung) covers the true effect at 91 to 99 %
+and is unbiased, while the naive pool of differences in means fails to cover it."""
 ISSUE = 2
 COVERS = _end_to_end.COVERS
 SEEDS = range(10_000, 10_400)

@@ -11,8 +11,8 @@ from evidence.claims import _end_to_end
 from evidence.context import Context
 from evidence.montecarlo import rate_figures
 
-CLAIM = """With no effect of anything, the pooled contrast of home visit against letter covers zero at 91 to 99 %,
-although the naive contrast makes visits look harmful: heavier cases are visited."""
+CLAIM = """With no effect of anything, the pooled contrast of home visit against letter covers zero at 91 to
+99 %, although the naive contrast makes visits look harmful: heavier cases are visited."""
 ISSUE = 2
 COVERS = _end_to_end.COVERS
 SEEDS = range(20_000, 20_400)
