@@ -84,10 +84,18 @@ def pool_folder(
     pool = pool_arms(blocks, study, digest, left_out=left_out, demo=demo)
     others = {code: pool_of_others(blocks, code, study, digest, demo=demo) for code in codes}
     path = write_pool(out / "pool.json", build_pool_document(pool), key=key, force=force)
+    _forget(out / "others", codes)
     for code, result in others.items():
         document = build_pool_document(result, recipient=code)
         write_pool(out / "others" / f"{code}.json", document, key=key, force=force)
     return PoolSummary(pool, path, tuple(others))
+
+
+def _forget(folder: Path, codes: list[str]) -> None:
+    """Remove the pool of the others of a site that has left: it speaks of a pool that no longer stands."""
+    for path in folder.glob("*.json"):
+        if path.stem not in codes:
+            path.unlink()
 
 
 def _files(releases: Path) -> list[Path]:

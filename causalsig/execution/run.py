@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from causalsig import __version__
-from causalsig.errors import CausalsigError, RefusedError, ReleaseError, SourceError, StudyError
+from causalsig.errors import CausalsigError, ReleaseError, SourceError, StudyError
+from causalsig.execution.processes import only_run, work
 from causalsig.execution.worker import INTERNAL_CODE, Job, file_digest, write_json
 
 if TYPE_CHECKING:
     from causalsig.study.inventory import Inventory, Site
 
 SiteStatus = Literal["done", "kept", "failed", "left_out"]
-POLL_SECONDS = 0.05
-THREAD_SETTINGS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+Plan = tuple["Inventory", list[Job], dict[str, "SiteOutcome"]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,16 +73,22 @@ class RunRequest:
 
 
 def run_sites(
-    request: RunRequest, *, on_finish: Callable[[SiteOutcome], None] | None = None
+    request: RunRequest,
+    *,
+    plan: Plan | None = None,
+    on_finish: Callable[[SiteOutcome], None] | None = None,
 ) -> tuple[SiteOutcome, ...]:
     """Run every site asked for that has an agreement in force; a failing one does not stop the others.
 
     A site whose earlier run had the same study, source, inventory entry, program and keys is kept as it is,
-    so a run that was killed goes on where it was.
+    so a run that was killed goes on where it was. ``run.json`` in the folder of the run records how every
+    site ended, those left out included.
 
     Parameters
     ----------
     request : RunRequest
+    plan : Plan, optional
+        What :func:`plan_run` gave for this request; default: planned here.
     on_finish : callable, optional
         Called with each outcome as it comes.
 
@@ -97,21 +100,44 @@ def run_sites(
     Raises
     ------
     StudyError, SourceError, ReleaseError
-        Nothing could be started: study, inventory, sources or keys are not usable.
-    RefusedError
-        None of the sites asked for has an agreement in force.
+        Nothing could be started: study, inventory, sources or keys are not usable, none of the sites asked
+        for has an agreement in force, or another run is busy in this folder.
     """
     tell = on_finish or (lambda outcome: None)
-    inventory, jobs, outcomes = plan_run(request)
-    for outcome in outcomes.values():
-        tell(outcome)
-    for outcome in _work(jobs, request.workers, inventory):
-        outcomes[outcome.site] = outcome
-        tell(outcome)
-    return tuple(outcomes[site.code] for site in inventory.sites if site.code in outcomes)
+    inventory, jobs, outcomes = plan or plan_run(request)
+    with only_run(request.out):
+        for outcome in outcomes.values():
+            tell(outcome)
+        for job, exit_code in work(jobs, request.workers):
+            outcome = _outcome(job, exit_code, inventory)
+            outcomes[outcome.site] = outcome
+            tell(outcome)
+        ended = tuple(outcomes[site.code] for site in inventory.sites if site.code in outcomes)
+        write_json(request.out / "run.json", _record(request, ended))
+    return ended
 
 
-def plan_run(request: RunRequest) -> tuple[Inventory, list[Job], dict[str, SiteOutcome]]:
+def _record(request: RunRequest, outcomes: Sequence[SiteOutcome]) -> dict[str, object]:
+    """How every site ended: the record of who was left out and why. Stays with the provider."""
+    return {
+        "kind": "run-of-sites",
+        "wave": request.wave,
+        "package_version": __version__,
+        "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "sites": [
+            {
+                "site": o.site,
+                "status": o.status,
+                "code": o.code,
+                "message": o.message,
+                "questions": o.questions,
+            }
+            for o in outcomes
+        ],
+    }
+
+
+def plan_run(request: RunRequest) -> Plan:
     """Read what is given and decide what is to be done, without touching a source's content.
 
     Returns
@@ -144,9 +170,15 @@ def plan_run(request: RunRequest) -> tuple[Inventory, list[Job], dict[str, SiteO
             error = _no_source(site.code)
             outcomes[site.code] = _ended(site, folder, "failed", error.code, error.message)
             continue
+        try:
+            source = file_digest(sources[site.code])
+        except OSError:
+            error = _unreadable(sources[site.code])
+            outcomes[site.code] = _ended(site, folder, "failed", error.code, error.message)
+            continue
         inputs = {
             "study": digest,
-            "source": file_digest(sources[site.code]),
+            "source": source,
             "site": _digest(site.model_dump_json().encode()),
             "program": __version__,
             "key": _digest(key),
@@ -156,15 +188,21 @@ def plan_run(request: RunRequest) -> tuple[Inventory, list[Job], dict[str, SiteO
             outcomes[site.code] = _ended(site, folder, "kept", "site-kept", "", kept)
             continue
         jobs.append(_job(request, site, sources[site.code], folder, inputs))
-    if chosen and all(outcome.status == "left_out" for outcome in outcomes.values()) and not jobs:
-        raise RefusedError(
-            "site-no-agreement",
-            expected="an agreement in force",
-            found="; ".join(sorted({outcome.message for outcome in outcomes.values()})),
-            mend="Sign the agreements and enter their dates in the inventory before running.",
-            where=f"{len(chosen)} site(s)",
-        )
+    if not jobs and all(outcome.status == "left_out" for outcome in outcomes.values()):
+        reasons = sorted({outcome.message for outcome in outcomes.values()})
+        raise no_agreement("; ".join(reasons), f"{len(chosen)} site(s)")
     return inventory, jobs, outcomes
+
+
+def no_agreement(reason: str, where: str) -> StudyError:
+    """Make the error for a site whose data may not be touched."""
+    return StudyError(
+        "site-no-agreement",
+        expected="an agreement in force",
+        found=reason,
+        mend="Sign the agreements and enter their dates in the inventory before running.",
+        where=where,
+    )
 
 
 def _chosen(inventory: Inventory, only: Sequence[str]) -> list[Site]:
@@ -199,7 +237,7 @@ def find_sources(paths: Sequence[Path], inventory: Inventory) -> dict[str, Path]
                 mend="Check the path.",
                 where=str(path),
             )
-        files.extend(sorted(path.glob("*.xlsx")) if path.is_dir() else [path])
+        files.extend(_workbooks(path) if path.is_dir() else [path])
     files = [file for file in files if not file.name.startswith(("~$", "."))]
     known = {site.code for site in inventory.sites}
     found: dict[str, Path] = {}
@@ -223,6 +261,10 @@ def find_sources(paths: Sequence[Path], inventory: Inventory) -> dict[str, Path]
             )
         found[code] = file
     return found
+
+
+def _workbooks(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if path.suffix.lower() == ".xlsx" and path.is_file())
 
 
 def _job(request: RunRequest, site: Site, source: Path, folder: Path, inputs: dict[str, str]) -> Job:
@@ -257,40 +299,6 @@ def _standing(folder: Path, inputs: dict[str, str], wave: int) -> dict[str, str]
         return None
 
 
-def _work(jobs: Sequence[Job], workers: int, inventory: Inventory) -> Iterator[SiteOutcome]:
-    """Keep ``workers`` processes busy; yield each site as it ends."""
-    waiting = list(jobs)
-    running: dict[str, tuple[Job, subprocess.Popen[bytes]]] = {}
-    try:
-        while waiting or running:
-            while waiting and len(running) < max(workers, 1):
-                job = waiting.pop(0)
-                running[job.site] = (job, _start(job))
-            for code, (job, process) in list(running.items()):
-                if process.poll() is not None:
-                    del running[code]
-                    yield _outcome(job, process.returncode, inventory)
-            time.sleep(POLL_SECONDS)
-    finally:
-        for _, process in running.values():
-            process.kill()
-
-
-def _start(job: Job) -> subprocess.Popen[bytes]:
-    folder = Path(job.folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "outcome.json").unlink(missing_ok=True)
-    path = folder / "job.json"
-    write_json(path, asdict(job))
-    return subprocess.Popen(
-        [sys.executable, "-m", "causalsig.execution.worker", str(path)],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        env=os.environ | dict.fromkeys(THREAD_SETTINGS, "1"),
-    )
-
-
 def _outcome(job: Job, exit_code: int, inventory: Inventory) -> SiteOutcome:
     site = inventory.site(job.site)
     assert site is not None
@@ -298,7 +306,7 @@ def _outcome(job: Job, exit_code: int, inventory: Inventory) -> SiteOutcome:
     try:
         said = json.loads((folder / "outcome.json").read_text("utf-8"))
     except (OSError, ValueError):
-        message = f"the process ended with status {exit_code} before it could say why"
+        message = _died(job.site, exit_code).message
         return _ended(site, folder, "failed", INTERNAL_CODE, message)
     if said["status"] != "done":
         return _ended(site, folder, "failed", said["code"], said["message"])
@@ -323,6 +331,27 @@ def _no_source(code: str) -> CausalsigError:
         expected=f"a workbook whose name begins with {code}",
         found="none among the sources",
         mend="Add the file, or leave the site out with --only.",
+        where=f"site {code}",
+    )
+
+
+def _unreadable(source: Path) -> CausalsigError:
+    return SourceError(
+        "source-unreadable",
+        expected="a workbook this user may read",
+        found="a file that cannot be opened",
+        mend="Check the file's permissions.",
+        where=source.name,
+    )
+
+
+def _died(code: str, exit_code: int) -> CausalsigError:
+    how = f"was ended by signal {-exit_code}" if exit_code < 0 else f"ended with status {exit_code}"
+    return SourceError(
+        INTERNAL_CODE,
+        expected="a process that says how it ended",
+        found=f"one that {how} before it could",
+        mend="Start again; with fewer --workers when the machine was short of memory.",
         where=f"site {code}",
     )
 

@@ -8,7 +8,9 @@ in the code it came through.
 from __future__ import annotations
 
 import json
+import os
 import sys
+import threading
 import time
 import traceback
 from dataclasses import dataclass
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 
 INTERNAL_ERROR = 101
 INTERNAL_CODE = "site-internal-error"
+WITH_PARENT = "--with-parent"
+"""Argument: end when stdin closes, so that a run that is killed leaves no process behind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,11 +180,29 @@ def main(arguments: list[str]) -> int:
         return error.exit_code
     except Exception as error:
         _log(Path(job.folder) / "worker.log", error)
-        message = "the program failed; worker.log in the site's folder says where, without values"
+        message = _failure(job.site).message
         write_json(outcome, {"status": "failed", "code": INTERNAL_CODE, "message": message})
         return INTERNAL_ERROR
     write_json(outcome, {"status": "done", "code": "site-done", "message": ""})
     return 0
+
+
+def _failure(code: str) -> CausalsigError:
+    return CausalsigError(
+        INTERNAL_CODE,
+        expected="the program to cope with this source",
+        found="that it failed",
+        mend="Send worker.log of the site's folder to the makers; it says where, without values.",
+        where=f"site {code}",
+    )
+
+
+def _end_with_parent() -> None:
+    def wait() -> None:
+        sys.stdin.buffer.read()
+        os._exit(INTERNAL_ERROR)
+
+    threading.Thread(target=wait, daemon=True).start()
 
 
 def _log(path: Path, error: Exception) -> None:
@@ -193,4 +215,6 @@ def _log(path: Path, error: Exception) -> None:
 
 
 if __name__ == "__main__":
+    if WITH_PARENT in sys.argv[2:]:
+        _end_with_parent()
     sys.exit(main(sys.argv[1:]))

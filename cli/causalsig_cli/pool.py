@@ -38,7 +38,13 @@ def command(
             interval = f"{row.conf_low:+.4f} to {row.conf_high:+.4f}"
             typer.echo(f"{row.question:<16}{contrast:<28}{row.sites:>6}{row.estimate:>+10.4f}{interval:>20}")
     typer.echo(str(summary.path))
+    withheld = [row for row in summary.pool.contrasts if row.primary and not row.publishable]
+    for row in withheld:
+        say(
+            f"{row.question}: for the statistician only, municipalities are not shown it "
+            f"({', '.join(row.reasons)}; `causalsig explain CODE` tells a code)."
+        )
     say(
         f"{summary.pool.sites} sites pooled, {len(summary.pool.left_out)} gave no number. "
-        f"Next: causalsig report national {summary.path} --keys {signing or keys}"
+        f"Next: causalsig report national {summary.path} --keys {signing or keys}{' --demo' if demo else ''}"
     )

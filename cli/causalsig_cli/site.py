@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import asdict
+from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from causalsig_cli._screen import progress, say
 
 if TYPE_CHECKING:
-    from causalsig.execution.run import RunRequest, SiteOutcome
+    from causalsig.execution.run import Plan, RunRequest, SiteOutcome
+    from causalsig.study.inventory import Inventory as Sites
+    from causalsig.study.inventory import Site
 
 app = typer.Typer(no_args_is_help=True, help="Check a source; run the study at one site or many.")
 
@@ -34,21 +38,16 @@ def check(
     from causalsig.execution.site import read_site
     from causalsig.study.read import read_inventory
 
+    if source.is_dir():
+        raise typer.BadParameter(f"{source} is a folder; give one workbook.")
     sites = read_inventory(inventory)
     [(code, path)] = find_sources([source], sites).items()
-    site = sites.site(code)
-    assert site is not None
-    read = read_site(path, site)
-    rows = [
-        {"severity": f.severity, "code": f.code, "table": f.table, "column": f.column, "count": f.count}
-        for f in read.findings
-    ]
+    read = read_site(path, _may_be_read(sites, code))
+    rows = [asdict(finding) for finding in read.findings]
     if format_ == "json":
         typer.echo(json.dumps(rows, indent=2))
     else:
-        for row in rows:
-            place = f"{row['table']} {row['column']}".strip()
-            typer.echo(f"{row['severity']:<8} {row['count']:>8}  {row['code']:<36} {place}")
+        _print_findings(rows)
     tables = read.tables
     say(
         f"site {code}: {len(tables.signals)} signals, {len(tables.episodes)} episodes, "
@@ -56,6 +55,27 @@ def check(
     )
     if any(row["severity"] == "error" for row in rows):
         raise typer.Exit(1)
+
+
+def _may_be_read(sites: Sites, code: str) -> Site:
+    """Return the site, when it has an agreement in force."""
+    from causalsig.execution.run import no_agreement
+
+    site = sites.site(code)
+    assert site is not None
+    reason = site.agreement.missing(date.today())
+    if reason is not None:
+        raise no_agreement(reason, f"site {code}")
+    return site
+
+
+def _print_findings(rows: list[dict[str, Any]]) -> None:
+    from causalsig.texts import text
+
+    for row in rows:
+        place = f"{row['table']} {row['column']}".strip()
+        title = text(f"codes.{row['code']}.title", "en")
+        typer.echo(f"{row['severity']:<8}{row['count']:>8}  {row['code']:<36} {place:<32} {title}")
 
 
 @app.command()
@@ -81,8 +101,9 @@ def run(
 ) -> None:
     """Run the study at every site of the inventory that has an agreement in force and a source.
 
-    One process a site; a failing site does not stop the others. Started again after an interruption it goes
-    on where it was. Nothing leaves: what would leave waits in sites/CODE/review.json for two approvals.
+    One process a site; a failing site does not stop the others, and is listed at the end (exit code 2).
+    Started again after an interruption it goes on where it was. Nothing leaves: what would leave waits in
+    sites/CODE/review.json for two approvals.
     """
     from causalsig.execution.run import RunRequest, plan_run
 
@@ -96,56 +117,75 @@ def run(
         workers=workers,
         wave=wave,
     )
-    _, jobs, settled = plan_run(request)
+    plan = plan_run(request)
     if dry_run:
-        _print_plan([job.site for job in jobs], list(settled.values()))
+        _print_plan(plan)
         return
-    outcomes = _run_with_progress(request, len(jobs))
+    outcomes = _run_with_progress(request, plan)
     _print_outcomes(outcomes, format_)
-    failed = [outcome for outcome in outcomes if outcome.status == "failed"]
-    if failed:
-        say(f"{len(failed)} of {len(outcomes)} sites failed; the others stand. Mend and start again.")
+    _tell(outcomes)
+    named = [
+        outcome.site for outcome in outcomes if outcome.status == "left_out" and outcome.site in request.only
+    ]
+    if named or any(outcome.status == "failed" for outcome in outcomes):
         raise typer.Exit(2)
     say(
-        f"nothing has left yet. Next: causalsig release review {out}/sites/CODE, then "
+        f"what would leave waits for two approvals. Next: causalsig release review {out}/sites/CODE, then "
         f"causalsig release approve {out}/sites --as operator --name NAME --keys {keys}"
     )
 
 
-def _run_with_progress(request: RunRequest, total: int) -> tuple[SiteOutcome, ...]:
+def _run_with_progress(request: RunRequest, plan: Plan) -> tuple[SiteOutcome, ...]:
     from causalsig.execution.run import run_sites
 
-    with progress("running the study", total) as step:
+    waiting = {job.site for job in plan[1]}
+    with progress("running the study", len(waiting)) as step:
 
         def finished(outcome: SiteOutcome) -> None:
-            if outcome.status == "done" or (outcome.status == "failed" and outcome.folder.exists()):
+            if outcome.site in waiting:
                 step()
 
-        return run_sites(request, on_finish=finished)
+        return run_sites(request, plan=plan, on_finish=finished)
 
 
-def _print_plan(waiting: list[str], settled: list[SiteOutcome]) -> None:
-    for code in waiting:
-        typer.echo(f"{code}  would run")
-    for outcome in settled:
-        typer.echo(f"{outcome.site}  {outcome.status}  {outcome.message}".rstrip())
+def _print_plan(plan: Plan) -> None:
+    inventory, jobs, settled = plan
+    waiting = {job.site for job in jobs}
+    for site in inventory.sites:
+        if site.code in waiting:
+            typer.echo(f"{site.code}  would run")
+        elif site.code in settled:
+            outcome = settled[site.code]
+            typer.echo(f"{site.code}  {_WOULD[outcome.status]:<16}  {outcome.message}".rstrip())
     say("nothing was read but the study, the inventory and the digests of the sources.")
+
+
+_WOULD = {"kept": "would be kept", "failed": "would fail", "left_out": "would be left out"}
 
 
 def _print_outcomes(outcomes: tuple[SiteOutcome, ...], format_: str) -> None:
     if format_ == "json":
-        rows = [
-            {
-                "site": o.site,
-                "status": o.status,
-                "code": o.code,
-                "message": o.message,
-                "questions": o.questions,
-            }
-            for o in outcomes
-        ]
+        rows = [asdict(outcome) | {"folder": str(outcome.folder)} for outcome in outcomes]
         typer.echo(json.dumps(rows, indent=2))
         return
     for outcome in outcomes:
         answers = ", ".join(f"{name} {status}" for name, status in outcome.questions.items())
-        typer.echo(f"{outcome.site}  {outcome.status:<8}  {answers or outcome.message}")
+        typer.echo(f"{outcome.site}  {outcome.status.replace('_', ' '):<8}  {answers or outcome.code}")
+
+
+def _tell(outcomes: tuple[SiteOutcome, ...]) -> None:
+    """Say how it went: each site without a result with its reason, then the sum."""
+    for outcome in outcomes:
+        if outcome.status == "left_out":
+            say(f"site {outcome.site} left out: {outcome.message}.")
+            if (outcome.folder / "review.json").exists():
+                say(f"an earlier result waits there; keep it in: causalsig release refuse {outcome.folder}")
+        elif outcome.status == "failed":
+            say(f"site {outcome.site} failed: {outcome.message}")
+    count = {
+        status: sum(o.status == status for o in outcomes) for status in ("done", "kept", "left_out", "failed")
+    }
+    say(
+        f"{count['done']} run, {count['kept']} kept from before, {count['left_out']} left out, "
+        f"{count['failed']} failed." + (" Mend what failed and start again." if count["failed"] else "")
+    )
