@@ -50,8 +50,9 @@ def design_gate(
 ) -> DesignGate:
     """Judge overlap and balance for each estimand of the study.
 
-    A failure of the primary contrast's equipoise withholds everything; the other figures decide an estimand
-    at a time. The primary estimand (the first) failing withholds the question.
+    A failure of the primary contrast's equipoise withholds everything (where an arm of that contrast was not
+    admitted there is nothing to judge); the other figures decide an estimand at a time. The primary estimand
+    (the first) failing withholds the question.
 
     Parameters
     ----------
@@ -67,7 +68,10 @@ def design_gate(
         The study's thresholds.
     """
     probabilities = propensity.probabilities.mean(axis=0)
-    verdicts = [_equipoise(propensity, probabilities, contrast, settings)]
+    verdicts = []
+    if set(contrast) <= set(propensity.arms):
+        verdicts.append(_equipoise(propensity, probabilities, contrast, settings))
+    equipoise = all(verdict.passed for verdict in verdicts)
     admitted: list[str] = []
     tables: list[tuple[BalanceRow, ...]] = []
     for estimand in estimands:
@@ -76,7 +80,7 @@ def design_gate(
         tables.append(table)
         if all(verdict.passed for verdict in judged):
             admitted.append(estimand)
-    if not verdicts[0].passed or estimands[0] not in admitted:
+    if not equipoise or estimands[0] not in admitted:
         admitted = []
     return DesignGate(tuple(verdicts), tables[0], tuple(admitted))
 

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 Progress = Callable[[str], None]
 """Called with the code of each step as it begins."""
 WITHHELD = "gate-design-failed"
-INCOMPLETE_ARMS = "estimand-needs-every-arm"
+INCOMPLETE_ARMS = "cohort-arm-set-incomplete"
+NO_REFERENCE = "cohort-reference-arm-missing"
 
 
 def analyse_site(
@@ -89,8 +90,9 @@ def answer(cohort: Cohort, study: Study) -> QuestionResult:
         return _without_effects(cohort, "refused", cohort.refusals)
     counts = {arm: len(np.unique(cohort.households[cohort.treatment == arm])) for arm in cohort.arms}
     kept, refusals = admit_arms(counts, study.disclosure, question=plan.question)
-    if not set(plan.settings.primary_contrast) <= set(kept):
-        return _without_effects(cohort, "refused", (*cohort.refusals, *refusals))
+    if plan.settings.reference not in kept:
+        missing_reference = () if not kept else (Refusal(NO_REFERENCE, plan.question),)
+        return _without_effects(cohort, "refused", (*cohort.refusals, *refusals, *missing_reference))
     estimands, missing = _possible_estimands(study, plan, kept)
     refusals = (*cohort.refusals, *refusals, *missing)
     if not estimands:

@@ -41,6 +41,8 @@ class InventedCountry:
     seed : int
     months : int
         Months of data in each extract.
+    inhabitants : int or None
+        Size of every site that is not small; None: drawn, at least 60,000.
     """
 
     scenario: str
@@ -49,6 +51,7 @@ class InventedCountry:
     small_strict: int
     seed: int
     months: int = 30
+    inhabitants: int | None = None
 
 
 def country_specs(country: InventedCountry) -> tuple[Scenario, tuple[SiteSpec, ...]]:
@@ -57,7 +60,12 @@ def country_specs(country: InventedCountry) -> tuple[Scenario, tuple[SiteSpec, .
 
     scenario = load_scenario(country.scenario, country.effect)
     specs = draw_sites(
-        scenario, country.sites, country.seed, minimum_inhabitants=MIN_INHABITANTS, retention="full"
+        scenario,
+        country.sites,
+        country.seed,
+        minimum_inhabitants=MIN_INHABITANTS,
+        inhabitants=country.inhabitants,
+        retention="full",
     )
     large = country.sites - country.small_strict
     small = tuple(

@@ -61,6 +61,9 @@ class AttritionBand:
     households: tuple[int, int | None] | None
 
 
+REMARKS = frozenset({"cohort-look-back-not-retained"})
+
+
 @dataclass(frozen=True, slots=True)
 class OwnQuestion:
     """What a municipality's own release says of one question.
@@ -77,10 +80,13 @@ class OwnQuestion:
 
     @property
     def reasons(self) -> tuple[str, ...]:
-        """Codes of why there is nothing for the whole question, each once."""
-        whole = (refusal.code for refusal in self.refusals if refusal.outcome is None and refusal.arm is None)
-        codes = tuple(dict.fromkeys(whole)) or tuple(dict.fromkeys(r.code for r in self.refusals))
-        return codes
+        """Codes of why there is nothing for the whole question, each once.
+
+        What an analysis had to do without is a remark, not a reason.
+        """
+        found = [refusal for refusal in self.refusals if refusal.code not in REMARKS]
+        whole = (refusal.code for refusal in found if refusal.outcome is None and refusal.arm is None)
+        return tuple(dict.fromkeys(whole)) or tuple(dict.fromkeys(refusal.code for refusal in found))
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,6 @@ from causalsig_cli._screen import progress, say
 if TYPE_CHECKING:
     from causalsig.execution.comparison import Comparison
     from causalsig.execution.invent import InventedCountry
-    from causalsig.execution.pool import PoolSummary
 
 STUDY = Path("vroegsignalering")
 SMALL_SITES = 2
@@ -81,9 +80,9 @@ def command(
     _invent(country, folders, workers)
     _run(folders, workers)
     released = _approve(folders)
-    summary = _pool(folders)
+    _pool(folders)
     national = _report(folders, workers)
-    rows = _compare(folders, summary)
+    rows = _compare(folders)
     _print(rows, format_)
     say(f"{released} releases, {sites} municipal reports, {time.perf_counter() - start:.0f} seconds.")
     say(f"the reports: {folders.reports}/gemeenten/*.html. Begin with:")
@@ -166,15 +165,12 @@ def _approve(folders: Folders) -> int:
     return len(sites)
 
 
-def _pool(folders: Folders) -> PoolSummary:
+def _pool(folders: Folders) -> None:
     from causalsig.execution.pool import pool_folder
 
     with progress("4/5 pooling", 1) as step:
-        summary = pool_folder(
-            STUDY, folders.outbox, folders.keys, folders.university, allow_demo=True, force=True
-        )
+        pool_folder(STUDY, folders.outbox, folders.keys, folders.university, allow_demo=True, force=True)
         step()
-    return summary
 
 
 def _report(folders: Folders, workers: int) -> Path:
@@ -241,12 +237,16 @@ def _municipality(folders: Folders, municipality: str, name: str, site: str) -> 
     )
 
 
-def _compare(folders: Folders, summary: PoolSummary) -> tuple[Comparison, ...]:
+def _compare(folders: Folders) -> tuple[Comparison, ...]:
+    """Take the pool from its signed file, so that the table shows what the reports show."""
     from causalsig.execution.comparison import compare
+    from causalsig.release.keys import read_trusted
+    from causalsig.release.signed import read_pool
     from causalsig.study.read import read_study
 
-    truth = folders.provider / "truth"
-    return compare(folders.provider / "sites", truth, read_study(STUDY), summary.pool)
+    trusted = read_trusted(folders.keys)
+    pool = read_pool(folders.university / "pool.json", trusted=trusted, allow_demo=True)
+    return compare(folders.provider / "sites", folders.provider / "truth", read_study(STUDY), pool)
 
 
 def _print(rows: tuple[Comparison, ...], format_: str) -> None:

@@ -30,6 +30,12 @@ def command(
     ] = "modest",
     seed: Annotated[int, typer.Option(help="The same seed gives the same municipalities.")] = 1,
     months: Annotated[int, typer.Option(min=12, max=120, help="Months of data in each extract.")] = 30,
+    inhabitants: Annotated[
+        int | None,
+        typer.Option(
+            min=1_000, help="Size of every municipality that is not small; default: drawn, at least 60,000."
+        ),
+    ] = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes side by side.")] = 2,
     check: Annotated[
         bool, typer.Option("--check", help="Only print the households to expect in each arm.")
@@ -47,7 +53,7 @@ def command(
 
     if small > sites:
         raise typer.BadParameter("--small is larger than --sites; lower it.")
-    country = InventedCountry(scenario, effect, sites, small, seed, months)
+    country = InventedCountry(scenario, effect, sites, small, seed, months, inhabitants)
     if check:
         _print_expected(country, format_)
         return
@@ -65,14 +71,17 @@ def command(
 def _print_expected(country: InventedCountry, format_: str) -> None:
     from causalsig.execution.invent import expected_table
 
-    rows = [{"site": code, "name": name, **counts} for code, name, counts in expected_table(country)]
+    rows = [{"site": code, "name": name, **expected} for code, name, expected in expected_table(country)]
     if format_ == "json":
         typer.echo(json.dumps(rows, indent=2))
         return
-    arms = [key for key in rows[0] if key not in ("site", "name")]
-    typer.echo("site  name                   " + "".join(f"{arm:>14}" for arm in arms))
+    counts = [key for key in rows[0] if key not in ("site", "name")]
+    above, below = zip(*(key.partition("_")[::2] for key in counts), strict=True)
+    typer.echo(" " * 24 + "".join(f"{word:>10}" for word in above))
+    typer.echo(f"{'site':<6}{'name':<18}" + "".join(f"{word.replace('_', ' '):>10}" for word in below))
     for row in rows:
-        typer.echo(f"{row['site']}  {row['name']:<20}   " + "".join(f"{row[arm]:>14.0f}" for arm in arms))
+        values = "".join(f"{row[key]:>10.0f}" for key in counts)
+        typer.echo(f"{row['site']:<6}{row['name']:<18}{values}")
     say("expected households in each arm; an arm needs 100 to be admitted by the default study.")
 
 
