@@ -61,11 +61,8 @@ def command(
     with progress("inventing municipalities", sites) as step:
         invent_country(country, out, workers=workers, on_finish=lambda code: step())
     typer.echo(str(out))
-    say(
-        f"made {sites} municipalities. Next: causalsig keys new {out}/keys --demo, then "
-        f"causalsig site run vroegsignalering {out}/sources --inventory {out}/inventory.toml "
-        f"--keys {out}/keys --out {out}/run"
-    )
+    first = f"{out}/sources/9001.xlsx"
+    say(f"made {sites} municipalities. Next: causalsig site check {first} --inventory {out}/inventory.toml")
 
 
 def _print_expected(country: InventedCountry, format_: str) -> None:
