@@ -45,6 +45,8 @@ def work(jobs: Sequence[Job], workers: int) -> Iterator[tuple[Job, int]]:
 def only_run(out: Path) -> Iterator[None]:
     """Hold the folder of a run, so that two runs never work on one site at the same time.
 
+    What a run that was killed left half-written is removed first.
+
     Raises
     ------
     SourceError
@@ -54,6 +56,8 @@ def only_run(out: Path) -> Iterator[None]:
     descriptor = os.open(out, os.O_RDONLY)
     try:
         _take(descriptor, out)
+        for folder in out.glob("sites/*/"):
+            _sweep(folder)
         yield
     finally:
         os.close(descriptor)  # lets the lock go, as the end of the process does however it comes
@@ -72,13 +76,18 @@ def _take(descriptor: int, out: Path) -> None:
         ) from None
 
 
+def _sweep(folder: Path) -> None:
+    """Remove temporary files; locked, since someone may be approving a review in this folder."""
+    with locked(folder):
+        for leftover in folder.glob(".*-*"):
+            leftover.unlink(missing_ok=True)
+
+
 def _start(job: Job) -> subprocess.Popen[bytes]:
     folder = Path(job.folder)
     folder.mkdir(parents=True, exist_ok=True)
-    with locked(folder):
-        # Half-written files of a run that was killed, and what it said of itself.
-        for leftover in [*folder.glob(".*-*"), folder / "outcome.json", folder / "worker.log"]:
-            leftover.unlink(missing_ok=True)
+    for said in ("outcome.json", "worker.log"):
+        (folder / said).unlink(missing_ok=True)
     path = folder / "job.json"
     write_json(path, asdict(job))
     return subprocess.Popen(

@@ -238,7 +238,7 @@ def test_imbalance_that_weights_cannot_take_away_fails_balance() -> None:
     assert {v.code for v in found.verdicts if not v.passed} == {BALANCE}
     assert found.admitted == ()
     worst = max(found.balance, key=lambda row: abs(row.weighted))
-    assert worst.covariate == "square" and worst.reference != "letter" or worst.arm == "letter"
+    assert (worst.covariate == "square" and worst.reference != "letter") or worst.arm == "letter"
 
 
 def test_every_verdict_carries_its_threshold_and_agrees_with_it() -> None:

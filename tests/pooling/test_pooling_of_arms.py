@@ -1,4 +1,4 @@
-"""What pooling adds to the meta-analysis: lining up arms, rounding, rare risks, and who may see the result."""
+"""What pooling adds to the meta-analysis: lining up arms, rounding, rare risks, and who may see it."""
 
 from __future__ import annotations
 
