@@ -178,10 +178,12 @@ def _tell(outcomes: tuple[SiteOutcome, ...]) -> None:
     for outcome in outcomes:
         if outcome.status == "left_out":
             say(f"site {outcome.site} left out: {outcome.message}.")
-            if (outcome.folder / "review.json").exists():
-                say(f"an earlier result waits there; keep it in: causalsig release refuse {outcome.folder}")
         elif outcome.status == "failed":
             say(f"site {outcome.site} failed: {outcome.message}")
+        else:
+            continue
+        if (outcome.folder / "review.json").exists():
+            say(f"an earlier result waits there; to keep it in: causalsig release refuse {outcome.folder}")
     count = {
         status: sum(o.status == status for o in outcomes) for status in ("done", "kept", "left_out", "failed")
     }
