@@ -74,11 +74,11 @@ def _print_expected(country: InventedCountry, format_: str) -> None:
         return
     counts = [key for key in rows[0] if key not in ("site", "name")]
     above, below = zip(*(key.partition("_")[::2] for key in counts), strict=True)
-    typer.echo(" " * 24 + "".join(f"{word:>10}" for word in above))
-    typer.echo(f"{'site':<6}{'name':<18}" + "".join(f"{word.replace('_', ' '):>10}" for word in below))
+    typer.echo(" " * 22 + "".join(f"{word:>9}" for word in above))
+    typer.echo(f"{'site':<5}{'name':<17}" + "".join(f"{word.replace('_', ' '):>9}" for word in below))
     for row in rows:
-        values = "".join(f"{row[key]:>10.0f}" for key in counts)
-        typer.echo(f"{row['site']:<6}{row['name']:<18}{values}")
+        values = "".join(f"{row[key]:>9.0f}" for key in counts)
+        typer.echo(f"{row['site']:<5}{row['name']:<17}{values}")
     say("expected households in each arm; an arm needs 100 to be admitted by the default study.")
 
 
