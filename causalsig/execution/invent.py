@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from causalsig.errors import SimulationError
 from causalsig.execution.truth import inventory_site
 from causalsig.release.files import write_atomic
 
@@ -89,6 +91,11 @@ def invent_country(
     -------
     tuple of Site
         The inventory's entries.
+
+    Raises
+    ------
+    SimulationError
+        ``simulation-process``: the system ended a process. The inventory is not written.
     """
     tell = on_finish or (lambda code: None)
     scenario, specs = country_specs(country)
@@ -96,8 +103,17 @@ def invent_country(
         (folder / name).mkdir(parents=True, exist_ok=True)
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
         futures = [pool.submit(invent_site, spec, scenario, country, folder) for spec in specs]
-        for future in as_completed(futures):
-            tell(future.result())
+        try:
+            for future in as_completed(futures):
+                tell(future.result())
+        except BrokenProcessPool:
+            raise SimulationError(
+                "simulation-process",
+                expected="every process to make its municipality",
+                found="one that was ended from outside",
+                mend="Start again; with fewer --workers when the machine was short of memory.",
+                where=str(folder),
+            ) from None
     sites = tuple(
         inventory_site(spec, months=country.months, extracted_on=scenario.extracted_on) for spec in specs
     )
