@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from causalsig.errors import PoolError
+from causalsig.errors import PoolError, ReleaseError
 from causalsig.pooling import pool_arms, pool_of_others
 from causalsig.release.build import released_arms
 from causalsig.release.keys import read_signing_key, read_trusted
@@ -17,6 +17,7 @@ from causalsig.study.read import read_study
 
 if TYPE_CHECKING:
     from causalsig.records import PoolResult
+    from causalsig.release.keys import TrustedKeys
     from causalsig.release.signed import OpenedRelease
 
 SUFFIX = ".release.json"
@@ -74,7 +75,7 @@ def pool_folder(
     digest = study_digest(study)
     trusted = read_trusted(keys)
     key = read_signing_key(signing or keys, "university")
-    opened = [(path, open_release(path, trusted=trusted, allow_demo=allow_demo)) for path in _files(releases)]
+    opened = [(path, _open(path, trusted, allow_demo)) for path in _files(releases)]
     _refuse_mixture(opened, digest)
     blocks = [block for _, item in opened for block in released_arms(item.document)]
     codes = sorted(item.document.site_code for _, item in opened)
@@ -109,6 +110,20 @@ def _files(releases: Path) -> list[Path]:
             where=str(releases),
         )
     return found
+
+
+def _open(path: Path, trusted: TrustedKeys, allow_demo: bool) -> OpenedRelease:
+    """Open a release; an error says which of the many files it is about."""
+    try:
+        return open_release(path, trusted=trusted, allow_demo=allow_demo)
+    except ReleaseError as error:
+        raise ReleaseError(
+            error.code,
+            expected=error.expected,
+            found=error.found,
+            mend=error.mend,
+            where=f"{path.name}, {error.where}" if error.where not in ("", path.name) else path.name,
+        ) from None
 
 
 def _refuse_mixture(opened: list[tuple[Path, OpenedRelease]], digest: str) -> None:

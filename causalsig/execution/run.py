@@ -120,7 +120,7 @@ def run_sites(
 def _record(request: RunRequest, outcomes: Sequence[SiteOutcome]) -> dict[str, object]:
     """How every site ended: the record of who was left out and why. Stays with the provider."""
     return {
-        "kind": "run-of-sites",
+        "kind": "sites",
         "wave": request.wave,
         "package_version": __version__,
         "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),

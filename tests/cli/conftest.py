@@ -50,7 +50,7 @@ class Result:
         assert len(lines) == 1 and lines[0].startswith("causalsig: "), self.err
         message = lines[0].removeprefix("causalsig: ")
         assert "expected " in message and "; found " in message, message
-        assert message.endswith(f". [{code}]"), message
+        assert message.endswith((f". [{code}]", f"? [{code}]")), message
         assert CANARY not in self.out + self.err and "Traceback" not in self.err
         return message
 
@@ -149,3 +149,68 @@ def canary_free(tmp_path: Path) -> Iterator[Callable[..., None]]:
 
     yield check
     check(tmp_path)
+
+
+@dataclass(frozen=True)
+class Outbox:
+    """Released documents of invented sites, and the keys to check them with."""
+
+    releases: Path
+    keys: Path
+
+    def pool(self, *more: object, study: object = "vroegsignalering") -> tuple[object, ...]:
+        out = self.releases.parent / "pooled"
+        return ("pool", study, self.releases, "--keys", self.keys, "--out", out, "--demo", *more)
+
+    @property
+    def written(self) -> list[Path]:
+        return sorted((self.releases.parent / "pooled").rglob("*"))
+
+
+def release(folder: Path, result: Any, study: Any, code: str, wave: int = 1) -> None:
+    """Put a result up for review as the site `code` and approve it twice."""
+    from dataclasses import replace
+
+    from causalsig.execution.site import release_site
+    from causalsig.release.keys import read_signing_key
+    from causalsig.release.life import approve
+
+    inside, keys = folder / "sites" / code, folder / "keys"
+    released = replace(result, municipality=code)
+    release_site(released, study, keys=keys, snapshot=b"s" * 32, wave=wave, folder=inside)
+    for role in ("operator", "checker"):
+        key = read_signing_key(keys, role)
+        approve(inside, role=role, name=f"demo {role}", key=key, outbox=folder / "outbox", demo=True)
+
+
+@pytest.fixture(scope="session")
+def analysed() -> Any:
+    """A result with estimates: one site of 25,000 inhabitants."""
+    from dataclasses import replace
+
+    from causalsig.execution.analyse import analyse_site
+    from causalsig.study.read import read_study
+
+    spec = replace(SPEC, inhabitants=25_000)
+    made = simulate_site(spec, load_scenario("ignorable"), 1, months=MONTHS, truth=False)
+    return analyse_site(made.tables, read_study("vroegsignalering"), site(), spec.matching)
+
+
+@pytest.fixture(scope="session")
+def three_releases(tmp_path_factory: pytest.TempPathFactory, analysed: Any) -> Path:
+    from causalsig.study.read import read_study
+
+    folder = tmp_path_factory.mktemp("released")
+    new_keys(folder / "keys", demo=True)
+    for code in ("9001", "9002", "9003"):
+        release(folder, analysed, read_study("vroegsignalering"), code)
+    return folder
+
+
+@pytest.fixture
+def outbox(three_releases: Path, tmp_path: Path) -> Outbox:
+    """Three releases of one's own, to spoil."""
+    import shutil
+
+    shutil.copytree(three_releases, tmp_path, dirs_exist_ok=True)
+    return Outbox(tmp_path / "outbox", tmp_path / "keys")
