@@ -103,7 +103,8 @@ def run(
 
     One process a site; a failing site does not stop the others, and is listed at the end (exit code 2).
     Started again after an interruption it goes on where it was. Nothing leaves: what would leave waits in
-    sites/CODE/review.json for two approvals.
+    sites/CODE/review.json for two approvals. Where a question is refused or withheld, sites/CODE/site.json
+    lists the codes why.
     """
     from causalsig.execution.run import RunRequest, plan_run
 
@@ -183,7 +184,10 @@ def _tell(outcomes: tuple[SiteOutcome, ...]) -> None:
         else:
             continue
         if (outcome.folder / "review.json").exists():
-            say(f"an earlier result waits there; to keep it in: causalsig release refuse {outcome.folder}")
+            say(
+                "an earlier result waits there; to keep it in: causalsig release refuse "
+                f"{outcome.folder} --as operator --name NAME --reason WHY"
+            )
     count = {
         status: sum(o.status == status for o in outcomes) for status in ("done", "kept", "left_out", "failed")
     }

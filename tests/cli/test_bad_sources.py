@@ -305,3 +305,5 @@ def test_a_run_over_bad_workbooks_lists_each_and_does_the_good_one(
     again = run(*desk.run("--only", "9001"))
     assert again.code == 0 and again.out.split()[:2] == ["9001", "kept"]
     assert "0 run, 1 kept from before" in again.err
+    named = run(*desk.run("--only", "9001", "--only", "9050"))
+    assert named.code == 2, "what was asked for by name was not done"
