@@ -8,8 +8,10 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,7 @@ import pytest
 from causalsig.errors import CausalsigError, ReleaseError, SourceError, StudyError
 from causalsig.execution.processes import only_run
 from causalsig.execution.run import SiteOutcome, plan_run, run_sites
+from causalsig.execution.worker import WITH_PARENT, write_json
 
 PATIENCE = 60.0
 """Seconds after which something that should have happened will not."""
@@ -159,16 +162,16 @@ def test_a_bad_workbook_and_a_dead_worker_stop_nobody(
     whole = (provider.sources / "9002.xlsx").read_bytes()
     (provider.sources / "9002.xlsx").write_bytes(whole[: len(whole) // 2])
     out = tmp_path / "run"
-    killed: list[int] = []
 
-    def kill_the_first(outcome: SiteOutcome) -> None:
-        """When the first site has ended, the large one is at work still: its worker is killed."""
-        if not killed:
-            [worker] = [pid for pid in workers_of(out) if b"/9001/" in command_of(pid)]
-            os.kill(worker, signal.SIGKILL)
-            killed.append(worker)
+    def kill_9001() -> None:
+        worker = wait_for(lambda: [p for p in workers_of(out) if b"/9001/" in command_of(p)], "9001")
+        os.kill(worker[0], signal.SIGKILL)
 
-    outcomes = by_site(run_sites(provider.request(out), on_finish=kill_the_first))
+    killer = threading.Thread(target=kill_9001)
+    killer.start()
+    outcomes = by_site(run_sites(provider.request(out)))
+    killer.join()
+    assert "signal 9" in outcomes["9001"].message
     assert {code: (o.status, o.code) for code, o in outcomes.items()} == {
         "9001": ("failed", "site-internal-error"),
         "9002": ("failed", "source-corrupt"),
@@ -191,6 +194,18 @@ def command_of(pid: int) -> bytes:
         return Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
         return b""
+
+
+def test_a_worker_ends_when_its_parent_does(original: Any, tmp_path: Path) -> None:
+    _, jobs, _ = plan_run(original.request(tmp_path / "run", only=("9001",)))
+    path = tmp_path / "run/sites/9001/job.json"
+    write_json(path, asdict(jobs[0]))
+    command = [sys.executable, "-m", "causalsig.execution.worker", str(path), WITH_PARENT]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE)
+    assert process.stdin is not None
+    process.stdin.close()  # as the kernel does when the parent is killed
+    assert process.wait(PATIENCE) == 101
+    assert [found.name for found in path.parent.iterdir()] == ["job.json"]
 
 
 def test_a_failing_program_leaves_its_place_and_no_value(
