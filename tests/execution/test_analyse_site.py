@@ -166,6 +166,19 @@ def test_what_is_withheld_or_refused_holds_no_effect(
     assert len(record["questions"][0]["analyses"]) == len(found.analyses)
 
 
+def test_nothing_is_estimated_of_a_withheld_question_not_even_unadjusted(
+    cohort: Cohort, study: Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(*_: object, **__: object) -> None:
+        raise AssertionError("an effect was computed")
+
+    for name in ("difference_in_means", "doubly_robust"):
+        monkeypatch.setattr(f"causalsig.execution.analyse.{name}", never)
+    assert answer(cohort, with_gates(study, min_equipoise_share=1.0)).status == "withheld"
+    with pytest.raises(AssertionError, match="an effect was computed"):
+        answer(cohort, study)
+
+
 def test_a_question_withheld_at_three_months_shows_no_six_months_either(
     invented: dict[str, Any], study: Study
 ) -> None:

@@ -187,6 +187,14 @@ def test_one_or_two_sites_with_nearly_all_the_weight_are_told(study: Study, make
     pair = [make_block(code, std_error=0.015) for code in CODES[6:8]]
     two = contrast(pool_arms([*small, *pair], study, "d"))
     assert two.reasons == ("pool-dominant-pair",)
+    three = [make_block(code, std_error=0.015) for code in CODES[5:8]]
+    assert contrast(pool_arms([*small[:5], *three], study, "d")).reasons == ()
+
+
+def test_arms_stand_in_the_order_of_the_study(study: Study, make_block: Make) -> None:
+    pool = pool_arms(sites(make_block, 2), study, "d")
+    assert [m.arm for m in pool.means] == list(study_arms(study))
+    assert [c.arm for c in pool.contrasts] == list(study_arms(study))[1:]
 
 
 def test_variances_of_rare_risks_are_brought_to_one_risk_and_those_of_counts_are_not(
