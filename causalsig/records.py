@@ -230,7 +230,8 @@ class PoolResult:
     kind : {"all", "others"}
         "others": the pool without the municipality it is meant for.
     method : str
-        Name of the τ² estimator and of the interval, e.g. "REML, knapp-hartung-floored".
+        The study's τ² estimator and interval, e.g. "REML, knapp-hartung-floored". Where one site alone gave
+        a number the pool is that site's estimate with its normal interval, whatever is named here.
     level : float
     sites : int
         Releases that were read and verified and gave at least one number.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -72,8 +73,9 @@ def analyse_site(
     partial: dict[str, list[QuestionResult]] = {}
     for plan in chosen:
         step(plan.question)
-        cohort = build_cohort(tables, plan, study, site, matching, facts=facts)
-        partial.setdefault(plan.question, []).append(answer(cohort, study))
+        found = answer(build_cohort(tables, plan, study, site, matching, facts=facts), study)
+        parts = partial.setdefault(plan.question, [])
+        parts.append(_of_outcomes(found, plan) if parts else found)
     return SiteResult(
         municipality=site.code,
         study_digest=study_digest(study),
@@ -127,9 +129,10 @@ def answer(cohort: Cohort, study: Study) -> QuestionResult:
         if estimand not in gate.admitted
         for outcome in plan.outcomes
     )
+    status: QuestionStatus = "estimated" if analyses else ("refused" if gate.admitted else "withheld")
     return QuestionResult(
         question=plan.question,
-        status="estimated" if analyses else "withheld",
+        status=status,
         attrition=attrition,
         verdicts=gate.verdicts,
         balance=gate.balance,
@@ -248,18 +251,27 @@ def _without_effects(cohort: Cohort, status: QuestionStatus, refusals: tuple[Ref
     return QuestionResult(cohort.plan.question, status, cohort.attrition, (), (), (), refusals)
 
 
+def _of_outcomes(found: QuestionResult, plan: CohortPlan) -> QuestionResult:
+    """Say of each outcome of a longer horizon what was said of its whole plan.
+
+    Without the outcome it would read as if the question itself were refused.
+    """
+    refusals: list[Refusal] = []
+    for refusal in found.refusals:
+        outcomes = [outcome.id for outcome in plan.outcomes] if refusal.outcome is None else [refusal.outcome]
+        refusals += [replace(refusal, outcome=outcome) for outcome in outcomes]
+    return replace(found, refusals=tuple(refusals))
+
+
 def _merge(parts: list[QuestionResult]) -> QuestionResult:
-    """One result a question: the first plan (with the primary outcome) decides status, flow and balance."""
+    """One result a question: the first plan (with the primary outcome) decides status, flow and balance.
+
+    A question that is withheld or refused carries no effect anywhere, whatever a longer horizon's gate said.
+    """
     first = parts[0]
-    if first.status == "withheld":
-        # A withheld question carries no effect anywhere, whatever a longer horizon's gate said.
-        parts = [first]
-    return QuestionResult(
-        question=first.question,
-        status=first.status,
-        attrition=first.attrition,
-        verdicts=first.verdicts,
-        balance=first.balance,
-        analyses=tuple(a for part in parts for a in part.analyses) if first.status == "estimated" else (),
-        refusals=tuple(dict.fromkeys(r for part in parts for r in part.refusals)),
+    analyses = tuple(analysis for part in parts for analysis in part.analyses)
+    return replace(
+        first,
+        analyses=analyses if first.status == "estimated" else (),
+        refusals=tuple(dict.fromkeys(refusal for part in parts for refusal in part.refusals)),
     )

@@ -66,6 +66,14 @@ def line_up(
     """
     groups: dict[tuple[str, str, str], dict[str, ReleasedArms]] = {}
     for block in blocks:
+        if block.question not in whole_arm_set:
+            raise PoolError(
+                "pool-arm-set",
+                expected="questions of the study",
+                found="a block of another question",
+                mend="Pool with the study file the releases were made with.",
+                where=f"site {block.site[:8]}",
+            )
         key = (block.question, block.outcome, block.estimand)
         group = groups.setdefault(key, {})
         if block.site in group:

@@ -128,7 +128,7 @@ def test_frames_of_mixed_numbers_are_read_and_missing_marks_are_not():
 
 
 def test_no_message_holds_a_value():
-    secret = "Jansen-071"
+    secret = "Kanarie-071"
     with pytest.raises(EstimationError) as caught:
         fit_propensity(X, changed(ARM, secret), arms=["brief", "bezoek"])
     assert secret not in str(caught.value)

@@ -214,7 +214,7 @@ def test_a_failing_program_leaves_its_place_and_no_value(
     from causalsig.execution import worker
 
     def fail(job: worker.Job) -> None:
-        raise ValueError("could not convert 'Jansen 123456782'")
+        raise ValueError("could not convert 'Kanarie 123456782'")
 
     monkeypatch.setattr(worker, "run_job", fail)
     job = worker.Job("s", "i", "9001", "x.xlsx", "k", str(tmp_path), 1, {})
@@ -225,7 +225,7 @@ def test_a_failing_program_leaves_its_place_and_no_value(
     log = (tmp_path / "worker.log").read_text()
     assert said["code"] == "site-internal-error" and "worker.log" in said["message"]
     assert "ValueError" in log and log.rstrip().endswith(" fail")
-    assert "Jansen" not in log + said["message"] and "12345" not in log + said["message"]
+    assert "Kanarie" not in log + said["message"] and "12345" not in log + said["message"]
 
 
 def test_sites_without_an_agreement_are_left_out_and_recorded(provider: Any, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from causalsig_cli.app import command_names, main
 import causalsig
 from causalsig.errors import CausalsigError, RefusedError
 
-SECRET = "Jansen 123456782"
+SECRET = "Kanarie 123456782"
 
 
 @pytest.fixture
@@ -68,13 +68,13 @@ def test_an_unforeseen_exception_exits_101_without_its_text(run, tmp_path: Path)
 
     code, out, err = run("doctor", doctor=command)
     assert (code, out) == (101, "")
-    assert "internal-error" in err and "Jansen" not in err and "1234" not in err and "Traceback" not in err
+    assert "internal-error" in err and "Kanarie" not in err and "1234" not in err and "Traceback" not in err
     (record,) = (tmp_path / "log").iterdir()
     assert str(record) in err
     assert record.stat().st_mode & 0o077 == 0
     text = record.read_text(encoding="utf-8")
     assert "KeyError" in text and "ValueError" in text and "in command" in text
-    assert "Jansen" not in text and "123456782" not in text
+    assert "Kanarie" not in text and "123456782" not in text
 
 
 def test_an_exception_that_cannot_speak_is_still_recorded() -> None:
@@ -83,7 +83,7 @@ def test_an_exception_that_cannot_speak_is_still_recorded() -> None:
             raise RuntimeError(SECRET)
 
     record = _failures.masked_record(MuteError())
-    assert "(no text)" in record and "Jansen" not in record
+    assert "(no text)" in record and "Kanarie" not in record
 
 
 def test_a_usage_error_exits_2(run) -> None:
