@@ -55,9 +55,12 @@ def certainty(low: float, high: float) -> Certainty:
 
 
 def spread(
-    prediction_low: float, prediction_high: float, tau2: float
-) -> Literal["alike", "same-way", "differ"]:
-    """Say how much municipalities differ: not beyond chance, in size only, or in direction.
+    prediction_low: float, prediction_high: float, tau2: float, tau2_low: float
+) -> Literal["alike", "unsure", "same-way", "differ"]:
+    """Say how much municipalities differ: not beyond chance, perhaps, in size only, or in direction.
+
+    An estimate above zero is not yet a difference: chance alone gives one half of the time. Only an interval
+    that leaves zero out is.
 
     Parameters
     ----------
@@ -65,7 +68,11 @@ def spread(
         Where the difference of another municipality is expected, households per 1,000.
     tau2 : float
         Variance between municipalities, in any unit: only whether it is zero counts.
+    tau2_low : float
+        Lower end of its Q-profile interval; nan where that interval is empty.
     """
     if tau2 <= 0:
         return "alike"
+    if not tau2_low > 0:
+        return "unsure"
     return "same-way" if round(prediction_high) < 0 or round(prediction_low) > 0 else "differ"

@@ -27,6 +27,8 @@ class Shown:
         Where another municipality is expected, per 1,000.
     tau2 : float
         Variance between municipalities, per 1,000 squared.
+    tau2_low : float
+        Lower end of its interval, in the same unit.
     """
 
     estimate: float
@@ -37,6 +39,7 @@ class Shown:
     sites: int = 1
     prediction: tuple[float, float] | None = None
     tau2: float = 0.0
+    tau2_low: float = 0.0
 
 
 def own_mean(block: ReleasedArms, arm: str, level: float = 0.95) -> Shown | None:
@@ -102,6 +105,7 @@ def show_contrast(found: PooledContrast) -> Shown:
         sites=found.sites,
         prediction=ends if all(isfinite(end) for end in ends) else None,
         tau2=found.tau2 * SCALE**2,
+        tau2_low=found.tau2_interval[0] * SCALE**2,
     )
 
 

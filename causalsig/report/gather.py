@@ -14,12 +14,15 @@ from causalsig.records import PoolResult, Refusal, Verdict
 from causalsig.release import grid
 from causalsig.release.build import released_arms
 from causalsig.report.pages import (
+    Absent,
     AttritionBand,
     CheckCount,
     MunicipalityPage,
     NationalPage,
     OwnQuestion,
     Provenance,
+    QuestionSpec,
+    concerns,
     specs_from_study,
 )
 from causalsig.study.digest import study_digest
@@ -38,8 +41,12 @@ def municipality_page(
     written_on: date,
     demo: bool = False,
     verify_command: str = "",
+    payload_hash: str = "",
 ) -> MunicipalityPage:
     """Gather a municipality's page from its own release and the pool of the others.
+
+    The page carries the municipality's name, so it must not carry its keyed site code: `verify_command` names
+    no file of the outbox, and `payload_hash` (SHA-256 of the release's document) says which release it is.
 
     Raises
     ------
@@ -56,18 +63,6 @@ def municipality_page(
             mend="Give the file of others/ that carries this municipality's site code.",
         )
     specs, outcomes = specs_from_study(study)
-    arms = released_arms(document)
-    own = tuple(
-        OwnQuestion(
-            question=entry.question,
-            status=entry.status,
-            arms=tuple(block for block in arms if block.question == entry.question),
-            verdicts=_verdicts(entry),
-            refusals=_refusals(entry),
-            attrition=_attrition(entry),
-        )
-        for entry in document.questions
-    )
     where = Provenance(
         study_name=study.name,
         study_digest=digest,
@@ -75,9 +70,10 @@ def municipality_page(
         written_on=written_on,
         verify_command=verify_command,
         method="" if others is None else others.method,
+        payload_hash=payload_hash,
     )
     shown_demo = demo or (others is not None and others.demo)
-    return MunicipalityPage(name, specs, outcomes, own, others, where, shown_demo)
+    return MunicipalityPage(name, specs, outcomes, _own(document), others, where, shown_demo)
 
 
 def national_page(
@@ -94,7 +90,8 @@ def national_page(
     Parameters
     ----------
     documents : sequence of EstimatesDocument
-        Releases the pool was made from: for the counts of checks, and the rows of sites when `with_sites`.
+        Releases the pool was made from: for the counts of checks and of who is not in the figure, and the
+        rows of sites when `with_sites`.
 
     Raises
     ------
@@ -105,8 +102,17 @@ def national_page(
     specs, outcomes = specs_from_study(study)
     where = Provenance(study.name, digest, __version__, written_on, verify_command, pool.method)
     sites = tuple(block for document in documents for block in released_arms(document)) if with_sites else ()
-    checks = _check_counts(documents, specs[0].question)
-    return NationalPage(specs, outcomes, pool, where, checks, sites, pool.demo)
+    return NationalPage(
+        specs=specs,
+        outcomes=outcomes,
+        pool=pool,
+        provenance=where,
+        checks=_check_counts(documents, specs[0]),
+        sites=sites,
+        demo=pool.demo,
+        released=len(documents),
+        absent=_absent(documents, specs),
+    )
 
 
 def _same_study(study: Study, digests: Sequence[str]) -> str:
@@ -121,6 +127,21 @@ def _same_study(study: Study, digests: Sequence[str]) -> str:
     return digest
 
 
+def _own(document: EstimatesDocument) -> tuple[OwnQuestion, ...]:
+    arms = released_arms(document)
+    return tuple(
+        OwnQuestion(
+            question=entry.question,
+            status=entry.status,
+            arms=tuple(block for block in arms if block.question == entry.question),
+            verdicts=_verdicts(entry),
+            refusals=_refusals(entry),
+            attrition=_attrition(entry),
+        )
+        for entry in document.questions
+    )
+
+
 def _verdicts(entry: QuestionEntry) -> tuple[Verdict, ...]:
     return tuple(
         Verdict(
@@ -128,7 +149,7 @@ def _verdicts(entry: QuestionEntry) -> tuple[Verdict, ...]:
             verdict.code,
             verdict.passed,
             math.nan if verdict.value is None else verdict.value / 100.0,
-            verdict.threshold / 100.0,
+            verdict.threshold / 1000.0,
             verdict.arm,
             verdict.estimand,
         )
@@ -154,14 +175,28 @@ def _band(code: str) -> tuple[int, int | None] | None:
     return None if code == "under-10" else grid.band_limits(code)
 
 
-def _check_counts(documents: Sequence[EstimatesDocument], question: str) -> tuple[CheckCount, ...]:
-    """Count the sites that passed each check; a site with one failed arm failed."""
+def _check_counts(documents: Sequence[EstimatesDocument], spec: QuestionSpec) -> tuple[CheckCount, ...]:
+    """Count the sites that passed each check of what is shown; a site with one failed arm failed."""
     answers: dict[str, Counter[bool]] = {}
     for document in documents:
         for entry in document.questions:
-            if entry.question != question:
+            if entry.question != spec.question:
                 continue
-            for code in dict.fromkeys(verdict.code for verdict in entry.verdicts):
-                passed = all(verdict.passed for verdict in entry.verdicts if verdict.code == code)
+            told = [v for v in entry.verdicts if concerns(v.code, v.estimand, spec.estimand)]
+            for code in dict.fromkeys(verdict.code for verdict in told):
+                passed = all(verdict.passed for verdict in told if verdict.code == code)
                 answers.setdefault(code, Counter())[passed] += 1
     return tuple(CheckCount(code, found[True], found[False]) for code, found in answers.items())
+
+
+def _absent(documents: Sequence[EstimatesDocument], specs: Sequence[QuestionSpec]) -> tuple[Absent, ...]:
+    """Count the sites without a question's primary contrast; each site once, by the first reason it gives."""
+    counts: Counter[tuple[str, str]] = Counter()
+    for document in documents:
+        own = {question.question: question for question in _own(document)}
+        for spec in specs:
+            asked = own.get(spec.question)
+            reasons = ("no-release",) if asked is None else asked.reasons(spec)
+            if reasons:
+                counts[spec.question, reasons[0]] += 1
+    return tuple(Absent(question, code, sites) for (question, code), sites in counts.items())

@@ -7,12 +7,12 @@ from math import isfinite
 
 from markupsafe import Markup
 
-from causalsig.records import ReleasedArms
+from causalsig.records import Refusal, ReleasedArms
 from causalsig.report import effects, views
 from causalsig.report.effects import Shown
 from causalsig.report.figures import ForestRow
 from causalsig.report.numbers import Language, band, written_date
-from causalsig.report.pages import MunicipalityPage, OwnQuestion, QuestionSpec
+from causalsig.report.pages import MunicipalityPage, OwnQuestion, QuestionSpec, concerns
 from causalsig.report.words import Words
 
 
@@ -34,8 +34,7 @@ class _Question:
         return next(outcome.months for outcome in self.page.outcomes if outcome.outcome == self.spec.outcome)
 
     def block(self, outcome: str | None = None) -> ReleasedArms | None:
-        wanted = (outcome or self.spec.outcome, self.spec.estimand)
-        return next((b for b in self.own.arms if (b.outcome, b.estimand) == wanted), None)
+        return self.own.block(outcome or self.spec.outcome, self.spec.estimand)
 
     def here(self, arm: str, reference: str, outcome: str | None = None) -> Shown | None:
         found = self.block(outcome)
@@ -56,16 +55,16 @@ class _Question:
         return self.words.reason(code)
 
     def why_not_here(self) -> tuple[Markup, ...]:
-        return tuple(dict.fromkeys(self.words.reason(code) for code in self.own.reasons or ("no-release",)))
+        """Why the primary contrast is not there, in words; nothing when it is."""
+        return tuple(dict.fromkeys(self.words.reason(code) for code in self.own.reasons(self.spec)))
 
 
 def municipality_view(page: MunicipalityPage, language: Language) -> views.Page:
     """Build a municipality's page from its own release and the pool of the others."""
     words = Words(language)
     own = {question.question: question for question in page.own}
-    missing = {spec.question: OwnQuestion(spec.question, "refused") for spec in page.specs}
     asked = [
-        _Question(words, page, spec, own.get(spec.question, missing[spec.question])) for spec in page.specs
+        _Question(words, page, spec, own.get(spec.question) or _not_released(spec)) for spec in page.specs
     ]
     written = written_date(page.provenance.written_on, language)
     sections = [section for question in asked for section in _question_sections(question)]
@@ -81,6 +80,10 @@ def municipality_view(page: MunicipalityPage, language: Language) -> views.Page:
         sections=tuple(section for section in sections if section is not None),
         footer=words("page.by", version=page.provenance.package_version, date=written),
     )
+
+
+def _not_released(spec: QuestionSpec) -> OwnQuestion:
+    return OwnQuestion(spec.question, "refused", refusals=(Refusal("no-release", spec.question),))
 
 
 def _answer(question: _Question) -> views.Answer:
@@ -156,7 +159,7 @@ def _description(question: _Question) -> str:
 def _question_sections(question: _Question) -> list[views.Section | None]:
     words, spec = question.words, question.spec
     slug = spec.question.replace("_", "-")
-    reasons = () if question.own.status == "estimated" else question.why_not_here()
+    reasons = question.why_not_here()
     callout_title: Markup | str = ""
     callout: tuple[Markup | str, ...] = ()
     paragraphs: list[Markup | str] = []
@@ -165,7 +168,7 @@ def _question_sections(question: _Question) -> list[views.Section | None]:
         paragraphs += _sensitivity(question)
     paragraphs.append(words(f"question.{spec.question}.about"))
     if reasons and not spec.sensitivity:
-        callout_title, callout = words(f"status.{question.own.status}-title"), reasons
+        callout_title, callout = words("status.nothing-title"), reasons
     main = views.Section(
         slug,
         words(f"question.{spec.question}.title"),
@@ -281,8 +284,9 @@ def _checks(question: _Question) -> views.Section:
     """Say each check once, with the arms that failed it."""
     words = question.words
     checks = []
-    for code in dict.fromkeys(verdict.code for verdict in question.own.verdicts):
-        failed = [v for v in question.own.verdicts if v.code == code and not v.passed]
+    told = [v for v in question.own.verdicts if concerns(v.code, v.estimand, question.spec.estimand)]
+    for code in dict.fromkeys(verdict.code for verdict in told):
+        failed = [v for v in told if v.code == code and not v.passed]
         said = words.check(code, "failed" if failed else "passed")
         arms = [words.arm(v.arm) for v in failed if v.arm is not None]
         if arms:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from math import isfinite
 
@@ -60,20 +59,31 @@ def national_view(page: NationalPage, language: Language) -> views.Page:
     asked = [_Question(words, page, spec) for spec in page.specs]
     written = written_date(page.provenance.written_on, language)
     sections = [section for question in asked for section in _question_sections(question)]
-    sections += [_checks(words, page), _left_out(words, page), views.not_said(words, national=True)]
+    sections += [_checks(words, page), _left_out(words, asked), views.not_said(words, national=True)]
     sections += [_method(words, page), views.glossary(words, national=True)]
     sections.append(views.provenance(words, page.provenance, written))
-    audience = "for-statistician" if page.sites else "for-everyone"
     title, banner = _banner(words, page)
     return views.Page(
         title=words("page.sites-title" if page.sites else "page.national-title"),
         brand=words("page.brand"),
-        audience=words(f"page.{audience}", sites=page.pool.sites),
+        audience=_audience(asked[0]),
         banner_title=title,
         banner=banner,
         answer=_answer(asked[0]),
         sections=tuple(section for section in sections if section is not None),
         footer=words("page.by", version=page.provenance.package_version, date=written),
+    )
+
+
+def _audience(question: _Question) -> Markup:
+    """Say whose page this is, with the count of the headline below it."""
+    if question.page.sites:
+        return question.words("page.for-statistician")
+    shown = question.shown(*question.spec.contrast)
+    return (
+        question.words("page.all")
+        if shown is None
+        else question.words("page.for-everyone", sites=shown.sites)
     )
 
 
@@ -118,10 +128,13 @@ def _spread(question: _Question, shown: Shown) -> list[Markup]:
     if shown.prediction is None:
         return []
     low, high = shown.prediction
-    said = [words(f"spread.{spread(low, high, shown.tau2)}")]
-    if low == low and high == high:
-        said.append(words("spread.prediction", interval=words.interval(low, high)))
-    return said
+    found = spread(low, high, shown.tau2, shown.tau2_low)
+    # Without spread between municipalities the range is as narrow as it can be: it is a lower bound.
+    expected = "prediction-at-least" if found == "alike" else "prediction"
+    return [
+        words(f"spread.{found}"),
+        words(f"spread.{expected}", interval=words.interval(low, high)),
+    ]
 
 
 def _description(question: _Question) -> str:
@@ -315,22 +328,59 @@ def _checks(words: Words, page: NationalPage) -> views.Section | None:
     return views.Section("checks", words("checks.title"), tables=(table,))
 
 
-def _left_out(words: Words, page: NationalPage) -> views.Section:
-    """Count the municipalities that gave nothing by reason; never name them."""
-    title = words("left-out.title")
-    if not page.pool.left_out:
-        return views.Section("left-out", title, paragraphs=(words("left-out.none"),))
-    counts = Counter(words.reason(code) for _, code in page.pool.left_out)
-    number = len({site for site, _ in page.pool.left_out})
-    rows = tuple(
-        (reason, str(count)) for reason, count in sorted(counts.items(), key=lambda c: (-c[1], c[0]))
+def _left_out(words: Words, asked: list[_Question]) -> views.Section:
+    """Count, question by question, the municipalities that are not in the figure; never name them."""
+    if not asked[0].page.released:
+        return views.Section(
+            "left-out", words("left-out.title-taking-part"), bullets=tuple(map(_taking_part, asked))
+        )
+    complete = [question for question in asked if not _absent(question)]
+    return views.Section(
+        "left-out",
+        words("left-out.title"),
+        paragraphs=tuple(words("left-out.none", question=_title(question)) for question in complete),
+        tables=tuple(_absent_table(question) for question in asked if _absent(question)),
     )
-    columns = (words("left-out.column-reason"), words("left-out.column-count"))
-    intro = words("left-out.one") if number == 1 else words("left-out.some", count=number)
-    return views.Section("left-out", title, tables=(views.Table(intro, columns, rows),))
+
+
+def _title(question: _Question) -> Markup:
+    return question.words(f"question.{question.spec.question}.title")
+
+
+def _taking_part(question: _Question) -> Markup:
+    spec = question.spec
+    key = (spec.question, spec.outcome, spec.estimand, *spec.contrast)
+    found = effects.pooled_contrast(question.page.pool, *key)
+    sites = 0 if found is None else found.sites
+    form = "one-takes-part" if sites == 1 else "take-part"
+    return question.words(f"left-out.{form}", question=_title(question), count=sites)
+
+
+def _absent(question: _Question) -> dict[Markup, int]:
+    """Municipalities without the primary contrast, by reason in words."""
+    counts: dict[Markup, int] = {}
+    for absent in question.page.absent:
+        if absent.question == question.spec.question:
+            reason = question.words.reason(absent.code)
+            counts[reason] = counts.get(reason, 0) + absent.sites
+    return counts
+
+
+def _absent_table(question: _Question) -> views.Table:
+    words, counts = question.words, _absent(question)
+    total = sum(counts.values())
+    form = "one" if total == 1 else "some"
+    rows = tuple((reason, str(n)) for reason, n in sorted(counts.items(), key=lambda c: (-c[1], c[0])))
+    return views.Table(
+        words("left-out.caption"),
+        (words("left-out.column-reason"), words("left-out.column-count")),
+        rows,
+        title=_title(question),
+        intro=words(f"left-out.{form}", count=total, released=question.page.released),
+    )
 
 
 def _method(words: Words, page: NationalPage) -> views.Section:
     keys = ("one", "two", "three", "four")
-    bullets = tuple(words(f"method.{key}", method=page.pool.method) for key in keys)
+    bullets = tuple(words(f"method.{key}", method=words.pooling(page.pool.method)) for key in keys)
     return views.Section("method", words("method.title"), bullets=bullets)

@@ -61,14 +61,18 @@ class AttritionBand:
     households: tuple[int, int | None] | None
 
 
-REMARKS = frozenset({"cohort-look-back-not-retained"})
+REMARKS = frozenset({"cohort-look-back-not-retained", "cohort-new-arrears-short-history"})
+"""What an analysis had to do without; never a reason why there is none."""
+
+ALWAYS_TOLD = frozenset({"gate-positivity"})
+"""Checks of one estimand that say something about every other: of whom the result speaks."""
 
 
 @dataclass(frozen=True, slots=True)
 class OwnQuestion:
     """What a municipality's own release says of one question.
 
-    ``reasons`` are the codes of why it was refused or withheld; ``arms`` holds every released block.
+    ``arms`` holds every released block; ``refusals`` what is not there, by whatever rule.
     """
 
     question: str
@@ -78,15 +82,30 @@ class OwnQuestion:
     refusals: tuple[Refusal, ...] = ()
     attrition: tuple[AttritionBand, ...] = ()
 
-    @property
-    def reasons(self) -> tuple[str, ...]:
-        """Codes of why there is nothing for the whole question, each once.
+    def block(self, outcome: str, estimand: str) -> ReleasedArms | None:
+        """Find a released block; None when there is none."""
+        return next((b for b in self.arms if (b.outcome, b.estimand) == (outcome, estimand)), None)
 
-        What an analysis had to do without is a remark, not a reason.
+    def reasons(self, spec: QuestionSpec) -> tuple[str, ...]:
+        """Codes of why the question's primary contrast is not there, each once; none when it is.
+
+        Another outcome or estimand may be missing for reasons of its own, so only what was said of this one,
+        or of the whole question, counts. What was said of single arms comes after that.
         """
-        found = [refusal for refusal in self.refusals if refusal.code not in REMARKS]
-        whole = (refusal.code for refusal in found if refusal.outcome is None and refusal.arm is None)
-        return tuple(dict.fromkeys(whole)) or tuple(dict.fromkeys(refusal.code for refusal in found))
+        block = self.block(spec.outcome, spec.estimand)
+        if block is not None and set(spec.contrast) <= set(block.arms):
+            return ()
+        found = [
+            refusal
+            for refusal in self.refusals
+            if refusal.code not in REMARKS
+            and refusal.outcome in (None, spec.outcome)
+            and refusal.estimand in (None, spec.estimand)
+        ]
+        whole = [refusal for refusal in found if refusal.arm is None]
+        compared = [refusal for refusal in found if refusal.arm in spec.contrast]
+        codes = dict.fromkeys(refusal.code for refusal in whole or compared or found)
+        return tuple(codes) or ("other",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +118,7 @@ class Provenance:
     written_on: date
     verify_command: str = ""
     method: str = ""
+    payload_hash: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +128,15 @@ class CheckCount:
     code: str
     passed: int
     failed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """How many municipalities released no figure for a question's primary contrast, for one reason."""
+
+    question: str
+    code: str
+    sites: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +154,11 @@ class MunicipalityPage:
 
 @dataclass(frozen=True, slots=True)
 class NationalPage:
-    """The national page. ``sites`` is filled for the statistician's version only."""
+    """The national page. ``sites`` is filled for the statistician's version only.
+
+    ``released`` counts the releases that were read beside the pool (0: none were given), and ``absent`` those
+    among them that are not in a question's figure, by reason.
+    """
 
     specs: tuple[QuestionSpec, ...]
     outcomes: tuple[OutcomeSpec, ...]
@@ -134,6 +167,13 @@ class NationalPage:
     checks: tuple[CheckCount, ...] = ()
     sites: tuple[ReleasedArms, ...] = ()
     demo: bool = False
+    released: int = 0
+    absent: tuple[Absent, ...] = ()
+
+
+def concerns(code: str, estimand: str | None, shown: str) -> bool:
+    """Say whether a check tells something of the estimand that a page shows."""
+    return estimand in (None, shown) or code in ALWAYS_TOLD
 
 
 def specs_from_study(study: Study) -> tuple[tuple[QuestionSpec, ...], tuple[OutcomeSpec, ...]]:

@@ -177,12 +177,15 @@ def provenance(words: Words, where: Provenance, written: str) -> Section:
         (words("provenance.version"), f"causalsig {where.package_version}"),
         (words("provenance.date"), written),
     ]
+    own_file = (words("provenance.own-file"),) if where.payload_hash else ()
+    if where.payload_hash:
+        facts.insert(2, (words("provenance.payload"), where.payload_hash))
     if where.method:
-        facts.append((words("provenance.method"), where.method))
+        facts.append((words("provenance.method"), words.pooling(where.method)))
     return Section(
         "provenance",
         words("provenance.title"),
-        paragraphs=(words("provenance.intro"),),
+        paragraphs=(words("provenance.intro"), *own_file),
         facts=tuple(facts),
         command=where.verify_command,
     )

@@ -99,6 +99,11 @@ class Words:
         """Say in words why something is not there."""
         return self(f"reason.{code}") if self.has(f"reason.{code}") else self("reason.unknown", code=code)
 
+    def pooling(self, method: str) -> Markup:
+        """Say in words how municipalities were pooled, from the names of estimator and interval."""
+        known = [(f"pooling.{name}", name) for name in method.split(", ")]
+        return Markup(", ").join(self(key) if self.has(key) else name for key, name in known)
+
     def check(self, code: str, part: str) -> Markup:
         """Say a check's name, or what passing or failing it means."""
         for known in (code, code.removeprefix("diagnostics-"), code.removeprefix("gate-")):

@@ -129,7 +129,9 @@ def write_municipality(
         name=_name(name, inventory, keys, site, opened.document.study_digest),
         written_on=written_on,
         demo=opened.demo,
-        verify_command=_verify(release, demo),
+        # The file is named by the keyed site code, which must not stand beside the municipality's name.
+        verify_command=_verify("municipality.release.json", demo),
+        payload_hash=opened.payload_hash,
     )
     html = municipality_html(page, language or chosen.report.language)
     write_atomic(output, html.encode(), force=force)
@@ -171,7 +173,7 @@ def write_national(
         written_on=written_on,
         documents=[read_release(file, trusted=trusted, allow_demo=demo) for file in files],
         with_sites=sites,
-        verify_command=_verify(pool, demo),
+        verify_command=_verify(pool.name, demo),
     )
     html = national_html(page, language or chosen.report.language)
     write_atomic(output, html.encode(), force=force)
@@ -181,8 +183,8 @@ def _day(day: datetime | None) -> date:
     return date.today() if day is None else day.date()
 
 
-def _verify(file: Path, demo: bool) -> str:
-    return f"causalsig release verify {file.name} --keys keys{' --demo' if demo else ''}"
+def _verify(file: str, demo: bool) -> str:
+    return f"causalsig release verify {file} --keys keys{' --demo' if demo else ''}"
 
 
 def _name(name: str, inventory: Path | None, keys: Path, site: str, digest: str) -> str:

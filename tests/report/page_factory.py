@@ -8,6 +8,7 @@ from math import sqrt
 
 from causalsig.records import PooledContrast, PooledMean, PoolResult, Refusal, ReleasedArms, Verdict
 from causalsig.report.pages import (
+    Absent,
     AttritionBand,
     CheckCount,
     MunicipalityPage,
@@ -242,4 +243,19 @@ def national(*, sites: bool = False) -> NationalPage:
         CheckCount("gate-equipoise", 22, 0),
         CheckCount("gate-positivity", 17, 5),
     )
-    return NationalPage(SPECS, OUTCOMES, everyone, PROVENANCE, checks, blocks if sites else (), demo=True)
+    absent = (
+        Absent("contact_method", "cohort-no-entry-window", 1),
+        Absent("contact_method", "release-class-floor", 1),
+        Absent("accepted_help", "cohort-no-entry-window", 2),
+    )
+    return NationalPage(
+        SPECS,
+        OUTCOMES,
+        everyone,
+        PROVENANCE,
+        checks,
+        blocks if sites else (),
+        demo=True,
+        released=24,
+        absent=absent,
+    )

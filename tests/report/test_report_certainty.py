@@ -67,6 +67,14 @@ def test_what_is_no_interval_is_refused(ends: tuple[float, float]) -> None:
 
 
 def test_the_spread_between_municipalities_is_told_by_the_prediction_interval() -> None:
-    assert spread(-20.0, 2.0, 16.0) == "differ"
-    assert spread(-35.0, -13.0, 16.0) == "same-way"
-    assert spread(-20.0, 2.0, 0.0) == "alike"
+    assert spread(-20.0, 2.0, 16.0, 1.0) == "differ"
+    assert spread(-35.0, -13.0, 16.0, 1.0) == "same-way"
+    assert spread(-20.0, 2.0, 0.0, 0.0) == "alike"
+
+
+@pytest.mark.parametrize("tau2_low", [0.0, float("nan")])
+@pytest.mark.parametrize("ends", [(-20.0, 2.0), (-35.0, -13.0)])
+def test_a_spread_that_may_be_zero_is_not_called_a_difference(
+    ends: tuple[float, float], tau2_low: float
+) -> None:
+    assert spread(*ends, 16.0, tau2_low) == "unsure"

@@ -93,7 +93,26 @@ def test_a_municipality_is_found_in_the_inventory_by_its_keyed_code(files: Files
     assert run("municipality", *common, "--inventory", files.folder / "inventory.toml") == 0
     html = output.read_text(encoding="utf-8")
     assert "Voor Voorbeeldstad" in html and "andere gemeenten samen" in html
-    assert files.release.name.split(".")[0][:12] not in html.replace(files.release.name, "")
+
+
+def test_the_page_with_a_name_holds_no_site_code_but_the_fingerprint_of_its_figures(
+    files: Files, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A published page with both would say which release, and which row of a list, is whose."""
+    for language in ("nl", "en"):
+        output = tmp_path / f"{language}.html"
+        common = (files.release, "--keys", files.keys, "--others", files.others, "--demo", "-o", output)
+        assert run("municipality", *common, "--name", "Voorbeeldstad", "--language", language) == 0
+        html = output.read_text(encoding="utf-8")
+        code = files.release.name.removesuffix(".release.json")
+        assert len(code) == 64
+        assert not [start for start in range(57) if code[start : start + 8] in html]
+        assert "causalsig release verify municipality.release.json --keys keys --demo" in html
+        capsys.readouterr()
+        with pytest.raises(SystemExit):
+            main(["release", "verify", str(files.release), "--keys", str(files.keys), "--demo"])
+        said = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines())
+        assert said["payload"] in html
 
 
 def test_it_does_not_overwrite_without_force(

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
+from typing import get_args
 
 import pytest
 
 from causalsig.report.numbers import Language
 from causalsig.report.pages import MunicipalityPage
 from causalsig.report.render import municipality_html, national_html
+from causalsig.study.models import Pooling
 from tests.report import page_factory as made
 
 LIMIT = 300_000
@@ -114,7 +116,7 @@ def test_the_public_page_shows_no_site_and_the_statisticians_says_it_is_not_publ
     assert "0505050" not in public and "Gewicht" not in words(public)
     assert "0505050" in inside
     assert "niet publiceren" in words(inside) and "niet publiceren" not in words(public)
-    assert "2 gemeenten gaven geen cijfer" in words(public)
+    assert "2 van de 24 gemeenten gaven op deze vraag geen cijfer" in words(public)
     assert "b2b2" not in public
 
 
@@ -161,6 +163,110 @@ def test_every_figure_has_a_table_in_its_section() -> None:
 
 def test_the_same_page_gives_the_same_bytes() -> None:
     assert municipality_html(made.estimated()) == municipality_html(made.estimated())
+
+
+def test_a_block_held_back_by_disclosure_gives_that_reason_and_not_the_one_of_another_estimand() -> None:
+    """The ATE failed its gate; the ATO passed, and a class floor held its primary block back."""
+    own = made.OwnQuestion(
+        "contact_method",
+        "estimated",
+        arms=(made.block(outcome="any_all_3m"),),
+        refusals=(
+            made.Refusal("gate-design-failed", "contact_method", "any_new_arrears_3m", "ATE"),
+            made.Refusal("gate-design-failed", "contact_method", "any_all_3m", "ATE"),
+            made.Refusal("cohort-no-entry-window", "contact_method", "any_new_arrears_6m"),
+            made.Refusal("release-class-floor", "contact_method", "any_new_arrears_3m", "ATO"),
+        ),
+    )
+    page = made.estimated(own=(own, made.REFUSED_HELP))
+    found = words(municipality_html(page))
+    assert found.count("Te weinig huishoudens die wel, of juist niet, terugkwamen") == 2
+    assert "De groepen waren niet eerlijk met elkaar te vergelijken" not in found
+    assert own.reasons(page.specs[0]) == ("release-class-floor",)
+
+
+def test_a_site_without_an_arm_has_no_result_of_its_own_and_says_which_group_was_too_small() -> None:
+    """Its ATE blocks were released; the ATO needs every arm."""
+    arms = ("letter", "phone", "home_visit", "none")
+    held = [made.Refusal("release-arm-floor", "contact_method", arm="message")]
+    held += [
+        made.Refusal("cohort-arm-set-incomplete", "contact_method", o, "ATO") for o in ("any_new_arrears_3m",)
+    ]
+    blocks = (replace(made.block(arms=arms), estimand="ATE", primary=False),)
+    own = made.OwnQuestion("contact_method", "estimated", arms=blocks, refusals=tuple(held))
+    found = words(municipality_html(made.estimated(own=(own, made.REFUSED_HELP))))
+    assert (
+        "Voor Voorbeeldstad kunnen wij dit niet apart uitrekenen Een van de groepen was hier te klein"
+        in found
+    )
+    assert "Waarom hier geen eigen uitkomst staat Een van de groepen was hier te klein" in found
+    assert "Mail of sms: Te weinig huishoudens in deze groep" in found
+
+
+def test_checks_of_another_estimand_are_not_told_but_positivity_is() -> None:
+    verdicts = (
+        made.Verdict("design", "gate-balance", True, 0.04, 0.1, None, "ATO"),
+        made.Verdict("design", "gate-balance", False, 0.4, 0.1, None, "ATE"),
+        made.Verdict("design", "gate-positivity", False, 0.4, 0.05, "phone", "ATE"),
+    )
+    own = made.OwnQuestion("contact_method", "estimated", arms=(made.block(),), verdicts=verdicts)
+    found = words(municipality_html(made.estimated(own=(own, made.REFUSED_HELP))))
+    assert "Lijken de groepen op elkaar? In orde" in found
+    assert "De groepen verschillen nog op ten minste één punt" not in found
+    assert "Daarom geldt de uitkomst alleen voor huishoudens waarvoor er echt iets te kiezen was" in found
+
+
+def test_who_is_not_in_the_figure_is_counted_per_question_or_not_at_all() -> None:
+    found = words(national_html(made.national()))
+    contact = found.index("Welke gemeenten doen niet mee in het cijfer?")
+    help_ = found.index("Komen mensen die hulp accepteren minder vaak terug? 2 van de 24", contact)
+    assert "niet, terugkwamen" in found[contact:help_] and "terugkwamen" not in found[help_ : help_ + 500]
+    everyone = replace(made.national(), absent=())
+    assert "werkt het best? Alle gemeenten die iets vrijgaven, doen mee" in words(national_html(everyone))
+    without = words(national_html(replace(made.national(), released=0, absent=())))
+    assert "werkt het best? 22 gemeenten gaven een cijfer" in without
+    assert "geen cijfer." not in without
+
+
+def test_the_page_counts_the_municipalities_of_its_headline() -> None:
+    """One of the 22 that were pooled gave other figures only."""
+    contrasts = tuple(replace(c, sites=21) if c.primary else c for c in made.pool("all", sites=22).contrasts)
+    found = words(
+        national_html(replace(made.national(), pool=made.pool("all", sites=22, contrasts=contrasts)))
+    )
+    assert "21 gemeenten samen" in found and "22 gemeenten samen" not in found
+    assert "gemiddelde van 21 gemeenten" in found
+
+
+def test_what_the_spread_allows_one_to_say() -> None:
+    def page(tau2: float, low: float) -> str:
+        contrasts = tuple(
+            replace(c, tau2=tau2, tau2_interval=(low, 1e-4)) for c in made.pool("all").contrasts
+        )
+        return words(national_html(replace(made.national(), pool=made.pool("all", contrasts=contrasts))))
+
+    assert "De gemeenten verschillen van elkaar" in page(2e-5, 1e-6)
+    maybe = page(2e-5, 0.0)
+    assert "Dat weten wij nog niet" in maybe and "De gemeenten verschillen van elkaar" not in maybe
+    assert "ten minste zo groot" not in maybe
+    assert "Die ruimte is ten minste zo groot" in page(0.0, 0.0)
+
+
+@pytest.mark.parametrize("language", ["nl", "en"])
+@pytest.mark.parametrize("tau2", get_args(Pooling.model_fields["tau2"].annotation))
+@pytest.mark.parametrize("interval", get_args(Pooling.model_fields["interval"].annotation))
+def test_the_way_of_pooling_is_told_in_words(tau2: str, interval: str, language: Language) -> None:
+    method = f"{tau2}, {interval}"
+    page = made.national()
+    page = replace(
+        page, pool=replace(page.pool, method=method), provenance=replace(page.provenance, method=method)
+    )
+    for html in (
+        national_html(page, language),
+        municipality_html(made.estimated(provenance=page.provenance), language),
+    ):
+        assert method not in html and "knapp-hartung" not in html and "wald" not in html
+        assert ("Hartung" in html) == (interval != "wald")
 
 
 def test_english_by_option() -> None:
