@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 class Comparison:
     """One question's primary contrast: what is true, what a naive analysis says, what causalsig says.
 
-    Risks are differences of probabilities. ``naive`` pools the sites' unadjusted differences in means with
-    the same meta-analysis; ``sites`` were pooled out of ``asked``.
+    Risks are differences of probabilities. All three speak of the same sites, those that released the
+    question's primary block: ``truth`` is the mean of their true contrasts, ``naive`` pools their unadjusted
+    differences in means with the same meta-analysis. ``asked`` counts every site that was run.
     """
 
     question: str
@@ -32,7 +33,13 @@ class Comparison:
     asked: int
 
 
-def compare(folder: Path, truth_folder: Path, study: Study, pool: PoolResult) -> tuple[Comparison, ...]:
+def compare(
+    folder: Path,
+    truth_folder: Path,
+    study: Study,
+    pool: PoolResult,
+    released: Mapping[str, Collection[str]],
+) -> tuple[Comparison, ...]:
     """Line up truth, naive and pooled for every question that was pooled.
 
     Parameters
@@ -44,9 +51,13 @@ def compare(folder: Path, truth_folder: Path, study: Study, pool: PoolResult) ->
     study : Study
     pool : PoolResult
         The pool of all sites.
+    released : dict
+        Of each question the codes of the municipalities whose primary block was released, and so is in the
+        pool. A site may have one in its ``site.json`` that a disclosure rule held back.
     """
     records = [json.loads(path.read_text("utf-8")) for path in sorted(folder.glob("*/site.json"))]
-    naive = pool_arms(list(unadjusted_blocks(records)), study, "")
+    blocks = [b for b in unadjusted_blocks(records) if b.site in released.get(b.question, ())]
+    naive = pool_arms(blocks, study, "")
     rows = []
     for question, settings in study.asked.items():
         arm, reference = settings.primary_contrast
@@ -54,7 +65,7 @@ def compare(folder: Path, truth_folder: Path, study: Study, pool: PoolResult) ->
         unadjusted = _find(naive, question, arm, reference)
         if pooled is None or unadjusted is None:
             continue
-        codes = [record["municipality"] for record in records if _primary(record, question) is not None]
+        codes = [block.site for block in blocks if block.question == question]
         truths = [_true_contrast(truth_folder / f"{code}.json", pooled, arm, reference) for code in codes]
         truth = sum(truths) / len(truths)
         rows.append(Comparison(question, arm, reference, truth, unadjusted, pooled, len(records)))

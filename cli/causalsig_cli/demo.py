@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
 from datetime import date
 from multiprocessing import get_context
@@ -18,6 +19,7 @@ from causalsig_cli._screen import progress, say
 if TYPE_CHECKING:
     from causalsig.execution.comparison import Comparison
     from causalsig.execution.invent import InventedCountry
+    from causalsig.release.keys import TrustedKeys
 
 STUDY = Path("vroegsignalering")
 SMALL_SITES = 2
@@ -174,7 +176,15 @@ def _pool(folders: Folders) -> None:
 
 
 def _report(folders: Folders, workers: int) -> Path:
-    """Write the national page and every municipality's own; return the national one."""
+    """Write the national page and every municipality's own; return the national one.
+
+    Raises
+    ------
+    SimulationError
+        ``simulation-process``: the system ended a process.
+    """
+    from causalsig.errors import SimulationError
+
     national = folders.reports / "landelijk.html"
     sites = _released_sites(folders)
     with (
@@ -183,9 +193,18 @@ def _report(folders: Folders, workers: int) -> Path:
     ):
         futures = [pool.submit(_national, folders, national)]
         futures += [pool.submit(_municipality, folders, *site) for site in sites]
-        for future in as_completed(futures):
-            future.result()
-            step()
+        try:
+            for future in as_completed(futures):
+                future.result()
+                step()
+        except BrokenProcessPool:
+            raise SimulationError(
+                "simulation-process",
+                expected="every process to write its report",
+                found="one that was ended from outside",
+                mend="Start again: the demo goes on where it was; with fewer --workers when short of memory.",
+                where=str(folders.reports),
+            ) from None
     return national
 
 
@@ -246,7 +265,22 @@ def _compare(folders: Folders) -> tuple[Comparison, ...]:
 
     trusted = read_trusted(folders.keys)
     pool = read_pool(folders.university / "pool.json", trusted=trusted, allow_demo=True)
-    return compare(folders.provider / "sites", folders.provider / "truth", read_study(STUDY), pool)
+    sites, truth = folders.provider / "sites", folders.provider / "truth"
+    return compare(sites, truth, read_study(STUDY), pool, _in_the_pool(folders, trusted))
+
+
+def _in_the_pool(folders: Folders, trusted: TrustedKeys) -> dict[str, list[str]]:
+    """Codes of the municipalities whose primary block was released, by question."""
+    from causalsig.release.build import released_arms
+    from causalsig.release.signed import read_release
+
+    found: dict[str, list[str]] = {}
+    for municipality, _, site in _released_sites(folders):
+        path = folders.outbox / f"{site}{RELEASE_SUFFIX}"
+        for block in released_arms(read_release(path, trusted=trusted, allow_demo=True)):
+            if block.primary:
+                found.setdefault(block.question, []).append(municipality)
+    return found
 
 
 def _print(rows: tuple[Comparison, ...], format_: str) -> None:

@@ -46,5 +46,6 @@ def command(
         )
     say(
         f"{summary.pool.sites} sites pooled, {len(summary.pool.left_out)} gave no number. "
-        f"Next: causalsig report national {summary.path} --keys {signing or keys}{' --demo' if demo else ''}"
+        f"Next: causalsig report national {summary.path} --keys {signing or keys}"
+        f"{' --demo' if demo else ''} -o national.html"
     )

@@ -94,7 +94,9 @@ def approve(
         Path | None, typer.Option(help="Where a release goes; default: outbox beside the site's folder.")
     ] = None,
     reason: Annotated[str, typer.Option(help="A remark, for the log.")] = "",
-    demo: Annotated[bool, typer.Option("--demo", help="A demo approval: the pool refuses it.")] = False,
+    demo: Annotated[
+        bool, typer.Option("--demo", help="A demo approval: the pool refuses it without --demo.")
+    ] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace an earlier release in the outbox.")] = False,
 ) -> None:
     """Approve what was reviewed; after operator and output checker, two people, it is released."""
