@@ -142,12 +142,9 @@ def build_cohort(
     arms = _arms(known, tables, plan)
     kept, row = arm_defined(kept, np.isin(arms.astype(str), plan.settings.arms), known.facts.households)
     refusals = _nobody_left(plan, rows, bool(kept.any()))
-    names: tuple[str, ...] = study.covariates
-    if not window.look_back:
-        short = [name for name in names if name in LOOK_BACK_COVARIATES]
-        names = tuple(name for name in names if name not in LOOK_BACK_COVARIATES)
-        if short and kept.any():
-            refusals += (Refusal("cohort-look-back-not-retained", plan.question),)
+    names, remarks = _retained_covariates(study.covariates, known, plan, look_back=window.look_back)
+    if kept.any():
+        refusals += remarks
     order = _stable_order(known, kept)
     facts_kept = known.facts.take(order)
     covariates, columns = design_matrix(names, facts_kept, known.history, study.data.look_back_days)
@@ -180,7 +177,9 @@ def _arms(known: SiteFacts, tables: SiteTables, plan: CohortPlan) -> NDArray[np.
     facts = known.facts
     if isinstance(plan.settings, ContactMethod):
         return first_method(known.case_ids, facts.time_zero, tables.attempts, plan.settings)
-    return accepted_by_landmark(facts.households, facts.time_zero, known.history.accepted, plan.settings)
+    return accepted_by_landmark(
+        facts.households, facts.time_zero, known.history.accepted, known.undated_acceptance, plan.settings
+    )
 
 
 def _nobody_left(plan: CohortPlan, rows: tuple[AttritionRow, ...], anyone: bool) -> tuple[Refusal, ...]:
@@ -189,6 +188,28 @@ def _nobody_left(plan: CohortPlan, rows: tuple[AttritionRow, ...], anyone: bool)
         return ()
     code = "cohort-no-episodes" if rows[0].episodes_after else "cohort-no-entry-window"
     return tuple(Refusal(code, plan.question, outcome.id) for outcome in plan.outcomes)
+
+
+def _retained_covariates(
+    names: tuple[str, ...], known: SiteFacts, plan: CohortPlan, *, look_back: bool
+) -> tuple[tuple[str, ...], tuple[Refusal, ...]]:
+    """Leave out covariates made of what retention has erased for some episodes and not for others.
+
+    Without the look-back, signals before the entry window are gone, so a repeat of an old arrear may pass as
+    a new one: the outcome stays, with a remark that goes into release and report.
+    """
+    if look_back:
+        return names, ()
+    gone = LOOK_BACK_COVARIATES
+    if np.isnan(known.facts.repeat_flags[:, :3]).all():
+        gone = gone | {"signals_m1_m3"}
+    kept = tuple(name for name in names if name not in gone)
+    remarks = []
+    if kept != names:
+        remarks.append(Refusal("cohort-look-back-not-retained", plan.question))
+    if any(outcome.signals == "new_arrears" for outcome in plan.outcomes):
+        remarks.append(Refusal("cohort-new-arrears-short-history", plan.question))
+    return kept, tuple(remarks)
 
 
 def _stable_order(known: SiteFacts, kept: NDArray[np.bool_]) -> Integers:

@@ -149,10 +149,10 @@ def _signals_m1_m3(facts: EpisodeFacts, history: ContactHistory, days: int) -> l
                 for month in range(3)
             ]
         ).astype(np.float64)
+    unknown = np.isnan(flags).any(axis=1).astype(np.float64)
     known = np.where(np.isnan(flags), 0.0, flags)
     columns = [(f"signal_m{month + 1}", known[:, month]) for month in range(3)]
-    any_before = known.max(axis=1)
-    return [*columns, ("signal_m1_to_m3", any_before)]
+    return [*columns, ("signal_m1_to_m3", known.max(axis=1)), ("signal_m1_to_m3=missing", unknown)]
 
 
 def _look_back(history: History, facts: EpisodeFacts, days: int) -> Floats:

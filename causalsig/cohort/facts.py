@@ -31,19 +31,21 @@ class SiteFacts:
     facts : EpisodeFacts
         Of all m episodes.
     case_ids : (m,) object
-        Case of each episode, None when there is none.
+        Case that each episode opened, None when it opened none. Of several episodes that name one case, the
+        first opened it.
     household_keys : (m,) object
     unlinked : (m,) bool
         Episodes that were passed on for contact but whose case cannot be found.
     open_case : (m,) bool
-        A case of the household was opened before time zero and not closed by then.
+        Another case of the household was opened before time zero and not closed by then, or the episode was
+        added to a case that an earlier one opened.
+    undated_acceptance : (m,) bool
+        The episode's case says that help was accepted, and nothing says when.
     history : ContactHistory
     new_arrears : History
         Signals of new arrears.
     unlinked_signals : int
         Signals without a household key or date, in no episode.
-    dated_by_reach : int
-        Acceptances dated by the first reached attempt.
     """
 
     facts: EpisodeFacts
@@ -51,10 +53,10 @@ class SiteFacts:
     household_keys: NDArray[np.object_]
     unlinked: NDArray[np.bool_]
     open_case: NDArray[np.bool_]
+    undated_acceptance: NDArray[np.bool_]
     history: ContactHistory
     new_arrears: History
     unlinked_signals: int
-    dated_by_reach: int
 
 
 def site_facts(tables: SiteTables) -> SiteFacts:
@@ -71,22 +73,36 @@ def site_facts(tables: SiteTables) -> SiteFacts:
 
     facts, forwarded = _episode_facts(episodes, signals, households, time_zero)
     case_ids = episodes["case_id"].to_numpy(object)
-    known_cases = pd.Index(tables.cases["case_id"])
-    has_case = known_cases.get_indexer(pd.Index(case_ids)) >= 0
-    contact, dated_by_reach = _contact_history(tables, keys, case_ids, households, dated, signal_day)
+    case_row = pd.Index(tables.cases["case_id"]).get_indexer(pd.Index(case_ids)).astype(np.int64)
+    opens = _opens_its_case(case_row, time_zero)
+    owner = _case_households(tables.cases, keys, case_ids, households)
+    contact, undated = _contact_history(tables, owner, dated, signal_day)
+    own_case = np.where(opens, case_row, -1)
     return SiteFacts(
         facts=facts,
-        case_ids=_where(has_case, case_ids),
+        case_ids=_where(opens, case_ids),
         household_keys=episodes["household_key"].to_numpy(object),
-        unlinked=forwarded & ~has_case,
-        open_case=_open_case(tables.cases, keys, case_ids, households, time_zero),
+        unlinked=forwarded & (case_row < 0),
+        open_case=_open_case(tables.cases, owner.to_numpy("int64"), own_case, households, time_zero)
+        | ((case_row >= 0) & ~opens),
+        undated_acceptance=np.array([case in undated for case in case_ids], dtype=bool),
         history=contact,
         new_arrears=History.of(
             dated, signal_day, np.nan_to_num(signals["new_arrears"].to_numpy("float64"), nan=0.0)
         ),
         unlinked_signals=int((dated < 0).sum()),
-        dated_by_reach=dated_by_reach,
     )
+
+
+def _opens_its_case(case_row: Integers, time_zero: Integers) -> NDArray[np.bool_]:
+    """Mark the first episode of each case, shape (m,)."""
+    with_case = np.flatnonzero(case_row >= 0)
+    order = with_case[np.lexsort((time_zero[with_case], case_row[with_case]))]
+    first = np.ones(len(order), dtype=bool)
+    first[1:] = case_row[order][1:] != case_row[order][:-1]
+    opens = np.zeros(len(case_row), dtype=bool)
+    opens[order[first]] = True
+    return opens
 
 
 def _where(known: NDArray[np.bool_], values: NDArray[np.object_]) -> NDArray[np.object_]:
@@ -159,17 +175,11 @@ def _first(values: NDArray[np.object_], position: Integers, m: int) -> NDArray[n
 
 
 def _contact_history(
-    tables: SiteTables,
-    keys: pd.Index,
-    case_ids: NDArray[np.object_],
-    households: Integers,
-    signal_household: Integers,
-    signal_day: Integers,
-) -> tuple[ContactHistory, int]:
-    """Dated attempts, reach and acceptance of households, linked through their cases."""
+    tables: SiteTables, case_household: pd.Series, signal_household: Integers, signal_day: Integers
+) -> tuple[ContactHistory, frozenset[str]]:
+    """Dated attempts, reach and acceptance of households, and the cases whose acceptance has no date."""
     import pandas as pd
 
-    case_household = _case_households(tables.cases, keys, case_ids, households)
     attempts = tables.attempts
     owner = case_household.reindex(pd.Index(attempts["case_id"])).fillna(-1).to_numpy("int64")
     day = to_days(attempts["attempted_on"].to_numpy("datetime64[D]"))
@@ -177,7 +187,7 @@ def _contact_history(
     method = attempts["method"].to_numpy(object)
     personal = np.isin(method.astype(str), ("phone", "home_visit", "card_left")).astype(np.float64)
     reached = np.nan_to_num(attempts["reached"].to_numpy("float64"), nan=0.0)
-    accepted_on, by_reach = acceptance_dates(tables.cases, attempts)
+    accepted_on, undated = acceptance_dates(tables.cases, attempts)
     accepted_owner = case_household.reindex(accepted_on.index).fillna(-1).to_numpy("int64")
     history = ContactHistory(
         signals=History.of(signal_household, signal_day),
@@ -186,7 +196,7 @@ def _contact_history(
         reached=History.of(owner, day, reached),
         accepted=History.of(accepted_owner, to_days(accepted_on.to_numpy("datetime64[D]"))),
     )
-    return history, by_reach
+    return history, undated
 
 
 def _case_households(
@@ -204,31 +214,30 @@ def _case_households(
 
 def _open_case(
     cases: pd.DataFrame,
-    keys: pd.Index,
-    case_ids: NDArray[np.object_],
+    owner: Integers,
+    own_case: Integers,
     households: Integers,
     time_zero: Integers,
 ) -> NDArray[np.bool_]:
-    """Whether a case of the household was opened before time zero and not yet closed then, shape (m,)."""
-    owner = _case_households(cases, keys, case_ids, households).to_numpy("int64")
+    """Whether another case of the household was opened before time zero and not yet closed then, shape (m,).
+
+    ``own_case`` (m,) is the row of the case that the episode itself opened, -1 for none: a case opened a few
+    days before the matching day is the handling, not what went before it.
+    """
     opened = to_days(cases["opened_on"].to_numpy("datetime64[D]"))
     closed = to_days(cases["closed_on"].to_numpy("datetime64[D]"))
-    closed = np.where(closed > 0, closed, FAR)
+    closed = np.maximum(np.where(closed > 0, closed, FAR), opened)
     dated = opened > 0
     opened_by = History.of(owner[dated], opened[dated])
-    closed_by = History.of(owner[dated], np.maximum(closed[dated], opened[dated]))
+    closed_by = History.of(owner[dated], closed[dated])
+    one_day = dated & (opened == closed)
+    opened_and_closed = History.of(owner[one_day], opened[one_day])
     never = np.zeros_like(time_zero)
-    opened_before = opened_by.between(households, never, time_zero)
-    closed_by_then = closed_by.between(households, never, time_zero + 1)
-    closed_same_day = _opened_and_closed_from(
-        owner[dated], opened[dated], closed[dated], households, time_zero
+    number = opened_by.between(households, never, time_zero) - (
+        closed_by.between(households, never, time_zero + 1)
+        - opened_and_closed.between(households, time_zero, time_zero + 1)
     )
-    return opened_before - (closed_by_then - closed_same_day) > 0
-
-
-def _opened_and_closed_from(
-    owner: Integers, opened: Integers, closed: Integers, households: Integers, time_zero: Integers
-) -> Floats:
-    """Cases opened and closed on the day of time zero itself: closed by then, but not opened before."""
-    same = opened == closed
-    return History.of(owner[same], opened[same]).between(households, time_zero, time_zero + 1)
+    has = own_case >= 0
+    own = own_case[has]
+    number[has] -= dated[own] & (opened[own] < time_zero[has]) & (closed[own] > time_zero[has])
+    return number > 0

@@ -26,7 +26,7 @@ from causalsig.release.documents import (
     VerdictEntry,
     applied_floors,
 )
-from causalsig.release.rules import Limits, broken_rules, nested_differences
+from causalsig.release.rules import Limits, beyond_budget, broken_rules, nested_differences
 from causalsig.release.vocabulary import to_code
 from causalsig.study.models import Study
 
@@ -199,11 +199,14 @@ def _sift(
     ]
     left = [analysis for analysis, codes in zip(result.analyses, broken, strict=True) if not codes]
     nested = nested_differences(left, limits, study.asked[result.question].primary_outcome)
-    released = [analysis for place, analysis in enumerate(left) if place not in nested]
+    kept = [analysis for place, analysis in enumerate(left) if place not in nested]
+    beyond = beyond_budget(kept, limits)
+    released = [analysis for place, analysis in enumerate(kept) if place not in beyond]
     held = [
         (code, analysis) for analysis, codes in zip(result.analyses, broken, strict=True) for code in codes
     ]
     held += [("release-nested-difference", left[place]) for place in sorted(nested)]
+    held += [("release-parameters", kept[place]) for place in sorted(beyond)]
     return released, tuple(
         _make(SuppressionEntry, rule=code, outcome=analysis.outcome, estimand=analysis.estimand)
         for code, analysis in held

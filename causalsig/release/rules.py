@@ -3,9 +3,14 @@
 The unit that is protected is the household. An arm is admitted on what is known **before** outcomes are
 looked at (:func:`admit_arms`), since suppression that looks at the outcome biases the pool: municipalities
 whose arm happens to have few returns would be missing. One rule does look at it, `release-class-floor`: a
-block with a class below the cell floor is held back as a whole. Admission asks for an expected class of 20,
-so this happens at few sites; at those it favours risks near the declared one. (The interval-censored
-payload that removes this is the pool's next step; until then the suppressions are listed and counted.)
+block with a class below the cell floor is held back as a whole. Admission asks for an expected class of 20
+at the risk the study declares, so where that risk is not above the true one a class under 10 is rare: with
+200 expected at 10 %, and a true risk of 8 %, one arm in 25 (bias of the released mean 0.15 points). A study
+that declares twice the true risk would hold back a third of its smallest arms. (The interval-censored payload
+that removes this is the pool's next step; until then the suppressions are listed and counted.)
+
+What is not held: the number of signals minus the share with any signal is the mass of households with two
+signals or more. It is a difference of two rounded, weighted means; no count of it is released.
 
 Sources: ESSnet/DwB guidelines for output checking; ABS five safes output rules; acro. See ``disclosure.md``.
 """
@@ -159,6 +164,33 @@ def nested_differences(
             if first.outcome != second.outcome and _tells_a_cell(first, second, limits):
                 held.add(first.outcome if second.outcome == primary_outcome else second.outcome)
     return frozenset(place for place, analysis in enumerate(analyses) if analysis.outcome in held)
+
+
+def beyond_budget(analyses: Sequence[Analysis], limits: Limits) -> frozenset[int]:
+    """Hold back what takes a question's released numbers over 10 % of its households.
+
+    Many related numbers are what differencing feeds on, so the share is of all blocks of a question together.
+    The primary block comes first, then the other outcomes under its estimand, then the other estimands.
+
+    Returns
+    -------
+    frozenset of int
+        Places in `analyses` of the blocks to hold back.
+    """
+    first = next((analysis.estimand for analysis in analyses if analysis.primary), None)
+    order = sorted(
+        range(len(analyses)),
+        key=lambda place: (not analyses[place].primary, analyses[place].estimand != first),
+    )
+    released, held = 0, set()
+    for place in order:
+        result = analyses[place].result
+        numbers = released_numbers(len(result.arms))
+        if released + numbers > limits.disclosure.max_parameter_share * result.households_total:
+            held.add(place)
+        else:
+            released += numbers
+    return frozenset(held)
 
 
 def _tells_a_cell(first: Analysis, second: Analysis, limits: Limits) -> bool:

@@ -222,8 +222,13 @@ def _attempts(
         ignore_index=True,
     )
     results = rows[rows["result"].notna()] if "result" in rows else rows[:0]
-    # A final result may stand without an attempt: then the row has neither date nor method.
-    attempts = rows[rows["attempted_on"].notna() | rows["method"].notna()].reset_index(drop=True)
+    # A final result may stand without an attempt: a dated row without a method is one only when it tells of
+    # contact. Else "moved" or "known in debt help" would pass for a first attempt.
+    contact = rows["reached"] == 1.0
+    if "wants_help" in rows:
+        contact |= rows["wants_help"] == 1.0
+    interim = (rows["is_final"] == 0.0) & rows["attempted_on"].notna()
+    attempts = rows[rows["method"].notna() | interim | contact].reset_index(drop=True)
     attempts["method"] = attempts["method"].where(attempts["method"].notna(), "unknown")
     attempts["attempt_id"] = [f"a{row}" for row in range(len(attempts))]
     return attempts, results

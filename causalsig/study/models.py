@@ -7,7 +7,7 @@ from datetime import date
 from types import MappingProxyType
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 Slug = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{1,47}$")]
 Method = Literal["letter", "message", "phone", "home_visit", "none"]
@@ -237,6 +237,10 @@ class Diagnostics(Closed):
     positivity_share: float = Field(default=0.02, ge=0, lt=1, description="... except in at most this share.")
 
 
+LARGEST_DECLARED_RISK = 0.2
+"""Declared risk of the rarer class, at most: 20 expected of it are 100 households."""
+
+
 class Disclosure(Closed):
     """Floors of what may leave; a study may tighten them, never loosen."""
 
@@ -245,11 +249,20 @@ class Disclosure(Closed):
     min_expected_class: int = Field(
         default=20, ge=20, description="n · min(p0, 1 - p0), known before outcomes are looked at."
     )
-    expected_risk: float = Field(default=0.2, gt=0, lt=1, description="p0: the risk of a return, declared.")
+    expected_risk: float = Field(
+        default=0.2, gt=0, lt=1, description="p0, the declared risk of a return; a rarer one asks for more."
+    )
     max_largest_weight: float = Field(default=0.5, gt=0, le=0.5)
     max_two_largest_weight: float = Field(default=0.67, gt=0, le=0.67)
     max_parameter_share: float = Field(default=0.1, gt=0, le=0.1)
     min_residual_df: int = Field(default=10, ge=10)
+
+    @field_validator("expected_risk")
+    @classmethod
+    def _not_looser(cls, risk: float) -> float:
+        if min(risk, 1.0 - risk) > LARGEST_DECLARED_RISK:
+            raise ValueError("expected_risk would admit smaller arms than the house's floor; at most 0.2")
+        return risk
 
 
 class Pooling(Closed):

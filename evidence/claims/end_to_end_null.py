@@ -15,7 +15,7 @@ CLAIM = """With no effect of anything, the pooled contrast of home visit against
 99 %, although the naive contrast makes visits look harmful: heavier cases are visited."""
 ISSUE = 2
 COVERS = _end_to_end.COVERS
-SEEDS = range(20_000, 20_400)
+SEEDS = range(20_000, 20_200)
 HARMFUL_MONTE_CARLO_ERRORS = 3.0
 
 

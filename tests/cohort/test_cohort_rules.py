@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -111,7 +112,8 @@ def arm_of(attempts: list[tuple[int, str]], plan: Any = Q2, **changes: Any) -> s
         ([(5, "card_left")], "home_visit"),
         ([(5, "email")], "message"),
         ([(5, "text_message")], "message"),
-        ([(-3, "phone"), (4, "letter")], "letter"),
+        ([(-3, "phone"), (4, "letter")], "phone"),
+        ([(-40, "phone"), (4, "letter")], "letter"),
         ([(2, "office_appointment"), (4, "letter")], None),
     ],
 )
@@ -128,6 +130,69 @@ def test_an_attempt_counts_whether_or_not_anyone_was_reached() -> None:
 @pytest.mark.parametrize(("day", "arm"), [(0, "accepted"), (28, "accepted"), (29, "not_accepted")])
 def test_help_is_accepted_by_day_28_or_not(day: int, arm: str) -> None:
     assert arm_of([(day, "phone")], plan=Q1, reached=1.0, wants_help=1.0) == arm
+
+
+def test_accepted_help_that_nothing_dates_is_in_no_arm() -> None:
+    """Called not accepted it would put a treated household among the untreated."""
+    made = tables(
+        [signal("h1", date(2026, 1, 5), case_id="c1", forwarded_on=date(2026, 1, 15))],
+        [{"case_id": "c1", "household_key": "h1", "opened_on": date(2026, 1, 15), "result": "quick_fix"}],
+        [{"attempt_id": "a", "case_id": "c1", "attempted_on": date(2026, 1, 20), "method": "phone"}],
+    )
+    assert build_cohort(made, Q1, STUDY, site(), MATCHING).size == 0
+    assert build_cohort(made, Q2, STUDY, site(), MATCHING).size == 1
+
+
+def test_a_case_opened_before_the_matching_day_is_the_handling_and_not_an_open_case() -> None:
+    made = tables(
+        [signal("h1", date(2026, 1, 5), case_id="c1", forwarded_on=date(2026, 1, 6))],
+        [{"case_id": "c1", "household_key": "h1", "opened_on": date(2026, 1, 6)}],
+        [{"attempt_id": "a", "case_id": "c1", "attempted_on": date(2026, 1, 17), "method": "phone"}],
+    )
+    cohort = build_cohort(made, Q2, STUDY, site(), MATCHING)
+    assert cohort.treatment.tolist() == ["phone"]
+
+
+def test_a_later_episode_added_to_a_case_neither_takes_its_attempts_nor_enters() -> None:
+    made = tables(
+        [
+            signal("h1", date(2026, 1, 5), case_id="c1", forwarded_on=date(2026, 1, 15)),
+            signal("h1", date(2026, 2, 5), "water", case_id="c1", forwarded_on=date(2026, 1, 15)),
+        ],
+        [
+            {
+                "case_id": "c1",
+                "household_key": "h1",
+                "opened_on": date(2026, 1, 15),
+                "closed_on": date(2026, 1, 30),
+            }
+        ],
+        [{"attempt_id": "a", "case_id": "c1", "attempted_on": date(2026, 1, 17), "method": "phone"}],
+    )
+    cohort = build_cohort(made, Q2, STUDY, site(), MATCHING)
+    assert cohort.treatment.tolist() == ["phone"]
+    assert cohort.time_zero.tolist() == [np.datetime64("2026-01-15").astype(int)]
+
+
+def test_an_administrative_step_mapped_to_none_hides_no_later_attempt() -> None:
+    settings = Q2.settings.model_copy(
+        update={"method_map": Q2.settings.method_map | {"administrative": "none"}}
+    )
+    plan = replace(Q2, settings=settings)
+    assert arm_of([(2, "administrative"), (3, "home_visit")], plan=plan) == "home_visit"
+    assert arm_of([(2, "administrative")], plan=plan) == "none"
+
+
+def test_short_retention_without_repeat_flags_leaves_those_covariates_out_and_says_so() -> None:
+    strict = site(retention="strict6", retention_months=None)
+    monthly = [signal(f"h{m % 3}", date(2026, m, 5), KINDS[m % 2]) for m in range(1, 7)]
+    cohort = build_cohort(tables(monthly), Q2, STUDY, strict, MATCHING)
+    assert cohort.size > 0
+    assert not [name for name in cohort.covariate_names if name.startswith(("signal_m", "earlier"))]
+    assert {refusal.code for refusal in cohort.refusals} == {
+        "cohort-look-back-not-retained",
+        "cohort-new-arrears-short-history",
+    }
 
 
 def returns(days: list[int], *, creditor: str = "water", amount: int = 50_000) -> dict[str, float]:

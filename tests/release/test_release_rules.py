@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from causalsig.errors import ReleaseError
 from causalsig.records import Analysis, QuestionResult, SiteResult
 from causalsig.release import ReleaseIdentity, admit_arms, build_release, released_arms, rules
+from causalsig.release.documents import released_numbers
+from causalsig.release.rules import Limits, beyond_budget
 from causalsig.release.vocabulary import RULE_CODES
 from causalsig.study.models import Disclosure, Study
 from causalsig.texts import catalogue
@@ -61,7 +63,7 @@ def test_a_rule_holds_back_what_it_is_for(
 @pytest.mark.parametrize(
     "changes",
     [
-        {"households": np.array([100, 900])},
+        {"households": np.array([200, 900])},
         {"parameters": 1130},
         {"households_total": 50, "parameters": 3},
         {"largest_share": np.array([0.5, 0.5]), "two_largest_share": np.array([0.67, 0.67])},
@@ -214,3 +216,21 @@ def assert_floors_hold(block: Analysis) -> None:
     assert 10 * (2 * size + size * (size - 1) // 2) <= result.households_total
     assert result.largest_share.max() <= 0.5 and result.two_largest_share.max() <= 0.67
     assert result.effective_sample_size.min() >= 30
+
+
+def test_a_question_releases_numbers_of_at_most_a_tenth_of_its_households(make_site: Make) -> None:
+    """The primary block goes first, then its estimand's other outcomes, then other estimands."""
+    blocks = list(make_site().questions[0].analyses)
+    numbers = released_numbers(len(blocks[0].result.arms))
+    limits = Limits(Disclosure(), 30.0)
+
+    def held(households: int) -> list[tuple[str, str, bool]]:
+        changed = [with_result(block, households_total=households) for block in blocks]
+        places = sorted(beyond_budget(changed, limits))
+        return [(blocks[p].outcome, blocks[p].estimand, blocks[p].primary) for p in places]
+
+    assert held(10 * numbers * len(blocks)) == []
+    last = held(10 * numbers * len(blocks) - 1)
+    assert len(last) == 1 and last[0][1] != next(b.estimand for b in blocks if b.primary)
+    only_first = held(10 * numbers)
+    assert len(only_first) == len(blocks) - 1 and not any(primary for *_, primary in only_first)

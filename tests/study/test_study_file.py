@@ -83,7 +83,7 @@ def test_an_impossible_study_is_refused_with_its_place(
 
 
 def test_floors_can_be_tightened_and_not_loosened(tmp_path: Path) -> None:
-    tight = default_study_text() + "\n[disclosure]\nmin_households_arm = 60\n"
+    tight = default_study_text().replace("[disclosure]", "[disclosure]\nmin_households_arm = 60")
     assert read_study(write(tmp_path, tight)).disclosure.min_households_arm == 60
     with pytest.raises(StudyError, match="min_households_arm"):
         read_study(write(tmp_path, tight.replace("arm = 60", "arm = 20"), "loose.toml"))
