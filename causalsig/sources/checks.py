@@ -39,6 +39,7 @@ def check_tables(tables: SiteTables) -> tuple[Finding, ...]:
     findings = FindingList()
     _check_signals(tables, findings)
     _check_cases(tables, findings)
+    _check_matching(tables, findings)
     _check_attempts(tables, findings)
     _check_retention(tables, findings)
     _check_coverage(tables, findings)
@@ -74,6 +75,16 @@ def _check_cases(tables: SiteTables, findings: FindingList) -> None:
     findings.add("source-closed-without-result", "cases", "result", int(unsaid.sum()))
     backwards = int((cases["closed_on"] < cases["opened_on"]).sum())
     findings.add("source-closed-before-opened", "cases", "closed_on", backwards)
+
+
+def _check_matching(tables: SiteTables, findings: FindingList) -> None:
+    """Whether episodes, made with the inventory's matching day, agree with how cases were really opened."""
+    named = tables.episodes.loc[tables.episodes["case_id"].notna(), "case_id"]
+    shared = int(named[named.duplicated()].nunique())
+    findings.add("source-case-of-several-periods", "episodes", "case_id", shared)
+    matched = look_up(tables.signals["episode_id"], tables.episodes.set_index("episode_id")["matched_on"])
+    early = int((tables.signals["forwarded_on"] < matched).sum())
+    findings.add("source-forwarded-before-matching", "signals", "forwarded_on", early)
 
 
 def _check_attempts(tables: SiteTables, findings: FindingList) -> None:

@@ -36,6 +36,8 @@ MEANINGS: Mapping[str, str] = MappingProxyType(
         "source-missing-key": "rows without their own identifier",
         "source-odd-key": "identifiers shaped unlike the others in their column",
         "source-repeated-attempt": "contact attempts whose identifier occurs more than once in their tab",
+        "source-case-of-several-periods": "cases with signals in several matching periods; the first counts",
+        "source-forwarded-before-matching": "signals passed on before the inventory's matching day",
         "source-several-final-results": "cases with more than one final result; the last one counts",
         "source-attempt-without-case": "contact attempts whose case number is in no other tab; left out",
         "source-followup-without-case": "follow-ups whose case number is in no other tab; left out",

@@ -83,6 +83,16 @@ def test_each_misfit_is_counted_under_its_own_code():
         assert counts(changed(table, column, slice(0, rows), value)) == expected, (table, column)
 
 
+def test_a_matching_day_that_does_not_fit_how_cases_were_opened_is_told():
+    signals = tidy().signals
+    early = signals.assign(forwarded_on=signals["received_on"])
+    # A second signal of the first two cases, a month later.
+    again = signals.iloc[:2].assign(signal_id=["x", "y"], received_on=pd.Timestamp("2024-02-05"))
+    assert counts(tidy(signals=early)) == {"source-forwarded-before-matching": len(signals)}
+    found = counts(tidy(signals=pd.concat([signals, again], ignore_index=True)))
+    assert found["source-case-of-several-periods"] == 2
+
+
 def test_a_creditor_of_no_kind_is_counted():
     tables = tidy()
     creditors = tables.creditors.assign(creditor_type=None)

@@ -315,6 +315,21 @@ def test_real_date_and_number_cells_read_as_their_texts_do(tmp_path):
     assert_same(expected, read_tabs(tabs).tables)
 
 
+def test_a_final_result_without_a_method_is_an_attempt_only_when_it_tells_of_contact():
+    """Moved, deceased or known in debt help are case results: they would pass for a first attempt."""
+    tabs = small_tabs()
+    set_column(tabs, "Eindresultaat", "Wijze van contactpoging", lambda cell: "")
+    set_column(tabs, "Eindresultaat", "Wil de klant hulp", lambda cell: "")
+    set_column(tabs, "Eindresultaat", "Persoon bereikt", lambda cell: "Nee")
+    set_column(tabs, "Eindresultaat", "Persoon bereikt", lambda cell: "Ja", rows=2)
+    reached = {row[1] for row in tabs["Eindresultaat"][1:3]}
+    read = read_tabs(tabs).tables
+    final = read.attempts[read.attempts["is_final"] == 1]
+    assert set(final["case_id"]) == reached
+    assert set(final["method"]) == {"unknown"}
+    assert read.cases["result"].notna().sum() > len(reached)
+
+
 def test_the_tokens_seen_in_exports_are_read():
     tabs = small_tabs()
     final = tabs["Eindresultaat"]
