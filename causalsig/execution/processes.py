@@ -91,7 +91,8 @@ def _start(job: Job) -> subprocess.Popen[bytes]:
     path = folder / "job.json"
     write_json(path, asdict(job))
     return subprocess.Popen(
-        [sys.executable, "-m", "causalsig.execution.worker", str(path), WITH_PARENT],
+        # -P: no module of the folder the user happens to be in is run inside, or hides one of ours.
+        [sys.executable, "-P", "-m", "causalsig.execution.worker", str(path), WITH_PARENT],
         # Held open as long as this process lives: the worker ends when it closes.
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,

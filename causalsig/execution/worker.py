@@ -198,8 +198,12 @@ def _failure(code: str) -> CausalsigError:
 
 
 def _end_with_parent() -> None:
+    descriptor = sys.stdin.fileno()
+
     def wait() -> None:
-        sys.stdin.buffer.read()
+        # Not sys.stdin: its lock, held while waiting, makes Python abort when the worker has done its job.
+        while os.read(descriptor, 1):
+            pass
         os._exit(INTERNAL_ERROR)
 
     threading.Thread(target=wait, daemon=True).start()
