@@ -79,7 +79,19 @@ def _print_expected(country: InventedCountry, format_: str) -> None:
     for row in rows:
         values = "".join(f"{row[key]:>9.0f}" for key in counts)
         typer.echo(f"{row['site']:<5}{row['name']:<17}{values}")
-    say("expected households in each arm; an arm needs 100 to be admitted by the default study.")
+    needed = _households_an_arm()
+    say(f"expected households in each arm; an arm needs {needed} to be admitted by the default study.")
+
+
+def _households_an_arm() -> int:
+    """Households an arm needs under the default study, known before outcomes."""
+    from math import ceil
+
+    from causalsig.study.read import DEFAULT_STUDY, read_study
+
+    floors = read_study(DEFAULT_STUDY).disclosure
+    rarer = min(floors.expected_risk, 1.0 - floors.expected_risk)
+    return max(floors.min_households_arm, ceil(floors.min_expected_class / rarer - 1e-9))
 
 
 def _refuse_overwriting(out: Path, force: bool) -> None:

@@ -17,9 +17,10 @@ from causalsig.simulation.xxllnc import write_workbook
 from causalsig.sources.schema import SiteTables
 from causalsig.study.inventory import Site
 from causalsig.study.models import Study
-from causalsig.study.read import read_study
+from causalsig.study.read import default_study_text, read_study
 
 MONTHS = 30
+DECLARED = "expected_risk = 0.1"
 LARGE = SiteSpec("9001", "Voorbeeldstad 01", 25_000)
 SPECS = (
     LARGE,
@@ -61,6 +62,11 @@ class Provider:
     sites: tuple[Site, ...]
 
     @property
+    def study(self) -> Path:
+        """The default study with the house's smallest arms, which these small sites can fill."""
+        return self.folder / "study.toml"
+
+    @property
     def inventory(self) -> Path:
         return self.folder / "inventory.toml"
 
@@ -73,7 +79,7 @@ class Provider:
         return self.folder / "keys"
 
     def request(self, out: Path, **changes: object) -> RunRequest:
-        whole = RunRequest(Path("vroegsignalering"), self.inventory, (self.sources,), self.keys, out)
+        whole = RunRequest(self.study, self.inventory, (self.sources,), self.keys, out)
         return replace(whole, **changes)  # type: ignore[arg-type]
 
     def write_inventory(self, **agreements: dict[str, object]) -> None:
@@ -94,6 +100,9 @@ def original(tmp_path_factory: pytest.TempPathFactory, invented: dict[str, Inven
     for code, found in invented.items():
         write_workbook(found.tables, provider.sources / f"{code}.xlsx", name=found.spec.name)
     provider.write_inventory()
+    text = default_study_text()
+    assert DECLARED in text
+    provider.study.write_text(text.replace(DECLARED, "expected_risk = 0.2"), encoding="utf-8")
     new_keys(provider.keys, demo=True)
     return provider
 

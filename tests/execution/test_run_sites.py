@@ -116,7 +116,7 @@ def test_what_changed_is_run_again_and_only_that(provider: Any, finished: Path, 
 
 
 def start(provider: Any, out: Path) -> subprocess.Popen[bytes]:
-    command = ["site", "run", "vroegsignalering", provider.sources, "--inventory", provider.inventory]
+    command = ["site", "run", provider.study, provider.sources, "--inventory", provider.inventory]
     options = ["--keys", provider.keys, "--out", out, "--workers", "2"]
     return subprocess.Popen(
         [sys.executable, "-m", "causalsig_cli.app", *map(str, command), *map(str, options)],
