@@ -185,13 +185,13 @@ def release(folder: Path, result: Any, study: Any, code: str, wave: int = 1) -> 
 
 @pytest.fixture(scope="session")
 def analysed() -> Any:
-    """A result with estimates: one site of 25,000 inhabitants."""
+    """A result with estimates: one site large enough for the arms of the default study."""
     from dataclasses import replace
 
     from causalsig.execution.analyse import analyse_site
     from causalsig.study.read import read_study
 
-    spec = replace(SPEC, inhabitants=25_000)
+    spec = replace(SPEC, inhabitants=75_000)
     made = simulate_site(spec, load_scenario("ignorable"), 1, months=MONTHS, truth=False)
     return analyse_site(made.tables, read_study("vroegsignalering"), site(), spec.matching)
 

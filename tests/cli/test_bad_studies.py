@@ -36,7 +36,7 @@ BAD_STUDIES = {
     "an unknown method": ("study-invalid", ('reference = "letter"', 'reference = "pigeon"'), "reference"),
     "a loosened floor": (
         "study-invalid",
-        ("[pooling]", "[disclosure]\nmin_households_cell = 5\n[pooling]"),
+        ("expected_risk = 0.1", "min_households_cell = 5"),
         "disclosure.min_households_cell",
     ),
     "an outcome nobody defined": (

@@ -21,6 +21,8 @@ from causalsig.study.read import default_study_text, read_study
 
 MONTHS = 30
 DECLARED = "expected_risk = 0.1"
+SMALL_ARMS = 0.2
+"""Declared risk that asks for arms of 100 households, where the default study asks for 200."""
 LARGE = SiteSpec("9001", "Voorbeeldstad 01", 25_000)
 SPECS = (
     LARGE,
@@ -46,7 +48,10 @@ def invent(spec: SiteSpec) -> Invented:
 
 @pytest.fixture(scope="session")
 def study() -> Study:
-    return read_study("vroegsignalering")
+    """The default study with the house's smallest arms, which these small sites can fill."""
+    default = read_study("vroegsignalering")
+    floors = default.disclosure.model_copy(update={"expected_risk": SMALL_ARMS})
+    return default.model_copy(update={"disclosure": floors})
 
 
 @pytest.fixture(scope="session")
@@ -63,7 +68,7 @@ class Provider:
 
     @property
     def study(self) -> Path:
-        """The default study with the house's smallest arms, which these small sites can fill."""
+        """The same study as the fixture `study`, as a file."""
         return self.folder / "study.toml"
 
     @property
@@ -102,7 +107,7 @@ def original(tmp_path_factory: pytest.TempPathFactory, invented: dict[str, Inven
     provider.write_inventory()
     text = default_study_text()
     assert DECLARED in text
-    provider.study.write_text(text.replace(DECLARED, "expected_risk = 0.2"), encoding="utf-8")
+    provider.study.write_text(text.replace(DECLARED, f"expected_risk = {SMALL_ARMS}"), encoding="utf-8")
     new_keys(provider.keys, demo=True)
     return provider
 
