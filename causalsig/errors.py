@@ -57,10 +57,6 @@ class SourceError(CausalsigError):
     """A source cannot be read as the format it claims to be."""
 
 
-class CohortError(CausalsigError):
-    """The cohort cannot be built from these tables and this study."""
-
-
 class EstimationError(CausalsigError):
     """Arrays given to an estimator do not fit together, or nothing can be estimated from them."""
 
