@@ -18,6 +18,7 @@ Integers: TypeAlias = NDArray[np.int64]
 Arm: TypeAlias = Any
 Estimand: TypeAlias = "str | tuple[str, Arm]"
 Scale: TypeAlias = Literal["difference", "log_ratio", "log_odds"]
+Target: TypeAlias = Literal["population", "sample"]
 
 SCALES: tuple[Scale, ...] = ("difference", "log_ratio", "log_odds")
 
@@ -71,7 +72,8 @@ class ArmMeans:
     covariance : (K, K) or (J, K, K)
         Clustered by household; with repeats it includes the covariance of the split.
     estimand : str or (str, arm)
-        "ATE", "ATO", ("ATT", arm), ... : the population the means speak of.
+        "ATE", "ATO", ("ATT", arm), ... : the population the means speak of. Who was trimmed away belongs to
+        it no longer, and the name says so ("ATE trimmed (crump)").
     method : str
         Name of the estimator.
     n, households : (K,) int
@@ -98,6 +100,9 @@ class ArmMeans:
         Seed of the splits; None when nothing was drawn.
     level : float
         Confidence level of the intervals.
+    target : {"population", "sample"}
+        Whether the covariance holds for households like these, or for these households' own covariates: an
+        interval for the sample is narrower and says nothing about others.
     """
 
     arms: tuple[Arm, ...]
@@ -118,6 +123,7 @@ class ArmMeans:
     notes: tuple[str, ...] = ()
     seed: int | None = None
     level: float = 0.95
+    target: Target = "population"
 
     @property
     def std_errors(self) -> Floats:
@@ -182,21 +188,31 @@ class ArmMeans:
         EstimationError
             ``estimation-scale`` for an unknown scale or means outside the scale's domain.
         """
+        gradient, estimate = self._gradient(arm, reference, scale)
+        return self._infer(gradient, estimate, arm, reference, scale)
+
+    def contrast_influence(self, arm: Arm, reference: Arm, scale: Scale = "difference") -> Floats:
+        """Sum the centred influence of a contrast by household: (G,) or (J, G). Never leaves the process."""
+        return self._household_sums(self._gradient(arm, reference, scale)[0])
+
+    def _gradient(self, arm: Arm, reference: Arm, scale: Scale) -> tuple[Floats, Floats]:
+        """Slope of a contrast to the means, and its value."""
         a, b = self.position(arm), self.position(reference)
-        pair = self.means[..., [a, b]]
-        values, slopes = _link(pair, scale)
+        values, slopes = _link(self.means[..., [a, b]], scale)
         gradient = np.zeros_like(self.means)
         gradient[..., a] += slopes[..., 0]
         gradient[..., b] -= slopes[..., 1]
-        estimate = values[..., 0] - values[..., 1]
-        return self._infer(gradient, estimate, arm, reference, scale)
+        return gradient, values[..., 0] - values[..., 1]
+
+    def _household_sums(self, gradient: Floats) -> Floats:
+        centred = self.influence - self.means[..., None, :]
+        u = np.einsum("...na,...a->...n", centred, gradient)
+        return _cluster_sums(u, self.clusters, self.households_total)
 
     def _infer(self, gradient: Floats, estimate: Floats, arm: Arm, reference: Arm, scale: Scale) -> Contrast:
         variance = np.einsum("...a,...ab,...b->...", gradient, self.covariance, gradient)
         std_error = np.sqrt(np.maximum(variance, 0.0))
-        centred = self.influence - self.means[..., None, :]
-        u = np.einsum("...na,...a->...n", centred, gradient)
-        df = satterthwaite_df(_cluster_sums(u, self.clusters, self.households_total))
+        df = satterthwaite_df(self._household_sums(gradient))
         low, high, p_value = t_inference(estimate, std_error, df, self.level)
         return Contrast(
             arm=arm,

@@ -57,7 +57,8 @@ def design_gate(
     Parameters
     ----------
     propensity : Propensity
-        Fitted treatment model; outcomes are never seen here.
+        Fitted treatment model; outcomes are never seen here. Where the covariates decide the arm, overlap is
+        judged before the ridge that keeps the weights finite.
     covariates : (n, p)
     names : tuple of str, length p
     contrast : (arm, reference)
@@ -67,7 +68,7 @@ def design_gate(
     settings : Diagnostics
         The study's thresholds.
     """
-    probabilities = propensity.probabilities.mean(axis=0)
+    probabilities = propensity.judged_probabilities
     verdicts = []
     if set(contrast) <= set(propensity.arms):
         verdicts.append(_equipoise(propensity, probabilities, contrast, settings))

@@ -16,15 +16,25 @@ _HOMES = {
     "inverse_probability": "weighting",
     "overlap_weighting": "weighting",
     "doubly_robust": "augmented",
+    "entropy_balancing": "balancing",
+    "regression_standardisation": "standardisation",
+    "simultaneous_contrasts": "max_t",
+    "targeted_maximum_likelihood": "targeted",
+    "trim": "trimming",
 }
 
 __all__ = [
     "Propensity",
     "difference_in_means",
     "doubly_robust",
+    "entropy_balancing",
     "fit_propensity",
     "inverse_probability",
     "overlap_weighting",
+    "regression_standardisation",
+    "simultaneous_contrasts",
+    "targeted_maximum_likelihood",
+    "trim",
 ]
 
 

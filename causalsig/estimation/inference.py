@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from causalsig.estimation.inputs import Outcomes
-from causalsig.estimation.propensity import Propensity, count_households, kish
-from causalsig.results import ArmMeans, Estimand, Floats, Integers
+from causalsig.estimation.prepare import Prepared
+from causalsig.estimation.propensity import count_households, kish
+from causalsig.results import ArmMeans, Floats, Integers
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,20 +57,12 @@ def split_covariance(splits: Floats) -> Floats:
     return np.asarray(np.einsum("rja,rjb->jab", centred, centred) / (repeats - 1) / repeats)
 
 
-def arm_means(
-    found: Influence,
-    propensity: Propensity,
-    outcomes: Outcomes,
-    *,
-    estimand: Estimand,
-    method: str,
-    level: float,
-) -> ArmMeans:
+def arm_means(found: Influence, prepared: Prepared, *, method: str) -> ArmMeans:
     """Assemble the result, rows back in the caller's order."""
-    sample = propensity.sample
-    order, total = sample.order, propensity.households_total
+    sample, outcomes = prepared.sample, prepared.outcomes
+    order, total = sample.order, len(sample.household_ids)
     clusters, codes = sample.clusters[order], sample.codes[order]
-    arms, count = len(propensity.arms), found.values.shape[0]
+    arms, count = len(sample.arms), found.values.shape[0]
     covariance = np.stack([cluster_covariance(v, clusters, total) for v in found.values])
     shares = [_shares(w, y, clusters) for w, y in zip(found.weights, outcomes.values[order].T, strict=True)]
     sizes = np.array([[kish(w[:, k], clusters) for k in range(arms)] for w in found.weights])
@@ -83,12 +75,12 @@ def arm_means(
 
     back = np.argsort(order)
     return ArmMeans(
-        arms=propensity.arms,
+        arms=sample.arms,
         means=shaped(found.values.mean(axis=1)),
         covariance=shaped(covariance + split_covariance(found.splits)),
-        estimand=estimand,
+        estimand=prepared.name,
         method=method,
-        n=propensity.n,
+        n=np.bincount(codes, minlength=arms).astype(np.int64),
         households=count_households(codes, clusters, arms),
         households_total=total,
         followed=followed[0] if outcomes.single else followed,
@@ -98,9 +90,10 @@ def arm_means(
         largest_share=shaped(np.array([s[0] for s in shares])),
         two_largest_share=shaped(np.array([s[1] for s in shares])),
         parameters=found.parameters,
-        notes=tuple(dict.fromkeys((*propensity.notes, *found.notes))),
-        seed=propensity.seed,
-        level=level,
+        notes=tuple(dict.fromkeys((*prepared.notes, *found.notes))),
+        seed=prepared.seed,
+        level=prepared.level,
+        target=prepared.target,
     )
 
 

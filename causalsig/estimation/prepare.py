@@ -1,69 +1,115 @@
-"""What every effect function does first: one propensity, outcomes that fit it, models of being followed."""
+"""What every effect function does first: arrays that fit together, one propensity, who was followed."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from causalsig.errors import EstimationError
-from causalsig.estimation.inputs import Outcomes, check_aligned, read_outcomes, read_sample
+from causalsig.estimation.inputs import Outcomes, Sample, check_aligned, read_outcomes, read_sample
 from causalsig.estimation.propensity import Propensity, fit_propensity
 from causalsig.estimation.regressions import ArmModel, cross_fitted_logistic, logistic
-from causalsig.results import Arm, Floats, Integers
+from causalsig.estimation.request import Request
+from causalsig.estimation.tilting import OF_AN_ARM, WHOLE, check_estimand
+from causalsig.estimation.trimming import trim, trimmed_name
+from causalsig.results import Estimand, Floats, Integers, Target
+
+EVERY_ESTIMAND = (*WHOLE, *OF_AN_ARM)
 
 
-def prepare(
-    covariates: Any,
-    treatment: Any,
-    outcome: Any,
-    *,
-    arms: Sequence[Arm] | None,
-    households: Any,
-    observed: Any,
-    folds: int | Any | None,
-    repeats: int,
-    seed: int,
-    nuisance: str,
-    propensity: Propensity | None,
-    level: float,
-) -> tuple[Propensity, Outcomes]:
-    """Check everything and fit the propensity unless one was given.
+@dataclass(frozen=True, slots=True, eq=False)
+class Prepared:
+    """What an estimator works on.
+
+    Attributes
+    ----------
+    sample : Sample
+    outcomes : Outcomes
+    estimand : the one computed
+    name : what the result calls it; another one after trimming
+    notes : stable codes so far
+    seed : of the splits, None when nothing was drawn
+    level : confidence level
+    target : "population" or "sample"
+    """
+
+    sample: Sample
+    outcomes: Outcomes
+    estimand: Estimand
+    name: Estimand
+    notes: tuple[str, ...]
+    seed: int | None
+    level: float
+    target: Target
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Followed:
+    """``κ_a = P(C = 1 | A = a, X)``: (n, K), its in-sample models (none when cross-fitted), notes."""
+
+    kappa: Floats
+    models: list[ArmModel]
+    notes: tuple[str, ...]
+
+
+def prepare_sample(request: Request, allowed: tuple[str, ...], *, covariates: bool = True) -> Prepared:
+    """Check everything for an estimator that needs no propensity.
 
     Raises
     ------
     EstimationError
-        ``estimation-level``, ``estimation-other-propensity``, ``estimation-all-censored`` and whatever
-        the readers of the inputs find.
+        ``estimation-level``, ``estimation-event``, ``estimation-target``, ``estimation-estimand``,
+        ``estimation-all-censored`` and whatever the readers of the inputs find.
     """
-    if not 0.0 < level < 1.0:
-        raise EstimationError(
-            "estimation-level", expected="a level between 0 and 1", found="another", mend="Use 0.95."
-        )
-    check_aligned(
-        covariates=covariates,
-        treatment=treatment,
-        outcome=outcome,
-        households=households,
-        observed=observed,
+    _check_options(request)
+    _check_aligned(request)
+    sample = read_sample(
+        request.covariates if covariates else None,
+        request.treatment,
+        arms=request.arms,
+        households=request.households,
     )
+    return _prepared(request, sample, allowed, (), None)
+
+
+def prepare(request: Request, allowed: tuple[str, ...] = EVERY_ESTIMAND) -> tuple[Propensity, Prepared]:
+    """Check everything, fit the propensity unless one was given, and leave out who is trimmed.
+
+    Raises
+    ------
+    EstimationError
+        As `prepare_sample`; ``estimation-other-propensity``, ``estimation-trim``.
+    """
+    _check_options(request)
+    _check_aligned(request)
+    propensity = request.propensity
     if propensity is None:
         propensity = fit_propensity(
-            covariates,
-            treatment,
-            arms=arms,
-            households=households,
-            folds=folds,
-            repeats=repeats,
-            seed=seed,
-            nuisance=nuisance,
+            request.covariates,
+            request.treatment,
+            arms=request.arms,
+            households=request.households,
+            folds=request.folds,
+            repeats=request.repeats,
+            seed=request.seed,
+            nuisance=request.nuisance,
         )
     else:
-        _check_same(propensity, covariates, treatment, arms, households)
-    outcomes = read_outcomes(outcome, observed, len(propensity.codes))
-    for k, arm in enumerate(propensity.arms):
-        if not outcomes.observed[propensity.codes == k].any(axis=0).all():
+        _check_same(propensity, request)
+    if request.trim is not None:
+        return _prepare_trimmed(request, propensity, allowed)
+    return propensity, _prepared(request, propensity.sample, allowed, propensity.notes, propensity.seed)
+
+
+def _prepared(
+    request: Request, sample: Sample, allowed: tuple[str, ...], notes: tuple[str, ...], seed: int | None
+) -> Prepared:
+    estimand = check_estimand(request.estimand, sample.arms, allowed)
+    outcomes = read_outcomes(request.outcome, request.observed, len(sample.codes))
+    for k, arm in enumerate(sample.arms):
+        if not outcomes.observed[sample.codes == k].any(axis=0).all():
             raise EstimationError(
                 "estimation-all-censored",
                 expected="followed episodes in every arm",
@@ -71,22 +117,81 @@ def prepare(
                 mend="Leave the arm out, or take a shorter horizon.",
                 where="observed",
             )
-    return propensity, outcomes
+    return Prepared(sample, outcomes, estimand, estimand, notes, seed, request.level, request.target)
 
 
-def _check_same(
-    propensity: Propensity, covariates: Any, treatment: Any, arms: Sequence[Arm] | None, households: Any
-) -> None:
+def _prepare_trimmed(
+    request: Request, propensity: Propensity, allowed: tuple[str, ...]
+) -> tuple[Propensity, Prepared]:
+    """Fit the propensity anew among those kept: their weights must balance them, not those who left."""
+    assert request.trim is not None
+    keep = trim(propensity, request.trim).keep
+    rows = {
+        name: _take(getattr(request, name), keep)
+        for name in ("covariates", "treatment", "outcome", "households", "observed")
+    }
+    folds = request.folds
+    if folds is not None and not isinstance(folds, (int, np.integer)):
+        folds = _take(folds, keep)
+    kept = replace(request, **rows, folds=folds, arms=propensity.arms, propensity=None, trim=None)
+    again, prepared = prepare(kept, allowed)
+    name = trimmed_name(prepared.estimand, request.trim)
+    return again, replace(prepared, name=name, notes=(*prepared.notes, "estimation-trimmed"))
+
+
+def _take(value: Any, keep: Any) -> Any:
+    if value is None:
+        return None
+    return value[keep] if hasattr(value, "iloc") else np.asarray(value)[keep]
+
+
+def _check_options(request: Request) -> None:
+    if not 0.0 < request.level < 1.0:
+        raise EstimationError(
+            "estimation-level", expected="a level between 0 and 1", found="another", mend="Use 0.95."
+        )
+    if request.target not in ("population", "sample"):
+        raise EstimationError(
+            "estimation-target",
+            expected='"population" or "sample"',
+            found="another target",
+            mend='Use target="population" unless only these households matter.',
+            where="target",
+        )
+    if request.event is not None or request.horizons is not None:
+        raise EstimationError(
+            "estimation-event",
+            expected="outcomes at a fixed horizon",
+            found="`event` or `horizons`",
+            mend="Give one outcome column a horizon, with `observed`.",
+            where="event",
+        )
+
+
+def _check_aligned(request: Request) -> None:
+    check_aligned(
+        covariates=request.covariates,
+        treatment=request.treatment,
+        outcome=request.outcome,
+        households=request.households,
+        observed=request.observed,
+    )
+
+
+def _check_same(propensity: Propensity, request: Request) -> None:
     """Refuse a propensity that was fitted on other rows."""
     sample = propensity.sample
     given = read_sample(
-        covariates, treatment, arms=propensity.arms if arms is None else arms, households=households
+        request.covariates,
+        request.treatment,
+        arms=propensity.arms if request.arms is None else request.arms,
+        households=request.households,
     )
     same = (
         given.arms == sample.arms
         and np.array_equal(given.codes, sample.codes)
         and np.array_equal(given.covariates, sample.covariates)
-        and (households is None or np.array_equal(given.clusters, sample.clusters))
+        and (request.households is None or np.array_equal(given.clusters, sample.clusters))
     )
     if not same:
         raise EstimationError(
@@ -98,36 +203,36 @@ def _check_same(
         )
 
 
-def refuse_time_to_event(event: Any, horizons: Any) -> None:
-    """Refuse the arguments of time to return, which no estimator here takes."""
-    if event is not None or horizons is not None:
-        raise EstimationError(
-            "estimation-event",
-            expected="outcomes at a fixed horizon",
-            found="`event` or `horizons`",
-            mend="Give one outcome column a horizon, with `observed`.",
-            where="event",
-        )
-
-
-def followed_probabilities(
+def followed_models(
     x: Floats, codes: Integers, seen: Floats, arms: int, folds: Integers | None
-) -> tuple[Floats, list[ArmModel], tuple[str, ...]]:
-    """Estimate ``κ_a = P(C = 1 | A = a, X)`` by a logistic model an arm; exactly 1 where all are followed.
+) -> list[Followed]:
+    """Model being followed, once for all outcomes that are followed in the same episodes.
 
     Parameters
     ----------
-    seen : (n,), 0 or 1; folds : (n,) or None for in-sample
+    seen : (n, J), 0 or 1; folds : (n,) or None for in-sample
 
     Returns
     -------
-    kappa : (n, K); the in-sample models (empty when cross-fitted or when nobody is censored); notes
+    One `Followed` an outcome
     """
+    patterns: dict[bytes, Followed] = {}
+    found = []
+    for column in seen.T:
+        pattern = column.tobytes()
+        if pattern not in patterns:
+            patterns[pattern] = _followed(x, codes, column, arms, folds)
+        found.append(patterns[pattern])
+    return found
+
+
+def _followed(x: Floats, codes: Integers, seen: Floats, arms: int, folds: Integers | None) -> Followed:
+    """Fit a logistic model an arm; exactly 1 where all are followed."""
     kappa = np.ones((len(x), arms))
     models: list[ArmModel] = []
     notes: tuple[str, ...] = ()
     if seen.all():
-        return kappa, models, notes
+        return Followed(kappa, models, notes)
     for a in range(arms):
         rows = np.asarray(codes == a, dtype=np.float64)
         if folds is None:
@@ -145,4 +250,4 @@ def followed_probabilities(
             mend="A covariate decides who is followed: make it an eligibility rule.",
             where="observed",
         )
-    return kappa, models, notes
+    return Followed(kappa, models, notes)

@@ -27,6 +27,8 @@ RIDGE = 1.0
 """Weight of one observation on a standardised slope: it vanishes as 1/n, and bounds a sparse category."""
 SEPARATION_RIDGE = 25.0
 """Used when the covariates (nearly) decide the arm; the result says so."""
+NOTICEABLE = 0.5
+"""A change of a linear predictor, by one step off the ridge, that sends for a fit without it."""
 SEPARATED = 1e-6
 """A fitted probability below this is separation, not information."""
 
@@ -57,6 +59,10 @@ class Propensity:
         Penalty used; 0 in-sample.
     notes : tuple of str
     seed : int or None
+    before_shrinking : (n, K) or None
+        Probabilities of the fit in which the covariates decided the arm, before the larger ridge of
+        ``propensity-separation-ridge``; None when there was none. What the gates judge: the ridge makes
+        weights possible, it does not make episodes comparable.
     design : (n, P), `sample`, `full` : what the estimators need to reuse the fit
     """
 
@@ -76,6 +82,7 @@ class Propensity:
     design: Floats = field(repr=False)
     sample: Sample = field(repr=False)
     full: Fit = field(repr=False)
+    before_shrinking: Floats | None = field(default=None, repr=False)
 
     @property
     def codes(self) -> Integers:
@@ -87,8 +94,18 @@ class Propensity:
         """Household of each row, 0 to G - 1: (n,)."""
         return self.sample.clusters
 
-    def weights(self, estimand: Estimand = "ATO") -> Floats:
+    @property
+    def judged_probabilities(self) -> Floats:
+        """What the gates look at: the mean over repeats, or the fit before it was shrunk: (n, K)."""
+        if self.before_shrinking is not None:
+            return self.before_shrinking
+        return np.asarray(self.probabilities.mean(axis=0))
+
+    def weights(self, estimand: Estimand = "ATO", *, stabilised: bool = False) -> Floats:
         """Balancing weight ``h(π) / π_A`` of each row for the arm it is in, averaged over repeats: (n,).
+
+        Stabilised, it is multiplied by the arm's share of the episodes (Robins, Hernán and Brumback 2000,
+        doi:10.1097/00001648-200009000-00011): an ATE weight then averages 1. Means of arms do not change.
 
         Raises
         ------
@@ -98,7 +115,8 @@ class Propensity:
         checked = check_estimand(estimand, self.arms)
         rows = np.arange(len(self.codes))
         split = [tilt(p, checked, self.arms)[0] / p[rows, self.codes] for p in self.probabilities]
-        return np.asarray(np.mean(split, axis=0))
+        share = self.n[self.codes] / len(self.codes) if stabilised else 1.0
+        return np.asarray(np.mean(split, axis=0) * share)
 
     def effective_sample_size(self, estimand: Estimand = "ATO") -> Floats:
         """Kish's size of the weights summed by household, an arm: (K,), in households."""
@@ -176,7 +194,7 @@ def fit_propensity(
     order, total = sample.order, len(sample.arms)
     x, kept, notes = standard_design(sample.covariates[order])
     y = indicators(sample.codes[order], total)
-    full, ridge, said = _fit_full(x, y, 0.0 if folds is None else RIDGE)
+    full, ridge, said, decided = _fit_full(x, y, 0.0 if folds is None else RIDGE)
     everyone = probabilities(x, full.coefficients)
     held_out = everyone[None] if folds is None else np.empty((len(labels), *everyone.shape))
     for r, split in enumerate(labels if folds is not None else ()):
@@ -200,6 +218,7 @@ def fit_propensity(
         design=x[back],
         sample=sample,
         full=full,
+        before_shrinking=None if decided is None else decided[back],
     )
 
 
@@ -208,17 +227,38 @@ def count_households(codes: Integers, clusters: Integers, arms: int) -> Integers
     return np.array([len(np.unique(clusters[codes == k])) for k in range(arms)], dtype=np.int64)
 
 
-def _fit_full(x: Floats, y: Floats, ridge: float) -> tuple[Fit, float, tuple[str, ...]]:
-    """Fit all rows, with a larger ridge when the covariates decide the arm."""
+def _fit_full(x: Floats, y: Floats, ridge: float) -> tuple[Fit, float, tuple[str, ...], Floats | None]:
+    """Fit all rows, with a larger ridge when the covariates decide the arm.
+
+    Returns the fit, its ridge, notes, and the probabilities (n, K) of a fit that was given up.
+    """
     arms, columns = y.shape[1], x.shape[1]
     start = np.zeros((arms - 1, columns))
     start[:, 0] = np.log(y.mean(axis=0)[:-1] / y.mean(axis=0)[-1])
     full = fit(x, y, penalty(arms, columns, ridge), start)
-    if full.converged and probabilities(x, full.coefficients).min() >= SEPARATED:
-        return full, ridge, ()
+    first = probabilities(x, full.coefficients)
+    if full.converged and first.min() >= SEPARATED:
+        decided = _without_ridge(x, y, full, ridge)
+        return full, ridge, () if decided is None else ("propensity-separation-ridge",), decided
     again = fit(x, y, penalty(arms, columns, SEPARATION_RIDGE), start)
     codes = ("propensity-separation-ridge",) + (() if again.converged else ("propensity-not-converged",))
-    return again, SEPARATION_RIDGE, codes
+    # Away from 0, so that preference scores exist.
+    return again, SEPARATION_RIDGE, codes, np.maximum(first, SEPARATED**2)
+
+
+def _without_ridge(x: Floats, y: Floats, full: Fit, ridge: float) -> Floats | None:
+    """Give the probabilities (n, K) that the ridge alone keeps from zero; None when it keeps none.
+
+    One Newton step off the ridge costs nothing and tells whether it matters anywhere; only then is the fit
+    without it worth its time.
+    """
+    arms, columns = y.shape[1], x.shape[1]
+    step = full.solve(penalty(arms, columns, ridge) @ full.coefficients.ravel())
+    if ridge == 0.0 or np.abs(x @ step.reshape(arms - 1, columns).T).max(initial=0.0) < NOTICEABLE:
+        return None
+    free = fit(x, y, penalty(arms, columns, 0.0), full.coefficients)
+    p = probabilities(x, free.coefficients)
+    return np.maximum(p, SEPARATED**2) if p.min() < SEPARATED else None
 
 
 def _predict_held_out(x: Floats, y: Floats, ridge: float, full: Fit, folds: Integers) -> tuple[Floats, bool]:

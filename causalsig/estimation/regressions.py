@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from causalsig.errors import EstimationError
+from causalsig.estimation.design import DEPENDENT
 from causalsig.estimation.multinomial import Fit, Solver, factorise, fit, hessian, penalty, probabilities
 from causalsig.estimation.propensity import RIDGE, SEPARATED, SEPARATION_RIDGE
 from causalsig.results import Floats, Integers
@@ -38,11 +39,29 @@ class ArmModel:
     notes: tuple[str, ...] = ()
 
 
-def least_squares(x: Floats, y: Floats, rows: Floats) -> ArmModel:
+@dataclass(frozen=True, slots=True, eq=False)
+class Gram:
+    """Solver of the Gram matrix of the rows of one arm, for all outcomes followed in them, and notes."""
+
+    solve: Solver
+    notes: tuple[str, ...]
+
+
+def gram_of(x: Floats, rows: Floats) -> Gram:
+    """Factorise the Gram matrix of one arm; where columns depend on each other there, the shortest solution.
+
+    That solution is the limit of ever smaller ridges.
+    """
+    gram = x.T @ (x * rows[:, None])
+    values = np.linalg.eigvalsh(gram)
+    dependent = values[0] <= DEPENDENT**2 * values[-1]
+    return Gram(factorise(gram), ("estimation-outcome-dependent",) if dependent else ())
+
+
+def least_squares(x: Floats, y: Floats, rows: Floats, gram: Gram) -> ArmModel:
     """Fit ordinary least squares on the rows of one arm, predict all: y, rows (n,), rows 0 or 1."""
-    solve = factorise(x.T @ (x * rows[:, None]))
-    predicted = x @ solve(x.T @ (rows * y))
-    return ArmModel(predicted, np.ones(len(x)), rows * (y - predicted), solve)
+    predicted = x @ gram.solve(x.T @ (rows * y))
+    return ArmModel(predicted, np.ones(len(x)), rows * (y - predicted), gram.solve, gram.notes)
 
 
 def logistic(x: Floats, y: Floats, rows: Floats) -> ArmModel:

@@ -2,51 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
 import numpy as np
 
-from causalsig.errors import EstimationError
 from causalsig.estimation.inference import Influence, arm_means
-from causalsig.estimation.inputs import Outcomes
 from causalsig.estimation.multinomial import indicators
-from causalsig.estimation.prepare import followed_probabilities, prepare, refuse_time_to_event
+from causalsig.estimation.prepare import Followed, Prepared, followed_models, prepare, prepare_sample
 from causalsig.estimation.propensity import Propensity
+from causalsig.estimation.request import Request, effect_function
 from causalsig.estimation.stacked import Pieces, stacked_influence
-from causalsig.estimation.tilting import check_estimand, tilt
-from causalsig.results import Arm, ArmMeans, Estimand, Floats
+from causalsig.estimation.tilting import tilt
+from causalsig.results import ArmMeans, Floats
 
 __all__ = ["difference_in_means", "inverse_probability", "overlap_weighting"]
 
 
-def difference_in_means(
-    covariates: Any,
-    treatment: Any,
-    outcome: Any,
-    *,
-    arms: Sequence[Arm] | None = None,
-    households: Any = None,
-    observed: Any = None,
-    estimand: Estimand = "ATE",
-    folds: int | Any | None = 5,
-    repeats: int = 1,
-    seed: int = 0,
-    nuisance: str = "linear",
-    propensity: Propensity | None = None,
-    event: Any = None,
-    horizons: Any = None,
-    level: float = 0.95,
-) -> ArmMeans:
+@effect_function()
+def difference_in_means(request: Request) -> ArmMeans:
     """Estimate the plain mean of each arm, among the followed: what a naive comparison shows.
 
     Parameters
     ----------
     covariates : ignored, may be None
-    treatment, outcome, arms, households, observed, level : as in `doubly_robust`
     estimand : "ATE" only: without weights no other population is meant
     folds, repeats, seed, nuisance, propensity : nothing is fitted; taken so that estimators can be exchanged
-    event, horizons : not taken (time to return)
+    others : as in `Request`
 
     Returns
     -------
@@ -58,25 +37,9 @@ def difference_in_means(
     EstimationError
         Whatever is wrong with the input, named by its code.
     """
-    refuse_time_to_event(event, horizons)
-    if estimand != "ATE":
-        _refuse_estimand('"ATE"')
-    fitted, outcomes = prepare(
-        None,
-        treatment,
-        outcome,
-        arms=arms,
-        households=households,
-        observed=observed,
-        folds=None,
-        repeats=1,
-        seed=seed,
-        nuisance="linear",
-        propensity=None,
-        level=level,
-    )
-    order = fitted.sample.order
-    indicator = indicators(fitted.codes[order], len(fitted.arms))
+    prepared = prepare_sample(request, ("ATE",), covariates=False)
+    order, outcomes = prepared.sample.order, prepared.outcomes
+    indicator = indicators(prepared.sample.codes[order], len(prepared.sample.arms))
     weights, values = [], []
     for j in range(outcomes.values.shape[1]):
         w = indicator * outcomes.observed[order, j][:, None]
@@ -86,37 +49,22 @@ def difference_in_means(
         weights.append(w)
     stacked = np.stack(values)
     found = Influence(stacked, np.stack(weights), stacked.mean(axis=1)[None], 0, ())
-    return arm_means(found, fitted, outcomes, estimand="ATE", method="difference_in_means", level=level)
+    return arm_means(found, prepared, method="difference_in_means")
 
 
-def inverse_probability(
-    covariates: Any,
-    treatment: Any,
-    outcome: Any,
-    *,
-    arms: Sequence[Arm] | None = None,
-    households: Any = None,
-    observed: Any = None,
-    estimand: Estimand = "ATE",
-    folds: int | Any | None = 5,
-    repeats: int = 1,
-    seed: int = 0,
-    nuisance: str = "linear",
-    propensity: Propensity | None = None,
-    event: Any = None,
-    horizons: Any = None,
-    level: float = 0.95,
-) -> ArmMeans:
+@effect_function(takes=("trim",))
+def inverse_probability(request: Request) -> ArmMeans:
     """Estimate Hájek inverse-probability-weighted arm means.
 
     The variance includes the estimated propensity and censoring models: taking them as known makes standard
     errors 4 to 18 % too large. Cross-fitted, the influence of the coefficients is that of the fit on
-    all rows, to which leave-fold-out coefficients are equal to first order.
+    all rows, to which leave-fold-out coefficients are equal to first order. Stabilised weights give the same
+    means, as every arm's weights are divided by their sum.
 
     Parameters
     ----------
-    estimand : "ATE" or ("ATT", arm)
-    others : as in `doubly_robust`
+    estimand : "ATE", ("ATT", arm) or ("ATU", arm)
+    others : as in `Request`
 
     Returns
     -------
@@ -128,56 +76,23 @@ def inverse_probability(
     EstimationError
         Whatever is wrong with the input, named by its code.
     """
-    refuse_time_to_event(event, horizons)
-    if estimand == "ATO":
-        _refuse_estimand('"ATE" or ("ATT", arm); overlap_weighting estimates the ATO')
-    fitted, outcomes = prepare(
-        covariates,
-        treatment,
-        outcome,
-        arms=arms,
-        households=households,
-        observed=observed,
-        folds=folds,
-        repeats=repeats,
-        seed=seed,
-        nuisance=nuisance,
-        propensity=propensity,
-        level=level,
-    )
-    checked = check_estimand(estimand, fitted.arms)
-    found = _weighted(fitted, outcomes, checked)
-    return arm_means(found, fitted, outcomes, estimand=checked, method="inverse_probability", level=level)
+    fitted, prepared = prepare(request, ("ATE", "ATT", "ATU"))
+    return arm_means(_weighted(fitted, prepared), prepared, method="inverse_probability")
 
 
-def overlap_weighting(
-    covariates: Any,
-    treatment: Any,
-    outcome: Any,
-    *,
-    arms: Sequence[Arm] | None = None,
-    households: Any = None,
-    observed: Any = None,
-    estimand: Estimand = "ATO",
-    folds: int | Any | None = 5,
-    repeats: int = 1,
-    seed: int = 0,
-    nuisance: str = "linear",
-    propensity: Propensity | None = None,
-    event: Any = None,
-    horizons: Any = None,
-    level: float = 0.95,
-) -> ArmMeans:
-    """Estimate arm means under generalised overlap weights ``h/π_a``, ``h = 1/Σ_k 1/π_k``.
+@effect_function(takes=("trim",), estimand="ATO")
+def overlap_weighting(request: Request) -> ArmMeans:
+    """Estimate arm means under weights that stay bounded where arms do not overlap.
 
-    Li and Li (2019), doi:10.1214/19-AOAS1282; two arms: Li, Morgan and Zaslavsky (2018),
-    doi:10.1080/01621459.2016.1260466. The variance includes the estimated models, as in
-    `inverse_probability`.
+    Generalised overlap weights (ATO; Li and Li 2019, doi:10.1214/19-AOAS1282; two arms: Li, Morgan and
+    Zaslavsky 2018, doi:10.1080/01621459.2016.1260466), matching weights (ATM; Li and Greene 2013,
+    doi:10.1515/ijb-2012-0030) or entropy weights (Zhou, Matsouaka and Thomas 2020,
+    doi:10.1177/0962280220940334). The variance includes the estimated models, as in `inverse_probability`.
 
     Parameters
     ----------
-    estimand : "ATO"
-    others : as in `doubly_robust`
+    estimand : "ATO", "ATM" or "entropy"
+    others : as in `Request`
 
     Returns
     -------
@@ -189,74 +104,46 @@ def overlap_weighting(
     EstimationError
         Whatever is wrong with the input, named by its code.
     """
-    refuse_time_to_event(event, horizons)
-    if estimand != "ATO":
-        _refuse_estimand('"ATO"; inverse_probability estimates the ATE and ATT')
-    fitted, outcomes = prepare(
-        covariates,
-        treatment,
-        outcome,
-        arms=arms,
-        households=households,
-        observed=observed,
-        folds=folds,
-        repeats=repeats,
-        seed=seed,
-        nuisance=nuisance,
-        propensity=propensity,
-        level=level,
-    )
-    found = _weighted(fitted, outcomes, "ATO")
-    return arm_means(found, fitted, outcomes, estimand="ATO", method="overlap_weighting", level=level)
+    fitted, prepared = prepare(request, ("ATO", "ATM", "entropy"))
+    return arm_means(_weighted(fitted, prepared), prepared, method="overlap_weighting")
 
 
-def _refuse_estimand(expected: str) -> None:
-    raise EstimationError(
-        "estimation-estimand",
-        expected=expected,
-        found="another estimand",
-        mend="Choose the estimator of the estimand.",
-        where="estimand",
-    )
-
-
-def _weighted(fitted: Propensity, outcomes: Outcomes, estimand: Estimand) -> Influence:
+def _weighted(fitted: Propensity, prepared: Prepared) -> Influence:
     """Average the stacked influence of weighted means over repeats."""
+    sample, outcomes = prepared.sample, prepared.outcomes
+    x = fitted.design[sample.order]
+    seen = outcomes.observed[sample.order].astype(np.float64)
+    followed = followed_models(x, sample.codes[sample.order], seen, len(sample.arms), None)
     values, weights, splits = [], [], []
-    notes: tuple[str, ...] = ()
-    parameters = 0
     for r in range(len(fitted.probabilities)):
-        one = [_one(fitted, outcomes, estimand, r, j) for j in range(outcomes.values.shape[1])]
-        values.append(np.stack([v for v, *_ in one]))
-        weights.append(np.stack([w for _, w, *_ in one]))
+        one = [_one(fitted, prepared, x, f, r, j) for j, f in enumerate(followed)]
+        values.append(np.stack([value for value, _ in one]))
+        weights.append(np.stack([weight for _, weight in one]))
         splits.append(values[-1].mean(axis=1))
-        parameters = max(fitted.parameters + extra for *_, extra in one)
-        notes += tuple(code for _, _, said, _ in one for code in said)
+    notes = tuple(code for f in followed for code in f.notes)
+    parameters = fitted.parameters + max(len(f.models) for f in followed) * x.shape[1]
     return Influence(np.mean(values, axis=0), np.mean(weights, axis=0), np.stack(splits), parameters, notes)
 
 
 def _one(
-    fitted: Propensity, outcomes: Outcomes, estimand: Estimand, r: int, j: int
-) -> tuple[Floats, Floats, tuple[str, ...], int]:
-    order, arms = fitted.sample.order, len(fitted.arms)
-    x, codes, p = fitted.design[order], fitted.codes[order], fitted.probabilities[r][order]
-    seen = outcomes.observed[order, j].astype(np.float64)
-    kappa, followed, notes = followed_probabilities(x, codes, seen, arms, None)
-    h, slope_h = tilt(p, estimand, fitted.arms)
+    fitted: Propensity, prepared: Prepared, x: Floats, followed: Followed, r: int, j: int
+) -> tuple[Floats, Floats]:
+    order, arms = prepared.sample.order, len(fitted.arms)
+    p = fitted.probabilities[r][order]
+    h, slope_h = tilt(p, prepared.estimand, fitted.arms)
     pieces = Pieces(
         x=x,
-        indicator=indicators(codes, arms),
-        y=outcomes.values[order, j],
-        seen=seen,
+        indicator=indicators(fitted.codes[order], arms),
+        y=prepared.outcomes.values[order, j],
+        seen=prepared.outcomes.observed[order, j].astype(np.float64),
         p=p,
         full_p=fitted.full_probabilities[order],
-        kappa=kappa,
+        kappa=followed.kappa,
         m=np.zeros((len(x), arms)),
         h=h,
         slope_h=slope_h,
         treatment_model=fitted.full,
-        followed_models=followed,
+        followed_models=followed.models,
         outcome_models=[],
     )
-    value, weight = stacked_influence(pieces)
-    return value, weight, notes, len(followed) * x.shape[1]
+    return stacked_influence(pieces)

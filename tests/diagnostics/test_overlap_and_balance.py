@@ -211,6 +211,18 @@ def test_lost_positivity_takes_the_ate_and_leaves_the_ato() -> None:
     assert failed == {(POSITIVITY, "ATE", "home_visit")}
 
 
+def test_the_gate_sees_a_covariate_that_decides_the_arm_through_the_ridge_that_hides_it() -> None:
+    rng = np.random.default_rng(11)
+    codes = np.arange(120) % 3
+    x = np.column_stack([rng.normal(size=120), codes == ARMS.index("phone")]).astype(float)
+    ridged = fitted(x, codes)
+    floor = CHOICES.positivity_probability
+    assert "propensity-separation-ridge" in ridged.notes
+    assert not share_without_positivity(ridged.probabilities[0], floor).any(), "the ridge hides it"
+    [verdict] = [v for v in gate(x, codes).verdicts if v.code == POSITIVITY]
+    assert not verdict.passed and verdict.value == pytest.approx(2 / 3)
+
+
 def test_the_primary_estimand_failing_withholds_the_others_too() -> None:
     rng = np.random.default_rng(7)
     x = np.column_stack([rng.normal(size=4000), rng.random(4000) < 0.12])
