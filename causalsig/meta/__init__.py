@@ -6,37 +6,51 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from causalsig.meta.results import (
-        LeaveOneOut,
-        PredictionInterval,
-        RandomEffects,
-        ShrunkenEstimates,
-        Tau2Interval,
-    )
-    from causalsig.meta.univariate import random_effects
+    from causalsig.meta.batch import RandomEffectsBatch
+    from causalsig.meta.contrasts import Contrasts, JointTest
+    from causalsig.meta.influence import Influence
+    from causalsig.meta.options import PRESETS
+    from causalsig.meta.prediction import PredictionInterval, ShrunkenEstimates
+    from causalsig.meta.results import Cumulative, LeaveOneOut, RandomEffects
+    from causalsig.meta.tau2_intervals import Tau2Interval
+    from causalsig.meta.univariate import random_effects, random_effects_batch
     from causalsig.meta.weights import RescaledCovariances, rescale_covariances
 
+_HOMES = {
+    "PRESETS": "options",
+    "Contrasts": "contrasts",
+    "Cumulative": "results",
+    "Influence": "influence",
+    "JointTest": "contrasts",
+    "LeaveOneOut": "results",
+    "PredictionInterval": "prediction",
+    "RandomEffects": "results",
+    "RandomEffectsBatch": "batch",
+    "RescaledCovariances": "weights",
+    "ShrunkenEstimates": "prediction",
+    "Tau2Interval": "tau2_intervals",
+    "random_effects": "univariate",
+    "random_effects_batch": "univariate",
+    "rescale_covariances": "weights",
+}
+
 __all__ = [
+    "PRESETS",
+    "Contrasts",
+    "Cumulative",
+    "Influence",
+    "JointTest",
     "LeaveOneOut",
     "PredictionInterval",
     "RandomEffects",
+    "RandomEffectsBatch",
     "RescaledCovariances",
     "ShrunkenEstimates",
     "Tau2Interval",
     "random_effects",
+    "random_effects_batch",
     "rescale_covariances",
 ]
-
-_HOMES = {
-    "LeaveOneOut": "results",
-    "PredictionInterval": "results",
-    "RandomEffects": "results",
-    "RescaledCovariances": "weights",
-    "ShrunkenEstimates": "results",
-    "Tau2Interval": "results",
-    "random_effects": "univariate",
-    "rescale_covariances": "weights",
-}
 
 
 def __getattr__(name: str) -> object:

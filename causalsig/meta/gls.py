@@ -1,12 +1,13 @@
 """Weighted least squares with known variances plus tau², and its likelihood: arrays only.
 
 Notation: y effects, v sampling variances, t = tau², w = 1/(v + t), W = diag(w), X the design, Q an
-orthonormal basis of its columns, P = W - W X (X'WX)⁻¹ X'W. Everything that depends on tau² takes ``tau2``
-with any leading axes and broadcasts, so a grid of values is one call.
+orthonormal basis of its columns, P = W - W X (X'WX)⁻¹ X'W. Effects and variances are (..., k), tau² is (...),
+and they broadcast: a grid of tau² for one set of sites is as much one call as many sets with one tau² each.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,19 +21,43 @@ RANK_TOLERANCE = 1e-10
 
 @dataclass(frozen=True, slots=True)
 class Basis:
-    """``X = q @ r``: ``q`` (k, p) with orthonormal columns, ``r`` (p, p) invertible.
+    """``X = q @ r``: ``q`` (..., k, p) with orthonormal columns, ``r`` (..., p, p) invertible.
 
     Fitting in ``q`` keeps the normal equations well conditioned whatever the units of the moderators (a
-    calendar year beside an intercept), and makes log|Q'WQ| equal to log|X'WX| - log|X'X|.
+    calendar year beside an intercept), and makes log|Q'WQ| equal to log|X'WX| - log|X'X|. ``constant`` says
+    that the design is an intercept alone, for which sums suffice.
     """
 
     q: FloatArray
     r: FloatArray
+    constant: bool = False
+
+    @property
+    def k(self) -> int:
+        """Sites."""
+        return int(self.q.shape[-2])
+
+    @property
+    def p(self) -> int:
+        """Coefficients."""
+        return int(self.q.shape[-1])
+
+    def rows(self, which: NDArray[np.intp]) -> Basis:
+        """Return the bases of some members of a batch; a basis they share stays shared."""
+        return self if self.q.ndim == 2 else Basis(self.q[which], self.r[which], self.constant)
+
+    def member(self, row: int) -> Basis:
+        """Return the basis of one member of a batch."""
+        return self if self.q.ndim == 2 else Basis(self.q[row], self.r[row], self.constant)
+
+    def spread(self) -> Basis:
+        """Return the basis with an axis for a grid of tau² behind the batch's."""
+        return self if self.q.ndim == 2 else Basis(self.q[:, None], self.r[:, None], self.constant)
 
 
 @dataclass(frozen=True, slots=True)
 class WeightedFit:
-    """One weighted fit for each value of tau²; ``...`` are the axes of tau².
+    """One weighted fit for each value of tau²; ``...`` are the axes of effects and tau² together.
 
     Attributes
     ----------
@@ -56,92 +81,185 @@ class WeightedFit:
 
 
 @dataclass(frozen=True, slots=True)
-class Likelihood:
-    """Log-likelihood of tau² with the coefficients profiled out, each field shaped as tau².
+class Score:
+    """The parts of the derivative of the log-likelihood to tau², each (...).
 
-    ``information`` is the expected information of tau²; ``curvature`` the second derivative.
+    The score is ``(y_pp_y - trace)/2``; its derivative ``trace_square/2 - y_ppp_y``; the expected information
+    ``trace_square/2``. All four are positive and fall in tau².
     """
 
-    log_likelihood: FloatArray
-    score: FloatArray
-    curvature: FloatArray
-    information: FloatArray
+    y_pp_y: FloatArray
+    trace: FloatArray
+    y_ppp_y: FloatArray
+    trace_square: FloatArray
+
+    @property
+    def value(self) -> FloatArray:
+        """The score."""
+        return np.asarray(0.5 * (self.y_pp_y - self.trace))
+
+
+def constant_basis(k: int) -> Basis:
+    """Return the basis of an intercept alone."""
+    root = np.sqrt(float(k))
+    return Basis(np.full((k, 1), 1.0 / root), np.full((1, 1), root), True)
 
 
 def orthonormal_basis(design: FloatArray) -> Basis | None:
-    """QR of the design (k, p) with k ≥ p, or None when its columns are linearly dependent."""
-    scale = np.sqrt((design**2).sum(axis=0))
+    """QR of the design (..., k, p) with k ≥ p, or None when the columns are linearly dependent in any."""
+    scale = np.sqrt((design**2).sum(axis=-2))
     if not np.all(scale > 0.0):
         return None
-    q, r = np.linalg.qr(design / scale)
-    if np.linalg.svd(r, compute_uv=False)[-1] < RANK_TOLERANCE:
+    q, r = np.linalg.qr(design / scale[..., None, :])
+    if np.linalg.svd(r, compute_uv=False)[..., -1].min() < RANK_TOLERANCE:
         return None
-    return Basis(q, r * scale)
+    return Basis(q, r * scale[..., None, :])
 
 
 def weighted_fit(y: FloatArray, v: FloatArray, basis: Basis, tau2: FloatArray | float) -> WeightedFit:
     """Fit y on the basis with weights 1/(v + tau²)."""
-    weights = 1.0 / (v + np.asarray(tau2, dtype=np.float64)[..., None])
-    return fit_with_weights(y, basis, weights)
+    return fit_with_weights(y, basis, _weights(v, tau2))
 
 
 def fit_with_weights(y: FloatArray, basis: Basis, weights: FloatArray) -> WeightedFit:
     """Fit y on the basis with the given weights (..., k)."""
+    if basis.constant:
+        total = weights.sum(axis=-1)
+        mean = _dot(weights, y) / total
+        residuals = np.asarray(y - mean[..., None])
+        rss = _dot(weights * residuals, residuals)
+        root = basis.r[0, 0]
+        inverse = (root * root / total)[..., None, None]
+        return WeightedFit(weights, inverse, (mean * root)[..., None], residuals, rss)
     gram_inverse: FloatArray = np.asarray(np.linalg.inv(_gram(basis.q, weights)))
-    coefficients = (gram_inverse @ ((weights * y) @ basis.q)[..., None])[..., 0]
-    residuals = np.asarray(y - coefficients @ basis.q.T)
-    rss = np.asarray((weights * residuals**2).sum(axis=-1))
-    return WeightedFit(weights, gram_inverse, coefficients, residuals, rss)
+    coefficients = _apply(gram_inverse, _project(basis.q, weights * y))
+    residuals = np.asarray(y - _apply(basis.q, coefficients))
+    return WeightedFit(weights, gram_inverse, coefficients, residuals, _dot(weights * residuals, residuals))
+
+
+def plain_rss(y: FloatArray, basis: Basis) -> FloatArray:
+    """Unweighted residual sum of squares (...)."""
+    if basis.constant:
+        residuals = y - (y.sum(axis=-1) / basis.k)[..., None]
+    else:
+        residuals = np.asarray(y - _apply(basis.q, _project(basis.q, y)))
+    return _dot(residuals, residuals)
+
+
+def in_units_of_design(fit: WeightedFit, basis: Basis) -> tuple[FloatArray, FloatArray]:
+    """Coefficients (..., p) and their covariance (..., p, p) for the design's own columns."""
+    if basis.constant:
+        root = basis.r[0, 0]
+        return fit.coefficients / root, fit.gram_inverse / (root * root)
+    r_inverse = np.linalg.inv(basis.r)
+    covariance = r_inverse @ fit.gram_inverse @ np.swapaxes(r_inverse, -1, -2)
+    return _apply(r_inverse, fit.coefficients), np.asarray(covariance)
 
 
 def trace_p(fit: WeightedFit, basis: Basis) -> FloatArray:
-    """Trace of P, shaped as tau²."""
+    """Trace of P (...)."""
     w = fit.weights
+    if basis.constant:
+        total = w.sum(axis=-1)
+        return np.asarray(total - _dot(w, w) / total)
     return np.asarray(w.sum(axis=-1) - _trace(fit.gram_inverse @ _gram(basis.q, w**2)))
 
 
 def y_pp_y(fit: WeightedFit) -> FloatArray:
-    """y'PPy, minus the derivative of y'Py to tau²."""
-    return np.asarray(((fit.weights * fit.residuals) ** 2).sum(axis=-1))
+    """y'PPy (...), minus the derivative of y'Py to tau²."""
+    weighted = fit.weights * fit.residuals
+    return _dot(weighted, weighted)
 
 
-def trace_psps(weights: FloatArray, basis: Basis, s: FloatArray) -> float:
-    """Trace of P S P S for P built from `weights` (k,) and S = diag(s): var(y'Py)/2 when cov(y) = S."""
+def trace_psps(weights: FloatArray, basis: Basis, s: FloatArray) -> FloatArray:
+    """Trace of P S P S for P built from `weights` and S = diag(s): var(y'Py)/2 when cov(y) = S."""
     gram_inverse = np.linalg.inv(_gram(basis.q, weights))
     cross = gram_inverse @ _gram(basis.q, weights**2 * s)
     once = gram_inverse @ _gram(basis.q, weights**3 * s**2)
-    return float(((weights * s) ** 2).sum() - 2.0 * _trace(once) + _trace(cross @ cross))
+    return np.asarray(_dot(weights * s, weights * s) - 2.0 * _trace(once) + _trace(cross @ cross))
 
 
-def likelihood(
+def score_terms(
     y: FloatArray, v: FloatArray, basis: Basis, tau2: FloatArray | float, *, restricted: bool
-) -> Likelihood:
-    """Log-likelihood of tau² (restricted: REML), its score, curvature and information.
+) -> Score:
+    """Score and curvature of the (restricted) log-likelihood of tau²."""
+    return score_of_fit(weighted_fit(y, v, basis, tau2), basis, restricted=restricted)
+
+
+def score_of_fit(fit: WeightedFit, basis: Basis, *, restricted: bool) -> Score:
+    """Score and curvature of the (restricted) log-likelihood of tau² at a fit.
 
     Source: Harville (1977), doi:10.1080/01621459.1977.10480998; Viechtbauer (2005),
-    doi:10.3102/10769986030003261. The restricted form is that of error contrasts from an orthonormal basis,
-    so it does not depend on the units of the moderators.
+    doi:10.3102/10769986030003261.
     """
-    k, p = basis.q.shape
-    fit = weighted_fit(y, v, basis, tau2)
-    w, a = fit.weights, fit.gram_inverse
+    w = fit.weights
     wr = w * fit.residuals
-    u = (w * wr) @ basis.q
-    y_ppp_y = (w * wr**2).sum(axis=-1) - (u * (a @ u[..., None])[..., 0]).sum(axis=-1)
-    y_pp = (wr**2).sum(axis=-1)
-    trace, trace_square = w.sum(axis=-1), (w**2).sum(axis=-1)
-    log_likelihood = 0.5 * (np.log(w).sum(axis=-1) - fit.rss - (k - p * restricted) * np.log(2.0 * np.pi))
+    ww = w * w
+    trace, trace_square = w.sum(axis=-1), _dot(w, w)
+    y_pp = _dot(wr, wr)
+    if basis.constant:
+        u = _dot(w, wr)
+        y_ppp_y = _dot(wr * wr, w) - u * u / trace
+        if restricted:
+            ratio = trace_square / trace
+            trace_square = trace_square - 2.0 * _dot(ww, w) / trace + ratio * ratio
+            trace = trace - ratio
+        return Score(y_pp, trace, y_ppp_y, trace_square)
+    a = fit.gram_inverse
+    projected = _project(basis.q, w * wr)
+    y_ppp_y = _dot(wr * wr, w) - _dot(projected, _apply(a, projected))
     if restricted:
-        b = a @ _gram(basis.q, w**2)
-        c = a @ _gram(basis.q, w**3)
+        b = a @ _gram(basis.q, ww)
         trace = trace - _trace(b)
-        trace_square = trace_square - 2.0 * _trace(c) + _trace(b @ b)
-        log_likelihood = log_likelihood + 0.5 * np.linalg.slogdet(a)[1]
-    return Likelihood(log_likelihood, 0.5 * (y_pp - trace), 0.5 * trace_square - y_ppp_y, 0.5 * trace_square)
+        trace_square = trace_square - 2.0 * _trace(a @ _gram(basis.q, ww * w)) + _trace(b @ b)
+    return Score(y_pp, np.asarray(trace), np.asarray(y_ppp_y), np.asarray(trace_square))
+
+
+def log_likelihood(
+    y: FloatArray, v: FloatArray, basis: Basis, tau2: FloatArray | float, *, restricted: bool
+) -> FloatArray:
+    """Log-likelihood of tau² (...) with the coefficients profiled out (restricted: REML).
+
+    The restricted form is that of error contrasts from an orthonormal basis, so it does not depend on the
+    units of the moderators.
+    """
+    fit = weighted_fit(y, v, basis, tau2)
+    constant = (basis.k - basis.p * restricted) * np.log(2.0 * np.pi)
+    value = 0.5 * (np.log(fit.weights).sum(axis=-1) - fit.rss - constant)
+    if restricted:
+        value = value + 0.5 * np.linalg.slogdet(fit.gram_inverse)[1]
+    return np.asarray(value)
+
+
+def squeeze_grid(fit: WeightedFit, place: int) -> WeightedFit:
+    """Take one value of tau² out of fits of a batch (B, T, ...) on a grid."""
+    fields = (fit.weights, fit.gram_inverse, fit.coefficients, fit.residuals, fit.rss)
+    return WeightedFit(*(each[:, place] for each in fields))
+
+
+def _weights(v: FloatArray, tau2: FloatArray | float) -> FloatArray:
+    total = v + np.asarray(tau2, dtype=np.float64)[..., None]
+    return np.asarray(np.reciprocal(total, out=total))
+
+
+def _einsum_dot(left: FloatArray, right: FloatArray) -> FloatArray:
+    return np.asarray(np.einsum("...k,...k->...", left, right))
+
+
+# numpy 2 has the product of rows as one function with a tenth of einsum's overhead.
+_dot: Callable[[FloatArray, FloatArray], FloatArray] = getattr(np, "vecdot", _einsum_dot)
 
 
 def _gram(q: FloatArray, weights: FloatArray) -> FloatArray:
-    return np.asarray((q.T * weights[..., None, :]) @ q)
+    return np.asarray((np.swapaxes(q, -1, -2) * weights[..., None, :]) @ q)
+
+
+def _project(q: FloatArray, values: FloatArray) -> FloatArray:
+    return np.asarray((values[..., None, :] @ q)[..., 0, :])
+
+
+def _apply(matrix: FloatArray, vector: FloatArray) -> FloatArray:
+    return np.asarray((matrix @ vector[..., None])[..., 0])
 
 
 def _trace(matrix: FloatArray) -> FloatArray:

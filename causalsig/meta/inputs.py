@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalsig.errors import MetaError
-from causalsig.meta.gls import Basis, orthonormal_basis
+from causalsig.meta.gls import Basis, constant_basis, orthonormal_basis
 
 FloatArray = NDArray[np.float64]
 
@@ -39,19 +39,6 @@ class MetaInputs:
     names: tuple[str, ...]
     intercept: bool
 
-    def without(self, index: int) -> MetaInputs:
-        """Return the data without site `index`."""
-        keep = np.arange(len(self.estimates)) != index
-        design = self.design[keep]
-        return MetaInputs(
-            freeze(self.estimates[keep]),
-            freeze(self.variances[keep]),
-            freeze(design),
-            _checked_basis(design, self.names),
-            self.names,
-            self.intercept,
-        )
-
 
 def freeze(values: Any) -> FloatArray:
     """Copy into a read-only float array."""
@@ -73,6 +60,35 @@ def as_floats(name: str, values: Any) -> FloatArray:
         ) from None
 
 
+def check_effects(estimates: Any, variances: Any, axes: int) -> tuple[FloatArray, FloatArray]:
+    """Check estimates with so many axes, the sites last, and their variances of the same shape.
+
+    Raises
+    ------
+    MetaError
+        ``meta-shape``, ``meta-empty``, ``meta-not-finite``, ``meta-variance`` or ``meta-not-numbers``.
+    """
+    y = as_floats("estimates", estimates)
+    v = as_floats("variances", variances)
+    if axes == 2 and v.ndim == 1 and y.ndim == 2:
+        v = np.repeat(v[None], len(y), axis=0)
+    if y.ndim != axes or v.shape != y.shape:
+        raise MetaError(
+            "meta-shape",
+            expected=f"estimates and variances of one shape {'(k,)' if axes == 1 else '(B, k)'}",
+            found=f"estimates {y.shape} and variances {v.shape}",
+            mend="Give one estimate and one variance a site; random_effects_batch takes a leading axis.",
+        )
+    if y.size == 0:
+        raise MetaError(
+            "meta-empty", expected="at least one estimate", found="none", mend="Pool at least one site."
+        )
+    _refuse_not_finite("estimates", y)
+    _refuse_not_finite("variances", v)
+    _refuse_variances(v)
+    return y, v
+
+
 def check_inputs(estimates: Any, variances: Any, moderators: Any, intercept: bool) -> MetaInputs:
     """Check and assemble the data of one meta-analysis.
 
@@ -82,24 +98,9 @@ def check_inputs(estimates: Any, variances: Any, moderators: Any, intercept: boo
         ``meta-shape``, ``meta-empty``, ``meta-not-finite``, ``meta-variance``, ``meta-no-columns``,
         ``meta-too-many-moderators``, ``meta-collinear`` or ``meta-not-numbers``.
     """
-    y = as_floats("estimates", estimates)
-    v = as_floats("variances", variances)
-    if y.ndim != 1 or v.shape != y.shape:
-        raise MetaError(
-            "meta-shape",
-            expected="estimates and variances of one shape (k,)",
-            found=f"estimates {y.shape} and variances {v.shape}",
-            mend="Give one estimate and one variance a site.",
-        )
-    if len(y) == 0:
-        raise MetaError(
-            "meta-empty", expected="at least one estimate", found="none", mend="Pool at least one site."
-        )
-    _refuse_not_finite("estimates", y)
-    _refuse_not_finite("variances", v)
-    _refuse_variances(v)
-    design, names = _design(moderators, intercept, len(y))
-    return MetaInputs(freeze(y), freeze(v), freeze(design), _checked_basis(design, names), names, intercept)
+    y, v = check_effects(estimates, variances, 1)
+    design, names = design_of(moderators, intercept, len(y))
+    return MetaInputs(freeze(y), freeze(v), freeze(design), checked_basis(design, names), names, intercept)
 
 
 def _refuse_not_finite(name: str, values: FloatArray) -> None:
@@ -127,7 +128,8 @@ def _refuse_variances(variances: FloatArray) -> None:
         )
 
 
-def _design(moderators: Any, intercept: bool, k: int) -> tuple[FloatArray, tuple[str, ...]]:
+def design_of(moderators: Any, intercept: bool, k: int) -> tuple[FloatArray, tuple[str, ...]]:
+    """Design matrix (k, p), intercept first, and the names of its columns."""
     columns: list[FloatArray] = [np.ones((k, 1))] if intercept else []
     names: list[str] = ["intercept"] if intercept else []
     if moderators is not None:
@@ -163,17 +165,20 @@ def _column_names(moderators: Any, count: int) -> list[str]:
     return [f"moderator_{index + 1}" for index in range(count)]
 
 
-def _checked_basis(design: FloatArray, names: tuple[str, ...]) -> Basis:
-    k, p = design.shape
+def checked_basis(design: FloatArray, names: tuple[str, ...]) -> Basis:
+    """Basis of a design (..., k, p), refused when it has too many columns or they follow from each other."""
+    k, p = design.shape[-2:]
     # One site and a column of one is the identity; any other saturated design leaves nothing to estimate
     # the heterogeneity from.
-    if k <= p and not (k == p == 1 and design[0, 0] == 1.0):
+    if k <= p and not (k == p == 1 and np.all(design == 1.0)):
         raise MetaError(
             "meta-too-many-moderators",
             expected=f"more sites than coefficients ({p})",
             found=f"{k} sites",
             mend="Use fewer moderators, or more sites.",
         )
+    if p == 1 and np.all(design == 1.0):
+        return constant_basis(k)
     basis = orthonormal_basis(design)
     if basis is None:
         raise MetaError(

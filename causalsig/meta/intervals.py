@@ -1,13 +1,10 @@
-"""Quantiles, p-values and the Q-profile interval: arrays and numbers only."""
+"""Quantiles and p-values: arrays and numbers only."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import special
-
-from causalsig.meta.gls import Basis
-from causalsig.meta.heterogeneity import generalised_q_root
 
 FloatArray = NDArray[np.float64]
 
@@ -24,22 +21,11 @@ def two_sided_p(statistic: FloatArray, df: float) -> FloatArray:
     return np.asarray(2.0 * (special.ndtr(below) if np.isinf(df) else special.stdtr(df, below)))
 
 
-def chi_square_upper_tail(statistic: float, df: int) -> float:
+def chi_square_upper_tail(statistic: FloatArray, df: float) -> FloatArray:
     """P(chi-square with `df` degrees of freedom > statistic)."""
-    return float(special.gammaincc(0.5 * df, 0.5 * statistic))
+    return np.asarray(special.gammaincc(0.5 * df, 0.5 * statistic))
 
 
-def q_profile(y: FloatArray, v: FloatArray, basis: Basis, level: float) -> tuple[float, float]:
-    """Values of tau² whose generalised Q lies between its chi-square quantiles; (nan, nan) for none.
-
-    Source: Viechtbauer (2007), doi:10.1002/sim.2514. Q falls strictly in tau², so each bound is one root.
-    """
-    k, p = basis.q.shape
-    tail = 0.5 * (1.0 - level)
-    small = 2.0 * float(special.gammaincinv(0.5 * (k - p), tail))
-    large = 2.0 * float(special.gammainccinv(0.5 * (k - p), tail))
-    high = generalised_q_root(y, v, basis, small)
-    if high is None:
-        return np.nan, np.nan
-    low = generalised_q_root(y, v, basis, large)
-    return (0.0 if low is None else low), high
+def chi_square_quantile(upper_tail: float, df: float) -> float:
+    """Value that a chi-square with `df` degrees of freedom exceeds with probability `upper_tail`."""
+    return 2.0 * float(special.gammainccinv(0.5 * df, upper_tail))

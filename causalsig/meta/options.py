@@ -3,18 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Literal, get_args
 
 from causalsig.errors import MetaError
 
 Tau2Method = Literal["EE", "DL", "HE", "HS", "SJ", "ML", "REML", "PM", "EB"]
-IntervalMethod = Literal["wald", "t", "knapp-hartung", "knapp-hartung-floored"]
-Tau2IntervalMethod = Literal["q-profile"]
-PredictionMethod = Literal["t(k-1)", "t(k-2)"]
+IntervalMethod = Literal["wald", "t", "knapp-hartung", "knapp-hartung-floored", "mixture"]
+Tau2IntervalMethod = Literal["q-profile", "generalised-q", "profile-likelihood"]
+PredictionMethod = Literal["mixture", "t(k-1)", "t(k-2)", "normal"]
+ShrinkageMethod = Literal["plug-in", "mixture"]
+PresetName = Literal["cochrane2025", "metafor"]
 
-DEFAULT_INTERVAL: IntervalMethod = "knapp-hartung-floored"
-DEFAULT_PREDICTION: PredictionMethod = "t(k-1)"
+DEFAULT_INTERVAL: IntervalMethod = "mixture"
+DEFAULT_PREDICTION: PredictionMethod = "mixture"
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """A named set of choices: what to give `random_effects`, and its result's methods."""
+
+    tau2: Tau2Method
+    interval: IntervalMethod
+    tau2_interval: Tau2IntervalMethod
+    prediction: PredictionMethod
+
+
+PRESETS: Mapping[str, Preset] = MappingProxyType(
+    {
+        # REML, Knapp-Hartung, Q-profile: the random-effects defaults of Cochrane's Review Manager in 2025.
+        "cochrane2025": Preset("REML", "knapp-hartung", "q-profile", "t(k-1)"),
+        # What `rma(yi, vi)`, `confint()` and `predict()` of R's metafor give unasked.
+        "metafor": Preset("REML", "wald", "q-profile", "normal"),
+    }
+)
 
 NOTE_ONE_SITE = "meta-one-site"
 NOTE_TWO_SITES = "meta-two-sites"

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from causalsig.errors import MetaError
-from causalsig.meta.inputs import MetaInputs, as_floats, freeze
-from causalsig.meta.intervals import critical_value, q_profile
+from causalsig.meta.batch import RandomEffectsBatch
+from causalsig.meta.fits import Fits
+from causalsig.meta.inputs import MetaInputs, as_floats
 from causalsig.meta.options import (
     DEFAULT_PREDICTION,
+    NOTE_NOT_CONVERGED,
+    NOTE_ONE_SITE,
+    NOTE_SEVERAL_MAXIMA,
+    NOTE_TWO_SITES,
     IntervalMethod,
     PredictionMethod,
+    ShrinkageMethod,
     Tau2IntervalMethod,
     Tau2Method,
     check_option,
@@ -23,71 +29,43 @@ from causalsig.meta.options import (
 if TYPE_CHECKING:
     import pandas as pd
 
+    from causalsig.meta.contrasts import Contrasts, JointTest
+    from causalsig.meta.influence import Influence
+    from causalsig.meta.prediction import PredictionInterval, ShrunkenEstimates
+    from causalsig.meta.tau2_intervals import Tau2Interval
+
 FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
-class Tau2Interval:
-    """Confidence interval of tau².
-
-    Attributes
-    ----------
-    low, high : float
-        On the squared scale of the effects; nan when the set is empty or nothing can be estimated.
-    empty : bool
-        The effects agree better than chance allows at every tau² ≥ 0: no value is in the set. It is evidence
-        for tau² = 0 and for variances that are too large, and is reported rather than turned into [0, 0].
-    level : float
-    method : str
-    """
-
-    low: float
-    high: float
-    empty: bool
-    level: float
-    method: Tau2IntervalMethod
-
-
-@dataclass(frozen=True, slots=True)
-class PredictionInterval:
-    """Interval for the true effect of a new site, on the scale of the effects; nan when not estimable."""
-
-    low: float
-    high: float
-    level: float
-    method: PredictionMethod
-
-
-@dataclass(frozen=True, slots=True)
-class ShrunkenEstimates:
-    """Each site's own effect drawn towards the pool (empirical Bayes), arrays of shape (k,).
-
-    ``shrinkage`` is the weight of the pool, v/(v + tau²): 0 leaves a site its own estimate. The standard
-    errors treat tau² as known.
-    """
-
-    estimates: FloatArray
-    std_errors: FloatArray
-    conf_low: FloatArray
-    conf_high: FloatArray
-    shrinkage: FloatArray
-
-
-@dataclass(frozen=True, slots=True)
 class LeaveOneOut:
-    """The pool of the others, for every site in the order given: ``results[i]`` is the fit without site i."""
+    """The pool of the others, for every site in the order given.
 
-    results: tuple[RandomEffects, ...]
+    ``batch`` has the fits as arrays (row i is the fit without site i), ``results[i]`` one of them as a whole.
+    """
+
+    batch: RandomEffectsBatch
+
+    @property
+    def results(self) -> tuple[RandomEffects, ...]:
+        """One result a site left out."""
+        return tuple(self.batch)
 
     def to_frame(self) -> pd.DataFrame:
         """One row a site left out and coefficient: the standard columns, tau2, i2, q and q_p_value."""
-        import pandas as pd
+        return _stacked(self.results, "left_out")
 
-        frames = [
-            each.to_frame().assign(tau2=each.tau2, i2=each.i2, q=each.q, q_p_value=each.q_p_value)
-            for each in self.results
-        ]
-        return pd.concat(frames, keys=range(len(frames)), names=["left_out", "term"])
+
+@dataclass(frozen=True, slots=True)
+class Cumulative:
+    """The pool of the first, the first two, ... sites in an order; ``results[i]`` pools ``order[: i + 1]``."""
+
+    order: tuple[int, ...]
+    results: tuple[RandomEffects, ...]
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row a step and coefficient: the standard columns, tau2, i2, q and q_p_value."""
+        return _stacked(self.results, "sites")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +78,9 @@ class RandomEffects:
         The intercept (the pooled effect) first, then moderators; scale of the effects. The p-values are two
         sided for a coefficient of zero.
     covariance : (p, p) array
-        Of the coefficients, with the factor of the interval method in it.
+        Of the coefficients, with the factor of the interval method in it; for the mixture given tau².
     df : float
-        Degrees of freedom of the t distribution, inf for the normal.
+        Degrees of freedom of the t distribution, inf for the normal, nan for the mixture, which is neither.
     tau2, tau2_std_error : float
         Variance of true effects between sites; nan when k = 1 (unless ``EE``).
     i2 : float
@@ -158,49 +136,125 @@ class RandomEffects:
     names: tuple[str, ...]
     inputs: MetaInputs
 
-    def tau2_interval(self, method: Tau2IntervalMethod = "q-profile") -> Tau2Interval:
-        """Confidence interval of tau² by inverting the generalised Q statistic, exact under normality.
+    @classmethod
+    def of(cls, fits: Fits, row: int, data: MetaInputs, method: Tau2Method, level: float) -> RandomEffects:
+        """Take one row of a fitted batch."""
+        k, p = data.design.shape
+        arrays = [
+            each[row]
+            for each in (
+                fits.coefficients, fits.covariance, fits.std_errors, fits.conf_low, fits.conf_high,
+                fits.p_values, fits.weights,
+            )
+        ]  # fmt: skip
+        for each in arrays:
+            each.setflags(write=False)
+        maxima, converged = int(fits.maxima[row]), bool(fits.converged[row])
+        notes = (
+            (NOTE_ONE_SITE, k == 1),
+            (NOTE_TWO_SITES, k == 2),
+            (NOTE_SEVERAL_MAXIMA, maxima > 1),
+            (NOTE_NOT_CONVERGED, not converged),
+        )
+        return cls(
+            *arrays[:6],
+            df=fits.df,
+            tau2=_number(fits.tau2[row]),
+            tau2_std_error=_number(fits.tau2_std_error[row]),
+            i2=_number(fits.i2[row]),
+            h2=_number(fits.h2[row]),
+            q=_number(fits.q[row]),
+            q_df=k - p,
+            q_p_value=_number(fits.q_p_value[row]),
+            weights=arrays[6],
+            score=_number(fits.score[row]),
+            converged=converged,
+            boundary=bool(fits.boundary[row]),
+            maxima=maxima,
+            k=k,
+            method=method,
+            interval=fits.interval,
+            level=level,
+            notes=tuple(code for code, holds in notes if holds),
+            names=data.names,
+            inputs=data,
+        )
 
-        Source: Viechtbauer (2007), doi:10.1002/sim.2514. Does not depend on the estimator of tau².
+    def tau2_interval(self, method: Tau2IntervalMethod = "q-profile") -> Tau2Interval:
+        """Confidence interval of tau².
+
+        Parameters
+        ----------
+        method : {"q-profile", "generalised-q", "profile-likelihood"}
+            See :mod:`causalsig.meta.tau2_intervals`. The first two are exact under normality and do not
+            depend on the estimator of tau²; the last takes the restricted likelihood, or the full one for
+            ``ML``.
         """
+        from causalsig.meta.tau2_intervals import tau2_interval
+
         check_option("method", method, Tau2IntervalMethod)
-        if self.k == 1:
-            return Tau2Interval(np.nan, np.nan, False, self.level, method)
-        data = self.inputs
-        low, high = q_profile(data.estimates, data.variances, data.basis, self.level)
-        return Tau2Interval(low, high, bool(np.isnan(low)), self.level, method)
+        return tau2_interval(self, method)
 
     def prediction_interval(
         self, method: PredictionMethod = DEFAULT_PREDICTION, *, moderators: Any = None
     ) -> PredictionInterval:
-        """Interval for the true effect of one new site, ``x'β ± t √(tau² + se²)``.
+        """Interval for the true effect of one new site.
 
         Parameters
         ----------
-        method : {"t(k-1)", "t(k-2)"}
-            Degrees of freedom with only an intercept; with p coefficients they are k - p and k - p - 1.
-            The default k - 1 goes with tau²'s own degrees of freedom, as metafor and Cochrane do; k - 2 is
-            Higgins, Thompson & Spiegelhalter (2009), doi:10.1111/j.1467-985X.2008.00552.x, who take the Wald
-            standard error (ask for ``interval="wald"``); Partlett & Riley (2017), doi:10.1002/sim.7140, study
-            the Knapp-Hartung one. The standard error is always this result's own.
+        method : {"mixture", "t(k-1)", "t(k-2)", "normal"}
+            ``mixture`` mixes over the confidence distribution of tau², whatever the interval of the mean. The
+            others are ``x'β ± c √(tau² + se²)`` with this result's own standard error and c of t with k - p
+            or k - p - 1 degrees of freedom or of the normal: k - 1 goes with tau²'s own degrees of freedom,
+            as Cochrane does; k - 2 is Higgins, Thompson & Spiegelhalter (2009),
+            doi:10.1111/j.1467-985X.2008.00552.x, who take the Wald standard error (ask for
+            ``interval="wald"``); Partlett & Riley (2017), doi:10.1002/sim.7140, study the Knapp-Hartung one.
         moderators : (q,) array, optional
             The new site's moderators, without the intercept; needed when the model has moderators.
 
         Notes
         -----
-        Both plug in tau² and cover less than they say for few sites or small tau². With one site, or no
-        degrees of freedom left, the bounds are nan.
+        The plug-in ones cover less than they say for few sites or small tau². With one site, or no degrees
+        of freedom left, the bounds are nan.
         """
+        from causalsig.meta.prediction import prediction_interval
+
         check_option("method", method, PredictionMethod)
-        point = self._new_site(moderators)
-        df = self.k - len(self.names) - (1 if method == "t(k-2)" else 0)
-        if df < 1:
-            return PredictionInterval(np.nan, np.nan, self.level, method)
-        centre = float(point @ self.coefficients)
-        half = critical_value(self.level, float(df)) * float(
-            np.sqrt(self.tau2 + point @ self.covariance @ point)
-        )
-        return PredictionInterval(centre - half, centre + half, self.level, method)
+        return prediction_interval(self, method, self.new_site(moderators))
+
+    def probability_beyond(
+        self,
+        threshold: float,
+        *,
+        side: Literal["above", "below"] = "above",
+        method: PredictionMethod = DEFAULT_PREDICTION,
+        moderators: Any = None,
+    ) -> float:
+        """P(true effect of a new site beyond a threshold), from the same distribution as the prediction."""
+        from causalsig.meta.prediction import probability_below
+
+        check_option("method", method, PredictionMethod)
+        check_option("side", side, Literal["above", "below"])
+        below = probability_below(self, float(threshold), method, self.new_site(moderators))
+        return below if side == "below" else 1.0 - below
+
+    def shrunken(self, method: ShrinkageMethod | None = None) -> ShrunkenEstimates:
+        """Best predictions of each site's own true effect, drawn towards the pool.
+
+        Parameters
+        ----------
+        method : {"mixture", "plug-in"}, optional
+            ``plug-in``: best linear unbiased predictions with tau² as if known (Raudenbush & Bryk 1985,
+            doi:10.3102/10769986010002075). ``mixture`` carries the uncertainty of tau². Not given: as the
+            interval of this result.
+        """
+        from causalsig.meta.prediction import shrunken
+
+        chosen: ShrinkageMethod = "mixture" if self.interval == "mixture" else "plug-in"
+        if method is not None:
+            check_option("method", method, ShrinkageMethod)
+            chosen = method
+        return shrunken(self, chosen)
 
     def leave_one_out(self) -> LeaveOneOut:
         """Fit again without each site in turn: the pool of the others, for every site.
@@ -211,38 +265,53 @@ class RandomEffects:
             ``meta-one-site`` when there is no other; ``meta-collinear`` or ``meta-too-many-moderators`` when
             the moderators cannot be fitted without some site.
         """
-        from causalsig.meta.univariate import fit
+        from causalsig.meta.univariate import without_each
 
-        if self.k == 1:
-            raise MetaError(
-                "meta-one-site",
-                expected="at least two sites",
-                found="one",
-                mend="With one site there is no pool of the others.",
-            )
-        return LeaveOneOut(
-            tuple(
-                fit(self.inputs.without(index), self.method, self.interval, self.level)
-                for index in range(self.k)
-            )
-        )
+        self._refuse_one_site()
+        return LeaveOneOut(without_each(self.inputs, self.method, self.interval, self.level))
 
-    def shrunken(self) -> ShrunkenEstimates:
-        """Best linear unbiased predictions of each site's own true effect.
+    def cumulative(self, order: Any = None) -> Cumulative:
+        """Pool the first site, the first two, and so on; with moderators from the first that can be fitted.
 
-        Source: Raudenbush & Bryk (1985), doi:10.3102/10769986010002075. With one site it is that estimate.
+        Parameters
+        ----------
+        order : (k,) array of int, optional
+            A permutation of the sites; as given when absent.
         """
-        data = self.inputs
-        tau2 = np.inf if np.isnan(self.tau2) else self.tau2
-        shrinkage = 1.0 / (1.0 + tau2 / data.variances)
-        own = 1.0 - shrinkage
-        centre = data.design @ self.coefficients
-        centre_variance = np.einsum("ip,pq,iq->i", data.design, self.covariance, data.design)
-        estimates = own * data.estimates + shrinkage * centre
-        std_errors = np.sqrt(own * data.variances + shrinkage**2 * centre_variance)
-        half = critical_value(self.level, self.df) * std_errors
-        arrays = (estimates, std_errors, estimates - half, estimates + half, shrinkage)
-        return ShrunkenEstimates(*(freeze(each) for each in arrays))
+        from causalsig.meta.influence import cumulative
+
+        return cumulative(self, order)
+
+    def influence(self) -> Influence:
+        """What each site does to the fit (for the statistician only).
+
+        Raises
+        ------
+        MetaError
+            As `leave_one_out`.
+        """
+        from causalsig.meta.influence import influence
+
+        self._refuse_one_site()
+        return influence(self)
+
+    def contrasts(self, multipliers: Any) -> Contrasts:
+        """Linear functions of the coefficients, each with its interval, and their joint test.
+
+        Parameters
+        ----------
+        multipliers : (p,) or (m, p) array-like
+            Rows of multipliers of the coefficients, the intercept's first.
+        """
+        from causalsig.meta.contrasts import contrasts
+
+        return contrasts(self, multipliers)
+
+    def omnibus(self) -> JointTest:
+        """Test that all moderators' coefficients (without moderators: the mean) are zero."""
+        from causalsig.meta.contrasts import omnibus
+
+        return omnibus(self)
 
     def to_frame(self) -> pd.DataFrame:
         """One row a coefficient: estimate, std_error, statistic, p_value, conf_low, conf_high."""
@@ -263,7 +332,8 @@ class RandomEffects:
             index=pd.Index(self.names, name="term"),
         )
 
-    def _new_site(self, moderators: Any) -> FloatArray:
+    def new_site(self, moderators: Any) -> FloatArray:
+        """Check a new site's moderators and put the intercept before them: a row of the design."""
         count = len(self.names) - self.inputs.intercept
         values = np.zeros(0) if moderators is None else np.atleast_1d(as_floats("moderators", moderators))
         if values.shape != (count,) or not np.all(np.isfinite(values)):
@@ -274,3 +344,27 @@ class RandomEffects:
                 mend="Give the new site's moderators in the model's order, without the intercept.",
             )
         return np.concatenate([np.ones(int(self.inputs.intercept)), values])
+
+    def _refuse_one_site(self) -> None:
+        if self.k == 1:
+            raise MetaError(
+                "meta-one-site",
+                expected="at least two sites",
+                found="one",
+                mend="With one site there is no pool of the others.",
+            )
+
+
+def _number(value: np.float64) -> float:
+    """Make a plain float; missing is the one ``numpy.nan``, so that equal results compare as equal."""
+    return np.nan if value != value else float(value)
+
+
+def _stacked(results: tuple[RandomEffects, ...], label: str) -> pd.DataFrame:
+    import pandas as pd
+
+    frames = [
+        each.to_frame().assign(tau2=each.tau2, i2=each.i2, q=each.q, q_p_value=each.q_p_value)
+        for each in results
+    ]
+    return pd.concat(frames, keys=range(len(frames)), names=[label, "term"])

@@ -53,13 +53,13 @@ def test_knapp_hartung_with_equal_variances_is_the_t_test(variance: float) -> No
 def test_the_floor_only_ever_widens() -> None:
     homogeneous = np.array([0.11, 0.10, 0.12, 0.105, 0.115, 0.109])
     plain = random_effects(homogeneous, UNEQUAL, interval="knapp-hartung")
-    floored = random_effects(homogeneous, UNEQUAL)
+    floored = random_effects(homogeneous, UNEQUAL, interval="knapp-hartung-floored")
     t = random_effects(homogeneous, UNEQUAL, interval="t")
     assert floored.interval == "knapp-hartung-floored"
     assert plain.std_errors[0] < floored.std_errors[0] == t.std_errors[0]
     spread = 3.0 * EFFECTS
     np.testing.assert_array_equal(
-        random_effects(spread, UNEQUAL, tau2="EE").covariance,
+        random_effects(spread, UNEQUAL, tau2="EE", interval="knapp-hartung-floored").covariance,
         random_effects(spread, UNEQUAL, tau2="EE", interval="knapp-hartung").covariance,
     )
 
@@ -84,7 +84,7 @@ def test_two_sites_are_pooled_with_a_note_and_without_a_k_minus_two_prediction()
     assert result.notes == ("meta-two-sites",)
     assert set(result.notes) <= set(NOTES)
     assert np.isnan(result.prediction_interval("t(k-2)").low)
-    assert result.prediction_interval("t(k-1)").high > result.conf_high[0]
+    assert result.prediction_interval().high > result.conf_high[0]
     others = result.leave_one_out().results
     assert [each.coefficients[0] for each in others] == [0.5, 0.1]
 
@@ -110,7 +110,7 @@ def test_prediction_interval_is_higgins_thompson_spiegelhalter() -> None:
     centre = result.coefficients[0]
     expected = [centre - stats.t.ppf(0.975, 4) * spread, centre + stats.t.ppf(0.975, 4) * spread]
     np.testing.assert_allclose([found.low, found.high], expected, rtol=1e-10)
-    assert result.prediction_interval() == result.prediction_interval("t(k-1)")
+    assert result.prediction_interval() == result.prediction_interval("mixture")
 
 
 def test_the_highest_of_several_maxima_is_reported_and_said() -> None:

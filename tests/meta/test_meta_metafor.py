@@ -64,9 +64,9 @@ def test_q_profile_interval_equals_metafor() -> None:
 
 
 def test_prediction_interval_equals_metafor() -> None:
-    found = fit("REML/knapp-hartung").prediction_interval()
+    found = fit("REML/knapp-hartung").prediction_interval("t(k-1)")
     np.testing.assert_allclose([found.low, found.high], EXTRA["prediction"], rtol=AGREEMENT)
-    regression = fit("REML/knapp-hartung/ablat+year").prediction_interval(moderators=[33.5, 1970.0])
+    regression = fit("REML/knapp-hartung/ablat+year").prediction_interval("t(k-1)", moderators=[33.5, 1970.0])
     pinned = EXTRA["prediction_ablat_33.5_year_1970"]
     np.testing.assert_allclose([regression.low, regression.high], pinned, rtol=AGREEMENT)
 

@@ -56,17 +56,15 @@ def test_unusable_input_is_refused_without_a_value(code: str, arguments: dict[st
     assert "secret" not in caught.value.message
 
 
-def test_the_mixture_interval_is_refused_by_naming_what_exists() -> None:
-    with pytest.raises(
-        MetaError, match="'wald', 't', 'knapp-hartung', 'knapp-hartung-floored'; found 'mixture'"
-    ):
-        random_effects(Y, V, interval="mixture")  # type: ignore[arg-type]
+def test_an_unknown_interval_is_refused_by_naming_what_exists() -> None:
+    with pytest.raises(MetaError, match="'knapp-hartung-floored', 'mixture'; found 'bootstrap'"):
+        random_effects(Y, V, interval="bootstrap")  # type: ignore[arg-type]
 
 
 def test_methods_of_the_result_refuse_too() -> None:
     result = random_effects(Y, V, moderators=[1.0, 2.0, 4.0, 8.0])
     with pytest.raises(MetaError, match="t\\(k-1\\)"):
-        result.prediction_interval("mixture")  # type: ignore[arg-type]
+        result.prediction_interval("t(k-3)")  # type: ignore[arg-type]
     with pytest.raises(MetaError, match="q-profile"):
         result.tau2_interval("wald")  # type: ignore[arg-type]
     with pytest.raises(MetaError, match="1 finite moderators of the new site; found none"):

@@ -1,0 +1,178 @@
+"""The fit itself, for a batch of data sets with one number of sites: arrays in, arrays out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from causalsig.meta.gls import (
+    Basis,
+    WeightedFit,
+    in_units_of_design,
+    score_of_fit,
+    squeeze_grid,
+    trace_p,
+    weighted_fit,
+)
+from causalsig.meta.heterogeneity import Tau2Fits, estimate_tau2
+from causalsig.meta.intervals import chi_square_upper_tail, critical_value, two_sided_p
+from causalsig.meta.maximum import CHUNK
+from causalsig.meta.options import IntervalMethod, Tau2Method
+
+FloatArray = NDArray[np.float64]
+
+# |score| times the standard error of tau²: how far the estimate is from the root, in standard errors.
+SCORE_TOLERANCE = 1e-8
+
+
+@dataclass(frozen=True, slots=True)
+class Fits:
+    """A batch of fitted models; the fields of `RandomEffects` with a leading axis B."""
+
+    coefficients: FloatArray
+    covariance: FloatArray
+    std_errors: FloatArray
+    conf_low: FloatArray
+    conf_high: FloatArray
+    p_values: FloatArray
+    df: float
+    tau2: FloatArray
+    tau2_std_error: FloatArray
+    score: FloatArray
+    converged: NDArray[np.bool_]
+    boundary: NDArray[np.bool_]
+    maxima: NDArray[np.int_]
+    i2: FloatArray
+    h2: FloatArray
+    q: FloatArray
+    q_p_value: FloatArray
+    weights: FloatArray
+    factor: FloatArray
+    interval: IntervalMethod
+
+
+@np.errstate(divide="ignore", invalid="ignore", over="ignore")
+def fit_batch(
+    y: FloatArray, v: FloatArray, basis: Basis, method: Tau2Method, interval: IntervalMethod, level: float
+) -> Fits:
+    """Fit checked data: effects and variances (B, k), a basis that is shared or has the same leading axis."""
+    k, p = basis.k, basis.p
+    if k == 1:
+        return _alone(y, v, method, level)
+    tau2 = estimate_tau2(y, v, basis, method)
+    # One pass at zero, for Q, and at the estimate.
+    grid = np.zeros((len(y), 2))
+    grid[:, 1] = tau2.tau2
+    both = weighted_fit(y[:, None], v[:, None], basis.spread(), grid)
+    fitted = squeeze_grid(both, 1)
+    coefficients, plain = in_units_of_design(fitted, basis)
+    factor, df = _interval_factor(interval, method, fitted.rss, k - p)
+    covariance = factor[:, None, None] * plain
+    std_errors = np.sqrt(np.diagonal(covariance, axis1=1, axis2=2))
+    if interval == "mixture" and method != "EE":
+        low, high, p_values = _mixture_interval(y, v, basis, level)
+    else:
+        half = critical_value(level, df) * std_errors
+        low, high = coefficients - half, coefficients + half
+        # Knapp-Hartung gives a standard error of zero when all effects are equal: the statistic is then
+        # infinite, or, at an effect of zero, absent.
+        p_values = two_sided_p(coefficients / std_errors, df)
+    q, i2, h2 = _heterogeneity(squeeze_grid(both, 0), basis, method, tau2.tau2)
+    score, std_error, converged = _story(fitted, basis, method, tau2)
+    total = fitted.weights.sum(axis=1)
+    return Fits(
+        coefficients,
+        covariance,
+        std_errors,
+        low,
+        high,
+        p_values,
+        np.nan if interval == "mixture" and method != "EE" else df,
+        tau2.tau2,
+        std_error,
+        score,
+        converged,
+        tau2.boundary,
+        tau2.maxima,
+        i2,
+        h2,
+        q,
+        chi_square_upper_tail(q, k - p),
+        fitted.weights / total[:, None],
+        factor,
+        interval,
+    )
+
+
+def _alone(y: FloatArray, v: FloatArray, method: Tau2Method, level: float) -> Fits:
+    """One site: the identity, to the bit, without rounding through weights."""
+    nothing = np.full(len(y), np.nan)
+    tau2 = np.zeros(len(y)) if method == "EE" else nothing
+    yes, ones = np.ones(len(y), np.bool_), np.ones(len(y), np.int_)
+    std_errors = np.sqrt(v)
+    half = critical_value(level, np.inf) * std_errors
+    p_values = two_sided_p(y / std_errors, np.inf)
+    zero, one = np.zeros(len(y)), np.ones(len(y))
+    low, high, weights = y - half, y + half, np.ones((len(y), 1))
+    return Fits(
+        y, v[:, :, None], std_errors, low, high, p_values, np.inf,
+        tau2, nothing, nothing, yes, ~yes, ones, nothing, nothing, zero, nothing, weights, one, "wald",
+    )  # fmt: skip
+
+
+def _interval_factor(
+    interval: IntervalMethod, method: Tau2Method, rss: FloatArray, df: int
+) -> tuple[FloatArray, float]:
+    """Factor (B,) of the covariance and degrees of freedom of an interval method."""
+    if interval in ("wald", "mixture"):
+        return np.ones_like(rss), np.inf
+    if interval == "t":
+        return np.ones_like(rss), float(df)
+    factor = rss / df
+    return (factor if interval == "knapp-hartung" else np.maximum(1.0, factor)), float(df)
+
+
+def _mixture_interval(
+    y: FloatArray, v: FloatArray, basis: Basis, level: float
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Bounds and p-values (B, p) of the coefficients, a cache-sized part of the batch at a time."""
+    from causalsig.meta.mixture import mixture_of_coefficients
+
+    functionals, parts = np.eye(basis.p), []
+    size = max(1, 4 * CHUNK // (basis.k * 64))
+    for begin in range(0, len(y), size):
+        part = slice(begin, begin + size)
+        some = basis.rows(np.arange(begin, min(begin + size, len(y))))
+        mixed = mixture_of_coefficients(y[part], v[part], some, functionals)
+        tail = mixed.below(0.0)
+        low, high = mixed.quantiles((0.5 * (1.0 - level), 0.5 * (1.0 + level)))
+        parts.append((low, high, 2.0 * np.minimum(tail, 1.0 - tail)))
+    low, high, p_values = (np.concatenate(columns) for columns in zip(*parts, strict=True))
+    return low, high, p_values
+
+
+def _story(
+    fitted: WeightedFit, basis: Basis, method: Tau2Method, tau2: Tau2Fits
+) -> tuple[FloatArray, FloatArray, NDArray[np.bool_]]:
+    """Score at the estimate, standard error of tau², and whether a likelihood's maximum was reached."""
+    if method not in ("REML", "ML"):
+        return np.full(tau2.tau2.shape, np.nan), tau2.std_error, np.ones(tau2.tau2.shape, np.bool_)
+    terms = score_of_fit(fitted, basis, restricted=method == "REML")
+    score, std_error = terms.value, np.sqrt(2.0 / terms.trace_square)
+    converged = tau2.boundary & (score <= 0.0)
+    return score, std_error, converged | (np.abs(score) * std_error <= SCORE_TOLERANCE)
+
+
+def _heterogeneity(
+    at_zero: WeightedFit, basis: Basis, method: Tau2Method, tau2: FloatArray
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Q, I² (per cent) and H²; Higgins & Thompson (2002), doi:10.1002/sim.1186."""
+    df = basis.k - basis.p
+    q = at_zero.rss
+    if method == "EE":
+        h2 = q / df
+        return q, 100.0 * np.maximum(0.0, 1.0 - 1.0 / np.where(h2 > 0.0, h2, 1.0)), h2
+    typical_variance = df / trace_p(at_zero, basis)
+    return q, 100.0 * tau2 / (tau2 + typical_variance), tau2 / typical_variance + 1.0
