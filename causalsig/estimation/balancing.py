@@ -102,9 +102,11 @@ def entropy_weights(gap: Floats) -> Floats | None:
             return w
         spread = gap - mean
         step = factorise(spread.T @ (spread * w[:, None]))(mean)
-        length = 1.0
+        length, slope = 1.0, 1e-4 * float(mean @ step)
+        # Near the solution the gain is below the rounding of the value.
+        rounding = 1e-13 * (1.0 + abs(value))
         trial = evaluate(dual - step)
-        while not trial[0] <= value - 1e-4 * length * float(mean @ step) and length > 1e-9:
+        while not trial[0] <= value - length * slope + rounding and length > 1e-9:
             length *= 0.5
             trial = evaluate(dual - length * step)
         if length <= 1e-9:

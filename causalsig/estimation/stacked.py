@@ -58,12 +58,12 @@ def stacked_influence(pieces: Pieces) -> tuple[Floats, Floats]:
     w = indicator * (pieces.seen * h)[:, None] / (pieces.p * pieces.kappa)
     residual = pieces.y[:, None] - pieces.m
     total_h = h.sum()
-    gain = (
-        (1.0 / w.sum(axis=0) if pieces.normalise else 1.0 / total_h) if pieces.gain is None else pieces.gain
-    )
+    gain = pieces.gain
+    if gain is None:
+        gain = 1.0 / w.sum(axis=0) if pieces.normalise else np.full(w.shape[1], 1.0 / total_h)
     mu = h @ pieces.m / total_h
     r = np.sum(w * residual, axis=0) * gain
-    # What a change of one weight does to ψ_a; the second sum's own mean falls out where it is divided by it.
+    # What a change of one weight does to ψ_a: less r where the weights are divided by their sum.
     pull = (residual - r if pieces.normalise else residual) * gain
     outcome_part = (pieces.m - (mu if pieces.normalise else mu + r)) / total_h
     influence = n * w * pull

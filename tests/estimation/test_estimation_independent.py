@@ -65,11 +65,13 @@ def plain_doubly_robust(x, codes, y, seen, folds, estimand):
                 kappa[held, a] = sklearn_probabilities(x, seen.astype(int), ~held & (codes == a))[held, 1]
     psi, phi = np.empty(arms), np.empty((n, arms))
     own = p[np.arange(n), codes]
-    h = 1 / (1 / p).sum(axis=1) if estimand == "ATO" else np.ones(n)
-    # The orthogonal term written out: Σ_k ∂h/∂π_k (1{A=k} - π_k).
+    h = POPULATIONS[estimand](p)
+    # The orthogonal term written out: Σ_k ∂h/∂π_k (1{A=k} - π_k), with the slope by differences.
     term = np.zeros(n)
-    for k in range(arms if estimand == "ATO" else 0):
-        term += h**2 / p[:, k] ** 2 * ((codes == k) - p[:, k])
+    for k in range(arms):
+        step = 1e-6 * np.eye(arms)[k]
+        slope = (POPULATIONS[estimand](p + step) - POPULATIONS[estimand](p - step)) / 2e-6
+        term += slope * ((codes == k) - p[:, k])
     for a in range(arms):
         w = np.where((codes == a) & seen, h / (own * kappa[:, a]), 0.0)
         r = np.sum(w * (y - m[:, a])) / w.sum()
@@ -81,7 +83,7 @@ def plain_doubly_robust(x, codes, y, seen, folds, estimand):
     return psi, phi
 
 
-@pytest.mark.parametrize("estimand", ["ATE", "ATO"])
+@pytest.mark.parametrize("estimand", ["ATE", "ATO", "ATM", "entropy", ("ATT", "brief"), ("ATU", "brief")])
 @pytest.mark.parametrize("censored", [0.0, 0.4])
 def test_cross_fitted_doubly_robust_equals_the_formula_written_out(estimand, censored):
     x, codes, y, seen, households = draw(censored=censored)
@@ -104,6 +106,16 @@ def test_cross_fitted_doubly_robust_equals_the_formula_written_out(estimand, cen
     covariance = total / (total - 1) * sums.T @ sums / len(x) ** 2
     np.testing.assert_allclose(result.covariance, covariance, rtol=1e-4)
     assert result.households_total == total
+
+
+POPULATIONS = {
+    "ATE": lambda p: np.ones(len(p)),
+    "ATO": lambda p: 1 / (1 / p).sum(axis=1),
+    "ATM": lambda p: p.min(axis=1),
+    "entropy": lambda p: -(p * np.log(p)).sum(axis=1),
+    ("ATT", "brief"): lambda p: p[:, 1],
+    ("ATU", "brief"): lambda p: p[:, 0] + p[:, 2],
+}
 
 
 def weighted_means(w, x, codes, y, seen, estimand, augmented):
@@ -137,7 +149,7 @@ def weighted_means(w, x, codes, y, seen, estimand, augmented):
         return np.exp(eta) / np.exp(eta).sum(axis=1, keepdims=True)
 
     p = logit(y_one, w)
-    h = {"ATE": np.ones(len(x)), "ATO": 1 / (1 / p).sum(axis=1)}.get(estimand, p[:, 1])
+    h = POPULATIONS[estimand](p)
     means = []
     for a in range(3):
         rows = (codes == a).astype(float)
@@ -158,9 +170,14 @@ def weighted_means(w, x, codes, y, seen, estimand, augmented):
     [
         (inverse_probability, "ATE", False),
         (inverse_probability, ("ATT", "brief"), False),
+        (inverse_probability, ("ATU", "brief"), False),
         (overlap_weighting, "ATO", False),
+        (overlap_weighting, "ATM", False),
+        (overlap_weighting, "entropy", False),
         (doubly_robust, "ATE", True),
         (doubly_robust, "ATO", True),
+        (doubly_robust, "entropy", True),
+        (doubly_robust, ("ATU", "brief"), True),
     ],
 )
 @pytest.mark.parametrize("censored", [0.0, 0.4])
