@@ -6,50 +6,79 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from causalsig.meta.asymmetry import EggerTest, Funnel, egger, funnel
     from causalsig.meta.batch import RandomEffectsBatch
+    from causalsig.meta.clustered import ClusterRobust, cluster_robust
     from causalsig.meta.contrasts import Contrasts, JointTest
     from causalsig.meta.influence import Influence
     from causalsig.meta.options import PRESETS
+    from causalsig.meta.permutation import PermutationTest, permutation_test
     from causalsig.meta.prediction import PredictionInterval, ShrunkenEstimates
     from causalsig.meta.results import Cumulative, LeaveOneOut, RandomEffects
+    from causalsig.meta.subgroups import Subgroups, subgroups
     from causalsig.meta.tau2_intervals import Tau2Interval
     from causalsig.meta.univariate import random_effects, random_effects_batch
+    from causalsig.meta.waves import TwoLevel, two_level
     from causalsig.meta.weights import RescaledCovariances, rescale_covariances
 
 _HOMES = {
     "PRESETS": "options",
+    "ClusterRobust": "clustered",
     "Contrasts": "contrasts",
     "Cumulative": "results",
+    "EggerTest": "asymmetry",
+    "Funnel": "asymmetry",
     "Influence": "influence",
     "JointTest": "contrasts",
     "LeaveOneOut": "results",
+    "PermutationTest": "permutation",
     "PredictionInterval": "prediction",
     "RandomEffects": "results",
     "RandomEffectsBatch": "batch",
     "RescaledCovariances": "weights",
     "ShrunkenEstimates": "prediction",
+    "Subgroups": "subgroups",
     "Tau2Interval": "tau2_intervals",
+    "TwoLevel": "waves",
+    "cluster_robust": "clustered",
+    "egger": "asymmetry",
+    "funnel": "asymmetry",
+    "permutation_test": "permutation",
     "random_effects": "univariate",
     "random_effects_batch": "univariate",
     "rescale_covariances": "weights",
+    "subgroups": "subgroups",
+    "two_level": "waves",
 }
 
 __all__ = [
     "PRESETS",
+    "ClusterRobust",
     "Contrasts",
     "Cumulative",
+    "EggerTest",
+    "Funnel",
     "Influence",
     "JointTest",
     "LeaveOneOut",
+    "PermutationTest",
     "PredictionInterval",
     "RandomEffects",
     "RandomEffectsBatch",
     "RescaledCovariances",
     "ShrunkenEstimates",
+    "Subgroups",
     "Tau2Interval",
+    "TwoLevel",
+    "cluster_robust",
+    "egger",
+    "funnel",
+    "permutation_test",
     "random_effects",
     "random_effects_batch",
     "rescale_covariances",
+    "subgroups",
+    "two_level",
 ]
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from causalsig.errors import MetaError
 from causalsig.meta.fits import Fits
 from causalsig.meta.inputs import MetaInputs
 from causalsig.meta.options import IntervalMethod, Tau2Method
@@ -69,17 +70,56 @@ class RandomEffectsBatch:
     @classmethod
     def of(cls, fits: Fits, inputs: MetaInputs, method: Tau2Method, level: float) -> RandomEffectsBatch:
         """Wrap the kernel's arrays, read-only."""
-        numbers = (
-            fits.coefficients, fits.covariance, fits.std_errors, fits.conf_low, fits.conf_high, fits.p_values,
-            fits.tau2, fits.tau2_std_error, fits.i2, fits.h2, fits.q, fits.q_p_value, fits.weights, fits.score,
-            fits.converged, fits.boundary, fits.maxima,
-        )  # fmt: skip
-        for each in numbers:
-            each.setflags(write=False)
+        for each in fields(fits):
+            value = getattr(fits, each.name)
+            if isinstance(value, np.ndarray):
+                value.setflags(write=False)
         return cls(
-            *numbers[:6], fits.df, *numbers[6:], inputs.estimates.shape[1], method, fits.interval, level,
-            fits, inputs,
-        )  # type: ignore[arg-type]  # fmt: skip
+            coefficients=fits.coefficients,
+            covariance=fits.covariance,
+            std_errors=fits.std_errors,
+            conf_low=fits.conf_low,
+            conf_high=fits.conf_high,
+            p_values=fits.p_values,
+            tau2=fits.tau2,
+            tau2_std_error=fits.tau2_std_error,
+            i2=fits.i2,
+            h2=fits.h2,
+            q=fits.q,
+            q_p_value=fits.q_p_value,
+            weights=fits.weights,
+            score=fits.score,
+            converged=fits.converged,
+            boundary=fits.boundary,
+            maxima=fits.maxima,
+            df=fits.df,
+            k=inputs.estimates.shape[1],
+            method=method,
+            interval=fits.interval,
+            level=level,
+            fits=fits,
+            inputs=inputs,
+        )
+
+    def prediction_intervals(self) -> tuple[FloatArray, FloatArray]:
+        """Mixture prediction bounds (B,) for a new site; of models with an intercept only.
+
+        Raises
+        ------
+        MetaError
+            ``meta-shape`` for a meta-regression: take ``batch[b].prediction_interval(moderators=...)``.
+        """
+        from causalsig.meta.fits import mixture_bounds
+
+        if self.inputs.design.shape[-1] != 1 or not self.inputs.intercept:
+            raise MetaError(
+                "meta-shape",
+                expected="a model with an intercept only",
+                found=f"{self.inputs.design.shape[-1]} columns",
+                mend="Ask each result of the batch, with the new site's moderators.",
+            )
+        data = self.inputs
+        return mixture_bounds(data.estimates, data.variances, data.basis, self.method, self.level)
 
     def __len__(self) -> int:
         """Return the number of data sets."""

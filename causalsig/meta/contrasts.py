@@ -76,8 +76,14 @@ def contrasts(result: RandomEffects, multipliers: Any) -> Contrasts:
         low, high = estimates - half, estimates + half
         with np.errstate(divide="ignore", invalid="ignore"):
             p_values = two_sided_p(estimates / std_errors, result.df)
-    arrays = (estimates, std_errors, low, high, p_values)
-    return Contrasts(*(freeze(each) for each in arrays), joint=_joint(result, rows))
+    return Contrasts(
+        estimates=freeze(estimates),
+        std_errors=freeze(std_errors),
+        conf_low=freeze(low),
+        conf_high=freeze(high),
+        p_values=freeze(p_values),
+        joint=_joint(result, rows),
+    )
 
 
 def omnibus(result: RandomEffects) -> JointTest:
@@ -99,7 +105,9 @@ def _joint(result: RandomEffects, rows: FloatArray) -> JointTest:
     rank = int(np.linalg.matrix_rank(rows, rtol=1e-10))
     statistic = float(estimate @ np.linalg.pinv(spread, rtol=1e-12, hermitian=True) @ estimate)
     if np.isinf(df):
-        return JointTest(statistic, rank, df, float(chi_square_upper_tail(np.array(statistic), rank)), interval)
+        return JointTest(
+            statistic, rank, df, float(chi_square_upper_tail(np.array(statistic), rank)), interval
+        )
     statistic /= rank
     return JointTest(statistic, rank, df, float(special.fdtrc(rank, df, statistic)), interval)
 

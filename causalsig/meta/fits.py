@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -137,20 +138,41 @@ def _interval_factor(
 def _mixture_interval(
     y: FloatArray, v: FloatArray, basis: Basis, level: float
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Bounds and p-values (B, p) of the coefficients, a cache-sized part of the batch at a time."""
+    """Bounds and p-values (B, p) of the coefficients."""
     from causalsig.meta.mixture import mixture_of_coefficients
 
-    functionals, parts = np.eye(basis.p), []
+    functionals, tail, parts = np.eye(basis.p), 0.5 * (1.0 - level), []
+    for ys, vs, some in _parts(y, v, basis):
+        mixed = mixture_of_coefficients(ys, vs, some, functionals)
+        below = mixed.below(0.0)
+        parts.append((*mixed.quantiles((tail, 1.0 - tail)), 2.0 * np.minimum(below, 1.0 - below)))
+    low, high, p_values = (np.concatenate(columns) for columns in zip(*parts, strict=True))
+    return low, high, p_values
+
+
+def mixture_bounds(
+    y: FloatArray, v: FloatArray, basis: Basis, method: Tau2Method, level: float
+) -> tuple[FloatArray, FloatArray]:
+    """Mixture prediction bounds (B,) of a new site where the design is an intercept."""
+    from causalsig.meta.mixture import known_tau2, mixture_of_coefficients
+
+    if basis.k == 1:
+        return np.full(len(y), np.nan), np.full(len(y), np.nan)
+    tail, parts = 0.5 * (1.0 - level), []
+    for ys, vs, some in _parts(y, v, basis):
+        given = known_tau2(np.zeros(len(ys))) if method == "EE" else None
+        mixed = mixture_of_coefficients(ys, vs, some, np.eye(1), new_site=True, given=given)
+        parts.append(mixed.quantiles((tail, 1.0 - tail)))
+    low, high = (np.concatenate(columns)[:, 0] for columns in zip(*parts, strict=True))
+    return low, high
+
+
+def _parts(y: FloatArray, v: FloatArray, basis: Basis) -> Iterator[tuple[FloatArray, FloatArray, Basis]]:
+    """Cut a batch so that a part's arrays over the mixture's nodes stay in the cache."""
     size = max(1, 4 * CHUNK // (basis.k * 64))
     for begin in range(0, len(y), size):
         part = slice(begin, begin + size)
-        some = basis.rows(np.arange(begin, min(begin + size, len(y))))
-        mixed = mixture_of_coefficients(y[part], v[part], some, functionals)
-        tail = mixed.below(0.0)
-        low, high = mixed.quantiles((0.5 * (1.0 - level), 0.5 * (1.0 + level)))
-        parts.append((low, high, 2.0 * np.minimum(tail, 1.0 - tail)))
-    low, high, p_values = (np.concatenate(columns) for columns in zip(*parts, strict=True))
-    return low, high, p_values
+        yield y[part], v[part], basis.rows(np.arange(begin, min(begin + size, len(y))))
 
 
 def _story(

@@ -153,7 +153,7 @@ def in_units_of_design(fit: WeightedFit, basis: Basis) -> tuple[FloatArray, Floa
         return fit.coefficients / root, fit.gram_inverse / (root * root)
     r_inverse = np.linalg.inv(basis.r)
     covariance = r_inverse @ fit.gram_inverse @ np.swapaxes(r_inverse, -1, -2)
-    return _apply(r_inverse, fit.coefficients), np.asarray(covariance)
+    return _apply(np.asarray(r_inverse), fit.coefficients), np.asarray(covariance)
 
 
 def trace_p(fit: WeightedFit, basis: Basis) -> FloatArray:
@@ -166,7 +166,7 @@ def trace_p(fit: WeightedFit, basis: Basis) -> FloatArray:
 
 
 def y_pp_y(fit: WeightedFit) -> FloatArray:
-    """y'PPy (...), minus the derivative of y'Py to tau²."""
+    """Y'PPy (...), minus the derivative of y'Py to tau²."""
     weighted = fit.weights * fit.residuals
     return _dot(weighted, weighted)
 

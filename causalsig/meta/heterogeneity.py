@@ -1,4 +1,4 @@
-"""Estimators of tau², the variance of true effects between sites: arrays in, arrays out, a batch at a time."""
+"""Estimators of tau², the variance of true effects between sites: a batch of data sets at a time."""
 
 from __future__ import annotations
 

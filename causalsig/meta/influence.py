@@ -61,7 +61,7 @@ class Influence:
 
 
 def influence(result: RandomEffects) -> Influence:
-    """Deletion diagnostics of a fitted model with more than one site."""
+    """Work out the deletion diagnostics of a fitted model with more than one site."""
     from causalsig.meta.fits import fit_batch
     from causalsig.meta.univariate import without_each
 
@@ -88,15 +88,23 @@ def influence(result: RandomEffects) -> Influence:
         cooks = np.einsum("ip,ip->i", change, np.linalg.solve(covariance[None], change[..., None])[..., 0])
         ratio = np.linalg.det(others.covariance) / np.linalg.det(covariance)
         dfbetas = change / np.sqrt(factor[:, None] * spread)
-    arrays = (
-        rstudent, dffits, cooks, ratio, others.tau2, others.q, hat, 100.0 * full.weights[0], dfbetas
-    )  # fmt: skip
     p, k = len(coefficients), result.k
     influential = np.abs(dffits) > 3.0 * np.sqrt(p / (k - p))
     influential |= chi_square_upper_tail(cooks, p) < 0.5
     influential |= (hat > 3.0 * p / k) | (np.abs(dfbetas) > 1.0).any(axis=1)
     influential.setflags(write=False)
-    return Influence(*(freeze(each) for each in arrays), influential=influential)
+    return Influence(
+        rstudent=freeze(rstudent),
+        dffits=freeze(dffits),
+        cooks_distance=freeze(cooks),
+        covariance_ratio=freeze(ratio),
+        tau2_deleted=others.tau2,
+        q_deleted=others.q,
+        hat=freeze(hat),
+        weight=freeze(100.0 * full.weights[0]),
+        dfbetas=freeze(dfbetas),
+        influential=influential,
+    )
 
 
 def cumulative(result: RandomEffects, order: Any) -> Cumulative:

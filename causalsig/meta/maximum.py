@@ -1,4 +1,4 @@
-"""Where the (restricted) likelihood of tau² is highest, for many data sets at once, and how many maxima it has."""
+"""Where the (restricted) likelihood of tau² is highest, in a batch, and how many maxima it has."""
 
 from __future__ import annotations
 
@@ -63,9 +63,7 @@ def _choose_highest(
     """Put the root with the highest likelihood into `tau2` for the rows `several`."""
     for row in several:
         candidates = np.concatenate([[0.0] if at_zero[row] else [], roots[rows == row]])
-        heights = log_likelihood(
-            y[row], v[row], basis.member(int(row)), candidates, restricted=restricted
-        )
+        heights = log_likelihood(y[row], v[row], basis.member(int(row)), candidates, restricted=restricted)
         tau2[row] = candidates[int(np.argmax(heights))]
 
 

@@ -47,7 +47,9 @@ class ShrunkenEstimates:
     shrinkage: FloatArray
 
 
-def prediction_interval(result: RandomEffects, method: PredictionMethod, point: FloatArray) -> PredictionInterval:
+def prediction_interval(
+    result: RandomEffects, method: PredictionMethod, point: FloatArray
+) -> PredictionInterval:
     """Prediction interval at a row of the design (p,)."""
     nothing = PredictionInterval(np.nan, np.nan, result.level, method)
     if result.k == 1:

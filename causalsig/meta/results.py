@@ -140,15 +140,6 @@ class RandomEffects:
     def of(cls, fits: Fits, row: int, data: MetaInputs, method: Tau2Method, level: float) -> RandomEffects:
         """Take one row of a fitted batch."""
         k, p = data.design.shape
-        arrays = [
-            each[row]
-            for each in (
-                fits.coefficients, fits.covariance, fits.std_errors, fits.conf_low, fits.conf_high,
-                fits.p_values, fits.weights,
-            )
-        ]  # fmt: skip
-        for each in arrays:
-            each.setflags(write=False)
         maxima, converged = int(fits.maxima[row]), bool(fits.converged[row])
         notes = (
             (NOTE_ONE_SITE, k == 1),
@@ -157,7 +148,12 @@ class RandomEffects:
             (NOTE_NOT_CONVERGED, not converged),
         )
         return cls(
-            *arrays[:6],
+            coefficients=_frozen_row(fits.coefficients, row),
+            covariance=_frozen_row(fits.covariance, row),
+            std_errors=_frozen_row(fits.std_errors, row),
+            conf_low=_frozen_row(fits.conf_low, row),
+            conf_high=_frozen_row(fits.conf_high, row),
+            p_values=_frozen_row(fits.p_values, row),
             df=fits.df,
             tau2=_number(fits.tau2[row]),
             tau2_std_error=_number(fits.tau2_std_error[row]),
@@ -166,7 +162,7 @@ class RandomEffects:
             q=_number(fits.q[row]),
             q_df=k - p,
             q_p_value=_number(fits.q_p_value[row]),
-            weights=arrays[6],
+            weights=_frozen_row(fits.weights, row),
             score=_number(fits.score[row]),
             converged=converged,
             boundary=bool(fits.boundary[row]),
@@ -283,7 +279,7 @@ class RandomEffects:
         return cumulative(self, order)
 
     def influence(self) -> Influence:
-        """What each site does to the fit (for the statistician only).
+        """Show what each site does to the fit (for the statistician only).
 
         Raises
         ------
@@ -353,6 +349,12 @@ class RandomEffects:
                 found="one",
                 mend="With one site there is no pool of the others.",
             )
+
+
+def _frozen_row(values: FloatArray, row: int) -> FloatArray:
+    one: FloatArray = values[row]
+    one.setflags(write=False)
+    return one
 
 
 def _number(value: np.float64) -> float:

@@ -121,7 +121,7 @@ def profile_likelihood(
     """
     from causalsig.meta.maximum import maximum_likelihood
 
-    best = float(maximum_likelihood(y[None], v[None], basis, restricted=restricted).tau2[0])
+    best = float(maximum_likelihood(y[None], v[None], basis, restricted=restricted)[0][0])
     unit = float(v.min())
 
     def height(tau2: FloatArray | float) -> FloatArray:
@@ -157,13 +157,15 @@ def _root(function: Callable[[float], float], low: float, high: float, unit: flo
 
     if function(low) == 0.0:
         return low
-    return float(optimize.brentq(function, low, high, xtol=RELATIVE * (low + unit), rtol=RELATIVE, maxiter=500))
+    return float(
+        optimize.brentq(function, low, high, xtol=RELATIVE * (low + unit), rtol=RELATIVE, maxiter=500)
+    )
 
 
 def _weighted_chi_square_cdf(multipliers: FloatArray, q: float) -> float:
     """P(Σ multiplier · chi-square(1) ≤ q) by inverting its Laplace transform on a Talbot contour.
 
-    All singularities of ``Π (1 + 2 λ_j s)^(-1/2) / s`` lie on the negative half axis, which the contour wraps.
+    The singularities of ``Π (1 + 2 λ_j s)^(-1/2) / s`` lie on the negative half axis, which it wraps.
     Contour: Trefethen, Weideman & Schmelzer (2006), doi:10.1007/s10543-006-0077-9.
     """
     angles = np.pi * (2.0 * np.arange(CONTOUR_NODES) + 1.0) / CONTOUR_NODES - np.pi

@@ -131,7 +131,9 @@ def fit(data: MetaInputs, method: Tau2Method, interval: IntervalMethod, level: f
     return RandomEffects.of(fits, 0, data, method, level)
 
 
-def _batch(data: MetaInputs, method: Tau2Method, interval: IntervalMethod, level: float) -> RandomEffectsBatch:
+def _batch(
+    data: MetaInputs, method: Tau2Method, interval: IntervalMethod, level: float
+) -> RandomEffectsBatch:
     fits = fit_batch(data.estimates, data.variances, data.basis, method, interval, level)
     return RandomEffectsBatch.of(fits, data, method, level)
 
