@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from causalsig.meta.permutation import PermutationTest, permutation_test
     from causalsig.meta.prediction import PredictionInterval, ShrunkenEstimates
     from causalsig.meta.results import Cumulative, LeaveOneOut, RandomEffects
-    from causalsig.meta.subgroups import Subgroups, subgroups
+    from causalsig.meta.groups import Subgroups, subgroups
     from causalsig.meta.tau2_intervals import Tau2Interval
     from causalsig.meta.univariate import random_effects, random_effects_batch
     from causalsig.meta.waves import TwoLevel, two_level
@@ -37,7 +37,7 @@ _HOMES = {
     "RandomEffectsBatch": "batch",
     "RescaledCovariances": "weights",
     "ShrunkenEstimates": "prediction",
-    "Subgroups": "subgroups",
+    "Subgroups": "groups",
     "Tau2Interval": "tau2_intervals",
     "TwoLevel": "waves",
     "cluster_robust": "clustered",
@@ -47,7 +47,7 @@ _HOMES = {
     "random_effects": "univariate",
     "random_effects_batch": "univariate",
     "rescale_covariances": "weights",
-    "subgroups": "subgroups",
+    "subgroups": "groups",
     "two_level": "waves",
 }
 

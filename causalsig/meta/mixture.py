@@ -26,8 +26,8 @@ FloatArray = NDArray[np.float64]
 
 # Confidence mass beyond each end of the rule, which is put on the end itself.
 TAIL = 1e-10
-# Nodes of the rule up to so many degrees of freedom: the masses add to one within 1e-9 (a test holds it from 2
-# to 300 sites); few sites have the longest tails.
+# Nodes of the rule up to so many degrees of freedom: the masses add to one within 1e-9 (a test holds it from
+# 2 to 300 sites); few sites have the longest tails.
 NODES = ((4, 96), (20, 64), (10**9, 48))
 # The spread of sinh⁻¹((x - centre)/scale) a quantile is sought on; only sets what is a small step.
 WINDOW = 60.0

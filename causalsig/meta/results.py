@@ -58,7 +58,10 @@ class LeaveOneOut:
 
 @dataclass(frozen=True, slots=True)
 class Cumulative:
-    """The pool of the first, the first two, ... sites in an order; ``results[i]`` pools ``order[: i + 1]``."""
+    """The pool of the first, the first two, ... sites in an order: one result a step.
+
+    With moderators it starts with the first sites that can be fitted.
+    """
 
     order: tuple[int, ...]
     results: tuple[RandomEffects, ...]
