@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from causalsig.meta.options import IntervalMethod
 from evidence.claim import Verdict
 from evidence.context import Context
 from evidence.montecarlo import rate_figures
@@ -26,7 +27,7 @@ OUTCOMES = ("normal", "binary")
 CELLS = tuple(product(SITES, SIZES, RATIOS, OUTCOMES))
 BLOCK = 500  # replications fitted at once
 BLOCKS = 8  # of each cell: 4,000 replications
-METHODS = ("mixture", "knapp-hartung-floored", "knapp-hartung", "wald")
+METHODS: tuple[IntervalMethod, ...] = ("mixture", "knapp-hartung-floored", "knapp-hartung", "wald")
 MEAN, MEAN_BAND = -0.016, (0.93, 1.0)
 PREDICTION_BAND, PREDICTION_BAND_ELSEWHERE = (0.92, 0.97), (0.92, 1.0)
 HOUSEHOLDS, RISK = 400, 0.21  # an arm of the median site; the control arm's risk
@@ -55,7 +56,8 @@ def draw(cell: int, generator: np.random.Generator) -> tuple[Floats, Floats, Flo
     treated = generator.binomial(n, np.clip(RISK + effects, 0.001, 0.999))
     # Half an event and half a non-event more, in the variances only, so that none is zero.
     risks = [(count + 0.5) / (n + 1.0) for count in (control, treated)]
-    return (treated - control) / n, sum(p * (1.0 - p) / n for p in risks), new
+    first, second = (p * (1.0 - p) / n for p in risks)
+    return (treated - control) / n, first + second, new
 
 
 def one(seed: int) -> dict[str, Any]:

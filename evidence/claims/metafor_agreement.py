@@ -93,7 +93,7 @@ def _pairs(pinned: dict[str, Any]) -> Iterator[tuple[str, Any, Any]]:
 
     y, v, moderators = (pinned.get(key) for key in ("estimates", "variances", "moderators"))
     fits = {
-        key: random_effects(y, v, moderators=moderators, tau2=tau2, interval=interval)  # type: ignore[arg-type]
+        key: random_effects(y, v, moderators=moderators, tau2=tau2, interval=interval)
         for key in pinned["models"]
         for tau2, interval in [key.split("/")]
     }

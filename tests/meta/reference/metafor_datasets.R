@@ -4,7 +4,10 @@
 # digits are noise. What remains of it is said in the claim that reads this file.
 suppressPackageStartupMessages({library(metafor); library(metadat); library(jsonlite)})
 
-plain <- function(d) list(yi = as.numeric(d$yi), vi = as.numeric(d$vi))
+plain <- function(d) {
+  keep <- is.finite(d$yi) & is.finite(d$vi)
+  list(yi = as.numeric(d$yi)[keep], vi = as.numeric(d$vi)[keep])
+}
 counts <- function(d, measure) plain(escalc(measure, ai = ai, n1i = n1i, ci = ci, n2i = n2i, data = d))
 with_mods <- function(d, mods) {
   keep <- complete.cases(mods)
@@ -79,7 +82,7 @@ deletion <- function(res) {
   list(rstudent = found$inf$rstudent, dffits = found$inf$dffits, cooks_distance = found$inf$cook.d,
        covariance_ratio = found$inf$cov.r, tau2_deleted = found$inf$tau2.del, q_deleted = found$inf$QE.del,
        hat = found$inf$hat, weight = found$inf$weight,
-       dfbetas = unname(do.call(cbind, found$dfbs[seq_len(res$p)])), influential = unname(found$is.infl))
+       dfbetas = unname(do.call(cbind, unclass(found$dfbs)[seq_len(res$p)])), influential = unname(found$is.infl))
 }
 
 all_of <- function(set) {
@@ -121,19 +124,17 @@ all_of <- function(set) {
                           p_values = as.numeric(one$pval), joint = as.numeric(one$QM), joint_p_value = as.numeric(one$QMp))
   }
   k <- length(set$yi)
-  if (k <= 6 || (k <= 10 && is.null(set$mods))) {
+  if (k <= 6) {
     permuted <- suppressWarnings(permutest(reml, exact = TRUE, progbar = FALSE))
     out$permutation <- list(p_values = as.numeric(permuted$pval), omnibus_p_value = as.numeric(permuted$QMp))
   }
   out
 }
 
-results <- list()
-for (name in names(sets)) results[[name]] <- all_of(sets[[name]])
 schools <- dat.konstantopoulos2011
 levels_fit <- function(mods) {
   arguments <- list(yi = schools$yi, V = schools$vi, random = ~ 1 | district / study, data = schools,
-                    control = list(optimizer = "nlminb", rel.tol = 1e-15, x.tol = 1e-12, sigma2.init = c(0.06, 0.03)))
+                    control = list(optimizer = "nlminb", rel.tol = 1e-12, sigma2.init = c(0.06, 0.03)))
   if (!is.null(mods)) arguments$mods <- mods
   res <- do.call(rma.mv, arguments)
   list(coefficients = as.numeric(res$beta), std_errors = res$se, variances = res$sigma2,
@@ -143,6 +144,8 @@ two_level <- list(
   site = as.character(schools$district), moderator = schools$year - 1990, plain = levels_fit(NULL),
   regression = levels_fit(schools$year - 1990)
 )
+results <- list()
+for (name in names(sets)) results[[name]] <- all_of(sets[[name]])
 origin <- rma(bcg$yi, bcg$vi, mods = dat.bcg$ablat, intercept = FALSE, control = list(threshold = 1e-14, maxiter = 1e5))
 write_json(
   list(metafor = as.character(packageVersion("metafor")), metadat = as.character(packageVersion("metadat")),

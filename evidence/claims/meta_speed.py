@@ -1,0 +1,173 @@
+"""How long the meta-analysis takes, beside metafor and PyMARE in the same run."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evidence.claim import Verdict
+from evidence.context import Context
+
+CLAIM = """On one thread a REML and Knapp-Hartung fit of 300 sites takes at most 200 microseconds, one of a
+batch of 10,000 at most 20, leaving every site out in turn 20 milliseconds, and the mixture interval of 13
+sites 2 milliseconds; metafor (R) and PyMARE, timed in the same run, take longer."""
+ISSUE = 10
+COVERS = ("causalsig/meta/*.py",)
+
+SITES, BATCH = 300, 10_000
+LIMITS = {  # seconds, on two idle cores of the machine the limits were set for
+    "one fit, 300 sites": 200e-6,
+    "a fit in a batch of 10,000 x 300": 20e-6,
+    "leave-one-out, 300 sites": 20e-3,
+    "mixture, 13 sites": 2e-3,
+}
+# Seconds the calibration loop takes on that machine; measured seconds are divided by the ratio to it.
+CALIBRATION = 5.5e-3
+PYMARE = "pymare==0.0.13"
+REPEATS = 7
+
+_R = """
+suppressPackageStartupMessages(library(metafor))
+data <- jsonlite::fromJSON(commandArgs(TRUE)[1])
+timed <- function(f, n) min(sapply(1:5, function(i) system.time(for (j in 1:n) f())[["elapsed"]])) / n
+fit <- function() rma(data$y, data$v, method = "REML", test = "knha")
+reml <- fit()
+cat(jsonlite::toJSON(list(fit = timed(fit, 20), left = timed(function() leave1out(reml), 1),
+                          tau2 = reml$tau2, version = as.character(packageVersion("metafor"))),
+                     auto_unbox = TRUE, digits = 15))
+"""
+_PYMARE = """
+import json, sys, time
+import numpy as np
+from pymare import Dataset
+from pymare.estimators import VarianceBasedLikelihoodEstimator
+data = json.load(open(sys.argv[1]))
+y, v = np.array(data["y"])[:, None], np.array(data["v"])[:, None]
+def fit():
+    estimator = VarianceBasedLikelihoodEstimator(method="REML").fit_dataset(Dataset(y, v))
+    return estimator.summary()
+def best(repeats):
+    found = []
+    for _ in range(repeats):
+        begin = time.perf_counter()
+        summary = fit()
+        found.append(time.perf_counter() - begin)
+    return min(found), float(np.ravel(summary.tau2)[0])
+seconds, tau2 = best(20)
+print(json.dumps({"fit": seconds, "tau2": tau2}))
+"""
+
+
+def best(function: Callable[[], Any], count: int) -> float:
+    """Seconds a call, the least of several rounds."""
+    function()
+    rounds = []
+    for _ in range(REPEATS):
+        begin = time.perf_counter()
+        for _ in range(count):
+            function()
+        rounds.append((time.perf_counter() - begin) / count)
+    return min(rounds)
+
+
+def calibration() -> float:
+    """Seconds of a fixed mix of what the kernel does: small array calls, and passes through the cache."""
+    small, large = np.linspace(1.0, 2.0, SITES), np.linspace(1.0, 2.0, 16_384)
+
+    def loop() -> None:
+        for _ in range(1000):
+            (1.0 / small).sum()
+        for _ in range(100):
+            (1.0 / large) @ large
+
+    return best(loop, 1)
+
+
+def _data() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    rng = np.random.default_rng(20_260)
+    v = 0.01 * np.exp(rng.normal(size=(BATCH, SITES)))
+    return rng.normal(0.0, np.sqrt(v + 0.01)), v
+
+
+def _ours(y: NDArray[np.float64], v: NDArray[np.float64]) -> tuple[dict[str, float], float]:
+    from causalsig.meta import random_effects, random_effects_batch
+
+    one = random_effects(y[0], v[0], interval="knapp-hartung")
+    seconds = {
+        "one fit, 300 sites": best(lambda: random_effects(y[0], v[0], interval="knapp-hartung"), 50),
+        "a fit in a batch of 10,000 x 300": best(
+            lambda: random_effects_batch(y, v, interval="knapp-hartung"), 1
+        )
+        / BATCH,
+        "leave-one-out, 300 sites": best(one.leave_one_out, 3),
+        "mixture, 13 sites": best(lambda: random_effects(y[0, :13], v[0, :13]), 20),
+    }
+    return seconds, one.tau2
+
+
+def _pymare(folder: Path, data: Path) -> dict[str, float]:
+    """Time PyMARE in an environment of its own, made once."""
+    python = folder / "pymare" / "bin" / "python"
+    if not python.exists():
+        subprocess.run([sys.executable, "-m", "venv", str(python.parents[1])], check=True)
+        subprocess.run([str(python), "-m", "pip", "install", "--quiet", PYMARE], check=True)
+    return _told([str(python), "-c", _PYMARE, str(data)])
+
+
+def _told(command: list[str]) -> dict[str, Any]:
+    single = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=os.environ | single)
+    told: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return told
+
+
+def run(context: Context) -> Verdict:
+    """Time ours, metafor and PyMARE on the same data; seconds are scaled by the calibration loop."""
+    from threadpoolctl import threadpool_limits
+
+    context.work.mkdir(parents=True, exist_ok=True)
+    y, v = _data()
+    data = context.work / "data.json"
+    data.write_text(json.dumps({"y": y[0].tolist(), "v": v[0].tolist()}))
+    with threadpool_limits(limits=1):
+        before = calibration()
+        ours, tau2 = _ours(y, v)
+        loop = min(before, calibration())
+    metafor = _told(["Rscript", "-e", _R, str(data)])
+    pymare = _pymare(context.work, data)
+    scale = loop / CALIBRATION
+    rows = [
+        {
+            "task": task,
+            "microseconds": round(seconds * 1e6, 1),
+            "scaled": round(seconds / scale * 1e6, 1),
+            "limit": round(LIMITS[task] * 1e6, 1),
+            "holds": bool(seconds / scale <= LIMITS[task]),
+        }
+        for task, seconds in ours.items()
+    ]
+    same = bool(abs(metafor["tau2"] / tau2 - 1.0) < 1e-4)  # metafor's own stopping rule
+    ratios = {
+        "metafor, one fit": metafor["fit"] / ours["one fit, 300 sites"],
+        "metafor, leave-one-out": metafor["left"] / ours["leave-one-out, 300 sites"],
+        "PyMARE, one fit": pymare["fit"] / ours["one fit, 300 sites"],
+    }
+    return {
+        "passed": all(row["holds"] for row in rows) and same and min(ratios.values()) > 1.0,
+        "figures": {
+            "table": rows,
+            "times as long": {name: round(ratio, 1) for name, ratio in ratios.items()},
+            "calibration loop, milliseconds": round(loop * 1e3, 2),
+            "tau2": {"causalsig": tau2, "metafor": metafor["tau2"], "PyMARE": pymare["tau2"]},
+            "versions": {"metafor": metafor["version"], "PyMARE": PYMARE.partition("==")[2]},
+        },
+    }
