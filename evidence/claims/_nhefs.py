@@ -17,8 +17,8 @@ CURVED = ("age", "smokeintensity", "smokeyrs", "wt71")
 NORMAL = 1.959963984540054
 STANDARDISATION = (
     "What If fits one regression for both arms with a single product term (3.517, printed as 3.5; the row of "
-    "that formula gives it); regression_standardisation fits each arm by itself, with all products, and gives "
-    "3.436 with the same data, which would be printed as 3.4"
+    "that formula gives it); regression_standardisation fits each arm by itself, with all products, and "
+    "gives 3.436 with the same data, which would be printed as 3.4"
 )
 
 

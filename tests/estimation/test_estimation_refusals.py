@@ -12,11 +12,24 @@ from causalsig.errors import EstimationError
 from causalsig.estimation import (
     difference_in_means,
     doubly_robust,
+    entropy_balancing,
     fit_propensity,
     inverse_probability,
     overlap_weighting,
+    regression_standardisation,
+    targeted_maximum_likelihood,
 )
 
+EVERY = (
+    difference_in_means,
+    inverse_probability,
+    overlap_weighting,
+    regression_standardisation,
+    entropy_balancing,
+    doubly_robust,
+    targeted_maximum_likelihood,
+)
+SPLITS = (inverse_probability, overlap_weighting, doubly_robust, targeted_maximum_likelihood)
 N = 60
 R = np.random.default_rng(1)
 X = R.normal(size=(N, 2))
@@ -76,6 +89,9 @@ CASES = {
     "another learner": ({"nuisance": "boosting"}, "estimation-nuisance"),
     "another outcome model": ({"outcome_model": "probit"}, "estimation-outcome-model"),
     "logistic for an amount": ({"outcome_model": "logistic"}, "estimation-outcome-model"),
+    "Poisson below zero": ({"outcome_model": "poisson"}, "estimation-outcome-model"),
+    "another target": ({"target": "world"}, "estimation-target"),
+    "another way to trim": ({"trim": "much"}, "estimation-trim"),
     "time to return": ({"horizons": [90]}, "estimation-event"),
     "another index": (
         {"covariates": pd.DataFrame(X), "outcome": pd.Series(Y, index=np.arange(N)[::-1])},
@@ -90,6 +106,48 @@ def test_bad_input_is_named(change, code):
     with pytest.raises(EstimationError) as caught:
         doubly_robust(inputs.pop("covariates"), inputs.pop("treatment"), inputs.pop("outcome"), **inputs)
     assert caught.value.code == code
+
+
+OF_ONE = ("outcome_model", "target", "trim")
+OF_COVARIATES = ("covariates",)
+OF_SPLITS = ("folds", "nuisance")
+
+
+def asked_of(estimator, change):
+    """Whether the estimator looks at everything that is wrong here."""
+    if set(change) & set(OF_ONE) or change.get("estimand") == ("ATT", "geen"):
+        return False
+    if estimator is difference_in_means and set(change) & set(OF_COVARIATES):
+        return False
+    return estimator in SPLITS or not set(change) & set(OF_SPLITS)
+
+
+@pytest.mark.parametrize("estimator", EVERY, ids=lambda f: f.__name__)
+def test_bad_input_is_named_by_every_estimator(estimator):
+    asked = {name: case for name, case in CASES.items() if asked_of(estimator, case[0])}
+    # An arm of one household cannot be split; in-sample it is a mean like another. Weighting splits no model
+    # of being followed.
+    unsplit = set() if estimator in SPLITS else {"an arm of one household"}
+    weighting = {"an arm followed in one fold only"} if estimator in SPLITS[:2] else set()
+    for name in asked.keys() - unsplit - weighting:
+        change, code = asked[name]
+        inputs = {"covariates": X, "treatment": ARM, "outcome": Y} | change
+        with pytest.raises(EstimationError) as caught:
+            estimator(inputs.pop("covariates"), inputs.pop("treatment"), inputs.pop("outcome"), **inputs)
+        assert caught.value.code == code, name
+        assert caught.value.expected and caught.value.found and caught.value.mend
+    assert len(asked) > 20
+
+
+@pytest.mark.parametrize("estimator", EVERY, ids=lambda f: f.__name__)
+def test_scales_up_to_the_largest_give_the_same_answer(estimator):
+    positive = np.abs(Y)
+    plain = estimator(X, ARM, positive)
+    scaled = estimator(X * (1e-6, 1e8), ARM, positive * 1e8)
+    np.testing.assert_allclose(scaled.means, plain.means * 1e8, rtol=1e-6)
+    assert scaled.contrast("brief", "bezoek").std_error == pytest.approx(
+        plain.contrast("brief", "bezoek").std_error * 1e8, rel=1e-5
+    )
 
 
 def test_a_propensity_of_other_rows_or_arms_is_refused():
