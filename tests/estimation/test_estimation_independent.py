@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.optimize import minimize
-from sklearn.linear_model import LogisticRegression
+from scipy.optimize import brentq, minimize
+from sklearn.linear_model import LogisticRegression, PoissonRegressor
 
-from causalsig.estimation import doubly_robust, fit_propensity, inverse_probability, overlap_weighting
+from causalsig.estimation import (
+    doubly_robust,
+    fit_propensity,
+    inverse_probability,
+    overlap_weighting,
+    targeted_maximum_likelihood,
+)
 from causalsig.estimation.propensity import RIDGE
 from causalsig.estimation.regressions import LARGEST_SHARE_OF_ROWS, RIDGE_GRID
 
@@ -225,3 +231,88 @@ def test_logistic_outcome_models_agree_with_scikit_learn():
         w = (codes == a) / p[:, a]
         expected = m.mean() + np.sum(w * (event - m)) / w.sum()
         assert result.means[a] == pytest.approx(expected, abs=PEER)
+
+
+@pytest.mark.parametrize("estimand", ["ATE", "ATO", ("ATU", "brief")])
+@pytest.mark.parametrize("censored", [0.0, 0.4])
+def test_cross_fitted_targeted_means_equal_the_formula_written_out(estimand, censored):
+    x, codes, y, seen, households = draw(censored=censored)
+    event = (y > np.median(y)).astype(int)
+    folds = households % 4
+    labels = np.array(ARMS)[codes]
+    fitted = fit_propensity(x, labels, households=households, folds=folds)
+    result = targeted_maximum_likelihood(
+        x, labels, event, observed=seen, households=households, propensity=fitted, estimand=estimand
+    )
+    p = fitted.probabilities[0]
+    h = POPULATIONS[estimand](p)
+    g = h.copy()
+    for k in range(3):
+        step = 1e-6 * np.eye(3)[k]
+        slope = (POPULATIONS[estimand](p + step) - POPULATIONS[estimand](p - step)) / 2e-6
+        g += slope * ((codes == k) - p[:, k])
+    for a in range(3):
+        m, kappa = np.empty(len(x)), np.ones(len(x))
+        for f in np.unique(folds):
+            held = folds == f
+            m[held] = sklearn_probabilities(x, event, ~held & (codes == a) & seen)[held, 1]
+            if not seen.all():
+                kappa[held] = sklearn_probabilities(x, seen.astype(int), ~held & (codes == a))[held, 1]
+        w = np.where((codes == a) & seen, h / (p[:, a] * kappa), 0.0)
+        logit = np.log(m / (1 - m))
+
+        def moved(epsilon, logit=logit):
+            return 1 / (1 + np.exp(-logit - epsilon))
+
+        epsilon = brentq(lambda e, w=w, f=moved: w @ (event - f(e)), -9, 9, xtol=1e-14)
+        star = moved(epsilon)
+        psi = g @ star / g.sum()
+        phi = psi + g / g.mean() * (star - psi) + w / w.mean() * (event - star)
+        assert result.means[a] == pytest.approx(psi, abs=PEER)
+        np.testing.assert_allclose(result.influence[:, a], phi, atol=1000 * PEER)
+
+
+def test_cross_fitted_poisson_models_agree_with_scikit_learn():
+    x, codes, _, _, households = draw()
+    z = (x - x.mean(axis=0)) / x.std(axis=0)
+    count = (
+        np.random.default_rng(4).poisson(np.exp(0.4 * z[:, 0] - 0.2 * z[:, 2] + 0.2 * codes)).astype(float)
+    )
+    folds = households % 4
+    labels = np.array(ARMS)[codes]
+    fitted = fit_propensity(x, labels, households=households, folds=folds)
+    result = doubly_robust(
+        x, labels, count, households=households, propensity=fitted, outcome_model="poisson"
+    )
+    for a in range(3):
+        m = np.empty(len(x))
+        for f in np.unique(folds):
+            train = (folds != f) & (codes == a)
+            # Theirs is a penalty on the mean of the deviances over two, ours on their sum.
+            model = PoissonRegressor(alpha=RIDGE / train.sum(), solver="newton-cholesky", tol=1e-12)
+            m[folds == f] = model.fit(z[train], count[train]).predict(z[folds == f])
+        w = (codes == a) / fitted.probabilities[0][:, a]
+        assert result.means[a] == pytest.approx(m.mean() + np.sum(w * (count - m)) / w.sum(), abs=PEER)
+
+
+def test_the_variance_for_the_sample_leaves_out_what_covariates_add():
+    x, codes, y, _, households = draw()
+    folds = households % 4
+    for estimand in ("ATE", "ATO"):
+        options = {"households": households, "folds": folds, "estimand": estimand}
+        own = doubly_robust(x, codes, y, target="sample", **options)
+        whole = doubly_robust(x, codes, y, **options)
+        p = fit_propensity(x, codes, households=households, folds=folds).probabilities[0]
+        h = POPULATIONS[estimand](p)
+        m = np.column_stack(
+            [
+                np.select(
+                    [folds == f for f in range(4)],
+                    [plain_ridge(x, y, (folds != f) & (codes == a)) for f in range(4)],
+                )
+                for a in range(3)
+            ]
+        )
+        g = np.ones(len(x)) if estimand == "ATE" else (h / p[np.arange(len(x)), codes]) ** 2
+        part = h[:, None] * (m - g @ m / g.sum()) / g.mean()
+        np.testing.assert_allclose(whole.influence - own.influence, part - part.mean(axis=0), atol=100 * PEER)
