@@ -10,16 +10,20 @@ if TYPE_CHECKING:
     from causalsig.meta.batch import RandomEffectsBatch
     from causalsig.meta.clustered import ClusterRobust, cluster_robust
     from causalsig.meta.contrasts import Contrasts, JointTest
+    from causalsig.meta.groups import Subgroups, subgroups
     from causalsig.meta.influence import Influence
     from causalsig.meta.options import PRESETS
     from causalsig.meta.permutation import PermutationTest, permutation_test
     from causalsig.meta.prediction import PredictionInterval, ShrunkenEstimates
     from causalsig.meta.results import Cumulative, LeaveOneOut, RandomEffects
-    from causalsig.meta.groups import Subgroups, subgroups
     from causalsig.meta.tau2_intervals import Tau2Interval
     from causalsig.meta.univariate import random_effects, random_effects_batch
     from causalsig.meta.waves import TwoLevel, two_level
-    from causalsig.meta.weights import RescaledCovariances, rescale_covariances
+    from causalsig.meta.weights import (
+        RescaledCovariances,
+        covariances_by_effective_size,
+        rescale_covariances,
+    )
 
 _HOMES = {
     "PRESETS": "options",
@@ -41,6 +45,7 @@ _HOMES = {
     "Tau2Interval": "tau2_intervals",
     "TwoLevel": "waves",
     "cluster_robust": "clustered",
+    "covariances_by_effective_size": "weights",
     "egger": "asymmetry",
     "funnel": "asymmetry",
     "permutation_test": "permutation",
@@ -71,6 +76,7 @@ __all__ = [
     "Tau2Interval",
     "TwoLevel",
     "cluster_robust",
+    "covariances_by_effective_size",
     "egger",
     "funnel",
     "permutation_test",

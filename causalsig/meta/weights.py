@@ -1,4 +1,20 @@
-"""Sampling variances of proportions that do not depend on the site's own estimate."""
+"""Sampling variances that do not depend on the site's own estimate.
+
+Inverse-variance weights are unbiased only when estimate and estimated variance are uncorrelated. For an arm
+mean ``p̂ = Σ w y`` with normalised weights the estimated variance is ``V = Σ w² (y - p̂)²``, for a rare
+outcome nearly ``Σ w² y``. Two things tie it to p̂. First the level: with equal weights V = p̂(1 - p̂)/n,
+which `rescale_covariances` divides out. Second, which households had the event: ``V/p̂ = Σ w² y / Σ w y``
+is high when they happened to weigh much, and then p̂ is high too; no function of p̂ alone removes that. The
+effective size ``1/Σ w²`` does not look at outcomes, so ``V = s/size`` with s pooled over the network
+(`covariances_by_effective_size`) leaves no correlation.
+
+Simulated (risk 8 %, difference -0.003, 12 sites of 200 to 900 households an arm, half in the other, weights
+lognormal with a standard deviation of 0.7; 500 networks, Monte Carlo error of the bias 0.0004): correlation
+of estimate and variance, and bias of the pooled difference, 0.35 and -0.0031 as estimated, 0.18 and -0.0009
+rescaled, 0.01 and +0.0003 by effective size. With 60 sites and tau² coverage is 79, 93 and 97 % (120
+networks). With equal weights the two remedies coincide. So effective size is the right weighting; a release
+does not carry it yet, and until it does the pool rescales.
+"""
 
 from __future__ import annotations
 
@@ -85,6 +101,45 @@ def rescale_covariances(
     scale = np.sqrt(ratio)
     rescaled.setflags(write=False)
     return RescaledCovariances(freeze(v * scale[:, :, None] * scale[:, None, :]), freeze(pooled), rescaled)
+
+
+def covariances_by_effective_size(covariances: Any, effective_sizes: Any) -> FloatArray:
+    """Variances ``s/size`` with one s an arm for the whole network; correlations stay each site's own.
+
+    Parameters
+    ----------
+    covariances : (k, K, K) array-like
+        Sampling covariances of arm means, of proportions or not; nan for missing arms.
+    effective_sizes : (k, K) array-like
+        ``(Σ w)²/Σ w²`` of each arm's analysis weights, the number of households where weights are equal.
+
+    Returns
+    -------
+    (k, K, K) array
+        s of an arm is the mean of ``V·size`` over its sites, weighted by size. With one site nothing changes.
+
+    Raises
+    ------
+    MetaError
+        ``meta-shape``, ``meta-not-numbers``, ``meta-not-finite`` or ``meta-variance``.
+    """
+    v = as_floats("covariances", covariances)
+    sizes = as_floats("effective_sizes", effective_sizes)
+    variances = np.einsum("iaa->ia", v) if v.ndim == 3 and v.shape[1] == v.shape[2] else np.zeros((0, 0))
+    present = _check(np.where(np.isnan(variances), np.nan, 0.5), v)
+    if sizes.shape != present.shape or not (sizes[present] > 0.0).all() or np.isinf(sizes[present]).any():
+        raise MetaError(
+            "meta-shape",
+            expected=f"positive effective sizes of shape {present.shape}",
+            found=f"{sizes.shape}, or one that is missing, infinite or not positive",
+            mend="Give the effective size of every arm that has a variance.",
+        )
+    sizes = np.where(present, sizes, 0.0)
+    units = np.where(present, variances, 0.0) * sizes
+    with np.errstate(invalid="ignore", divide="ignore"):
+        unit = (sizes * units).sum(axis=0) / sizes.sum(axis=0)
+        scale = np.sqrt(np.where(present, unit / units, np.nan))
+    return freeze(v * scale[:, :, None] * scale[:, None, :])
 
 
 def _check(p: FloatArray, v: FloatArray) -> NDArray[np.bool_]:
