@@ -11,15 +11,16 @@ from causalsig.meta.roots import falling_roots
 FloatArray = NDArray[np.float64]
 
 # The scan's step in log(tau² + smallest variance). As functions of that, the parts of the score are sums of
-# logistic curves of width one (poles at a distance π), which a cubic through values and slopes follows to
-# about a per cent; where that cubic comes near a sign change that the ends do not show, the row is scanned
-# again with the finer step.
-SCAN_STEP = 0.7
+# logistic curves of width one (poles at a distance π), which a cubic through values and slopes follows to a
+# few per cent; where that cubic comes near a sign change that the ends do not show, the row is scanned again
+# with the finer step. In 80,000 data sets of 3 to 20 sites with thousands of pairs of maxima one pair was taken
+# for one, and the highest maximum was always found (against a step of 0.03).
+SCAN_STEP = 1.0
 FINE_STEP = 0.07
 # How near to zero, as a share of the smaller end, the cubic may come before the row is scanned again.
 DOUBT = 0.2
 # Grids are as long as the next of these, so that a row's grid does not depend on the rest of the batch.
-LENGTHS = np.array([1, 2, 4, 6, 8, 10, 12, 16, 20, 24, 32, 48, 64, 96, 128, 256, 512, 1024, 4096])
+LENGTHS = np.array([*range(1, 17), 20, 24, 32, 48, 64, 96, 128, 256, 512, 1024, 4096])
 # Elements of one intermediate array, so that a chunk of the batch stays in the processor's cache.
 CHUNK = 16_384
 

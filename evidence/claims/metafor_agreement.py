@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from evidence.claim import ROOT, Verdict
 from evidence.context import Context
@@ -32,8 +33,11 @@ MULTIVARIATE = 1e-6
 # only, and bounds by uniroot end within its tolerance. These quantities hang on such a search of metafor's.
 SEARCHED = 2e-6
 SEARCHED_NAMES = ("profile_reml", "profile_ml")
-# Near zero, relative to the largest number of the same array: rounding of differences.
-NEAR_ZERO = 1e-10
+# Under a hundredth of its scale a number is compared on that scale: rounding of differences near zero, and
+# metafor's scoring stops at a tau2 of 1e-16 where ours is on the boundary.
+NEAR_ZERO = 0.01
+# A p-value under this is zero: the last doubles before it have few digits.
+NO_P_VALUE = 1e-290
 MODEL = (
     "coefficients", "std_errors", "conf_low", "conf_high", "p_values", "covariance", "tau2", "tau2_std_error",
     "i2", "h2", "q", "q_p_value",
@@ -63,7 +67,8 @@ def read_pinned() -> dict[str, Any]:
 
 def compare(name: str, pinned: dict[str, Any]) -> list[Row]:
     """Every shared quantity of one data set."""
-    rows = [_row(name, *pair) for pair in _pairs(pinned)]
+    typical = float(np.median(pinned["variances"]))
+    rows = [_row(name, *pair, typical_variance=typical) for pair in _pairs(pinned)]
     return [row for row in rows if row.numbers]
 
 
@@ -160,7 +165,23 @@ def _pairs(pinned: dict[str, Any]) -> Iterator[tuple[str, Any, Any]]:
         yield "permutation omnibus_p_value", permuted.omnibus_p_value, theirs["omnibus_p_value"]
 
 
-def _row(dataset: str, quantity: str, ours: Any, theirs: Any, tolerance: float = AGREEMENT) -> Row:
+def _scale(quantity: str, theirs: NDArray[np.float64], typical_variance: float) -> float:
+    """Below which size a number is compared absolutely."""
+    if "p_value" in quantity:
+        return NO_P_VALUE
+    if quantity.endswith(("tau2", "tau2_deleted")):
+        return NEAR_ZERO * typical_variance
+    return NEAR_ZERO * (100.0 if quantity.endswith("i2") else float(np.abs(theirs).max()))
+
+
+def _row(
+    dataset: str,
+    quantity: str,
+    ours: Any,
+    theirs: Any,
+    tolerance: float = AGREEMENT,
+    typical_variance: float = 0.0,
+) -> Row:
     left = np.ravel(np.asarray(ours, dtype=np.float64))
     right = np.ravel(np.array(theirs, dtype=np.float64))
     if left.shape != right.shape:
@@ -171,7 +192,7 @@ def _row(dataset: str, quantity: str, ours: Any, theirs: Any, tolerance: float =
     if not here.any():
         # Both say that there is nothing to estimate, or the gap is infinite.
         return Row(dataset, quantity, 0 if np.isnan(left).all() else left.size, float("inf"), tolerance)
-    size = np.maximum(np.abs(right[here]), NEAR_ZERO / AGREEMENT * np.abs(right[here]).max())
+    size = np.maximum(np.abs(right[here]), _scale(quantity, right[here], typical_variance))
     with np.errstate(divide="ignore", invalid="ignore"):
         gaps = np.abs(left[here] - right[here]) / size
     gaps = np.where(left[here] == right[here], 0.0, gaps)
