@@ -19,6 +19,7 @@ from causalsig.release.files import write_atomic
 
 if TYPE_CHECKING:
     from causalsig.simulation import Scenario, SiteSpec, SiteTruth
+    from causalsig.simulation.truth_file import SiteRows
     from causalsig.study.inventory import Site
 
 SMALL_SITE_INHABITANTS = 18_000
@@ -44,7 +45,7 @@ class InventedCountry:
     months : int
         Months of data in each extract.
     inhabitants : int or None
-        Size of every site that is not small; None: drawn, at least 60,000.
+        Size of every site that is not small; None: drawn, at least 60,000 where the scenario says nothing.
     """
 
     scenario: str
@@ -65,9 +66,8 @@ def country_specs(country: InventedCountry) -> tuple[Scenario, tuple[SiteSpec, .
         scenario,
         country.sites,
         country.seed,
-        minimum_inhabitants=MIN_INHABITANTS,
+        minimum_inhabitants=None if scenario.sites.minimum_inhabitants else MIN_INHABITANTS,
         inhabitants=country.inhabitants,
-        retention="full",
     )
     large = country.sites - country.small_strict
     small = tuple(
@@ -83,7 +83,7 @@ def invent_country(
     workers: int = 2,
     on_finish: Callable[[str], None] | None = None,
 ) -> tuple[Site, ...]:
-    """Write ``sources/<code>.xlsx``, ``truth/<code>.json`` and ``inventory.toml`` below ``folder``.
+    """Write ``sources/<code>.xlsx``, ``truth/<code>.json``, ``truth.json`` and ``inventory.toml``.
 
     Every site depends on the seed and its own number only, so any number of workers gives the same files.
 
@@ -97,6 +97,8 @@ def invent_country(
     SimulationError
         ``simulation-process``: the system ended a process. The inventory is not written.
     """
+    from causalsig.simulation import country_truth
+
     tell = on_finish or (lambda code: None)
     scenario, specs = country_specs(country)
     for name in ("sources", "truth"):
@@ -114,6 +116,12 @@ def invent_country(
                 mend="Start again; with fewer --workers when the machine was short of memory.",
                 where=str(folder),
             ) from None
+    truth = country_truth(
+        scenario.name, scenario.effect, [_read_rows(folder / "truth" / f"{spec.code}.json") for spec in specs]
+    )
+    write_atomic(
+        folder / "truth.json", (truth.model_dump_json(exclude_none=True) + "\n").encode(), force=True
+    )
     sites = tuple(
         inventory_site(spec, months=country.months, extracted_on=scenario.extracted_on) for spec in specs
     )
@@ -130,15 +138,22 @@ def invent_site(spec: SiteSpec, scenario: Scenario, country: InventedCountry, fo
 
     with threadpool_limits(limits=1):
         simulated = simulate_site(spec, scenario, country.seed, months=country.months)
-        write_workbook(simulated.tables, folder / "sources" / f"{spec.code}.xlsx", name=spec.name)
+        mixed = scenario.resolved().traps.mixed_locales.share
+        source = folder / "sources" / f"{spec.code}.xlsx"
+        write_workbook(simulated.tables, source, name=spec.name, mixed_locales=mixed)
         assert simulated.truth is not None
-        content = json.dumps(truth_record(simulated.truth), indent=1, sort_keys=True)
+        content = json.dumps(truth_record(simulated.truth), sort_keys=True)
         write_atomic(folder / "truth" / f"{spec.code}.json", (content + "\n").encode(), force=True)
     return str(spec.code)
 
 
 def truth_record(truth: SiteTruth) -> dict[str, Any]:
-    """Give true arm means of every question, outcome and estimand, with the episodes they are over."""
+    """Give true arm means of every question, outcome and estimand, with the episodes they are over.
+
+    ``means`` are those of the default study's estimands, ``rows`` those of the truth file.
+    """
+    from causalsig.simulation import site_rows
+
     means = []
     for question in truth.propensity:
         for outcome in TRUTH_OUTCOMES:
@@ -161,7 +176,15 @@ def truth_record(truth: SiteTruth) -> dict[str, Any]:
         "scenario": truth.scenario,
         "effect": truth.effect,
         "means": means,
+        "rows": site_rows(truth).model_dump(mode="json", exclude_none=True),
     }
+
+
+def _read_rows(path: Path) -> SiteRows:
+    """Rows of the truth file that a municipality's own truth holds."""
+    from causalsig.simulation.truth_file import SiteRows
+
+    return SiteRows.model_validate(json.loads(path.read_text("utf-8"))["rows"])
 
 
 def inventory_toml(sites: tuple[Site, ...]) -> str:

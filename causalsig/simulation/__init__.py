@@ -6,17 +6,24 @@ from typing import Any
 
 _HOME = {
     "Scenario": "scenario",
-    "load_scenario": "scenario",
-    "scenario_names": "scenario",
+    "list_scenarios": "scenario_files",
+    "load_scenario": "scenario_files",
+    "scenario_names": "scenario_files",
+    "TRAP_NAMES": "switches",
+    "Traps": "switches",
     "SiteSpec": "sites",
     "draw_sites": "sites",
     "expected_counts": "sites",
     "guaranteed_months": "sites",
     "SimulatedSite": "site",
     "simulate_site": "site",
+    "simulate_waves": "waves",
     "SiteTruth": "truth",
     "ArmTruth": "truth",
-    "calibration": "monitor",
+    "TruthFile": "truth_file",
+    "country_truth": "truth_file",
+    "site_rows": "truth_file",
+    "calibrate": "calibration",
 }
 __all__ = sorted(_HOME)
 

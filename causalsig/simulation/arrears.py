@@ -10,11 +10,9 @@ import numpy as np
 from causalsig.simulation import draws
 from causalsig.simulation.population import (
     CONTRACTS,
-    FIRST_CREDITOR,
     HEALTH,
     HEALTH_SECOND,
     OWN_HAZARD,
-    RENT,
     STRESS_FACTOR,
     MonthDraws,
     Population,
@@ -24,14 +22,20 @@ from causalsig.sources.derive import is_new_arrears
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-SPILL: Final = 0.035
+    from causalsig.simulation.calendar import Delivery
+
+SPILL: Final = 0.04
+"""Retuned from 0.035: more episodes with several signals, and more new arrears among returns."""
 SECOND_ADULT: Final = 0.13
 STAY: Final = np.array((0.50, 0.40, 0.45, 0.35, 0.50))
-REPORT: Final = np.array((0.47, 0.20, 0.41, 0.20, 0.47))
+REPORT: Final = np.array((0.45, 0.19, 0.38, 0.19, 0.45))
+"""Retuned from 0.47, 0.20, 0.41, 0.20: with more frailty 40 % still return within six months."""
 AMOUNT_EUR: Final = np.array((250.0, 850.0, 350.0, 75.0, 250.0))
 AMOUNT_SPREAD: Final = np.array((0.6, 0.7, 0.8, 0.6, 0.6))
-OUTAGE: Final = 0.03
 NEVER: Final = -1000
+LONG_AGO: Final = -(10**6)
+DAYS_A_MONTH: Final = 30.4375
+EFFECT_MONTHS: Final = 12
 _OTHERS: Final = np.arange(CONTRACTS)
 
 
@@ -45,25 +49,31 @@ class State:
         Arrear open; a report held back by a creditor's outage.
     owed, last_amount : (n, 5) float64
         Whole cents, now and at the last signal.
-    last_month : (n, 5) int16
-        Month of the last signal, ``NEVER`` when there was none.
+    last_day : (n, 5) int32
+        Day of the last signal, ``LONG_AGO`` when there was none.
     recent : (n,) uint8
         Bit k-1: a signal at the address k months before.
     case_until : (n,) int64
         Day on which the case closes; a case is open on earlier days.
     effect_from, effect_until : (n, 3) int16
         First and first-no-more month in which being written to, reached, accepted acts.
+    silent : (n,) uint8
+        Bit c: contract c reports nothing while the pause after accepted help lasts.
+    silent_until : (n,) int16
+        First month in which they report again.
     """
 
     open: NDArray[np.bool_]
     pending: NDArray[np.bool_]
     owed: NDArray[np.float64]
     last_amount: NDArray[np.float64]
-    last_month: NDArray[np.int16]
+    last_day: NDArray[np.int32]
     recent: NDArray[np.uint8]
     case_until: NDArray[np.int64]
     effect_from: NDArray[np.int16]
     effect_until: NDArray[np.int16]
+    silent: NDArray[np.uint8]
+    silent_until: NDArray[np.int16]
 
     @classmethod
     def empty(cls, n: int) -> State:
@@ -73,11 +83,13 @@ class State:
             pending=np.zeros((n, CONTRACTS), np.bool_),
             owed=np.zeros((n, CONTRACTS)),
             last_amount=np.zeros((n, CONTRACTS)),
-            last_month=np.full((n, CONTRACTS), NEVER, np.int16),
+            last_day=np.full((n, CONTRACTS), LONG_AGO, np.int32),
             recent=np.zeros(n, np.uint8),
-            case_until=np.full(n, -(10**6), np.int64),
+            case_until=np.full(n, LONG_AGO, np.int64),
             effect_from=np.full((n, 3), NEVER, np.int16),
             effect_until=np.full((n, 3), NEVER, np.int16),
+            silent=np.zeros(n, np.uint8),
+            silent_until=np.full(n, NEVER, np.int16),
         )
 
     def take(self, rows: NDArray[np.int64]) -> State:
@@ -93,6 +105,7 @@ class State:
         self.open[rows] = False
         self.pending[rows] = False
         self.effect_until[rows] = NEVER
+        self.silent_until[rows] = NEVER
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,12 +122,25 @@ class Month:
         Creditors that deliver nothing this month and catch up later.
     hazard_ratios : (3,) float64
         Of being written to, reached, accepted.
+    half_life : float
+        Months in which the log of each ratio halves; infinite when it stays.
+    report : (5,) float64
+        Chance that an arrear that stays open is reported again.
+    heap_share, heap_cents : float
+        Share of arrears told in multiples of so many cents.
+    delivery : Delivery
+        On which day each signal comes in, and when it is matched.
     """
 
     index: int
     factor: NDArray[np.float32]
     outage: NDArray[np.bool_]
     hazard_ratios: NDArray[np.float64]
+    half_life: float
+    report: NDArray[np.float64]
+    heap_share: float
+    heap_cents: float
+    delivery: Delivery
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +157,10 @@ class Batch:
         Cents of each signal, 0 where there is none.
     recent : (m,) uint8
         The six months before, as in :class:`State`.
+    day : (m, 5) int64
+        Day each signal comes in.
+    zero : (m,) int64
+        Day the episode is matched: time zero.
     """
 
     rows: NDArray[np.int64]
@@ -138,25 +168,8 @@ class Batch:
     new: NDArray[np.bool_]
     amount: NDArray[np.float64]
     recent: NDArray[np.uint8]
-
-
-def seasonal_factor(year: int, month: int) -> NDArray[np.float32]:
-    """Level and season of onset for (health, rent, energy, water), 1 on average in 2024 and later."""
-    level = {2021: 0.76, 2022: 0.75, 2023: 0.91}.get(year, 1.0 if year > 2021 else 0.7)
-    factor = np.full(OWN_HAZARD, level, np.float32)
-    factor[HEALTH] *= (1.9 if month == 3 else 1.0) * 12 / 12.9
-    factor[2] *= (1.15 if month in (11, 12, 1, 2) else 1.0) * 12 / 12.6
-    if year < 2024:
-        factor[3] *= 0.5
-    if (year, month) < (2022, 12):
-        factor[2] *= 0.7
-    return factor
-
-
-def outages(key: int, month: int) -> NDArray[np.bool_]:
-    """Creditors without delivery this month, shape (14,)."""
-    creditors = np.arange(FIRST_CREDITOR[-1] + 2) + (1 << 21)
-    return draws.uniforms(key, month, draws.SPILL, creditors) < OUTAGE
+    day: NDArray[np.int64]
+    zero: NDArray[np.int64]
 
 
 def step(
@@ -170,12 +183,16 @@ def step(
     """Let arrears begin, end and be reported for all rows of ``state``, which is changed in place.
 
     ``household`` points every row at the household whose draws it shares; None when rows are households.
+    What an outage or a pause holds back is reported afterwards, if the arrear is still open then.
     """
     rows, hit = _candidates(people, lives, state, month, household)
     parent = rows if household is None else household[rows]
     began = hit & (_hazard(people, month, parent, state, rows) > lives.onset[:, parent].T)
-    now_open, owed, report = _arrears(key, people, state, month.index, rows, parent, began)
+    now_open, owed, report = _arrears(key, people, state, month, rows, parent, began)
     out = month.outage[people.creditor[parent]]
+    quiet = state.silent_until[rows] > month.index
+    if quiet.any():
+        out |= quiet[:, None] & ((state.silent[rows, None] >> _OTHERS.astype(np.uint8)) & 1 > 0)
     pending = state.pending[rows] & now_open
     report |= pending
     state.pending[rows] = report & out
@@ -185,7 +202,7 @@ def step(
     before = state.recent
     state.recent = (before << np.uint8(1)) & np.uint8(63)
     some = np.flatnonzero(report.any(axis=1))
-    return _signals(people, state, month.index, rows[some], parent[some], report[some], owed[some], before)
+    return _signals(key, people, state, month, rows[some], parent[some], report[some], owed[some], before)
 
 
 def _candidates(
@@ -219,7 +236,11 @@ def _hazard(
 ) -> NDArray[np.float64]:
     """Onset hazard with the effects of earlier contact, shape (m, 4)."""
     active = (state.effect_from[rows] <= month.index) & (month.index < state.effect_until[rows])
-    ratio = np.where(active, month.hazard_ratios, 1.0).prod(axis=1)
+    log_ratio = np.log(month.hazard_ratios)
+    if np.isfinite(month.half_life):
+        age = np.maximum(month.index - (state.effect_until[rows] - EFFECT_MONTHS), 0)
+        log_ratio = log_ratio * 0.5 ** (np.where(active, age, 0) / month.half_life)
+    ratio = np.exp(np.where(active, log_ratio, 0.0).sum(axis=1))
     pace = np.where(people.stress[parent], STRESS_FACTOR, 1.0) * ratio
     hazard: NDArray[np.float64] = (people.base[:, parent].T * month.factor) * pace[:, None]
     return hazard
@@ -229,13 +250,13 @@ def _arrears(
     key: int,
     people: Population,
     state: State,
-    month: int,
+    now: Month,
     rows: NDArray[np.int64],
     parent: NDArray[np.int64],
     began: NDArray[np.bool_],
 ) -> tuple[NDArray[np.bool_], NDArray[np.float64], NDArray[np.bool_]]:
     """Open, owed and reported after the month, each (m, 5)."""
-    was_open = state.open[rows]
+    month, was_open = now.index, state.open[rows]
     column = parent[:, None]
     fresh = np.zeros((len(rows), CONTRACTS), np.bool_)
     fresh[:, :OWN_HAZARD] = began & ~was_open[:, :OWN_HAZARD]
@@ -257,7 +278,7 @@ def _arrears(
     old = np.flatnonzero(was_open.any(axis=1))
     if len(old):
         stays[old] = was_open[old] & (draws.uniforms(key, month, draws.STAY + _OTHERS, column[old]) < STAY)
-        again = draws.uniforms(key, month, draws.REPORT + _OTHERS, column[old]) < REPORT
+        again = draws.uniforms(key, month, draws.REPORT + _OTHERS, column[old]) < now.report
         report[old] |= stays[old] & again
     owed = np.where(stays, state.owed[rows] + people.instalment[parent], 0.0)
     where_row, contract = np.nonzero(fresh)
@@ -268,27 +289,35 @@ def _arrears(
 
 
 def _signals(
+    key: int,
     people: Population,
     state: State,
-    month: int,
+    month: Month,
     rows: NDArray[np.int64],
     parent: NDArray[np.int64],
     reported: NDArray[np.bool_],
     owed: NDArray[np.float64],
     before: NDArray[np.uint8],
 ) -> Batch:
-    """Say which reports are new arrears, and remember them."""
-    last = state.last_month[rows].astype(np.float64)
-    since = np.where(last == NEVER, np.nan, month - last)
-    instalment = people.instalment[parent]
-    new = reported & is_new_arrears(since, owed, state.last_amount[rows], instalment)
-    state.last_month[rows] = np.where(reported, np.int16(month), state.last_month[rows])
-    state.last_amount[rows] = np.where(reported, owed, state.last_amount[rows])
+    """Say when each report comes in and which are new arrears, and remember them."""
+    day, zero = month.delivery.days(key, month.index, parent, people.creditor[parent])
+    told = _told(key, month, parent, owed)
+    last = state.last_day[rows]
+    since = np.where(last == LONG_AGO, np.nan, np.round((day - last) / DAYS_A_MONTH))
+    new = reported & is_new_arrears(since, told, state.last_amount[rows], people.instalment[parent])
+    state.last_day[rows] = np.where(reported, day, last)
+    state.last_amount[rows] = np.where(reported, told, state.last_amount[rows])
     recent = before[rows]
     state.recent[rows] |= np.uint8(1)
-    return Batch(rows, reported, new, np.where(reported, owed, 0.0), recent)
+    return Batch(rows, reported, new, np.where(reported, told, 0.0), recent, day, zero)
 
 
-def has_rent(batch: Batch) -> NDArray[np.bool_]:
-    """Episodes with a rent signal, shape (m,)."""
-    return batch.reported[:, RENT]
+def _told(
+    key: int, month: Month, parent: NDArray[np.int64], owed: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Amounts as creditors report them: some in round sums."""
+    if month.heap_share == 0.0:
+        return owed
+    heaped = draws.uniforms(key, month.index, draws.HEAP + _OTHERS, parent[:, None]) < month.heap_share
+    round_sum = np.maximum(np.round(owed / month.heap_cents), 1.0) * month.heap_cents
+    return np.where(heaped & (owed > 0), round_sum, owed)

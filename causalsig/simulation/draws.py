@@ -39,8 +39,17 @@ AGE_DIRT: Final = 44
 FOLLOWUP: Final = 45
 CODING: Final = 46
 CAPACITY: Final = 47
+FOUND: Final = 49
+BENEFIT: Final = 50
+BENEFIT_REACH: Final = 51
+OPT_OUT: Final = 52
+LINK: Final = 53
+SURPRISE: Final = 54
+WEEK: Final = 55
 ATTEMPT: Final = 64
 ATTEMPT_SLOTS: Final = 5
+DELIVERY: Final = 108
+HEAP: Final = 113
 SUBSTREAM: Final = 256
 
 

@@ -8,56 +8,13 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 if TYPE_CHECKING:
-    from datetime import date
-
     from numpy.typing import NDArray
 
     from causalsig.simulation.arrears import Batch
-    from causalsig.simulation.care import Attempts, Course, Facts
+    from causalsig.simulation.attempts import Attempts, Course
+    from causalsig.simulation.choice import Facts
 
-MATCHING_DAY: Final = 15
 NO_CASE: Final = -1
-
-
-@dataclass(frozen=True, slots=True)
-class Calendar:
-    """Months of a run; the last one ends on the extraction date.
-
-    Attributes
-    ----------
-    first_day : (T + 1,) int64
-        Day number (days since 1970-01-01) of the first of each month, one month beyond the run included.
-    year, month : (T,) int64
-    data_from : int
-        First month of the extract; months before it are burn-in.
-    """
-
-    first_day: NDArray[np.int64]
-    year: NDArray[np.int64]
-    month: NDArray[np.int64]
-    data_from: int
-
-    @classmethod
-    def until(cls, extracted_on: date, months: int, burn_in: int) -> Calendar:
-        """Calendar of ``burn_in + months`` months that ends with the month of ``extracted_on``."""
-        total = months + burn_in
-        last = extracted_on.year * 12 + extracted_on.month - 1
-        number = np.arange(last - total + 1, last + 2)
-        first = (number - 1970 * 12).astype("datetime64[M]").astype("datetime64[D]").astype(np.int64)
-        return cls(first, number[:-1] // 12, number[:-1] % 12 + 1, burn_in)
-
-    def __len__(self) -> int:
-        return len(self.year)
-
-    def time_zero(self, month: int) -> int:
-        """Day number on which the month's signals are matched."""
-        return int(self.first_day[month]) + MATCHING_DAY - 1
-
-    def month_of(self, day: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Month each day falls in; days beyond the run count on in months of 30 days."""
-        inside = np.searchsorted(self.first_day, day, side="right").astype(np.int64) - 1
-        beyond: NDArray[np.int64] = np.maximum(day - self.first_day[-1], 0) // 30
-        return inside + beyond
 
 
 @dataclass(slots=True)
@@ -92,6 +49,8 @@ class Ledger:
             {
                 "household": batch.rows[row],
                 "month": np.full(len(row), month),
+                "day": batch.day[row, contract],
+                "zero": batch.zero[row],
                 "contract": contract,
                 "cents": batch.amount[row, contract],
                 "new": batch.new[row, contract],
@@ -106,18 +65,18 @@ class Ledger:
             {
                 "case": number[opened],
                 "household": batch.rows[taken[opened]],
-                "month": np.full(len(opened), month),
+                "zero": batch.zero[taken[opened]],
                 "close_day": course.close_day[opened],
                 "accepted": course.accepted[opened],
                 "reached_day": course.reached_day[opened],
                 "attempted": course.first_method[opened] >= 0,
+                "found": course.found[opened],
             }
         )
         self.attempts.append(
             {
                 "case": number[attempts.row],
-                "household": batch.rows[taken[attempts.row]],
-                "month": np.full(len(attempts.row), month),
+                "zero": batch.zero[taken[attempts.row]],
                 "number": attempts.number,
                 "day": attempts.day,
                 "method": attempts.method,

@@ -2,38 +2,51 @@
 
 from __future__ import annotations
 
-import tomllib
 from datetime import date, timedelta
-from importlib import resources
-from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
-from causalsig.errors import SimulationError
+from causalsig.simulation.switches import (
+    TRAP_NAMES,
+    Closed,
+    NotNegative,
+    Positive,
+    Probability,
+    TrapName,
+    Traps,
+)
 
-EffectName = Literal["null", "modest", "harmful"]
-Probability = Annotated[float, Field(ge=0.0, le=1.0)]
-Positive = Annotated[float, Field(gt=0.0)]
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+EffectName = Literal["null", "modest", "fading", "subgroup", "harmful"]
+Policy = Literal["letter_first", "phone_first", "visit_for_multiple", "call_centre", "amsterdam", "groningen"]
 
 
-class _Closed(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-
-class Effect(_Closed):
+class Effect(Closed):
     """Hazard ratios of new arrears in the twelve months after being written to, reached, and accepting.
 
     They multiply: who was reached after a letter and accepted lives under the product of the three.
     They act on arrears that begin by themselves, not on the 3.5 % with which one arrear drags along another.
+
+    Attributes
+    ----------
+    written, reached, accepted : float
+    half_life_months : float or None
+        The log of each ratio halves in so many months; None: it stays for the twelve.
+    only : {"rent"} or None
+        Only episodes with a rent signal are helped; None: all.
     """
 
     written: Positive
     reached: Positive
     accepted: Positive
+    half_life_months: Positive | None = None
+    only: Literal["rent"] | None = None
 
 
-class Assignment(_Closed):
+class Assignment(Closed):
     """What the municipal score weighs (per unit), and how strongly the score moves a method's utility."""
 
     multiple: float
@@ -42,15 +55,14 @@ class Assignment(_Closed):
     rent_or_crisis: float
     log_amount: float
     minor_children: float
-    stress: float
     slope_message: float
     slope_phone: float
     slope_home_visit: float
     slope_none: float
 
 
-class Care(_Closed):
-    """How contact goes: attempts, reach, escalation, and what becomes of who is not attempted in time."""
+class Care(Closed):
+    """How contact goes: attempts, reach, and what becomes of who is not attempted in time."""
 
     delay_shape: Positive
     delay_mean_days: Positive
@@ -60,77 +72,106 @@ class Care(_Closed):
     reach_message: Probability
     reach_phone: Probability
     reach_home_visit: Probability
-    reach_factor_in_stress: Positive
-    letter_to_phone: Probability
     letter_again: Probability
-    phone_to_visit: Probability
     phone_again: Probability
     visit_again: Probability
 
     @model_validator(mode="after")
-    def _shares(self) -> Care:
+    def _shares(self) -> Self:
         if self.late_share + self.desk_share > 1.0:
             raise ValueError("late_share and desk_share together exceed 1")
         return self
 
 
-class Acceptance(_Closed):
-    """Log-odds of accepting when reached, on recorded history; or probabilities by hidden stress."""
+class Acceptance(Closed):
+    """Log-odds of accepting when reached, on recorded history."""
 
     intercept: float
     successive: float
     multiple: float
-    by_stress: bool
-    in_stress: Probability
-    not_in_stress: Probability
 
 
-class Sites(_Closed):
-    """Shares of the traits of municipalities; each list is drawn from with these weights."""
+class Sites(Closed):
+    """How municipalities differ.
+
+    Attributes
+    ----------
+    signals_per_1000_a_month : float
+        Mean over municipalities in 2024 and later.
+    rate_noise, capacity_noise : float
+        Spread between sites of the log of signals beyond debt, and of the log of capacity.
+    log_hazard_ratio_sd : float
+        Between-site spread of the log hazard ratios of being reached and of accepting.
+    no_threshold : float
+        Share of sites that take up every amount.
+    repeat_refused : (float, float)
+        Range of the share of repeats that is left alone for that reason.
+    policies : mapping of policy to float
+        Shares of sites.
+    median_inhabitants, size_spread : float
+        Sizes are lognormal.
+    minimum_inhabitants : int or None
+        Smallest site of the scenario; None: whoever draws the sites decides.
+    giant_inhabitants : int or None
+        Size of site number 1; None: drawn like the others.
+    """
 
     signals_per_1000_a_month: Positive
-    rate_noise: Annotated[float, Field(ge=0.0)]
-    log_hazard_ratio_sd: Annotated[float, Field(ge=0.0)]
-    capacity_noise: Annotated[float, Field(ge=0.0)]
-    capacity_shock: Annotated[float, Field(ge=0.0)]
+    rate_noise: NotNegative
+    log_hazard_ratio_sd: NotNegative
+    capacity_noise: NotNegative
     no_threshold: Probability
-    youth_text_first: Probability
-    retention: dict[Literal["full", "6-12-18", "strict6"], Probability]
-    acceptance_coding: dict[Literal["recorded", "quick_fix", "declined"], Probability]
-    repeat_refused: tuple[Probability, Probability]
+    repeat_refused: Annotated[tuple[Probability, Probability], Field(strict=False)]
+    policies: dict[Policy, Probability]
+    median_inhabitants: Positive
+    size_spread: NotNegative
+    minimum_inhabitants: Annotated[int, Field(ge=1000)] | None = None
+    giant_inhabitants: Annotated[int, Field(ge=1000)] | None = None
+
+    @model_validator(mode="after")
+    def _shares(self) -> Self:
+        if abs(sum(self.policies.values()) - 1.0) > 1e-9:
+            raise ValueError("shares of a trait of sites do not add to 1")
+        return self
 
 
-class Scenario(_Closed):
+class Scenario(Closed):
     """Everything the generator may be told.
 
     Attributes
     ----------
     name : str
         The scenario's name; part of the truth file.
-    effect : {"null", "modest", "harmful"}
+    about : str
+        What it is for, in one sentence.
+    effect : {"null", "modest", "fading", "subgroup", "harmful"}
         Which of ``effects`` is in force.
     extracted_on : datetime.date
-        Extraction date of every site; the last day of a month.
+        Extraction date of every site; the last day of a month. With waves: of the last one.
+    waves : int
+        Extracts, a quarter apart.
+    traps : Traps
+        The traps that are on, with their sizes.
     """
 
     name: str
+    about: str
     effect: EffectName
     extracted_on: date
+    waves: Annotated[int, Field(ge=1, le=12)] = 1
     effects: dict[EffectName, Effect]
     assignment: Assignment
     care: Care
     acceptance: Acceptance
     sites: Sites
+    traps: Traps
 
     @model_validator(mode="after")
-    def _complete(self) -> Scenario:
+    def _complete(self) -> Self:
         if self.effect not in self.effects:
             raise ValueError("effect names a table of effects that is not there")
         if (self.extracted_on + timedelta(days=1)).day != 1:
             raise ValueError("extracted_on is not the last day of a month")
-        for trait in (self.sites.retention, self.sites.acceptance_coding):
-            if abs(sum(trait.values()) - 1.0) > 1e-9:
-                raise ValueError("shares of a trait of sites do not add to 1")
         return self
 
     @property
@@ -138,59 +179,28 @@ class Scenario(_Closed):
         """The effect in force."""
         return self.effects[self.effect]
 
+    def switch(self, *, on: Iterable[TrapName] = (), off: Iterable[TrapName] = ()) -> Scenario:
+        """Return the scenario with some traps switched on and some off; sizes stay as they are.
 
-def scenario_names() -> tuple[str, ...]:
-    """Names of the packaged scenarios."""
-    folder = resources.files("causalsig.simulation") / "scenarios"
-    return tuple(sorted(Path(f.name).stem for f in folder.iterdir() if f.name.endswith(".toml")))
+        Raises
+        ------
+        SimulationError
+            ``simulation-trap``: no such trap; the message lists those there are.
+        """
+        wanted = (set(self.traps.on) | set(on)) - set(off)
+        unknown = (set(on) | set(off)) - set(TRAP_NAMES)
+        if unknown:
+            from causalsig.errors import SimulationError
 
+            raise SimulationError(
+                "simulation-trap",
+                expected=f"traps out of {', '.join(TRAP_NAMES)}",
+                found=f"{len(unknown)} other name{'s' if len(unknown) > 1 else ''}",
+                mend="Use the names as they are listed.",
+            )
+        chosen = tuple(name for name in TRAP_NAMES if name in wanted)
+        return self.model_copy(update={"traps": self.traps.model_copy(update={"on": chosen})})
 
-def load_scenario(name: str | Path, effect: EffectName | None = None) -> Scenario:
-    """Read a packaged scenario by name, or a TOML file by path.
-
-    Parameters
-    ----------
-    name : str or Path
-        ``"ignorable"``, ``"hidden_stress"``, or the path of a scenario file.
-    effect : {"null", "modest", "harmful"}, optional
-        Overrides the effect the file puts in force.
-
-    Raises
-    ------
-    SimulationError
-        ``simulation-scenario``: not found, not TOML, an unknown key, a wrong type, impossible shares.
-    """
-    text = _read(name)
-    try:
-        raw: dict[str, Any] = tomllib.loads(text)
-    except tomllib.TOMLDecodeError:
-        raise _error(name, "a TOML file", "text that is not TOML") from None
-    if effect is not None:
-        raw["effect"] = effect
-    if isinstance(raw.get("sites", {}).get("repeat_refused"), list):
-        raw["sites"]["repeat_refused"] = tuple(raw["sites"]["repeat_refused"])
-    try:
-        return Scenario.model_validate(raw)
-    except ValidationError as failure:
-        first = failure.errors(include_input=False, include_url=False)[0]
-        place = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise _error(name, f"a valid value at {place}", first["msg"]) from None
-
-
-def _read(name: str | Path) -> str:
-    if isinstance(name, str) and name in scenario_names():
-        return (resources.files("causalsig.simulation") / "scenarios" / f"{name}.toml").read_text("utf-8")
-    try:
-        return Path(name).read_text("utf-8")
-    except (OSError, UnicodeDecodeError):
-        raise _error(name, f"one of {', '.join(scenario_names())}, or a readable file", "neither") from None
-
-
-def _error(name: str | Path, expected: str, found: str) -> SimulationError:
-    return SimulationError(
-        "simulation-scenario",
-        expected=expected,
-        found=found,
-        mend="Copy a packaged scenario and change only the values you mean to change.",
-        where=f"scenario {Path(name).name}",
-    )
+    def resolved(self) -> Scenario:
+        """Return the laws the dynamics read: traps that are off have the size that does nothing."""
+        return self.model_copy(update={"traps": self.traps.in_force()})

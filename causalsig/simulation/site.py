@@ -8,27 +8,36 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from causalsig.errors import SimulationError
-from causalsig.simulation import arrears, care, draws
-from causalsig.simulation.arrears import Batch, Month, State
-from causalsig.simulation.clones import FIRST_BATCH, LONG, SHORT, Clones, Question, forced_courses
-from causalsig.simulation.ledger import Calendar, Ledger
-from causalsig.simulation.population import CONTRACTS, ENERGY, found, live_a_month
+from causalsig.simulation import accepted, arrears, attempts, choice, draws, rules, seasons
+from causalsig.simulation.arrears import EFFECT_MONTHS, REPORT, Batch, Month, State
+from causalsig.simulation.calendar import DELIVERY_DAYS, Calendar, Delivery
+from causalsig.simulation.choice import Facts
+from causalsig.simulation.clones import (
+    FOLLOW_UP_FROM,
+    LONG,
+    QUESTION_ARMS,
+    SHORT,
+    Clones,
+    Question,
+    forced_courses,
+)
+from causalsig.simulation.ledger import Ledger
+from causalsig.simulation.population import CONTRACTS, ENERGY, RENT, found, live_a_month
 from causalsig.simulation.sites import MONTHS_OF_DATA, guaranteed_months
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from causalsig.simulation.care import Course, Facts
-    from causalsig.simulation.population import Population
+    from causalsig.simulation.attempts import Attempts, Course
+    from causalsig.simulation.population import MonthDraws, Population
     from causalsig.simulation.scenario import Scenario
     from causalsig.simulation.sites import SiteSpec
     from causalsig.simulation.truth import SiteTruth
     from causalsig.sources.schema import SiteTables
 
 BURN_IN_MONTHS: Final = 12
-EFFECT_MONTHS: Final = 12
 END_OF_SUPPLY: Final = 0.24
-ABSURD_AGE: Final = 0.01
+_BIT: Final = np.uint8(1) << np.arange(CONTRACTS, dtype=np.uint8)
 SHORTEST_RUN: Final = 6
 
 
@@ -85,15 +94,18 @@ def simulate_site(
             found=f"{months}",
             mend="Ask for more months.",
         )
-    run = _Run.start(spec, scenario, seed, months, LONG if six_months else SHORT, truth)
+    law = scenario.resolved()
+    run = _Run.start(spec, law, seed, months, LONG if six_months else SHORT, truth)
     for month in range(len(run.calendar)):
         run.live(month)
     from causalsig.simulation.tables import site_tables
+    from causalsig.simulation.traps import set_traps
     from causalsig.simulation.truth import site_truth
 
+    tables = site_tables(run.ledger, run.people, run.calendar, spec, law, run.key)
     return SimulatedSite(
-        tables=site_tables(run.ledger, run.people, run.calendar, spec, scenario, run.key),
-        truth=site_truth(run.clones, run.calendar, spec, scenario, run.key) if truth else None,
+        tables=set_traps(tables, law.traps, run.key),
+        truth=site_truth(run.clones, run.calendar, spec, law, run.key) if truth else None,
         spec=spec,
     )
 
@@ -104,6 +116,7 @@ class _Run:
 
     spec: SiteSpec
     scenario: Scenario
+    seed: int
     key: int
     calendar: Calendar
     people: Population
@@ -114,27 +127,29 @@ class _Run:
     enters_from: int
     hazard_ratios: NDArray[np.float64]
     intercept: NDArray[np.float64]
+    rank_cut: float = -np.inf
 
     @classmethod
     def start(
-        cls, spec: SiteSpec, scenario: Scenario, seed: int, months: int, batches: int, truth: bool
+        cls, spec: SiteSpec, scenario: Scenario, seed: int, months: int, days: int, truth: bool
     ) -> _Run:
         key = draws.site_key(seed, spec.code)
         calendar = Calendar.until(scenario.extracted_on, months, BURN_IN_MONTHS)
-        people = found(spec, key)
+        people = found(spec, key, scenario.traps.movers.monthly)
         effect = scenario.hazard_ratios
         ratios = np.array((effect.written, effect.reached, effect.accepted))
         if scenario.effect != "null":
-            ratios[1] *= np.exp(spec.log_hazard_ratio)
+            ratios[1:] *= np.exp((spec.log_hazard_ratio, spec.log_hazard_ratio_help))
         return cls(
             spec=spec,
             scenario=scenario,
+            seed=seed,
             key=key,
             calendar=calendar,
             people=people,
             state=State.empty(len(people)),
             ledger=Ledger(),
-            clones=Clones(batches),
+            clones=Clones(days),
             truth=truth,
             enters_from=len(calendar) - guaranteed_months(spec, months),
             hazard_ratios=ratios,
@@ -144,66 +159,75 @@ class _Run:
     def live(self, month: int) -> None:
         """Let one month pass."""
         lives = live_a_month(self.people, self.key, month)
-        now = Month(
-            index=month,
-            factor=arrears.seasonal_factor(int(self.calendar.year[month]), int(self.calendar.month[month])),
-            outage=arrears.outages(self.key, month),
-            hazard_ratios=self.hazard_ratios,
-        )
+        now = self._month(month)
         self.state.move_out(lives.moved)
         batch = arrears.step(self.key, self.people, lives, self.state, now, None)
         facts, crisis, age = self._facts(month, batch, batch.rows)
-        taken = self._can_be_taken_up(month, self.state, batch.rows, facts)
-        share = care.capacity(self.spec, self.scenario, self.key, month)
+        free = np.flatnonzero(self.state.case_until[batch.rows] <= batch.zero)
+        self._cut_the_list(facts.take(free))
+        taken, elsewhere = self._taken_up(month, batch, facts, free)
         seen = facts.take(taken)
-        utility = care.utilities(seen, self.scenario.assignment, self.spec)
-        self.intercept = care.cutoffs(utility, share, self.intercept)
+        utility = choice.utilities(seen, self.scenario, self.spec)
+        share = choice.capacity(self.spec, self.scenario, self.key, month)
+        self.intercept = choice.cutoffs(utility, share, self.intercept)
         utility += self.intercept
-        probability = care.softmax(utility)
-        arm = care.choose(self.key, month, seen, utility)
-        stream = np.zeros(len(arm), np.int64)
-        method, late, desk = care.first_methods(
-            self.key, month, seen, arm, probability, self.scenario.care, stream
-        )
-        course, attempts = care.contact(
-            self.key, month, seen, method, late, desk, self.scenario, stream, record=True
-        )
-        if attempts is not None and month >= self.calendar.data_from:
-            self.ledger.record(month, batch, facts, crisis, age, taken, course, attempts)
+        arm, probability, course, tried = self._usual_care(month, seen, utility, record=True)
+        if tried is not None and month >= self.calendar.data_from:
+            self.ledger.record(month, batch, facts, crisis, age, taken, course, tried)
         if self.truth and month >= self.enters_from:
-            moved = np.zeros(len(self.people), np.bool_)
-            moved[lives.moved] = True
-            self.clones.state.move_out(np.flatnonzero(moved[self.clones.household]))
-            arrivals = arrears.step(
-                self.key, self.people, lives, self.clones.state, now, self.clones.household
-            )
-            self.clones.count(month, arrivals)
-            self._care_for_clones(month, arrivals)
-            self.clones.bury(month)
-            self._clone(month, seen, utility, probability, arm, course)
-        self._apply(self.state, month, seen.household, course)
+            self._live_otherwise(month, lives, now)
+            self._clone(month, batch.zero[taken], seen, utility, probability, arm, course)
+            if self.spec.rules:
+                self._clone_at_the_cutoff(month, batch.zero[free], facts.take(free))
+        self._apply(self.state, seen.household, batch.zero[taken], seen, course)
+        self._reach_elsewhere(
+            self.state, month, batch.rows[elsewhere], facts.take(elsewhere), batch.zero[elsewhere]
+        )
+
+    def _month(self, month: int) -> Month:
+        year, of_year = int(self.calendar.year[month]), int(self.calendar.month[month])
+        traps, effect = self.scenario.traps, self.scenario.hazard_ratios
+        factor = seasons.seasonal_factor(year, of_year, traps)
+        return Month(
+            index=month,
+            factor=factor * np.float32(seasons.surprise(self.seed, year * 12 + of_year, traps)),
+            outage=seasons.outages(self.key, month, traps.outage.share),
+            hazard_ratios=self.hazard_ratios,
+            half_life=effect.half_life_months or np.inf,
+            report=REPORT * traps.repeats.factor,
+            heap_share=traps.heaped_amounts.share,
+            heap_cents=traps.heaped_amounts.to_eur * 100.0,
+            delivery=Delivery(
+                int(self.calendar.first_day[month]),
+                self.calendar.matching_days(month, self.spec.matching),
+                traps.batch_delivery.one_day,
+            ),
+        )
 
     def _facts(
         self, month: int, batch: Batch, household: NDArray[np.int64]
     ) -> tuple[Facts, NDArray[np.bool_], NDArray[np.float64]]:
         """Episodes as seen by the municipality, crisis by signal (m, 5), and the age as recorded (m,)."""
-        people, key, months = self.people, self.key, self.scenario.assignment.successive_months
+        people, key, traps = self.people, self.key, self.scenario.traps
         crisis = np.zeros((len(household), CONTRACTS), np.bool_)
-        crisis[:, ENERGY] = batch.reported[:, ENERGY] & (
-            draws.uniforms(key, month, draws.CRISIS, household) < END_OF_SUPPLY
-        )
+        if seasons.end_of_supply(int(self.calendar.year[month]), int(self.calendar.month[month]), traps):
+            luck = draws.uniforms(key, month, draws.CRISIS, household)
+            crisis[:, ENERGY] = batch.reported[:, ENERGY] & (luck < END_OF_SUPPLY)
         any_crisis: NDArray[np.bool_] = crisis[:, ENERGY]
-        some_new = np.asarray(batch.new.any(axis=1))
-        dirt = draws.uniforms(key, month, draws.AGE_DIRT, household)
         age = people.age[household].astype(np.float64)
-        age = np.where(dirt < ABSURD_AGE, np.where(dirt < ABSURD_AGE / 2, np.nan, -7973.0), age)
-        facts = care.Facts(
+        absurd = traps.absurd_ages.share
+        if absurd > 0.0:
+            dirt = draws.uniforms(key, month, draws.AGE_DIRT, household)
+            age = np.where(dirt < absurd, np.where(dirt < absurd / 2, np.nan, -7973.0), age)
+        back = np.uint8((1 << self.scenario.assignment.successive_months) - 1)
+        facts = Facts(
             household=household,
+            contracts=np.asarray((batch.reported * _BIT).sum(axis=1, dtype=np.uint8)),
             multiple=batch.reported.sum(axis=1) >= 2,
-            successive=(batch.recent & np.uint8((1 << months) - 1)) > 0,
-            rent_or_crisis=arrears.has_rent(batch) | any_crisis,
+            successive=(batch.recent & back) > 0,
+            rent_or_crisis=batch.reported[:, RENT] | any_crisis,
             minor=people.minor[household],
-            repeat=~some_new,
+            repeat=np.asarray(~batch.new.any(axis=1)),
             youth=(age >= 18) & (age < 27),
             crisis=any_crisis,
             cents=batch.amount.sum(axis=1),
@@ -211,49 +235,113 @@ class _Run:
         )
         return facts, crisis, age
 
-    def _can_be_taken_up(
-        self, month: int, state: State, rows: NDArray[np.int64], facts: Facts
-    ) -> NDArray[np.int64]:
-        """Episodes at or above the threshold without an open case."""
-        free = state.case_until[rows] <= self.calendar.time_zero(month)
-        return np.flatnonzero(free & (facts.cents >= self.spec.threshold_eur * 100.0))
+    def _cut_the_list(self, facts: Facts) -> None:
+        """Where capacity decides: the score of the last episode on the month's list that is taken up."""
+        if self.spec.rank_share is not None and len(facts.household):
+            points = choice.score(facts, self.scenario)
+            self.rank_cut = float(np.quantile(points, 1.0 - self.spec.rank_share))
 
-    def _apply(self, state: State, month: int, rows: NDArray[np.int64], course: Course) -> None:
-        """Let a course work on the households: their case is open, and effects begin with the next batch."""
-        zero = self.calendar.time_zero(month)
-        opened = course.has_case
-        state.case_until[rows[opened]] = zero + course.close_day[opened]
-        accepted_day = np.where(course.accepted, course.reached_day, care.NOT_REACHED)
-        for kind, day in enumerate((course.written_day, course.reached_day, accepted_day)):
-            hit = np.flatnonzero(day < care.NOT_REACHED)
-            if not len(hit):
-                continue
-            who = rows[hit]
-            begins = self.calendar.month_of(zero + day[hit]) + 1
-            goes_on = state.effect_until[who, kind] >= begins
-            state.effect_from[who, kind] = np.where(goes_on, state.effect_from[who, kind], begins)
-            state.effect_until[who, kind] = begins + EFFECT_MONTHS
+    def _taken_up(
+        self, month: int, batch: Batch, facts: Facts, free: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Episodes of ``free`` that the rule takes up, and those the benefits department takes instead."""
+        wanted = facts.cents[free] >= self.spec.threshold_eur * 100.0
+        if self.spec.rank_share is not None:
+            wanted &= choice.score(facts.take(free), self.scenario) >= self.rank_cut
+        rule = rules.rule_on(self.spec.rules, self.calendar.time_zero(month))
+        if rule is not None:
+            wanted &= rule.takes_up(facts.take(free))
+        rows = free[wanted]
+        share = self.scenario.traps.benefit_clients.share
+        if share == 0.0:
+            return rows, rows[:0]
+        client = draws.uniforms(self.key, 0, draws.BENEFIT, facts.household[rows]) < share
+        return rows[~client], rows[client]
 
-    def _care_for_clones(self, month: int, batch: Batch) -> None:
-        """Usual care for the later episodes of clones, by the month's realised cutoffs."""
-        if not len(batch.rows):
+    def _reach_elsewhere(
+        self,
+        state: State,
+        month: int,
+        rows: NDArray[np.int64],
+        facts: Facts,
+        zero: NDArray[np.int64],
+    ) -> None:
+        """Let the benefits department speak to its clients, of which nothing is written here."""
+        if not len(rows):
             return
-        household = self.clones.household[batch.rows]
-        facts, _, _ = self._facts(month, batch, household)
-        taken = self._can_be_taken_up(month, self.clones.state, batch.rows, facts)
-        seen = facts.take(taken)
-        utility = care.utilities(seen, self.scenario.assignment, self.spec) + self.intercept
-        arm = care.choose(self.key, month, seen, utility)
+        luck = draws.uniforms(self.key, month, draws.BENEFIT_REACH, facts.household)
+        met = np.flatnonzero(luck < self.scenario.traps.benefit_clients.reached)
+        self._begin(state, 1, rows[met], zero[met] + attempts.GRACE_DAYS, facts.take(met))
+
+    def _usual_care(
+        self, month: int, seen: Facts, utility: NDArray[np.float64], record: bool = False
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64], Course, Attempts | None]:
+        """Choose and contact, by utilities that hold the month's intercepts."""
+        probability = choice.softmax(utility)
+        arm = choice.choose(self.key, month, seen, utility)
         stream = np.zeros(len(arm), np.int64)
-        method, late, desk = care.first_methods(
-            self.key, month, seen, arm, care.softmax(utility), self.scenario.care, stream
+        method, late, desk = attempts.first_methods(
+            self.key, month, seen, arm, probability, self.scenario.care, stream
         )
-        course, _ = care.contact(self.key, month, seen, method, late, desk, self.scenario, stream)
-        self._apply(self.clones.state, month, batch.rows[taken], course)
+        course, tried = attempts.contact(
+            self.key, month, seen, method, late, desk, self.scenario, stream, record=record
+        )
+        return arm, probability, course, tried
+
+    def _apply(
+        self, state: State, rows: NDArray[np.int64], zero: NDArray[np.int64], facts: Facts, course: Course
+    ) -> None:
+        """Let a course work on the households: their case is open, and effects begin with the next batch."""
+        opened = course.has_case
+        state.case_until[rows[opened]] = zero[opened] + course.close_day[opened]
+        accepted_day = np.where(course.accepted, course.reached_day, attempts.NOT_REACHED)
+        for kind, day in enumerate((course.written_day, course.reached_day, accepted_day)):
+            hit = np.flatnonzero(day < attempts.NOT_REACHED)
+            if len(hit):
+                self._begin(state, kind, rows[hit], zero[hit] + day[hit], facts.take(hit))
+        pause = self.scenario.traps.pause.days
+        helped = np.flatnonzero(course.accepted)
+        if pause and len(helped):
+            last = zero[helped] + course.reached_day[helped] + pause - (DELIVERY_DAYS - 1)
+            state.silent[rows[helped]] = facts.contracts[helped]
+            state.silent_until[rows[helped]] = self.calendar.month_of(last) + 1
+
+    def _begin(
+        self, state: State, kind: int, who: NDArray[np.int64], day: NDArray[np.int64], facts: Facts
+    ) -> None:
+        """Let one of the three effects begin in the month after ``day``."""
+        begins = self.calendar.month_of(day) + 1
+        if self.scenario.hazard_ratios.only == "rent":
+            who, begins = who[facts.rent], begins[facts.rent]
+        goes_on = state.effect_until[who, kind] >= begins
+        state.effect_from[who, kind] = np.where(goes_on, state.effect_from[who, kind], begins)
+        state.effect_until[who, kind] = begins + EFFECT_MONTHS
+
+    def _live_otherwise(self, month: int, lives: MonthDraws, now: Month) -> None:
+        """Let the month pass for the clones, with usual care for their later episodes."""
+        clones = self.clones
+        moved = np.zeros(len(self.people), np.bool_)
+        moved[lives.moved] = True
+        clones.state.move_out(np.flatnonzero(moved[clones.household]))
+        batch = arrears.step(self.key, self.people, lives, clones.state, now, clones.household)
+        clones.count(batch)
+        if len(batch.rows):
+            facts, _, _ = self._facts(month, batch, clones.household[batch.rows])
+            free = np.flatnonzero(clones.state.case_until[batch.rows] <= batch.zero)
+            taken, elsewhere = self._taken_up(month, batch, facts, free)
+            seen = facts.take(taken)
+            utility = choice.utilities(seen, self.scenario, self.spec) + self.intercept
+            _, _, course, _ = self._usual_care(month, seen, utility)
+            self._apply(clones.state, batch.rows[taken], batch.zero[taken], seen, course)
+            self._reach_elsewhere(
+                clones.state, month, batch.rows[elsewhere], facts.take(elsewhere), batch.zero[elsewhere]
+            )
+        clones.bury(int(self.calendar.first_day[month + 1]))
 
     def _clone(
         self,
         month: int,
+        zero: NDArray[np.int64],
         facts: Facts,
         utility: NDArray[np.float64],
         probability: NDArray[np.float64],
@@ -261,26 +349,60 @@ class _Run:
         course: Course,
     ) -> None:
         """Clone the month's eligible episodes for the questions that can still be followed."""
-        last = len(self.calendar) - 1
-        questions: tuple[Question, ...] = tuple(
-            question for question, first in FIRST_BATCH.items() if month + first + SHORT - 1 <= last
-        )
+        questions = tuple(q for q in QUESTION_ARMS if self._can_be_followed(q, zero))
         if not questions or not len(arm):
             return
-        born = len(self.clones.born)
-        accepts = care.versions_of_acceptance(facts, probability, self.scenario).sum(axis=1)
-        self.clones.give_birth(
+        born = len(self.clones.start)
+        accepts = accepted.versions_of_acceptance(facts, probability, self.scenario).sum(axis=1)
+        birth = self.clones.give_birth(
             month,
-            facts.household,
+            facts,
+            zero,
             self.state,
             questions,
             {"contact_method": probability, "accepted_help": np.column_stack([accepts, 1.0 - accepts])},
             {"contact_method": arm, "accepted_help": np.where(course.accepted_in_time(), 0, 1)},
         )
+        self.clones.births.append(birth)
         courses = forced_courses(
             self.key, month, facts, utility, probability, course, self.scenario, questions
         )
         for forced in courses:
+            arms = len(forced.has_case) // len(zero)
             rows = born + np.arange(len(forced.has_case))
-            self._apply(self.clones.state, month, rows, forced)
+            self._apply(
+                self.clones.state,
+                rows,
+                np.tile(zero, arms),
+                facts.take(np.tile(np.arange(len(zero)), arms)),
+                forced,
+            )
             born += len(rows)
+
+    def _can_be_followed(self, question: Question, zero: NDArray[np.int64]) -> bool:
+        """Say whether some of the month's episodes are followed for three months before extraction."""
+        last = self.calendar.extract - FOLLOW_UP_FROM[question] - SHORT
+        return bool(len(zero)) and int(zero.min()) <= last
+
+    def _clone_at_the_cutoff(self, month: int, zero: NDArray[np.int64], facts: Facts) -> None:
+        """Clone the episodes near the amount of the rule: taken up as usual, and left alone."""
+        rule = rules.rule_on(self.spec.rules, self.calendar.time_zero(month))
+        law = self.scenario.traps.threshold_rule
+        if rule is None or law is None:
+            return
+        near = np.abs(np.log(facts.cents / rule.amount_cents)) <= law.band
+        chosen = np.flatnonzero(rule.pivotal(facts) & near)
+        facts, zero = facts.take(chosen), zero[chosen]
+        if not self._can_be_followed("threshold", zero):
+            return
+        born, n = len(self.clones.start), len(zero)
+        above = (facts.cents >= rule.amount_cents).astype(np.int64)
+        birth = self.clones.give_birth(
+            month, facts, zero, self.state, ("threshold",), {}, {"threshold": above}
+        )
+        self.clones.crossings.append(birth)
+        utility = choice.utilities(facts, self.scenario, self.spec) + self.intercept
+        _, _, usual, _ = self._usual_care(month, facts, utility)
+        rows = born + np.arange(2 * n)
+        self._apply(self.clones.state, rows[:n], zero, facts, attempts.no_course(n))
+        self._apply(self.clones.state, rows[n:], zero, facts, usual)

@@ -3,38 +3,38 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 
 from causalsig.errors import SimulationError
 from causalsig.simulation.draws import site_key
+from causalsig.simulation.policies import ARMS, SHARES
+from causalsig.simulation.rules import SiteRule, site_rules
+from causalsig.simulation.scenario import Policy
 from causalsig.sources.schema import Matching
 
 if TYPE_CHECKING:
-    from causalsig.simulation.scenario import Scenario
+    from collections.abc import Sequence
+
+    from causalsig.simulation.scenario import Scenario, Sites
+    from causalsig.simulation.switches import ThresholdRule
 
 Retention = Literal["full", "6-12-18", "strict6"]
-Policy = Literal["letter_first", "phone_first", "visit_for_multiple", "call_centre"]
 AcceptanceCoding = Literal["recorded", "quick_fix", "declined"]
 
-ARMS: Final = ("letter", "message", "phone", "home_visit", "none")
-SHARES: Final[dict[Policy, tuple[float, float, float, float]]] = {
-    "letter_first": (0.29, 0.17, 0.14, 0.11),
-    "phone_first": (0.22, 0.17, 0.21, 0.11),
-    "visit_for_multiple": (0.25, 0.17, 0.14, 0.15),
-    "call_centre": (0.18, 0.20, 0.22, 0.10),
-}
-"""Share of the episodes taken up first by letter, message, phone and home visit; the rest is in arm none."""
-POLICY_WEIGHTS: Final[dict[Policy, float]] = {
-    "letter_first": 0.35,
-    "phone_first": 0.30,
-    "visit_for_multiple": 0.25,
-    "call_centre": 0.10,
-}
 INHABITANTS_A_HOUSEHOLD: Final = 2.12
+URBANICITY_SHARES: Final = (0.06, 0.23, 0.22, 0.27, 0.22)
+DEBT_SPREAD: Final = 0.15
+THRESHOLDS_EUR: Final = (25.0, 50.0, 75.0, 100.0)
+THRESHOLD_SHARES: Final = (0.2, 0.45, 0.2, 0.15)
+SMALLEST_DRAWN: Final = 3000
+RETENTIONS: Final[tuple[Retention, ...]] = ("full", "6-12-18", "strict6")
+_REGIMES: Final = ("full", "six_twelve_eighteen", "strict6")
+CODINGS: Final[tuple[AcceptanceCoding, ...]] = ("recorded", "quick_fix", "declined")
 DEBT_BY_URBANICITY: Final = (0.110, 0.085, 0.070, 0.055, 0.050)
-MEAN_DEBT_SHARE: Final = 0.0674
+MEAN_DEBT_SHARE: Final = 0.0682
+"""Mean of the shares above over municipalities, with their spread within a class."""
 SIGNALS_AN_EPISODE: Final = 1.12
 ELIGIBLE_SHARE: Final = ((0.0, 25.0, 50.0, 75.0, 100.0), (0.91, 0.90, 0.87, 0.83, 0.79))
 """Share of episodes above a threshold in euro and without an open case, in the base scenario."""
@@ -57,13 +57,17 @@ class SiteSpec:
     problem_debt_share : float
         Share of households with problem debts.
     retention : {"full", "6-12-18", "strict6"}
-    policy : {"letter_first", "phone_first", "visit_for_multiple", "call_centre"}
+    policy : {"letter_first", "phone_first", "visit_for_multiple", "call_centre", "amsterdam", "groningen"}
     threshold_eur : float
         Episodes owing less in total are never taken up; 0 is no threshold.
+    rules : tuple of SiteRule
+        Rules for what is taken up, beyond the threshold; at most one is valid on a day.
+    rank_share : float or None
+        Share of each month's list that capacity allows to be taken up; None: all of it.
     acceptance_coding : {"recorded", "quick_fix", "declined"}
         Advice talks booked as they are, all as quick fix, or as no help.
     matching : Matching
-        Monthly, on the 15th.
+        Monthly, on the 15th, or weekly.
     rate_multiplier : float
         Onset hazards relative to the national ones.
     capacity_phone, capacity_visit : float
@@ -71,8 +75,8 @@ class SiteSpec:
     repeat_refused : float
         Share of episodes in which every signal repeats an old arrear that is left alone for that reason.
     youth_text_first : bool
-    log_hazard_ratio : float
-        The site's deviation of the log hazard ratio of having been reached.
+    log_hazard_ratio, log_hazard_ratio_help : float
+        The site's deviation of the log hazard ratios of having been reached, and of having accepted.
     """
 
     code: str
@@ -83,6 +87,8 @@ class SiteSpec:
     retention: Retention = "full"
     policy: Policy = "letter_first"
     threshold_eur: float = 50.0
+    rules: tuple[SiteRule, ...] = ()
+    rank_share: float | None = None
     acceptance_coding: AcceptanceCoding = "recorded"
     matching: Matching = field(default_factory=Matching)
     rate_multiplier: float = 1.0
@@ -91,12 +97,15 @@ class SiteSpec:
     repeat_refused: float = 0.3
     youth_text_first: bool = False
     log_hazard_ratio: float = 0.0
+    log_hazard_ratio_help: float = 0.0
 
     def __post_init__(self) -> None:
         if self.inhabitants < 1000:
             raise _error("at least 1,000 inhabitants", "fewer", "Give the site more inhabitants.")
-        if self.matching != Matching("monthly", 15):
-            raise _error("monthly matching on day 15", "another rhythm", "Leave matching at its default.")
+        if self.matching.frequency == "monthly" and self.matching.day != 15:
+            raise _error(
+                "monthly matching on day 15", "another day", "Leave matching at its default, or weekly."
+            )
 
     @property
     def households(self) -> int:
@@ -116,7 +125,8 @@ def draw_sites(
 ) -> tuple[SiteSpec, ...]:
     """Draw ``n`` municipalities.
 
-    A site depends on the seed and its own number only, so a longer list begins with the shorter one.
+    A site depends on the seed and its own number only, so a longer list begins with the shorter one. Every
+    trait has its own stream: what one trap does to sites leaves their other traits as they were.
 
     Parameters
     ----------
@@ -125,18 +135,19 @@ def draw_sites(
         Number of sites.
     seed : int
     minimum_inhabitants : int, optional
-        Sizes are drawn above it (sizes are lognormal otherwise, median 33,000).
+        Sizes are drawn above it; otherwise the scenario's own minimum.
     inhabitants : int, optional
         Every site of this size.
     retention : {"full", "6-12-18", "strict6"}, optional
-        Every site with this regime; otherwise drawn from the scenario's shares.
+        Every site with this regime; otherwise as the scenario's trap says.
     first : int
         Number of the first site; codes run from ``9000 + first``.
     """
     if not 1 <= first <= first + n - 1 <= 999:
         raise _error("between 1 and 999 sites", f"{n} sites from number {first}", "Ask for fewer sites.")
+    law = scenario.resolved()
     return tuple(
-        _draw_site(scenario, number, seed, minimum_inhabitants, inhabitants, retention)
+        _draw_site(law, number, seed, minimum_inhabitants, inhabitants, retention)
         for number in range(first, first + n)
     )
 
@@ -149,47 +160,83 @@ def _draw_site(
     inhabitants: int | None,
     retention: Retention | None,
 ) -> SiteSpec:
-    law = scenario.sites
+    law, traps = scenario.sites, scenario.traps
     code = str(9000 + number)
-    rng = np.random.default_rng(np.random.SeedSequence(site_key(seed, code)))
-    urbanicity = int(rng.choice(5, p=(0.06, 0.23, 0.22, 0.27, 0.22))) + 1
-    debt = DEBT_BY_URBANICITY[urbanicity - 1] * np.exp(0.15 * rng.standard_normal())
+    traits = _Traits(seed, code)
+    urbanicity = int(traits.pick("urbanicity", range(1, 6), URBANICITY_SHARES))
+    debt = DEBT_BY_URBANICITY[urbanicity - 1] * np.exp(DEBT_SPREAD * traits.normal("debt"))
     debt = float(np.clip(debt, 0.013, 0.155))
-    rate_noise = np.exp(law.rate_noise * rng.standard_normal() - law.rate_noise**2 / 2)
-    threshold = float(rng.choice((25.0, 50.0, 75.0, 100.0), p=(0.2, 0.45, 0.2, 0.15)))
-    if rng.random() < law.no_threshold:
-        threshold = 0.0
-    policy: Policy = list(POLICY_WEIGHTS)[rng.choice(4, p=list(POLICY_WEIGHTS.values()))]
-    drawn: Retention = list(law.retention)[rng.choice(len(law.retention), p=list(law.retention.values()))]
-    codings = law.acceptance_coding
-    coding: AcceptanceCoding = list(codings)[rng.choice(len(codings), p=list(codings.values()))]
-    phone, visit = np.exp(law.capacity_noise * rng.standard_normal(2) - law.capacity_noise**2 / 2)
-    refused = rng.uniform(*law.repeat_refused)
-    youth = bool(rng.random() < law.youth_text_first)
-    deviation = law.log_hazard_ratio_sd * rng.standard_normal()
+    rate_noise = np.exp(law.rate_noise * traits.normal("rate") - law.rate_noise**2 / 2)
+    phone, visit = (
+        float(np.exp(law.capacity_noise * traits.normal(name) - law.capacity_noise**2 / 2))
+        for name in ("capacity_phone", "capacity_visit")
+    )
+    keeps: Retention = traits.pick("retention", RETENTIONS, [getattr(traps.retention, f) for f in _REGIMES])
+    codings = traps.acceptance_coding
+    coding: AcceptanceCoding = traits.pick("coding", CODINGS, [getattr(codings, name) for name in CODINGS])
+    threshold, rules, rank_share = _rule(traits, law.no_threshold, traps.threshold_rule)
+    weekly = traits.uniform("matching") < traps.batch_delivery.weekly_sites
+    low, high = law.repeat_refused
     return SiteSpec(
         code=code,
         name=f"Voorbeeldstad {number:02d}",
-        inhabitants=inhabitants if inhabitants is not None else _size(rng, minimum),
+        inhabitants=inhabitants or _size(traits, law, number, minimum),
         urbanicity=urbanicity,
         problem_debt_share=round(debt, 4),
-        retention=retention or drawn,
-        policy=policy,
+        retention=retention or keeps,
+        policy=traits.pick("policy", list(law.policies), list(law.policies.values())),
         threshold_eur=threshold,
+        rules=rules,
+        rank_share=rank_share,
         acceptance_coding=coding,
+        matching=Matching("weekly", 1) if weekly else Matching(),
         rate_multiplier=float(law.signals_per_1000_a_month / 4.4 * debt / MEAN_DEBT_SHARE * rate_noise),
-        capacity_phone=float(phone),
-        capacity_visit=float(visit),
-        repeat_refused=float(refused),
-        youth_text_first=youth,
-        log_hazard_ratio=float(deviation),
+        capacity_phone=phone,
+        capacity_visit=visit,
+        repeat_refused=low + (high - low) * traits.uniform("repeat_refused"),
+        youth_text_first=traits.uniform("youth") < traps.youth_text_first.sites,
+        log_hazard_ratio=law.log_hazard_ratio_sd * traits.normal("effect"),
+        log_hazard_ratio_help=law.log_hazard_ratio_sd * traits.normal("effect_help"),
     )
 
 
-def _size(rng: np.random.Generator, minimum: int | None) -> int:
-    floor = max(minimum or 0, 3000)
+class _Traits:
+    """One stream of random numbers a trait of a site, found by the trait's name."""
+
+    def __init__(self, seed: int, code: str) -> None:
+        self._key = site_key(seed, code)
+
+    def stream(self, name: str) -> np.random.Generator:
+        return np.random.default_rng(np.random.SeedSequence([self._key, *name.encode()]))
+
+    def uniform(self, name: str) -> float:
+        return float(self.stream(name).random())
+
+    def normal(self, name: str) -> float:
+        return float(self.stream(name).standard_normal())
+
+    def pick(self, name: str, values: Sequence[Any], shares: Sequence[float]) -> Any:
+        at = np.searchsorted(np.cumsum(shares), self.uniform(name), side="right")
+        return values[min(int(at), len(values) - 1)]
+
+
+def _rule(
+    traits: _Traits, no_threshold: float, law: ThresholdRule | None
+) -> tuple[float, tuple[SiteRule, ...], float | None]:
+    """Threshold in euro, rules and share of the list of a site; one of them decides what is taken up."""
+    if law is not None and traits.uniform("rule") < law.sites:
+        return (0.0, (), law.rank_share) if law.kind == "rank" else (0.0, site_rules(law), None)
+    threshold = float(traits.pick("threshold", THRESHOLDS_EUR, THRESHOLD_SHARES))
+    return (0.0 if traits.uniform("no_threshold") < no_threshold else threshold), (), None
+
+
+def _size(traits: _Traits, law: Sites, number: int, minimum: int | None) -> int:
+    if number == 1 and law.giant_inhabitants is not None:
+        return law.giant_inhabitants
+    floor = max(minimum or law.minimum_inhabitants or 0, SMALLEST_DRAWN)
+    rng = traits.stream("inhabitants")
     for _ in range(10_000):
-        size = int(np.exp(10.41 + 0.82 * rng.standard_normal()))
+        size = int(law.median_inhabitants * np.exp(law.size_spread * rng.standard_normal()))
         if size >= floor:
             return size
     return floor

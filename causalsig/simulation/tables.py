@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from causalsig.simulation import draws
-from causalsig.simulation.care import NOT_REACHED
+from causalsig.simulation.attempts import KNOWN_IN_DEBT_HELP, NOT_REACHED, NOTHING_FOUND
 from causalsig.simulation.ledger import columns
 from causalsig.simulation.population import CREDITOR_COUNTS, CREDITOR_TYPES, OWN_HAZARD
 from causalsig.sources.derive import classify_new_arrears, derive_episodes
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from causalsig.simulation.ledger import Calendar, Ledger
+    from causalsig.simulation.calendar import Calendar
+    from causalsig.simulation.ledger import Ledger
     from causalsig.simulation.population import Population
     from causalsig.simulation.scenario import Scenario
     from causalsig.simulation.sites import SiteSpec
@@ -26,8 +27,11 @@ RETENTION_MONTHS: Final = {"strict6": (6, 6, 6), "6-12-18": (6, 12, 18)}
 """Months a signal is kept: not taken up, taken up, help accepted."""
 DISTRICTS: Final = 12
 QUICK_FIX: Final = 0.65
-TALK: Final = 0.20
-"""Of the reached who accept nothing, who had an advice talk that some sites book as quick fix."""
+TALK: Final = 0.34
+"""Of the reached who accept nothing, who had an advice talk that some sites book as quick fix.
+
+Retuned from 0.20: as many talks are booked as help in some sites as help is booked as a talk in others, so
+the country's recorded acceptance is its true one."""
 METHODS: Final = np.array(("letter", "text_message", "phone", "home_visit"), dtype=object)
 DAYPARTS: Final = np.array(("morning", "afternoon", "evening"), dtype=object)
 
@@ -49,10 +53,10 @@ def site_tables(
     """Write the extract: what retention left on the extraction date, nothing after it."""
     import pandas as pd
 
-    extract = int(calendar.first_day[-1]) - 1
-    cases = _cases(columns(ledger.cases), calendar, spec, key, extract)
+    extract = calendar.extract
+    cases = _cases(columns(ledger.cases), spec, key, extract)
     signals = _signals(columns(ledger.signals), people, calendar, spec, key, extract, cases)
-    attempts = _attempts(columns(ledger.attempts), calendar, spec, key, extract, cases)
+    attempts = _attempts(columns(ledger.attempts), key, extract, cases)
     signals["new_arrears"] = classify_new_arrears(signals)
     episodes, signals["episode_id"] = derive_episodes(signals, spec.matching)
     linked = signals.loc[signals["case_id"].notna(), ["case_id", "household_key"]].drop_duplicates("case_id")
@@ -81,11 +85,11 @@ def _dates(day: NDArray[np.int64]) -> NDArray[np.datetime64]:
     return day.astype("datetime64[D]").astype("datetime64[s]")
 
 
-def _cases(c: dict[str, Any], calendar: Calendar, spec: SiteSpec, key: int, extract: int) -> pd.DataFrame:
+def _cases(c: dict[str, Any], spec: SiteSpec, key: int, extract: int) -> pd.DataFrame:
     """Cases opened; closing and result only when before the extraction date."""
     import pandas as pd
 
-    opened = calendar.first_day[c["month"]] + 14
+    opened = c["zero"]
     closed = opened + c["close_day"]
     over = closed <= extract
     luck = draws.uniforms(key, 0, draws.RESULT, c["case"])
@@ -94,6 +98,8 @@ def _cases(c: dict[str, Any], calendar: Calendar, spec: SiteSpec, key: int, extr
     quick = c["accepted"] & (luck < QUICK_FIX)
     result = np.where(luck < 0.625, "known_in_debt_help", "not_resident").astype(object)
     result[c["attempted"]] = "not_reached"
+    ended = c["found"] != NOTHING_FOUND
+    result[ended] = np.where(c["found"][ended] == KNOWN_IN_DEBT_HELP, "known_in_debt_help", "not_resident")
     result[reached] = np.where(luck[reached] < 0.55, "declined", "already_paid")
     result[c["accepted"]] = "follow_up_help"
     result[quick] = "quick_fix"
@@ -134,16 +140,14 @@ def _signals(
     import pandas as pd
 
     creditor = people.creditor[s["household"], s["contract"]].astype(np.int64)
-    first = calendar.first_day[s["month"]]
-    batch = draws.uniforms(key, 0, draws.LIBRARY, s["month"] * 64 + creditor)
-    received = first + (batch * 10).astype(np.int64)
+    received = s["day"]
     case = s["case"]
     taken = case >= 0
     accepted = np.zeros(len(case), np.bool_)
     accepted[taken] = cases["accepted_in_sight"].to_numpy()[case[taken]]
     kept = _kept(received, taken, accepted, spec, calendar, extract)
     s = {name: column[kept] for name, column in s.items()}
-    creditor, received, first = creditor[kept], received[kept], first[kept]
+    creditor, received = creditor[kept], received[kept]
     contract, taken = s["contract"], taken[kept]
     kinds = np.array(CREDITOR_TYPES, dtype=object)
     names = np.array([f"melder-{i + 1:02d}" for i in range(sum(CREDITOR_COUNTS))], dtype=object)
@@ -163,7 +167,7 @@ def _signals(
             "minor_children": s["minor"].astype(np.float64),
             **flags,
             "district": _texts("w", s["household"] % DISTRICTS),
-            "forwarded_on": pd.Series(_dates(first + 14)).where(taken),
+            "forwarded_on": pd.Series(_dates(s["zero"])).where(taken),
             "case_id": _texts("z", s["case"]),
             "arrears_start": pd.NaT,
             "new_arrears": np.nan,
@@ -190,13 +194,11 @@ def _kept(
     return kept
 
 
-def _attempts(
-    a: dict[str, Any], calendar: Calendar, spec: SiteSpec, key: int, extract: int, cases: pd.DataFrame
-) -> pd.DataFrame:
+def _attempts(a: dict[str, Any], key: int, extract: int, cases: pd.DataFrame) -> pd.DataFrame:
     """Write the attempts up to the extraction date; the last of a closed case is its final one."""
     import pandas as pd
 
-    day = calendar.first_day[a["month"]] + 14 + a["day"]
+    day = a["zero"] + a["day"]
     order = np.lexsort((a["number"], a["case"]))
     order = order[day[order] <= extract]
     case, number = a["case"][order], a["number"][order]

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 
 from causalsig.errors import SimulationError
-from causalsig.simulation.clones import FIRST_BATCH, LONG, QUESTION_ARMS
+from causalsig.simulation.clones import FOLLOW_UP_FROM, LONG, QUESTION_ARMS, SHORT, arms_of
 from causalsig.simulation.tables import household_keys
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import pandas as pd
     from numpy.typing import NDArray
 
-    from causalsig.simulation.clones import Clones, Question
-    from causalsig.simulation.ledger import Calendar
+    from causalsig.simulation.calendar import Calendar
+    from causalsig.simulation.clones import Birth, Clones, Question
     from causalsig.simulation.scenario import Scenario
     from causalsig.simulation.sites import SiteSpec
+    from causalsig.simulation.threshold import ThresholdTruth
 
 Outcome = Literal[
     "any_new_arrears_3m", "any_all_3m", "count_new_arrears_3m", "any_new_arrears_6m", "any_all_6m"
@@ -32,7 +33,10 @@ OUTCOMES: tuple[Outcome, ...] = (
     "any_new_arrears_6m",
     "any_all_6m",
 )
-Estimand = Literal["ATO", "ATE"]
+Estimand = Literal["ATO", "ATE"] | tuple[Literal["ATT"], str]
+"""Whom a mean is over: the overlap population, every episode, or those that received the named arm."""
+SUBGROUPS: Final = ("rent", "multiple", "successive", "minor_children", "youth", "crisis")
+"""Subgroups by facts recorded at time zero; each has its complement."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +50,7 @@ class ArmTruth:
     episodes : int
         Episodes the means are over.
     weight : float
-        Total tilting weight (for ATE the number of episodes).
+        Total tilting weight (for ATE and ATT the number of episodes).
     """
 
     arms: tuple[str, ...]
@@ -74,6 +78,10 @@ class SiteTruth:
         Position of the arm that was received in fact.
     potential : mapping of question to mapping of outcome to (n, K) float64
         NaN where the extract ends before the window does.
+    subgroups : mapping of name to (n,) bool
+        Facts at time zero, ``SUBGROUPS``.
+    threshold : ThresholdTruth or None
+        About the site's own rule; None when it has none with a cutoff.
     """
 
     municipality: str
@@ -84,6 +92,8 @@ class SiteTruth:
     propensity: Mapping[str, NDArray[np.float64]]
     received: Mapping[str, NDArray[np.int64]]
     potential: Mapping[str, Mapping[str, NDArray[np.float64]]]
+    subgroups: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict)
+    threshold: ThresholdTruth | None = None
 
     def __len__(self) -> int:
         return len(self.household_key)
@@ -121,9 +131,9 @@ class SiteTruth:
         question : {"contact_method", "accepted_help"}
         outcome : str
             One of ``OUTCOMES``.
-        estimand : {"ATO", "ATE"}
+        estimand : {"ATO", "ATE"} or ("ATT", arm)
             ATO: tilted by ``1 / sum_k 1 / e_k`` with the true propensities (generalised overlap weights; Li
-            and Li 2019, doi:10.1214/19-AOAS1282). ATE: every episode alike.
+            and Li 2019, doi:10.1214/19-AOAS1282). ATE: every episode alike. ATT: those that received ``arm``.
         eligible : (n,) bool array or DataFrame, optional
             Episodes of the cohort: a mask, or a frame with ``household_key`` and ``matched_on``. Episodes of
             the frame that the truth does not know are left out.
@@ -137,10 +147,15 @@ class SiteTruth:
         arms = self.arms(question)
         if outcome not in self.potential[question]:
             raise _error(f"an outcome out of {', '.join(OUTCOMES)}", "another name")
-        if estimand not in ("ATO", "ATE"):
-            raise _error("estimand ATO or ATE", "another name")
         values = self.potential[question][outcome]
-        rows = np.flatnonzero(self._mask(eligible) & ~np.isnan(values).any(axis=1))
+        mask = self._mask(eligible) & ~np.isnan(values).any(axis=1)
+        if isinstance(estimand, tuple):
+            if estimand[0] != "ATT" or estimand[1] not in arms:
+                raise _error(f'estimand ("ATT", arm) with an arm out of {", ".join(arms)}', "another one")
+            mask &= self.received[question] == arms.index(estimand[1])
+        elif estimand not in ("ATO", "ATE"):
+            raise _error('estimand ATO, ATE or ("ATT", arm)', "another name")
+        rows = np.flatnonzero(mask)
         if not len(rows):
             raise _error("at least one episode followed to the end of the window", "none")
         weight = np.ones(len(rows))
@@ -165,38 +180,55 @@ class SiteTruth:
 def site_truth(clones: Clones, calendar: Calendar, spec: SiteSpec, scenario: Scenario, key: int) -> SiteTruth:
     """Gather the tallies of all clones."""
     births = clones.births
-    households = [birth.household for birth in births]
-    household = np.concatenate(households) if births else np.empty(0, np.int64)
-    sizes = np.array([len(h) for h in households], np.int64)
-    month = np.repeat(np.array([b.month for b in births], np.int64), sizes)
-    zero = calendar.first_day[month] + 14
+    zero = _join([birth.zero for birth in births])
+    potential: dict[str, dict[str, NDArray[np.float64]]] = {}
+    for question in QUESTION_ARMS:
+        potential[question] = outcomes_of(clones, births, question, calendar.extract)
+    # Episodes too late to be followed for the first question's three months cannot enter.
+    enters = ~np.isnan(potential["contact_method"]["any_all_3m"]).any(axis=1)
+    rows = np.flatnonzero(enters)
+    facts = {
+        "rent": _join([birth.facts.rent for birth in births]),
+        "multiple": _join([birth.facts.multiple for birth in births]),
+        "successive": _join([birth.facts.successive for birth in births]),
+        "minor_children": _join([birth.facts.minor for birth in births]),
+        "youth": _join([birth.facts.youth for birth in births]),
+        "crisis": _join([birth.facts.crisis for birth in births]),
+    }
+    from causalsig.simulation.threshold import threshold_truth
+
     return SiteTruth(
         municipality=spec.code,
         scenario=scenario.name,
         effect=scenario.effect,
-        household_key=household_keys(key, household),
-        matched_on=zero.astype("datetime64[D]"),
-        propensity={q: _stack([b.propensity[q] for b in births], len(a)) for q, a in QUESTION_ARMS.items()},
-        received={
-            q: np.concatenate([b.received[q] for b in births] or [np.empty(0, np.int64)])
-            for q in QUESTION_ARMS
+        household_key=household_keys(key, _join([birth.facts.household for birth in births])[rows]),
+        matched_on=zero[rows].astype("datetime64[D]"),
+        propensity={
+            q: _stack([b.propensity[q] for b in births], len(a))[rows] for q, a in QUESTION_ARMS.items()
         },
-        potential={question: _potential(clones, question, len(calendar)) for question in QUESTION_ARMS},
+        received={q: _join([b.received[q] for b in births])[rows] for q in QUESTION_ARMS},
+        potential={q: {o: v[rows] for o, v in table.items()} for q, table in potential.items()},
+        subgroups={name: np.asarray(flag[rows], np.bool_) for name, flag in facts.items()},
+        threshold=threshold_truth(clones, calendar, spec, key) if clones.crossings else None,
     )
 
 
-def _potential(clones: Clones, question: Question, months: int) -> dict[str, NDArray[np.float64]]:
-    arms, first = len(QUESTION_ARMS[question]), FIRST_BATCH[question]
+def outcomes_of(
+    clones: Clones, births: Sequence[Birth], question: Question, extract: int
+) -> dict[str, NDArray[np.float64]]:
+    """Outcomes (n, K) of the clones born for a question; NaN where the extract ends before the window."""
+    arms, start = len(arms_of(question)), FOLLOW_UP_FROM[question]
     blocks: list[NDArray[np.float64]] = []
-    for birth in clones.births:
-        n = len(birth.household)
+    for birth in births:
+        n = len(birth.zero)
         block = np.full((4, n, arms), np.nan)
         if question in birth.first_tally:
-            start = birth.first_tally[question]
-            tally = clones.tally[:, start : start + n * arms].reshape(4, arms, n).transpose(0, 2, 1)
-            block[:2] = tally[:2]
-            if clones.batches == LONG and birth.month + first + LONG <= months:
-                block[2:] = tally[2:]
+            first = birth.first_tally[question]
+            tally = clones.tally[:, first : first + n * arms].reshape(4, arms, n).transpose(0, 2, 1)
+            for rows, days in ((slice(0, 2), SHORT), (slice(2, 4), LONG)):
+                known = birth.zero + start + days <= extract
+                if days <= clones.days:
+                    block[rows] = np.where(known[:, None], tally[rows], np.nan)
         blocks.append(block)
     new_3, all_3, new_6, all_6 = np.concatenate(blocks, axis=1) if blocks else np.empty((4, 0, arms))
     return {
@@ -210,6 +242,10 @@ def _potential(clones: Clones, question: Question, months: int) -> dict[str, NDA
 
 def _any(count: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(np.isnan(count), np.nan, (count > 0).astype(np.float64))
+
+
+def _join(blocks: list[NDArray[Any]]) -> NDArray[Any]:
+    return np.concatenate(blocks) if blocks else np.empty(0, np.int64)
 
 
 def _stack(blocks: list[NDArray[np.float64]], arms: int) -> NDArray[np.float64]:

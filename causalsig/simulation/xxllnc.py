@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import numpy as np
 
 from causalsig.codes import CREDITOR_TYPES, METHODS, RESULTS
+from causalsig.simulation.traps.mixed_locales import mix_locales
 from causalsig.sources.lookup import look_up
 from causalsig.sources.xxllnc_layout import (
     CASES_TAB,
@@ -53,7 +54,12 @@ _RESULTS = {**RESULTS, "follow_up_help": "Verwijzing"}
 
 
 def write_workbook(
-    tables: SiteTables, path: Path | str, *, name: str, locale: Literal["nl", "en"] = "nl"
+    tables: SiteTables,
+    path: Path | str,
+    *,
+    name: str,
+    locale: Literal["nl", "en"] = "nl",
+    mixed_locales: float = 0.0,
 ) -> None:
     """Write a municipality's tables as an xxllnc 2026 workbook.
 
@@ -70,14 +76,22 @@ def write_workbook(
         The municipality's name for column Gemeente.
     locale : {"nl", "en"}
         Notation of amounts, stored as text: 1.234,56 or 1,234.56.
+    mixed_locales : float
+        Share of the amounts written in the other notation (trap ``mixed_locales``).
     """
-    write_tabs(workbook_tabs(tables, name=name, locale=locale), path)
+    write_tabs(workbook_tabs(tables, name=name, locale=locale, mixed_locales=mixed_locales), path)
 
 
-def workbook_tabs(tables: SiteTables, *, name: str, locale: Literal["nl", "en"] = "nl") -> Tabs:
+def workbook_tabs(
+    tables: SiteTables, *, name: str, locale: Literal["nl", "en"] = "nl", mixed_locales: float = 0.0
+) -> Tabs:
     """Rows of every tab, the header first; empty cells are empty strings."""
+    signals = _signals(tables, name, locale)
+    if mixed_locales > 0.0:
+        for header in ("Termijnbedrag", "Achterstandsbedrag"):
+            signals[header] = mix_locales(signals[header], mixed_locales)
     columns = {
-        SIGNALS_TAB: _signals(tables, name, locale),
+        SIGNALS_TAB: signals,
         CASES_TAB: _cases(tables, name),
         CREDITORS_TAB: _creditors(tables.creditors),
         **_contacts(tables),

@@ -1,0 +1,124 @@
+"""The Generator page of the docs: its figures from the results, its lists from the package; none is typed.
+
+``python -m evidence.generator_page`` writes it, after a run of generator-calibration or null-effect-table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from evidence.claim import ROOT
+from evidence.record import read_all
+
+PAGE = "docs/generator.md"
+_HEAD = """# The generator and its figures
+
+[Invented municipalities](invented.md) tells what the generator does. This page shows how close it comes
+to the figures that are known, what it can be made to do wrong, and what is known of its truth. It is made
+from the results of the evidence and from the package itself (`python -m evidence.generator_page`); nobody
+edits it.
+
+## Scenarios
+
+A scenario is a small TOML file. It may begin with `base = "..."` and then says only what is different;
+`causalsig simulate --list` shows the packaged ones.
+"""
+_CALIBRATION = """
+## Beside the monitor
+
+Scenario `base`, three countries of 200 municipalities each, an extract of the end of 2024 with three
+years of data. A rate may be off by 5 % of itself, a share by 2 points. In the source, V is published, D
+is arithmetic on published figures, A is an assumption of the project's base run, as no figure was found.
+`causalsig simulate --check` makes this table for any scenario.
+"""
+_RETUNED = """
+Retuned from the brief's first values to get there: chance of reach an attempt (letter 0.052, message
+0.062, call 0.36, visit 0.375, where 0.05, 0.06, 0.35 and 0.33 began); onset by creditor and year; the
+chance that one arrear drags along another (0.04, was 0.035); frailty (shape 0.32, was 0.35), stress
+(hazards times 6.5, were 6) and repeats (about 5 % fewer); shares of methods of each policy; talks booked
+as help (34 % of who was reached and did not accept, so that the sites that book them make up for those
+that book help as a talk). Each value stands in the code or scenario with its reason.
+"""
+_NULL = """
+## What a plain comparison makes of nothing
+
+Scenario `null`: realistic policies, and nothing that anybody does has an effect. By the method of the
+first attempt, returns within six months differ all the same, since heavier cases get heavier methods. Who
+accepts help returns more often than who is not reached; but counted from the close of the case, with
+earlier returns dropped, help looks good, only because those cases stay open longer.
+"""
+_TRAPS = """
+## Traps
+
+Each is a switch with a size: `on` in the table `traps` of a scenario lists those that are on, and the
+trap's own table holds its size. A trap that is off does nothing and draws nothing that something else
+uses. Scenario `clean` has none.
+"""
+_TRUTH = """
+## Truth
+
+`causalsig simulate` writes `truth.json`: for every municipality, and as the mean over them, the potential
+outcomes under every arm of the default study with usual care afterwards, by outcome, estimand (`ATO`,
+`ATE`, `ATT:<arm>`) and subgroup at time zero, with difference and log ratio against the reference arm.
+Where a scenario has a threshold rule with a cutoff, also the effect of crossing it, and of moving it by a
+factor, in the pivotal set: the episodes that the amount alone decides on. `TruthFile.model_json_schema()`
+of `causalsig.simulation` is its schema.
+"""
+
+
+def render(records: Mapping[str, Mapping[str, Any]]) -> str:
+    """Write the page as Markdown."""
+    from causalsig.simulation import TRAP_NAMES, list_scenarios
+    from causalsig.simulation.switches import Traps
+
+    scenarios = [{"scenario": f"`{name}`", "what it is for": about} for name, about in list_scenarios()]
+    kinds = Traps.model_fields
+    traps = []
+    for name in TRAP_NAMES:
+        size = kinds[name].default
+        sentence = (type(size).__doc__ or "").strip().split("\n\n")[0]
+        traps.append({"trap": f"`{name}`", "what it does": " ".join(sentence.split())})
+    parts = [_HEAD, _table(scenarios), _CALIBRATION, _figures(records, "generator-calibration", "figures")]
+    parts += [
+        _RETUNED,
+        _NULL,
+        _figures(records, "null-effect-table", "returns"),
+        _TRAPS,
+        _table(traps),
+        _TRUTH,
+    ]
+    return "\n".join(part.strip("\n") + "\n" for part in parts)
+
+
+def write(root: Path = ROOT) -> Path:
+    """Write the page from the results on disk."""
+    path = root / PAGE
+    path.write_text(render(read_all(root)), encoding="utf-8")
+    return path
+
+
+def _figures(records: Mapping[str, Mapping[str, Any]], name: str, table: str) -> str:
+    if name not in records:
+        return f"The claim `{name}` has no result yet.\n"
+    return _table(records[name]["figures"][table])
+
+
+def _table(rows: list[dict[str, Any]]) -> str:
+    columns = list(rows[0])
+    lines = ["| " + " | ".join(columns) + " |", "|" + "---|" * len(columns)]
+    lines.extend("| " + " | ".join(_cell(row[column]) for column in columns) + " |" for row in rows)
+    return "\n".join(lines) + "\n"
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.3f}"
+    return str(value)
+
+
+if __name__ == "__main__":
+    print(write().relative_to(ROOT))
