@@ -69,6 +69,8 @@ class WeightedFit:
         Coefficients in the basis.
     residuals : (..., k)
         y - fitted.
+    weighted_residuals : (..., k)
+        w (y - fitted).
     rss : (...)
         Weighted residual sum of squares y'Py, the generalised Q statistic at tau².
     """
@@ -77,6 +79,7 @@ class WeightedFit:
     gram_inverse: FloatArray
     coefficients: FloatArray
     residuals: FloatArray
+    weighted_residuals: FloatArray
     rss: FloatArray
 
 
@@ -127,14 +130,17 @@ def fit_with_weights(y: FloatArray, basis: Basis, weights: FloatArray) -> Weight
         total = weights.sum(axis=-1)
         mean = _dot(weights, y) / total
         residuals = np.asarray(y - mean[..., None])
-        rss = _dot(weights * residuals, residuals)
+        weighted = weights * residuals
+        rss = _dot(weighted, residuals)
         root = basis.r[0, 0]
         inverse = (root * root / total)[..., None, None]
-        return WeightedFit(weights, inverse, (mean * root)[..., None], residuals, rss)
+        return WeightedFit(weights, inverse, (mean * root)[..., None], residuals, weighted, rss)
     gram_inverse: FloatArray = np.asarray(np.linalg.inv(_gram(basis.q, weights)))
     coefficients = _apply(gram_inverse, _project(basis.q, weights * y))
     residuals = np.asarray(y - _apply(basis.q, coefficients))
-    return WeightedFit(weights, gram_inverse, coefficients, residuals, _dot(weights * residuals, residuals))
+    weighted = weights * residuals
+    rss = _dot(weighted, residuals)
+    return WeightedFit(weights, gram_inverse, coefficients, residuals, weighted, rss)
 
 
 def plain_rss(y: FloatArray, basis: Basis) -> FloatArray:
@@ -167,8 +173,7 @@ def trace_p(fit: WeightedFit, basis: Basis) -> FloatArray:
 
 def y_pp_y(fit: WeightedFit) -> FloatArray:
     """Y'PPy (...), minus the derivative of y'Py to tau²."""
-    weighted = fit.weights * fit.residuals
-    return _dot(weighted, weighted)
+    return _dot(fit.weighted_residuals, fit.weighted_residuals)
 
 
 def trace_psps(weights: FloatArray, basis: Basis, s: FloatArray) -> FloatArray:
@@ -192,22 +197,21 @@ def score_of_fit(fit: WeightedFit, basis: Basis, *, restricted: bool) -> Score:
     Source: Harville (1977), doi:10.1080/01621459.1977.10480998; Viechtbauer (2005),
     doi:10.3102/10769986030003261.
     """
-    w = fit.weights
-    wr = w * fit.residuals
-    ww = w * w
+    w, wr = fit.weights, fit.weighted_residuals
+    ww, wwr = w * w, w * wr
     trace, trace_square = w.sum(axis=-1), _dot(w, w)
     y_pp = _dot(wr, wr)
     if basis.constant:
-        u = _dot(w, wr)
-        y_ppp_y = _dot(wr * wr, w) - u * u / trace
+        u = wwr.sum(axis=-1)
+        y_ppp_y = _dot(wwr, wr) - u * u / trace
         if restricted:
             ratio = trace_square / trace
             trace_square = trace_square - 2.0 * _dot(ww, w) / trace + ratio * ratio
             trace = trace - ratio
         return Score(y_pp, trace, y_ppp_y, trace_square)
     a = fit.gram_inverse
-    projected = _project(basis.q, w * wr)
-    y_ppp_y = _dot(wr * wr, w) - _dot(projected, _apply(a, projected))
+    projected = _project(basis.q, wwr)
+    y_ppp_y = _dot(wwr, wr) - _dot(projected, _apply(a, projected))
     if restricted:
         b = a @ _gram(basis.q, ww)
         trace = trace - _trace(b)
@@ -233,8 +237,14 @@ def log_likelihood(
 
 def squeeze_grid(fit: WeightedFit, place: int) -> WeightedFit:
     """Take one value of tau² out of fits of a batch (B, T, ...) on a grid."""
-    fields = (fit.weights, fit.gram_inverse, fit.coefficients, fit.residuals, fit.rss)
-    return WeightedFit(*(each[:, place] for each in fields))
+    return WeightedFit(
+        fit.weights[:, place],
+        fit.gram_inverse[:, place],
+        fit.coefficients[:, place],
+        fit.residuals[:, place],
+        fit.weighted_residuals[:, place],
+        fit.rss[:, place],
+    )
 
 
 def _weights(v: FloatArray, tau2: FloatArray | float) -> FloatArray:

@@ -13,8 +13,8 @@ FloatArray = NDArray[np.float64]
 # The scan's step in log(tau² + smallest variance). As functions of that, the parts of the score are sums of
 # logistic curves of width one (poles at a distance π), which a cubic through values and slopes follows to a
 # few per cent; where that cubic comes near a sign change that the ends do not show, the row is scanned again
-# with the finer step. In 80,000 data sets of 3 to 20 sites with thousands of pairs of maxima one pair was taken
-# for one, and the highest maximum was always found (against a step of 0.03).
+# with the finer step. In 80,000 data sets of 3 to 20 sites with thousands of pairs of maxima one pair was
+# taken for one, and the highest maximum was always found (against a step of 0.03).
 SCAN_STEP = 1.0
 FINE_STEP = 0.07
 # How near to zero, as a share of the smaller end, the cubic may come before the row is scanned again.
