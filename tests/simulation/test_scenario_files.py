@@ -46,7 +46,8 @@ def test_ignorable_knows_no_hidden_cause_and_is_otherwise_the_base():
     assert law.resolved().traps.hidden_stress.reach == 1.0
     assert not law.resolved().traps.hidden_stress.by_stress
     assert (law.care, law.acceptance, law.effects) == (base.care, base.acceptance, base.effects)
-    assert law.assignment.model_copy(update={"successive_months": 6}) == base.assignment
+    own = {"successive_months": 6, "slope_home_visit": base.assignment.slope_home_visit}
+    assert law.assignment.model_copy(update=own) == base.assignment
 
 
 def test_an_inheriting_file_changes_what_it_says_and_replaces_shares_whole(tmp_path: Path):
