@@ -12,13 +12,13 @@ import os
 import sys
 import threading
 import time
-import traceback
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from causalsig.errors import CausalsigError, SourceError
+from causalsig.failures import masked_record
 from causalsig.release.files import write_atomic
 
 if TYPE_CHECKING:
@@ -210,12 +210,8 @@ def _end_with_parent() -> None:
 
 
 def _log(path: Path, error: Exception) -> None:
-    lines = [f"{date.today().isoformat()} {type(error).__name__} (text masked)"]
-    lines += [
-        f"  {Path(frame.filename).name}:{frame.lineno} {frame.name}"
-        for frame in traceback.extract_tb(error.__traceback__)
-    ]
-    write_atomic(path, ("\n".join(lines) + "\n").encode(), force=True, mode=0o600)
+    record = f"{date.today().isoformat()}\n{masked_record(error)}"
+    write_atomic(path, record.encode(), force=True, mode=0o600)
 
 
 if __name__ == "__main__":

@@ -144,6 +144,6 @@ def _check_amounts(tables: SiteTables, findings: FindingList) -> None:
     usual = frame.groupby("creditor")["cents"].median()
     monthly = frame.groupby(["creditor", "month"])["cents"].agg(["median", "size"])
     monthly = monthly[monthly["size"] >= AMOUNTS_FOR_A_MEDIAN]
-    ratio = monthly["median"] / monthly.index.get_level_values("creditor").map(usual.to_dict())
+    ratio = monthly["median"] / usual.reindex(monthly.index.get_level_values("creditor")).to_numpy()
     jumps = int(((ratio >= JUMP) | (ratio <= 1 / JUMP)).sum())
     findings.add("source-amount-jump", "signals", "amount_cents", jumps, "error")
