@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from causalsig.sources.checks import check_tables
+    from causalsig.sources.ddas import read_ddas
     from causalsig.sources.findings import Finding, ReadResult
     from causalsig.sources.schema import Matching, SiteTables, conform
     from causalsig.sources.xxllnc_2026 import read_xxllnc_2026
@@ -18,6 +19,7 @@ __all__ = [
     "SiteTables",
     "check_tables",
     "conform",
+    "read_ddas",
     "read_xxllnc_2026",
 ]
 
@@ -28,6 +30,7 @@ _HOMES = {
     "SiteTables": "schema",
     "conform": "schema",
     "check_tables": "checks",
+    "read_ddas": "ddas",
     "read_xxllnc_2026": "xxllnc_2026",
 }
 

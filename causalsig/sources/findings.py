@@ -62,6 +62,55 @@ MEANINGS: Mapping[str, str] = MappingProxyType(
         "source-month-without-signals": "calendar months without any signal, between the first and the last",
         "source-creditor-gap": "creditor-months without a signal, for creditors that report most months",
         "source-amount-jump": "creditor-months with a median amount eight times the usual, or an eighth",
+        "source-format-version": "the version of the format, told by the names of its fields",
+        "source-wrong-json-type": "values of another type than their field; missing, or read as text",
+        "source-unknown-field": "objects with a field that the version does not have; the field is not read",
+        "source-code-of-another-version": "texts of another version's code list; read as it means them",
+        "source-unreadable-address": "addresses or citizen numbers that are none; they name no household",
+        "source-household-by-person": "signals by citizen number only; not linked with those by address",
+        "source-delivery-dates-contradict": "files whose period or day of delivery contradict each other",
+        "source-extraction-date-of-delivery": "no extraction date was given: the end of the period delivered",
+        "source-arrears-after-signal": "arrears that began after the signal that reports them",
+        "source-column-not-in-format": "the format has no such column; what it carries is unknown",
+        "source-creditor-is-a-kind": "creditors are named by kind only: those of one kind count as one",
+        "source-reference-without-signal": "references of cases to signals that are not in the file",
+        "source-signal-of-several-cases": "signals in more than one case; the case matched first counts",
+        "source-status-contradiction": "signals whose status and case contradict each other",
+        "source-case-without-matching-date": "cases without a matching date; matched as the inventory says",
+        "source-case-not-taken-up": "cases that were matched and not taken up: episodes only",
+        "source-matched-before-signal": "signals received after the matching date of their case",
+        "source-close-date-inferred": "cases with a result, in a format without closing dates: last attempt",
+        "source-table-column-missing": "a canonical column is not there",
+        "source-table-column-kind": "a canonical column is not of its kind",
+        "source-needed-column-empty": "a column that the questions need is wholly empty",
+        "source-repeated-key": "rows whose own identifier another row carries too",
+        "source-code-outside-list": "codes outside the code list",
+        "source-date-impossible": "dates before 2000 or after the extract that are still there",
+        "source-value-impossible": "ages, amounts and flags that cannot be and are still there",
+        "source-absurd-amount": "amounts above a million euro; read as missing",
+        "source-debtor-under-age": "signals of debtors younger than 18",
+        "source-forwarded-without-case": "signals passed on that name no case",
+        "source-forwarded-before-received": "signals passed on before they were received",
+        "source-signal-twice": "signals with the household, creditor, day and amount of another one",
+        "source-signal-outside-episodes": "signals whose episode is not among the episodes",
+        "source-episode-without-signals": "episodes none of whose dated signals is kept",
+        "source-case-before-signal": "cases opened before the first of their signals that is kept",
+        "source-case-household-contradiction": "cases with a household that none of their signals names",
+        "source-case-without-opening": "cases with signals and without an opening date",
+        "source-followup-outside-cases": "follow-ups whose case is not among the cases",
+        "source-month-without-attempts": "calendar months without any attempt, after the first one",
+        "source-creditor-began": "creditors that report every month, from some months after the first signal",
+        "source-creditor-stopped": "creditors that reported every month, and no longer in the last ones",
+        "source-creditor-volume-jump": "creditor-months with three times the usual signals, or a third",
+        "source-retention-survivors": "signals older than the retention edge that were kept",
+        "source-amount-two-scales": "creditors of whose amounts a tenth is eight times the usual",
+        "source-amount-unlike-kind": "creditors with a median eight times that of their kind, or an eighth",
+        "source-amount-whole-euros": "no amount has cents",
+        "source-acceptance-quick-fix": "cases accepted as advice or quick fix",
+        "source-acceptance-without-quick-fix": "cases accepted as any other help",
+        "source-cases-reached": "cases with a reached attempt",
+        "source-reached-declined": "cases with a reached attempt whose result is declined",
+        "source-acceptance-talks-elsewhere": "cases accepted, hardly any of them as advice or quick fix",
     }
 )
 """Every code a finding can carry, with what it means."""
@@ -78,7 +127,8 @@ class Finding:
     table, column : str
         Where: a tab or canonical table, and a column of it ("" when it is about the whole).
     count : int
-        Rows concerned (months for ``source-retention-edge``). Exact: it stays inside the site.
+        Rows concerned; months, creditors or creditor-months where ``MEANINGS`` says so. Exact: it stays
+        inside the site.
     severity : {"info", "warning", "error"}
         error: the tables are no basis for an analysis until it is mended.
     """
