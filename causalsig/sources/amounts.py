@@ -31,6 +31,8 @@ SMALLEST_SAMPLE: Final = 20
 """Fewer amounts say nothing about their scale."""
 LARGEST_MEDIAN_CENTS: Final = 1_000_000
 """Half of all arrears above ten thousand euro: rents are the largest, with a median near 850 euro."""
+LARGEST_CENTS: Final = 100_000_000
+"""No household owes a creditor more than a million euro: such an amount is a number of something else."""
 LARGEST_SCALE_RATIO: Final = 8.0
 """Just under the tenfold that a lost decimal sign makes."""
 

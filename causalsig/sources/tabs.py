@@ -10,7 +10,7 @@ import pandas as pd
 
 from causalsig.errors import SourceError
 from causalsig.sources import values, xxllnc_tokens
-from causalsig.sources.amounts import cents_parser, check_scale, settle_locale
+from causalsig.sources.amounts import LARGEST_CENTS, cents_parser, check_scale, settle_locale
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -87,7 +87,9 @@ class TabReader:
             check_scale(cells, cents, f"tab {sheet.name}, column {column.header}")
         negative = cents < 0
         self.findings.add("source-negative-amount", sheet.name, column.target, int(negative.sum()))
-        return np.where(negative, np.nan, cents)
+        absurd = cents > LARGEST_CENTS
+        self.findings.add("source-absurd-amount", sheet.name, column.target, int(absurd.sum()))
+        return np.where(negative | absurd, np.nan, cents)
 
     def _ages(self, sheet: Sheet, column: Column, cells: list[Cell]) -> Any:
         ages, bad = values.read_floats(cells, values.parse_number)

@@ -159,10 +159,10 @@ def _read_frames(sheets: Mapping[str, Sheet], declared: AmountLocale | None, fin
         (CREDITORS_TAB, "creditor_id", "ID"),
     ):
         frame = frames[tab]
-        findings.add("source-missing-key", tab, key, int(frame[key].isna().sum()))
         findings.add("source-odd-key", tab, key, odd_keys(frame[key].to_numpy()))
         refuse_duplicates(frame, key, tab, header)
         if tab != SIGNALS_TAB:
+            findings.add("source-missing-key", tab, key, int(frame[key].isna().sum()))
             frames[tab] = frame[frame[key].notna()].reset_index(drop=True)
     findings.add("source-odd-key", SIGNALS_TAB, "hash", odd_keys(frames[SIGNALS_TAB]["hash"].to_numpy()))
     return frames
