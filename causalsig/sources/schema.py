@@ -161,7 +161,8 @@ def conform(table: str, frame: pd.DataFrame) -> pd.DataFrame:
             # Python texts and None: else pandas chooses a text type by its version and by what is installed,
             # and what is missing compares differently in each.
             texts = np.array(values.astype("string"), dtype=object)
-            columns[name] = pd.Series(np.where(values.isna(), None, texts), dtype=object)
+            texts[values.isna().to_numpy()] = None
+            columns[name] = pd.Series(list(texts), dtype="object")
         else:
             columns[name] = values.astype("float64").to_numpy()
     return pd.DataFrame(columns)
