@@ -90,7 +90,7 @@ def test_each_misfit_is_counted_under_its_own_code():
             "signals",
             "case_id",
             "none",
-            2,
+            1,
             {"source-case-number-without-case": 1, "source-case-without-signals": 1},
         ),
         ("signals", "age", 12.0, 2, {"source-debtor-under-age": 2}),
