@@ -61,6 +61,7 @@ MEANINGS: Mapping[str, str] = MappingProxyType(
         "source-retention-edge": "signals vanish while cases remain; the count is the months of signals kept",
         "source-month-without-signals": "calendar months without any signal, between the first and the last",
         "source-creditor-gap": "creditor-months without a signal, for creditors that report most months",
+        "source-cases-only": "rows of a format that lists cases only: signals not taken up are not in it",
         "source-amount-jump": "creditor-months with a median amount eight times the usual, or an eighth",
         "source-format-version": "the version of the format, told by the names of its fields",
         "source-wrong-json-type": "values of another type than their field; missing, or read as text",
