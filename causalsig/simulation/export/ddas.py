@@ -29,6 +29,8 @@ ADDITION: Final = 4
 """Signs of an addition to the house number: so many that no two households of a country meet."""
 HOUSE_NUMBERS: Final = 99_999
 OLDEST_AGE: Final = 120
+USUAL_DAYS: Final = 35
+"""Days from the start of an arrear to its first signal, where nothing is known: creditors wait for thirty."""
 _ELEVEN_TEST: Final = np.arange(9, 1, -1)
 
 _STAND_INS: Final = {
@@ -52,8 +54,9 @@ def write_ddas(
 
     Every episode becomes a case of the standard; one that was not taken up has a result that says so. Cases
     none of whose signals is kept cannot be written: the standard has none. Amounts are rounded to whole
-    euros. Addresses follow from the household key and cannot exist, nor can citizen numbers: they all fail
-    the eleven-test. There are no names.
+    euros. Where the start of an arrear is unknown, one is invented that fits whether the signal reports new
+    arrears: the standard has no instalments to tell that from. Addresses follow from the household key and
+    cannot exist, nor can citizen numbers: they all fail the eleven-test. There are no names.
 
     Parameters
     ----------
@@ -137,6 +140,30 @@ def _texts(values: pd.Series) -> list[str | None]:
     return [value if isinstance(value, str) else None for value in values.to_numpy(dtype=object)]
 
 
+def _starts(signals: pd.DataFrame) -> list[str | None]:
+    """Start of each arrear as known, else after the signal before it when it is new, else as it was then."""
+    received = signals["received_on"].to_numpy("datetime64[D]")
+    known = signals["arrears_start"].to_numpy("datetime64[D]")
+    started = known.copy()
+    households, kinds, creditors = (
+        _texts(signals[name]) for name in ("household_key", "creditor_type", "creditor_id")
+    )
+    new = signals["new_arrears"].to_numpy("float64")
+    before: dict[tuple[str | None, str | None], np.datetime64] = {}
+    running: dict[tuple[str | None, str | None], np.datetime64] = {}
+    order = signals.sort_values(["received_on", "signal_id"], kind="stable").index
+    for row in signals.index.get_indexer(order):
+        if np.isnat(received[row]) or households[row] is None:
+            continue
+        kind, creditor = (households[row], kinds[row]), (households[row], creditors[row])
+        if np.isnat(known[row]):
+            earliest = before.get(kind, np.datetime64(0, "D")) + 1
+            usual = min(max(received[row] - USUAL_DAYS, earliest), received[row])
+            started[row] = usual if new[row] == 1 else running.get(creditor, usual)
+        before[kind], running[creditor] = received[row], started[row]
+    return [None if day == "NaT" else day for day in np.datetime_as_string(started).tolist()]
+
+
 def _tokens(values: pd.Series, tokens: dict[str, str]) -> list[str | None]:
     return [None if code is None else tokens[code] for code in _texts(values)]
 
@@ -169,7 +196,7 @@ def _signals(site: SiteTables, version: Version, by_person: Collection[str]) -> 
         _texts(signals["signal_id"]),
         _flags(signals["crisis"]),
         _euros(signals["amount_cents"]),
-        _days(signals["arrears_start"]),
+        _starts(signals),
         _days(signals["received_on"]),
         [statuses["pending" if case is None else "taken_up"] for case in _texts(signals["case_id"])],
         [None if kind is None else CREDITOR_TYPES[kind] for kind in kinds],
