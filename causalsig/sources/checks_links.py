@@ -102,6 +102,8 @@ def _check_episodes(tables: SiteTables, view: View, findings: FindingList) -> No
     codes, unique = pd.factorize(as_objects(episodes["case_id"]))
     shared = int((np.bincount(codes[codes >= 0], minlength=len(unique)) > 1).sum())
     findings.add("source-case-of-several-periods", "episodes", "case_id", shared)
+    lost = (codes >= 0) & (positions(episodes["case_id"], tables.cases["case_id"]) < 0)
+    findings.add("source-episode-of-unknown-case", "episodes", "case_id", int(lost.sum()))
     matched = at(days(episodes["matched_on"]), view.episode)
     early = int((view.forwarded < matched).sum())
     findings.add("source-forwarded-before-matching", "signals", "forwarded_on", early)

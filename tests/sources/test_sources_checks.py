@@ -91,7 +91,11 @@ def test_each_misfit_is_counted_under_its_own_code():
             "case_id",
             "none",
             1,
-            {"source-case-number-without-case": 1, "source-case-without-signals": 1},
+            {
+                "source-case-number-without-case": 1,
+                "source-case-without-signals": 1,
+                "source-episode-of-unknown-case": 1,
+            },
         ),
         ("signals", "age", 12.0, 2, {"source-debtor-under-age": 2}),
         ("signals", "age", 140.0, 2, {"source-value-impossible": 2}),
