@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import json
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -19,7 +21,7 @@ from causalsig.sources.ddas_versions import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from causalsig.sources.findings import FindingList
@@ -57,9 +59,10 @@ def open_json(path: Path) -> Record:
     """
     content = _bytes(path)
     try:
-        value = json.loads(
-            content.decode("utf-8-sig"), object_pairs_hook=_object, parse_constant=_not_a_number
-        )
+        with _collector_paused():
+            value = json.loads(
+                content.decode("utf-8-sig"), object_pairs_hook=_object, parse_constant=_not_a_number
+            )
     except (ValueError, RecursionError):
         # The parser's own message quotes nothing but positions; it stops here all the same.
         raise SourceError(
@@ -79,6 +82,18 @@ def open_json(path: Path) -> Record:
             where=path.name,
         )
     return value
+
+
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """Halve the time: among millions of new objects every search for garbage is idle."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def _bytes(path: Path) -> bytes:
