@@ -130,7 +130,8 @@ def assemble(
     Parameters
     ----------
     frames : mapping
-        By canonical table; of one municipality as far as the source says whose its rows are. Not changed.
+        By canonical table; of one municipality as far as the source says whose its rows are. Its frames are
+        not changed.
     municipality : str
     matching : Matching
         Makes the episodes when the source has none.
@@ -147,7 +148,9 @@ def assemble(
     SourceError
         ``source-duplicate-keys``, ``source-no-signals``.
     """
-    tables: Frames = {name: frames.get(name, pd.DataFrame()).copy() for name in TABLES}
+    has_episodes = "episodes" in frames
+    tables: Frames = {name: frames.get(name, pd.DataFrame()).copy(deep=False) for name in TABLES}
+    del frames  # nobody else holds the readers' frames: columns that are replaced below leave memory
     _check_keys(tables, findings)
     if tables["signals"]["received_on"].isna().all():
         raise SourceError(
@@ -161,7 +164,7 @@ def assemble(
     _name_households(tables)
     signals = _signals(tables)
     _keep_linked(tables, signals, unsaid, findings)
-    if "episodes" in frames and "episode_id" in tables["signals"]:
+    if has_episodes and "episode_id" in tables["signals"]:
         episodes = _given_episodes(tables["episodes"], signals)
     else:
         episodes, signals["episode_id"] = derive_episodes(signals, matching)
@@ -221,7 +224,7 @@ def _signals(tables: Frames) -> pd.DataFrame:
     derived[signals["household_key"].isna().to_numpy()] = 1.0
     told = signals["new_arrears"].to_numpy("float64")
     signals["new_arrears"] = np.where(np.isnan(told), derived, told)
-    return conform("signals", signals)
+    return signals
 
 
 def _given_episodes(episodes: pd.DataFrame, signals: pd.DataFrame) -> pd.DataFrame:
@@ -299,5 +302,4 @@ def _sorted(table: str, frame: pd.DataFrame) -> pd.DataFrame:
         whole = whole.assign(method=method)
         if whole["attempt_id"].isna().all():
             whole["attempt_id"] = pd.Series([f"a{row}" for row in range(len(whole))], dtype=object)
-        whole = conform(table, whole)
     return whole

@@ -205,11 +205,11 @@ class ColumnReader:
     def _add_keys(self, array: Any) -> None:
         import pyarrow.compute as pc
 
-        keys = pc.utf8_trim_whitespace(array).to_numpy(zero_copy_only=False)
-        blank = pc.equal(pc.utf8_length(pc.utf8_trim_whitespace(array)), 0).fill_null(True)
-        keys = keys.astype(object)
-        keys[blank.to_numpy(zero_copy_only=False)] = None
-        self._parts.append(keys)
+        # By distinct value, so that the rows of one household share one text.
+        encoded = pc.utf8_trim_whitespace(array).dictionary_encode()
+        texts = [key or None for key in encoded.dictionary.to_pylist()]
+        keys = np.array([*texts, None], dtype=object)
+        self._parts.append(keys[encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)])
 
     def _add_numbers(self, numbers: NDArray[np.float64]) -> None:
         numbers = np.array(numbers, dtype=np.float64)

@@ -217,7 +217,7 @@ def _municipality(
     name: str | None,
     findings: FindingList,
 ) -> tuple[list[Any], bool]:
-    """Values of column ``municipality`` that select ours, none when all rows are; whether there are others."""
+    """Values of ``municipality`` that select ours, none when all rows are; and whether there are others."""
     if MUNICIPALITY not in columns["signals"]:
         findings.add("source-municipality-unconfirmed", "signals", severity="info")
         return [], False

@@ -160,7 +160,9 @@ def conform(table: str, frame: pd.DataFrame) -> pd.DataFrame:
         elif kind in ("key", "code"):
             # Python texts and None: else pandas chooses a text type by its version and by what is installed,
             # and what is missing compares differently in each.
-            texts = np.array(values.astype("string"), dtype=object)
+            texts = values.to_numpy(dtype=object, copy=True)
+            if pd.api.types.infer_dtype(texts, skipna=True) not in ("string", "empty"):
+                texts = np.array(values.astype("string"), dtype=object)
             texts[values.isna().to_numpy()] = None
             columns[name] = pd.Series(list(texts), dtype="object")
         else:
