@@ -39,7 +39,7 @@ class Deliveries:
     signals, cases : list of dict
         Of all its deliveries together.
     files : list of dict
-        The files' own fields, on when and over which period was delivered.
+        Of the files that hold it, their own fields: when and over which period was delivered.
     """
 
     version: Version
@@ -147,7 +147,8 @@ def select_deliveries(
     SourceError
         ``source-municipality-not-found`` or ``source-ddas-version``.
     """
-    deliveries = [item for file in files for item in objects(file[DELIVERIES], DELIVERIES, findings)]
+    inside = [objects(file[DELIVERIES], DELIVERIES, findings) for file in files]
+    deliveries = [item for items in inside for item in items]
     labels = [_label(delivery.get(MUNICIPALITY)) for delivery in deliveries]
     findings.add(
         "source-wrong-json-type",
@@ -174,7 +175,13 @@ def select_deliveries(
     findings.add("source-format-version", "DDAS", settled.name, severity="info")
     check_fields(files, TOP_FIELDS, "", findings)
     check_fields(chosen, settled.delivery_fields, DELIVERIES, findings)
-    return Deliveries(settled, signals, cases, list(files))
+    # Another municipality's period says nothing on until when this one is known.
+    heads = [
+        {field: value for field, value in file.items() if field != DELIVERIES}
+        for file, items in zip(files, inside, strict=True)
+        if any(_label(item.get(MUNICIPALITY)) == asked for item in items)
+    ]
+    return Deliveries(settled, signals, cases, heads)
 
 
 def _label(code: object) -> str:

@@ -389,6 +389,13 @@ def test_the_extract_ends_with_the_period_or_the_delivery(read):
     assert codes(given_day)["source-date-after-extraction"] == 1
 
 
+def test_the_period_of_another_municipality_does_not_count(read):
+    other = {**file([signal("9")], code="0307"), "einddatumLevering": "2025-07-04"}
+    assert read(file(TWO), other).tables.extracted_on == dt.date(2025, 6, 30)
+    next_quarter = {**other, **file([signal("9")]), "einddatumLevering": "2025-07-04"}
+    assert read(file(TWO), next_quarter).tables.extracted_on == dt.date(2025, 7, 4)
+
+
 @pytest.mark.parametrize("name", VERSIONS)
 def test_the_words_of_every_version_are_read(read, name):
     version = VERSIONS[name]
