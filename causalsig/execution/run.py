@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 SiteStatus = Literal["done", "kept", "failed", "left_out"]
 Plan = tuple["Inventory", list[Job], dict[str, "SiteOutcome"]]
+EXPORTS = frozenset({".xlsx", ".json"})
+"""Files in a folder of sources that are looked at; others may lie there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +222,7 @@ def _chosen(inventory: Inventory, only: Sequence[str]) -> list[Site]:
 
 
 def find_sources(paths: Sequence[Path], inventory: Inventory) -> dict[str, Path]:
-    """Match workbooks to sites: a file's name begins with the four digits of the municipality's code.
+    """Match sources to sites: a file's name begins with the municipality's code, a folder's name is the code.
 
     Raises
     ------
@@ -232,12 +234,12 @@ def find_sources(paths: Sequence[Path], inventory: Inventory) -> dict[str, Path]
         if not path.exists():
             raise SourceError(
                 "source-file-missing",
-                expected="a workbook, or a folder of workbooks",
+                expected="a source, or a folder of sources",
                 found="nothing at that path",
                 mend="Check the path.",
                 where=str(path),
             )
-        files.extend(_workbooks(path) if path.is_dir() else [path])
+        files.extend(_sources(path) if path.is_dir() and not _is_one_source(path) else [path])
     files = [file for file in files if not file.name.startswith(("~$", "."))]
     known = {site.code for site in inventory.sites}
     found: dict[str, Path] = {}
@@ -263,8 +265,18 @@ def find_sources(paths: Sequence[Path], inventory: Inventory) -> dict[str, Path]
     return found
 
 
-def _workbooks(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if path.suffix.lower() == ".xlsx" and path.is_file())
+def _sources(folder: Path) -> list[Path]:
+    """List the sources in a folder of them: export files, and folders that are a source themselves."""
+    return sorted(
+        path
+        for path in folder.iterdir()
+        if (path.is_file() and path.suffix.lower() in EXPORTS) or _is_one_source(path)
+    )
+
+
+def _is_one_source(path: Path) -> bool:
+    """Whether a folder is one municipality's source (tables, or files of a split export), by its name."""
+    return path.is_dir() and len(path.name) == 4 and path.name.isdecimal()
 
 
 def _job(request: RunRequest, site: Site, source: Path, folder: Path, inputs: dict[str, str]) -> Job:

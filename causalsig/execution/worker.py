@@ -113,9 +113,14 @@ def run_job(job: Job) -> None:
 
 
 def file_digest(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal."""
+    """SHA-256 of a file, or of the names and contents of all files in a folder, in hexadecimal."""
     import hashlib
 
+    if path.is_dir():
+        total = hashlib.sha256()
+        for part in sorted(part for part in path.rglob("*") if part.is_file()):
+            total.update(f"{part.relative_to(path).as_posix()} {file_digest(part)}\n".encode())
+        return total.hexdigest()
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
