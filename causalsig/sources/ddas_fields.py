@@ -44,8 +44,8 @@ class FieldReader:
         # Exact types: a boolean is an int to Python, and equal to 0 or 1 wherever values are looked up.
         found = [record.get(field) for record in self.records]
         right = frozenset((*kinds, type(None)))
-        wrong = sum(type(value) not in right for value in found)
-        if wrong:
+        if not right.issuperset(map(type, found)):
+            wrong = sum(type(value) not in right for value in found)
             self.findings.add("source-wrong-json-type", self.table, column, wrong)
             kept = right | frozenset(tolerated)
             found = [value if type(value) in kept else None for value in found]
