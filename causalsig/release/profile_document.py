@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -20,12 +20,14 @@ from causalsig.release.build import ReleaseIdentity
 from causalsig.release.cell_rules import BUDGET, CELL_FLOOR, sift_counts
 from causalsig.release.documents import Closed, Code, Month
 from causalsig.release.site_documents import (
+    CellExponent,
     Header,
     HeldBack,
-    Share,
+    ShareSteps,
     ShownBand,
     TableName,
     budget,
+    check_share,
     header,
     make,
     share_fields,
@@ -127,15 +129,20 @@ class MonthEntry(Closed):
 
 
 class StateEntry(Closed):
-    """A share, or that it is nearly all or nearly none of the households."""
+    """A share on the grid of its band, or that it is nearly all or nearly none of the households."""
 
     state: State
-    share: Share | None
+    households: ShownBand | None
+    value: ShareSteps | None
+    value_exponent: CellExponent | None
 
     @model_validator(mode="after")
     def _share_when_mixed(self) -> StateEntry:
-        if (self.state == "mixed") != (self.share is not None):
+        there = [part is not None for part in (self.households, self.value, self.value_exponent)]
+        if there != [self.state == "mixed"] * 3:
             raise ValueError("a share stands beside the state 'mixed', and only there")
+        if self.households is not None and self.value is not None and self.value_exponent is not None:
+            check_share(self.households, self.value, self.value_exponent)
         return self
 
 
@@ -195,7 +202,7 @@ class ProfileDocument(Header):
     def _within_budget(self) -> ProfileDocument:
         highest = grid.band_limits(self.households)[1]
         entries = (*self.missing, *self.links, *self.acceptance)
-        numbers = sum(entry.share is not None for entry in entries)
+        numbers = sum(entry.state == "mixed" for entry in entries)
         if highest is not None and numbers * 1000 > self.floors.max_parameter_share_per_mille * highest:
             raise ValueError("more shares than the households allow")
         return self
@@ -235,7 +242,7 @@ def build_profile(
     # How acceptance is coded decides whether a site can be pooled; what is missing can be asked again.
     for name in ("acceptance", "links", "missing"):
         shares[name] = _states(getattr(counts, name), floors, left, name, held)
-        left -= sum(share is not None for _, _, share in shares[name])
+        left -= sum(fields["state"] == "mixed" for _, fields in shares[name])
     return make(
         ProfileDocument,
         kind="profile",
@@ -245,16 +252,12 @@ def build_profile(
         codes=codes,
         months=months,
         missing=tuple(
-            make(MissingEntry, table=cell.figure, column=cell.group, state=state, share=share)
-            for cell, state, share in shares["missing"]
+            make(MissingEntry, table=cell.figure, column=cell.group, **fields)
+            for cell, fields in shares["missing"]
         ),
-        links=tuple(
-            make(LinkEntry, link=cell.figure, state=state, share=share)
-            for cell, state, share in shares["links"]
-        ),
+        links=tuple(make(LinkEntry, link=cell.figure, **fields) for cell, fields in shares["links"]),
         acceptance=tuple(
-            make(AcceptanceEntry, figure=cell.figure, state=state, share=share)
-            for cell, state, share in shares["acceptance"]
+            make(AcceptanceEntry, figure=cell.figure, **fields) for cell, fields in shares["acceptance"]
         ),
         suppressions=tuple(
             make(HeldBack, rule=rule, table=table) for table, rule in sorted(dict.fromkeys(held))
@@ -317,21 +320,24 @@ def _months(counts: ProfileCounts, floors: Disclosure, held: list[tuple[str, str
     return tuple(entries)
 
 
+_NO_SHARE: dict[str, Any] = dict.fromkeys(("households", "value", "value_exponent"))
+
+
 def _states(
     cells: Sequence[ShareCount], floors: Disclosure, left: int, name: str, held: list[tuple[str, str]]
-) -> list[tuple[ShareCount, State, Share | None]]:
+) -> list[tuple[ShareCount, dict[str, Any]]]:
     """Give the state of each share of enough households, and the share itself while numbers are left."""
-    found: list[tuple[ShareCount, State, Share | None]] = []
+    found: list[tuple[ShareCount, dict[str, Any]]] = []
     floor, spent = floors.min_households_cell, 0
     for cell in cells:
         with_it, without = cell.households_with >= floor, cell.households_without >= floor
         if cell.households < floor or not (with_it or without):
             held.append((name, CELL_FLOOR))
         elif with_it != without:
-            found.append((cell, "nearly_all" if with_it else "nearly_none", None))
+            found.append((cell, _NO_SHARE | {"state": "nearly_all" if with_it else "nearly_none"}))
         elif spent >= left:
             held.append((name, BUDGET))
         else:
             spent += 1
-            found.append((cell, "mixed", make(Share, **share_fields(cell))))
+            found.append((cell, {"state": "mixed", **share_fields(cell)}))
     return found

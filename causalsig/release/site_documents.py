@@ -16,6 +16,7 @@ from causalsig.study.models import Disclosure
 Model = TypeVar("Model", bound=Closed)
 ShownBand = Literal["10-29", "30-99", "100-299", "300-999", "1000-2999", "3000+"]
 """Bands of a cell that leaves: the floor of 10 households is in the type."""
+ShareSteps = Annotated[int, Field(ge=0, le=1024)]
 CellExponent = Annotated[int, Field(ge=-30, le=0)]
 TableName = Literal["signals", "episodes", "cases", "attempts", "followups", "creditors"]
 
@@ -47,16 +48,21 @@ class Share(Closed):
     """A share on the grid of its band: ``value · 2^value_exponent``."""
 
     households: ShownBand
-    value: Annotated[int, Field(ge=0, le=1024)]
+    value: ShareSteps
     value_exponent: CellExponent
 
     @model_validator(mode="after")
     def _declared_grid(self) -> Share:
-        if self.value_exponent != share_exponent(self.households):
-            raise ValueError("a share is not on the grid of its band")
-        if self.value > 2**-self.value_exponent:
-            raise ValueError("a share is more than all")
+        check_share(self.households, self.value, self.value_exponent)
         return self
+
+
+def check_share(band: str, value: int, exponent: int) -> None:
+    """Refuse a share that is not on the grid of its band (ValueError, for pydantic)."""
+    if exponent != share_exponent(band):
+        raise ValueError("a share is not on the grid of its band")
+    if value > 2**-exponent:
+        raise ValueError("a share is more than all")
 
 
 class HeldBack(Closed):

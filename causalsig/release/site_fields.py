@@ -51,7 +51,7 @@ def _state(prefix: str, name: str, of: str, meaning: str) -> dict[str, Field]:
     return {
         f"{prefix}.{name}": Field(of, "code", "-", _CODE),
         f"{prefix}.state": Field(state, "code", "-", "release-class-floor"),
-        **_share(f"{prefix}.share.", meaning),
+        **_share(f"{prefix}.", meaning),
     }
 
 

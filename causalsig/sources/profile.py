@@ -30,18 +30,43 @@ ABOUT_THE_FILE: Final = frozenset(
     {
         "source-amount-jump",
         "source-amount-locale-detected",
+        "source-amount-two-scales",
+        "source-amount-unlike-kind",
+        "source-amount-whole-euros",
+        "source-cases-only",
+        "source-column-not-in-format",
+        "source-creditor-began",
         "source-creditor-gap",
+        "source-creditor-is-a-kind",
+        "source-creditor-stopped",
+        "source-creditor-volume-jump",
         "source-creditor-without-type",
+        "source-delivery-dates-contradict",
         "source-extraction-date-inferred",
+        "source-extraction-date-of-delivery",
+        "source-format-version",
+        "source-month-without-attempts",
         "source-month-without-signals",
         "source-municipality-unconfirmed",
+        "source-needed-column-empty",
         "source-optional-column-missing",
         "source-optional-tab-missing",
         "source-other-municipality",
         "source-retention-edge",
+        "source-table-column-kind",
+        "source-table-column-missing",
     }
 )
 """Findings that tell of a file, a creditor or a month, and of no household; their counts do not leave."""
+TOLD_AS_SHARES: Final = frozenset(
+    {
+        "source-acceptance-quick-fix",
+        "source-acceptance-without-quick-fix",
+        "source-cases-reached",
+        "source-reached-declined",
+    }
+)
+"""Findings that only count how acceptance is coded: the profile tells it as shares."""
 TABLE_OF_TAB: Final = {
     "Signalen": "signals",
     "Meldingen": "cases",
@@ -184,6 +209,8 @@ def _dates(tables: SiteTables, name: str) -> NDArray[np.int64] | None:
 def _findings(findings: Iterable[Finding], rows: Mapping[str, _Rows]) -> tuple[FindingCount, ...]:
     found = []
     for finding in findings:
+        if finding.code in TOLD_AS_SHARES:
+            continue
         table = TABLE_OF_TAB.get(finding.table, finding.table)
         table = table if table in TABLES else ""
         column = finding.column if finding.column in TABLES.get(table, {}) else ""

@@ -5,20 +5,23 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import asdict
-from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from causalsig_cli._screen import progress, say
+from causalsig_cli.site_documents import find_site, monitor, profile
 
 if TYPE_CHECKING:
     from causalsig.execution.run import Plan, RunRequest, SiteOutcome
-    from causalsig.study.inventory import Inventory as Sites
-    from causalsig.study.inventory import Site
 
-app = typer.Typer(no_args_is_help=True, help="Check a source; run the study at one site or many.")
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Check or describe a source; run the study at one site or many.",
+)
+app.command()(profile)
+app.command()(monitor)
 
 Inventory = Annotated[Path, typer.Option(help="The provider's inventory of sites (TOML).")]
 Format = Annotated[Literal["text", "json"], typer.Option("--format", help="How to print.")]
@@ -34,15 +37,10 @@ def check(
 
     Exit code 1 when a finding would stop the run.
     """
-    from causalsig.execution.run import find_sources
     from causalsig.execution.site import read_site
-    from causalsig.study.read import read_inventory
 
-    if source.is_dir():
-        raise typer.BadParameter(f"{source} is a folder; give one workbook.")
-    sites = read_inventory(inventory)
-    [(code, path)] = find_sources([source], sites).items()
-    read = read_site(path, _may_be_read(sites, code))
+    path, site = find_site(source, inventory)
+    read = read_site(path, site)
     rows = [asdict(finding) for finding in read.findings]
     if format_ == "json":
         typer.echo(json.dumps(rows, indent=2))
@@ -50,23 +48,11 @@ def check(
         _print_findings(rows)
     tables = read.tables
     say(
-        f"site {code}: {len(tables.signals)} signals, {len(tables.episodes)} episodes, "
+        f"site {site.code}: {len(tables.signals)} signals, {len(tables.episodes)} episodes, "
         f"{len(tables.cases)} cases, {len(tables.attempts)} attempts. `causalsig explain CODE` tells a code."
     )
     if any(row["severity"] == "error" for row in rows):
         raise typer.Exit(1)
-
-
-def _may_be_read(sites: Sites, code: str) -> Site:
-    """Return the site, when it has an agreement in force."""
-    from causalsig.execution.run import no_agreement
-
-    site = sites.site(code)
-    assert site is not None
-    reason = site.agreement.missing(date.today())
-    if reason is not None:
-        raise no_agreement(reason, f"site {code}")
-    return site
 
 
 def _print_findings(rows: list[dict[str, Any]]) -> None:
