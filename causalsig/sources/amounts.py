@@ -143,7 +143,7 @@ def cents_parser(locale: AmountLocale) -> Callable[[Cell], float | Unreadable]:
 
     def parse(cell: Cell) -> float | Unreadable:
         if isinstance(cell, int | float):
-            return float(round(cell * 100)) if math.isfinite(cell) and abs(cell) < 1e12 else UNREADABLE
+            return float(round(cell * 100)) if abs(cell) < 1e12 else UNREADABLE  # never for NaN
         bare = _bare(cell)
         if not bare:
             return math.nan

@@ -151,6 +151,7 @@ def assemble(
     has_episodes = "episodes" in frames
     tables: Frames = {name: frames.get(name, pd.DataFrame()).copy(deep=False) for name in TABLES}
     del frames  # nobody else holds the readers' frames: columns that are replaced below leave memory
+    _keep_ours(tables, unsaid)
     _check_keys(tables, findings)
     if tables["signals"]["received_on"].isna().all():
         raise SourceError(
@@ -187,11 +188,14 @@ def _check_keys(tables: Frames, findings: FindingList) -> None:
         frame = tables[table]
         if key not in frame:
             continue
-        findings.add("source-missing-key", table, key, int(frame[key].isna().sum()))
         findings.add("source-odd-key", table, key, odd_keys(frame[key].to_numpy(dtype=object)))
         refuse_duplicates(frame, key, table, key)
         if table != "signals":
+            findings.add("source-missing-key", table, key, int(frame[key].isna().sum()))
             tables[table] = frame[frame[key].notna()].reset_index(drop=True)
+    if "household_key" in tables["signals"]:
+        households = tables["signals"]["household_key"].to_numpy(dtype=object)
+        findings.add("source-odd-key", "signals", "household_key", odd_keys(households))
     attempts = tables["attempts"]
     if "attempt_id" in attempts:
         repeated = int(attempts["attempt_id"].dropna().duplicated().sum())
@@ -203,7 +207,8 @@ def _name_households(tables: Frames) -> None:
     holders = [name for name in ("signals", "episodes", "cases") if "household_key" in tables[name]]
     keys = np.concatenate([tables[name]["household_key"].to_numpy(dtype=object) for name in holders])
     ranks, known = pd.factorize(keys, sort=True)
-    names = np.array([*(f"h{rank}" for rank in range(len(known))), None], dtype=object)[ranks]
+    # Of one length, so that their order is that of the keys whatever other keys there are.
+    names = np.array([*(f"h{rank:08d}" for rank in range(len(known))), None], dtype=object)[ranks]
     at = 0
     for name in holders:
         rows = len(tables[name])
@@ -246,14 +251,19 @@ def _given_episodes(episodes: pd.DataFrame, signals: pd.DataFrame) -> pd.DataFra
     )
 
 
+def _keep_ours(tables: Frames, unsaid: frozenset[str]) -> None:
+    """Keep what the signals name, in tables that do not say whose their rows are."""
+    signals = tables["signals"]
+    for table, key in (("cases", "case_id"), ("creditors", "creditor_id"), ("episodes", "episode_id")):
+        if table in unsaid and key in tables[table] and key in signals:
+            frame = tables[table]
+            tables[table] = frame[frame[key].isin(signals[key].dropna())].reset_index(drop=True)
+
+
 def _keep_linked(
     tables: Frames, signals: pd.DataFrame, unsaid: frozenset[str], findings: FindingList
 ) -> None:
-    """Leave out contacts of no case that is known here, and what belongs to another municipality."""
-    for table, key in (("cases", "case_id"), ("creditors", "creditor_id"), ("episodes", "episode_id")):
-        if table in unsaid and key in tables[table]:
-            frame = tables[table]
-            tables[table] = frame[frame[key].isin(signals[key].dropna())].reset_index(drop=True)
+    """Leave out contacts of no case that is known here."""
     known = pd.concat([tables["cases"]["case_id"], signals["case_id"]]).dropna()
     for table, code in (
         ("attempts", "source-attempt-without-case"),

@@ -70,29 +70,29 @@ def _check_cases(tables: SiteTables, view: View, findings: FindingList) -> None:
     reached[view.attempt_case[linked & (tables.attempts["reached"].to_numpy("float64") == 1)]] = True
     accepted = cases["result"].isin(ACCEPTED_RESULTS).to_numpy()
     unsaid = ~np.isnan(view.closed) & cases["result"].isna().to_numpy()
+    other = _contradicted(cases["household_key"], tables.signals["household_key"], view.case)
     for code, column, rows in (
         ("source-case-without-signals", "case_id", ~view.with_signals),
         ("source-accepted-without-reach", "result", accepted & ~reached),
         ("source-closed-without-result", "result", unsaid),
         ("source-closed-before-opened", "closed_on", view.closed < view.opened),
         ("source-case-before-signal", "opened_on", view.opened < view.first_signal),
-        ("source-case-household-contradiction", "household_key", _other_household(tables, view)),
+        ("source-case-household-contradiction", "household_key", other),
     ):
         findings.add(code, "cases", column, int(rows.sum()))
     unopened = view.with_signals & np.isnan(view.opened)
     findings.add("source-case-without-opening", "cases", "opened_on", int(unopened.sum()), "info")
 
 
-def _other_household(tables: SiteTables, view: View) -> NDArray[np.bool_]:
-    """Cases that name a household which none of their signals names."""
-    own, theirs = tables.cases["household_key"], tables.signals["household_key"]
+def _contradicted(own: pd.Series, theirs: pd.Series, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Rows that name a household which none of the signals belonging to them (at ``rows``) names."""
     codes, _ = pd.factorize(np.concatenate([as_objects(own), as_objects(theirs)]))
     owner, named = codes[: len(own)], codes[len(own) :]
-    rows = np.flatnonzero((view.case >= 0) & (named >= 0))
+    told = np.flatnonzero((rows >= 0) & (named >= 0))
     differs, agrees = np.zeros(len(own), dtype=bool), np.zeros(len(own), dtype=bool)
-    same = owner[view.case[rows]] == named[rows]
-    agrees[view.case[rows[same]]] = True
-    differs[view.case[rows[~same]]] = True
+    same = owner[rows[told]] == named[told]
+    agrees[rows[told[same]]] = True
+    differs[rows[told[~same]]] = True
     return differs & ~agrees & (owner >= 0)
 
 
@@ -110,6 +110,10 @@ def _check_episodes(tables: SiteTables, view: View, findings: FindingList) -> No
     linked = tables.signals["household_key"].notna().to_numpy() & ~np.isnan(view.received)
     outside = int((linked & (view.episode < 0)).sum())
     findings.add("source-signal-outside-episodes", "signals", "episode_id", outside)
+    other = _contradicted(episodes["household_key"], tables.signals["household_key"], view.episode)
+    findings.add("source-episode-household-contradiction", "episodes", "household_key", int(other.sum()))
+    backwards = int((days(episodes["period_end"]) < days(episodes["period_start"])).sum())
+    findings.add("source-episode-period-backwards", "episodes", "period_end", backwards)
     empty = np.isnan(earliest(view.episode, view.received, len(episodes)))
     findings.add("source-episode-without-signals", "episodes", "episode_id", int(empty.sum()))
 

@@ -55,7 +55,9 @@ CODE_LISTS: Mapping[str, frozenset[str]] = MappingProxyType(
         "result": frozenset(RESULTS),
     }
 )
-MAY_LIE_AHEAD: Final = frozenset({"matched_on", "period_end", "followed_up_on"})
+DAYS_AHEAD: Mapping[str, int] = MappingProxyType(
+    {"matched_on": 62, "period_start": 62, "period_end": 62, "followed_up_on": 3653}
+)
 """Signals of the last days wait for a matching day after the extract; follow-ups are planned ahead."""
 
 
@@ -125,11 +127,9 @@ def _outside(column: pd.Series, codes: frozenset[str]) -> int:
 
 def _impossible_dates(column: pd.Series, name: str, tables: SiteTables) -> int:
     day = days(column)
-    early = day < float(EARLIEST.astype("int64"))
-    if name in MAY_LIE_AHEAD:
-        return int(early.sum())
     extracted = float(np.datetime64(tables.extracted_on, "D").astype("int64"))
-    return int((early | (day > extracted)).sum())
+    late = day > extracted + DAYS_AHEAD.get(name, 0)
+    return int(((day < float(EARLIEST.astype("int64"))) | late).sum())
 
 
 def _impossible(name: str, kind: Kind, values: NDArray[np.float64]) -> NDArray[np.bool_]:

@@ -96,6 +96,8 @@ MEANINGS: Mapping[str, str] = MappingProxyType(
         "source-signal-outside-episodes": "signals whose episode is not among the episodes",
         "source-episode-without-signals": "episodes none of whose dated signals is kept",
         "source-episode-of-unknown-case": "episodes whose case number is not among the cases",
+        "source-episode-household-contradiction": "episodes with a household that no signal of theirs names",
+        "source-episode-period-backwards": "episodes whose period ends before it begins",
         "source-case-before-signal": "cases opened before the first of their signals that is kept",
         "source-case-household-contradiction": "cases with a household that none of their signals names",
         "source-case-without-opening": "cases with signals and without an opening date",

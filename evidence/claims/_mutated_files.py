@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from evidence.claims._mutated_formats import MONTHS, small_site
-from evidence.claims._mutations import KINDS, Judged, Value, leaks, make_value
+from evidence.claims._mutations import WORKBOOK_KINDS, Judged, Value, leaks, make_value
 
 EXIT_CODES: Final = frozenset({0, 1, 2, 3})
 """Done, a check failed, unreadable, refused; 101 is an error nobody foresaw."""
@@ -61,7 +61,7 @@ def file_mutation(number: int) -> tuple[str, Judged]:
     """Write a workbook with one bad cell, run every command on it, and search all that comes of it."""
     from causalsig.simulation.xxllnc import write_tabs
 
-    value = make_value(_KINDS[number % len(_KINDS)], number)
+    value = make_value(WORKBOOK_KINDS[number % len(WORKBOOK_KINDS)], number)
     columns = [(tab, at) for tab, rows in _tabs().items() if len(rows) > 1 for at in range(len(rows[0]))]
     tab, at = columns[number * STRIDE % len(columns)]
     rows = list(_tabs()[tab])
@@ -74,10 +74,6 @@ def file_mutation(number: int) -> tuple[str, Judged]:
         return f"{tab}.{rows[0][at]} [{value.kind}]", _run_all(source, folder / "out", value)
     finally:
         shutil.rmtree(folder)
-
-
-_KINDS = tuple(kind for kind in KINDS if kind not in ("half a character", "list", "object", "deep nesting"))
-"""What a workbook can hold."""
 
 
 def _run_all(source: Path, out: Path, value: Value) -> Judged:

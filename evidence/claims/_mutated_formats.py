@@ -16,7 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from evidence.claims._mutations import Role
+from evidence.claims._mutations import KINDS, WORKBOOK_KINDS, Role
 
 if TYPE_CHECKING:
     from causalsig.sources.findings import ReadResult
@@ -49,10 +49,13 @@ class Format:
     columns : tuple of Column
     read : callable
         Takes a place and a value and reads the source with that value there; None reads it as it is.
+    kinds : tuple of str
+        Kinds of values that the format can carry.
     """
 
     columns: tuple[Column, ...]
     read: Callable[[tuple[Place, Any] | None], ReadResult]
+    kinds: tuple[str, ...] = KINDS
 
 
 @cache
@@ -139,7 +142,7 @@ def xxllnc_2026() -> Format:
             **arguments(tables),
         )
 
-    return Format(tuple(column for column in columns if column.places), read)
+    return Format(tuple(column for column in columns if column.places), read, WORKBOOK_KINDS)
 
 
 def _changed_sheets(
@@ -182,7 +185,7 @@ def xxllnc_flat() -> Format:
             **arguments(tables),
         )
 
-    return Format(columns, read)
+    return Format(columns, read, WORKBOOK_KINDS)
 
 
 def _flat_roles() -> dict[str, Role]:
@@ -306,7 +309,9 @@ def canonical_csv() -> Format:
     columns = tuple(
         Column(
             f"{name}.{header}",
-            "free" if header in ("district", "municipality") else _KIND_ROLES[TABLES[name[:-4]][header]],
+            "free"
+            if header in ("district", "municipality", "attempt_id")
+            else _KIND_ROLES[TABLES[name[:-4]][header]],
             tuple((name, row, at) for row in range(1, len(rows))),
         )
         for name, rows in contents.items()

@@ -85,7 +85,8 @@ _VALUES: Mapping[str, Any] = {
 _JSON_KINDS: Final = ("half a character", "list", "object", "deep nesting")
 MISSING: Final = frozenset({"empty", "empty text", "blanks"})
 """A cell without a value is no bad value where a value may be missing; where not, see the checks."""
-KINDS: Final = (*_TEXTS, "long", *_VALUES, *_JSON_KINDS)
+WORKBOOK_KINDS: Final = (*_TEXTS, "long", *_VALUES)
+KINDS: Final = (*WORKBOOK_KINDS, *_JSON_KINDS)
 
 FITS: Mapping[Role, frozenset[str]] = {
     # A number is an identifier, a code is not a number, and so on: these are right where they stand.

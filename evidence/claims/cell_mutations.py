@@ -63,10 +63,11 @@ def mutation(number: int) -> tuple[str, Column, Any, str]:
     """Format, column, place and kind of the mutation of this number; the same in every run."""
     names = tuple(FORMATS)
     name, turn = names[number % len(names)], number // len(names)
-    columns = format_of(name)[0].columns
-    pair = turn * STRIDE % (len(columns) * len(KINDS))
-    column = columns[pair % len(columns)]
-    return name, column, column.places[turn * STRIDE % len(column.places)], KINDS[pair // len(columns)]
+    made, _ = format_of(name)
+    pair = turn * STRIDE % (len(made.columns) * len(made.kinds))
+    column = made.columns[pair % len(made.columns)]
+    place = column.places[turn * STRIDE % len(column.places)]
+    return name, column, place, made.kinds[pair // len(made.columns)]
 
 
 def into_cohorts(result: ReadResult) -> str:
