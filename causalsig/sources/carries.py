@@ -68,6 +68,7 @@ _DDAS: Mapping[Column, Carry] = {
     ("episodes", "n_creditors"): "derived",
     ("episodes", "case_id"): "named",
     ("cases", "case_id"): "named",
+    ("cases", "closed_on"): "derived",
     ("attempts", "attempt_id"): "named",
     ("attempts", "case_id"): "named",
     ("creditors", "creditor_id"): "no",

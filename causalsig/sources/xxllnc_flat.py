@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from causalsig.sources.amounts import AmountLocale
     from causalsig.sources.schema import Matching
     from causalsig.sources.workbook import Sheet
+    from causalsig.sources.xxllnc_layout import Column
 
 SHEET = "flat sheet"
 
@@ -130,8 +131,8 @@ def _creditors(reader: TabReader, sheet: Sheet) -> list[pd.DataFrame]:
     parts = []
     for number in range(1, layout.CREDITORS + 1):
         columns = [column.column(layout.creditor_prefix(number)) for column in layout.CREDITOR]
-        frame = reader.read(sheet, columns)
-        parts.append(frame.reindex(columns=[column.target for column in columns]))
+        parts.append(_group(reader, sheet, columns))
+    _note_missing(reader, sheet, layout.CREDITOR, _prefixes()[0])
     return parts
 
 
@@ -170,14 +171,45 @@ def _attempts(reader: TabReader, sheet: Sheet) -> tuple[pd.DataFrame, pd.Series]
     groups = [(layout.interim_prefix(at), 0.0) for at in range(1, layout.INTERIM + 1)]
     for prefix, final in [*groups, (layout.FINAL_PREFIX, 1.0)]:
         columns = [column.column(prefix) for column in layout.ATTEMPT]
-        frame = reader.read(sheet, columns).reindex(columns=[column.target for column in columns])
+        frame = _group(reader, sheet, columns)
         contact = (frame["reached"] == 1.0) | (frame["wants_help"] == 1.0)
         dated = frame["attempted_on"].notna() & (final == 0.0)
         made = frame["method"].notna() | dated | contact
         parts.append(frame.assign(case_id=number, is_final=final)[made])
-    results = reader.read(sheet, [layout.RESULT.column(layout.FINAL_PREFIX)])
-    result = results["result"] if "result" in results else pd.Series([None] * len(sheet), dtype="object")
+    result = _group(reader, sheet, [layout.RESULT.column(layout.FINAL_PREFIX)])["result"]
+    _note_missing(reader, sheet, layout.ATTEMPT, _prefixes()[1])
+    _note_missing(reader, sheet, [layout.RESULT], [layout.FINAL_PREFIX])
     return pd.concat(parts, ignore_index=True), result
+
+
+def _prefixes() -> tuple[list[str], list[str]]:
+    """Prefixes of the groups of creditors and of contact attempts."""
+    interim = [layout.interim_prefix(number) for number in range(1, layout.INTERIM + 1)]
+    creditors = [layout.creditor_prefix(number) for number in range(1, layout.CREDITORS + 1)]
+    return creditors, [*interim, layout.FINAL_PREFIX]
+
+
+def _group(reader: TabReader, sheet: Sheet, columns: Sequence[Column]) -> pd.DataFrame:
+    """Read a group's columns; one that the sheet has not is missing, of its own type."""
+    frame = reader.read(sheet, columns)
+    for column in columns:
+        if column.target not in frame:
+            fill: object = {"date": np.datetime64("NaT", "s"), "flag": np.nan, "wants_help": np.nan}.get(
+                column.role
+            )
+            frame[column.target] = pd.Series(
+                np.full(len(sheet), fill), index=frame.index, dtype=None if fill is not None else "object"
+            )
+    return frame
+
+
+def _note_missing(
+    reader: TabReader, sheet: Sheet, columns: Sequence[layout.FlatColumn], prefixes: Sequence[str]
+) -> None:
+    """Note the columns that no group of the sheet has: one group less is a shorter sheet."""
+    for column in columns:
+        if not any(sheet.has(prefix + column.header) for prefix in prefixes):
+            reader.findings.add("source-optional-column-missing", SHEET, column.target)
 
 
 def _objects(values: pd.Series) -> NDArray[np.object_]:
