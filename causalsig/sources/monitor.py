@@ -218,10 +218,10 @@ def _by_creditor(
     *,
     by_month: bool,
 ) -> list[ShareCount]:
-    kind = signals["creditor_type"].to_numpy(dtype=object)
+    kind = signals["creditor_type"].map({code: n for n, code in enumerate(CREDITOR_TYPES)}).to_numpy()
     found: list[ShareCount] = []
-    for creditor in CREDITOR_TYPES:
-        found += _share(window, "signals_by_creditor", creditor, month, household, kind == creditor, by_month)
+    for number, creditor in enumerate(CREDITOR_TYPES):
+        found += _share(window, "signals_by_creditor", creditor, month, household, kind == number, by_month)
     return found
 
 

@@ -149,7 +149,7 @@ class _Rows:
         """Households that these rows stand for, at the least."""
         known = self.household[of & (self.household >= 0)]
         unknown = int((of & (self.household < 0)).sum())
-        return max(len(np.unique(known)), self.at_least(unknown))
+        return max(len(pd.unique(known)), self.at_least(unknown))
 
     def at_least(self, rows: int) -> int:
         """Households of so many rows, if each had as many as the household with the most."""
