@@ -23,7 +23,7 @@ MEANINGS: Mapping[str, str] = MappingProxyType(
         "source-other-municipality": "rows of other municipalities, left out",
         "source-municipality-blank": "rows that name no municipality",
         "source-unreadable-date": "dates that do not exist or are not written dd-mm-yyyy; read as missing",
-        "source-date-out-of-range": "dates before 2000, or far after every other date; read as missing",
+        "source-date-out-of-range": "dates before 2000, after 2100 or far after all others; read as missing",
         "source-date-after-extraction": "dates after the extraction date; read as missing",
         "source-unreadable-amount": "amounts that are not an amount in the file's notation; read as missing",
         "source-negative-amount": "amounts below zero; read as missing",

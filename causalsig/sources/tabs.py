@@ -25,6 +25,8 @@ MOST_UNREADABLE: Final = 0.2
 FEW_CELLS: Final = 4
 """So many unreadable cells are never a column that is unreadable as a whole."""
 EARLIEST: Final = np.datetime64("2000-01-01", "D")
+LATEST: Final = np.datetime64("2100-01-01", "D")
+"""The extraction date bounds dates later, but only of rows that are used; this is wrong wherever it stands."""
 OLDEST_AGE: Final = 120
 
 
@@ -56,9 +58,9 @@ class TabReader:
     def _dates(self, sheet: Sheet, column: Column, cells: list[Cell]) -> Any:
         dates, bad = values.read_dates(cells)
         self._judge(sheet, column, cells, bad, "source-unreadable-date", "dates as dd-mm-jjjj")
-        early = dates < EARLIEST
-        self.findings.add("source-date-out-of-range", sheet.name, column.target, int(early.sum()))
-        dates[early] = np.datetime64("NaT")
+        outside = (dates < EARLIEST) | (dates >= LATEST)
+        self.findings.add("source-date-out-of-range", sheet.name, column.target, int(outside.sum()))
+        dates[outside] = np.datetime64("NaT")
         return dates.astype("datetime64[s]")
 
     def _floats(self, sheet: Sheet, column: Column, cells: list[Cell]) -> Any:

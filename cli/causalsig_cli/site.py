@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from causalsig_cli._screen import progress, say
-from causalsig_cli.site_documents import find_site, monitor, profile
+from causalsig_cli._site_documents import find_site, monitor, profile
 
 if TYPE_CHECKING:
     from causalsig.execution.run import Plan, RunRequest, SiteOutcome
