@@ -26,7 +26,7 @@ FEW_CELLS: Final = 4
 """So many unreadable cells are never a column that is unreadable as a whole."""
 EARLIEST: Final = np.datetime64("2000-01-01", "D")
 LATEST: Final = np.datetime64("2100-01-01", "D")
-"""The extraction date bounds dates later, but only of rows that are used; this is wrong wherever it stands."""
+"""The extraction date bounds dates too, but only in rows that are used; this is wrong wherever it stands."""
 OLDEST_AGE: Final = 120
 
 
