@@ -26,6 +26,20 @@ def site_record(result: SiteResult) -> dict[str, Any]:
     }
 
 
+def why_not(question: QuestionResult) -> str:
+    """Give the code that kept a question from an estimate; empty when it has one.
+
+    What a gate withheld has the gate's code. A refusal of the whole question comes before one of an outcome.
+    """
+    if question.status == "estimated":
+        return ""
+    gates = [verdict.code for verdict in question.verdicts if verdict.tier == "design" and not verdict.passed]
+    whole = [refusal.code for refusal in question.refusals if refusal.outcome is None]
+    parts = [refusal.code for refusal in question.refusals if refusal.outcome is not None]
+    order = (gates, whole, parts) if question.status == "withheld" else (whole, parts, gates)
+    return next((code for codes in order for code in codes), "")
+
+
 def _question(question: QuestionResult) -> dict[str, Any]:
     return {
         "question": question.question,

@@ -30,7 +30,7 @@ class SiteOutcome:
 
     ``status`` is "done" (run now), "kept" (an earlier run with the same inputs stands), "failed" or
     "left_out" (no agreement in force). ``code`` and ``message`` say why; ``questions`` gives the status of
-    each question.
+    each question, ``reasons`` the code that kept one from an estimate.
     """
 
     site: str
@@ -39,6 +39,7 @@ class SiteOutcome:
     code: str
     message: str
     questions: dict[str, str]
+    reasons: dict[str, str]
     folder: Path
 
 
@@ -84,7 +85,7 @@ def run_sites(
 
     A site whose earlier run had the same study, source, inventory entry, program and keys is kept as it is,
     so a run that was killed goes on where it was. ``run.json`` in the folder of the run records how every
-    site ended, those left out included.
+    site ended, those left out included; sites that were not asked for keep their line of an earlier run.
 
     Parameters
     ----------
@@ -115,28 +116,40 @@ def run_sites(
             outcomes[outcome.site] = outcome
             tell(outcome)
         ended = tuple(outcomes[site.code] for site in inventory.sites if site.code in outcomes)
-        write_json(request.out / "run.json", _record(request, ended))
+        write_json(request.out / "run.json", _record(request, inventory, ended))
     return ended
 
 
-def _record(request: RunRequest, outcomes: Sequence[SiteOutcome]) -> dict[str, object]:
+def _record(request: RunRequest, inventory: Inventory, outcomes: Sequence[SiteOutcome]) -> dict[str, object]:
     """How every site ended: the record of who was left out and why. Stays with the provider."""
+    from causalsig.study.digest import study_digest
+    from causalsig.study.read import read_study
+
+    study = read_study(request.study)
+    head = {"study_digest": study_digest(study), "seed": study.seed, "wave": request.wave}
+    finished = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    rows = _earlier_rows(request.out / "run.json", head)
+    for outcome in outcomes:
+        row = {name: getattr(outcome, name) for name in ("site", "status", "code", "message")}
+        row |= {"questions": outcome.questions, "reasons": outcome.reasons, "finished": finished}
+        rows[outcome.site] = row
     return {
         "kind": "sites",
-        "wave": request.wave,
+        **head,
         "package_version": __version__,
-        "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "sites": [
-            {
-                "site": o.site,
-                "status": o.status,
-                "code": o.code,
-                "message": o.message,
-                "questions": o.questions,
-            }
-            for o in outcomes
-        ],
+        "finished": finished,
+        "sites": [rows[site.code] for site in inventory.sites if site.code in rows],
     }
+
+
+def _earlier_rows(path: Path, head: dict[str, object]) -> dict[str, dict[str, object]]:
+    """Lines of an earlier run of the same study and wave, by site; of another one nothing is kept."""
+    try:
+        earlier = json.loads(path.read_text("utf-8"))
+        same = all(earlier[name] == value for name, value in head.items())
+        return {row["site"]: row for row in earlier["sites"]} if same else {}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
 
 
 def plan_run(request: RunRequest) -> Plan:
@@ -187,7 +200,7 @@ def plan_run(request: RunRequest) -> Plan:
         }
         kept = _standing(folder, inputs, request.wave)
         if kept is not None:
-            outcomes[site.code] = _ended(site, folder, "kept", "site-kept", "", kept)
+            outcomes[site.code] = _ended(site, folder, "kept", "site-kept", "", *kept)
             continue
         jobs.append(_job(request, site, sources[site.code], folder, inputs))
     if not jobs and all(outcome.status == "left_out" for outcome in outcomes.values()):
@@ -294,8 +307,12 @@ def _job(request: RunRequest, site: Site, source: Path, folder: Path, inputs: di
     )
 
 
-def _standing(folder: Path, inputs: dict[str, str], wave: int) -> dict[str, str] | None:
-    """Question statuses of an earlier run with the same inputs whose files are whole; else None."""
+Answers = tuple[dict[str, str], dict[str, str]]
+"""Status of each question, and the code of each that has no estimate."""
+
+
+def _standing(folder: Path, inputs: dict[str, str], wave: int) -> Answers | None:
+    """Answers of an earlier run with the same inputs whose files are whole; else None."""
     from causalsig.release.life import read_review
 
     try:
@@ -306,7 +323,7 @@ def _standing(folder: Path, inputs: dict[str, str], wave: int) -> dict[str, str]
             and file_digest(folder / "site.json") == run["site_digest"]
             and read_review(folder).payload_hash == run["payload_hash"]
         )
-        return dict(run["questions"]) if whole else None
+        return (dict(run["questions"]), dict(run["reasons"])) if whole else None
     except (OSError, ValueError, KeyError, TypeError, ReleaseError):
         return None
 
@@ -323,7 +340,7 @@ def _outcome(job: Job, exit_code: int, inventory: Inventory) -> SiteOutcome:
     if said["status"] != "done":
         return _ended(site, folder, "failed", said["code"], said["message"])
     run = json.loads((folder / "run.json").read_text("utf-8"))
-    return _ended(site, folder, "done", "site-done", "", dict(run["questions"]))
+    return _ended(site, folder, "done", "site-done", "", dict(run["questions"]), dict(run["reasons"]))
 
 
 def _ended(
@@ -333,8 +350,9 @@ def _ended(
     code: str,
     message: str,
     questions: dict[str, str] | None = None,
+    reasons: dict[str, str] | None = None,
 ) -> SiteOutcome:
-    return SiteOutcome(site.code, site.name, status, code, message, questions or {}, folder)
+    return SiteOutcome(site.code, site.name, status, code, message, questions or {}, reasons or {}, folder)
 
 
 def _no_source(code: str) -> CausalsigError:

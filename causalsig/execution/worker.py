@@ -65,7 +65,7 @@ def run_job(job: Job) -> None:
     from threadpoolctl import threadpool_limits
 
     from causalsig import __version__
-    from causalsig.execution.record import site_record
+    from causalsig.execution.record import site_record, why_not
     from causalsig.execution.site import read_site, release_site
     from causalsig.study.digest import study_digest
     from causalsig.study.read import read_inventory, read_study
@@ -104,6 +104,7 @@ def run_job(job: Job) -> None:
             "package_version": __version__,
             "extracted_on": read.tables.extracted_on.isoformat(),
             "questions": {q.question: q.status for q in result.questions},
+            "reasons": {q.question: why_not(q) for q in result.questions if q.status != "estimated"},
             "site_digest": file_digest(folder / "site.json"),
             "payload_hash": payload_hash,
             "seconds": {name: round(seconds, 3) for name, seconds in timings.items()},

@@ -116,9 +116,21 @@ def run(
     ]
     if named or any(outcome.status == "failed" for outcome in outcomes):
         raise typer.Exit(2)
+    _tell_next(outcomes, out, keys)
+
+
+def _tell_next(outcomes: tuple[SiteOutcome, ...], out: Path, keys: Path) -> None:
+    """Say what to do now: approve what waits, or nothing when everything is released or refused."""
+    from causalsig.release.life import read_review
+
+    ran = (o for o in outcomes if o.status in ("done", "kept"))
+    waiting = [o for o in ran if read_review(o.folder).state in ("checked", "approved")]
+    if not waiting:
+        say("nothing waits for approval: each of these results was released or refused before.")
+        return
     say(
-        f"what would leave waits for two approvals. Next: causalsig release review {out}/sites/CODE, then "
-        f"causalsig release approve {out}/sites --as operator --name NAME --keys {keys}"
+        f"{len(waiting)} result(s) wait for two approvals. Next: causalsig release review {out}/sites/CODE, "
+        f"then causalsig release approve {out}/sites --as operator --name NAME --keys {keys}"
     )
 
 
@@ -156,7 +168,10 @@ def _print_outcomes(outcomes: tuple[SiteOutcome, ...], format_: str) -> None:
         typer.echo(json.dumps(rows, indent=2))
         return
     for outcome in outcomes:
-        answers = ", ".join(f"{name} {status}" for name, status in outcome.questions.items())
+        answers = ", ".join(
+            f"{name} {status}" + (f" ({outcome.reasons[name]})" if outcome.reasons.get(name) else "")
+            for name, status in outcome.questions.items()
+        )
         typer.echo(f"{outcome.site}  {outcome.status.replace('_', ' '):<8}  {answers or outcome.code}")
 
 
@@ -166,7 +181,7 @@ def _tell(outcomes: tuple[SiteOutcome, ...]) -> None:
         if outcome.status == "left_out":
             say(f"site {outcome.site} left out: {outcome.message}.")
         elif outcome.status == "failed":
-            say(f"site {outcome.site} failed: {outcome.message}")
+            say(f"site {outcome.site} failed: {outcome.message.removeprefix(f'site {outcome.site}: ')}")
         else:
             continue
         if (outcome.folder / "review.json").exists():
