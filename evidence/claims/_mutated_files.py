@@ -17,7 +17,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-from evidence.claims._mutated_formats import MONTHS, small_site
+from evidence.claims._mutated_formats import MONTHS, scratch_folder, small_site
 from evidence.claims._mutations import WORKBOOK_KINDS, Judged, Value, leaks, make_value
 
 EXIT_CODES: Final = frozenset({0, 1, 2, 3})
@@ -35,7 +35,8 @@ def _provider() -> Path:
     from causalsig.release.keys import new_keys
     from causalsig.simulation import SiteSpec
 
-    folder = Path(tempfile.mkdtemp(prefix="mutated-files-"))
+    folder = scratch_folder() / "provider"
+    folder.mkdir()
     spec = SiteSpec(small_site().municipality, "Voorbeeldstad", 2_000)
     site = inventory_site(spec, months=MONTHS, extracted_on=small_site().extracted_on)
     (folder / "inventory.toml").write_text(inventory_toml((site,)), encoding="utf-8")

@@ -239,7 +239,7 @@ def ddas(version: str = "1.2") -> Format:
     columns = tuple(
         Column(name, _json_role(whole, places[0]), tuple(places)) for name, places in found.items()
     )
-    target = _folder() / f"ddas-{version}.json"
+    target = scratch_folder() / f"ddas-{version}.json"
 
     def read(change: tuple[Place, Any] | None) -> ReadResult:
         content = whole if change is None else _replaced(whole, *change)
@@ -300,7 +300,7 @@ def canonical_csv() -> Format:
     from causalsig.sources.schema import TABLES
 
     tables = small_site()
-    folder = _folder() / "canonical"
+    folder = scratch_folder() / "canonical"
     write_canonical(tables, folder, form="csv")
     contents: dict[str, list[list[str]]] = {}
     for path in sorted(folder.glob("*.csv")):
@@ -346,7 +346,8 @@ def _write_csv(path: Path, rows: Sequence[Sequence[str]]) -> None:
 
 
 @cache
-def _folder() -> Path:
+def scratch_folder() -> Path:
+    """Make a folder that goes when the process ends."""
     kept = tempfile.TemporaryDirectory(prefix="cell-mutations-")
     _KEPT.append(kept)
     return Path(kept.name)
