@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from causalsig.execution.digests import content_digest, source_digest
 from causalsig.execution.site import lock_digest, read_site
-from causalsig.execution.worker import file_digest, write_json
+from causalsig.execution.worker import write_json
 
 if TYPE_CHECKING:
     from causalsig.release.build import ReleaseIdentity
@@ -64,17 +65,18 @@ def describe(
 
     begin = time.perf_counter()
     key = read_provider_key(keys)
-    digest = file_digest(source)
-    # The kind stands where a study's digest would: codes of a profile, a monitor and a study do not link.
-    identity = ReleaseIdentity(
-        site_code=site_code(key, site.code, kind),
-        snapshot=snapshot_hash(key, bytes.fromhex(digest)),
-        package_version=__version__,
-        lock_digest=lock_digest(),
-        wave=wave,
-    )
+    found = source_digest(source)
     with threadpool_limits(limits=1):
         read = read_site(source, site)
+        digest = found or content_digest(read)
+        # The kind stands where a study's digest would: codes of a profile, a monitor and a study do not link.
+        identity = ReleaseIdentity(
+            site_code=site_code(key, site.code, kind),
+            snapshot=snapshot_hash(key, bytes.fromhex(digest)),
+            package_version=__version__,
+            lock_digest=lock_digest(),
+            wave=wave,
+        )
         document = build(read, identity)
     write_review(folder, document, force=force)
     payload_hash = document_hash(document)

@@ -15,9 +15,10 @@ import time
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from causalsig.errors import CausalsigError, SourceError
+from causalsig.execution.digests import content_digest, file_digest
 from causalsig.failures import masked_record
 from causalsig.release.files import write_atomic
 
@@ -37,7 +38,8 @@ WITH_PARENT = "--with-parent"
 class Job:
     """What the worker is told, written by the parent as JSON.
 
-    ``inputs`` are the digests that say whether an earlier run can stand.
+    ``inputs`` are the digests that say whether an earlier run can stand. That of a database is not among
+    them: it is known when the database is read.
     """
 
     study: str
@@ -60,13 +62,17 @@ def write_json(path: Path, values: dict[str, Any]) -> None:
     write_atomic(path, (json.dumps(values, indent=1, sort_keys=True) + "\n").encode(), force=True)
 
 
-def run_job(job: Job) -> None:
-    """Read, analyse, check and write one site; ``run.json`` comes last and makes the run count."""
+def run_job(job: Job) -> Literal["done", "kept"]:
+    """Read, analyse, check and write one site; ``run.json`` comes last and makes the run count.
+
+    A database whose content is that of an earlier run is read, and that run kept.
+    """
     from threadpoolctl import threadpool_limits
 
     from causalsig import __version__
     from causalsig.execution.record import site_record, why_not
     from causalsig.execution.site import read_site, release_site
+    from causalsig.execution.standing import standing
     from causalsig.study.digest import study_digest
     from causalsig.study.read import read_inventory, read_study
 
@@ -80,6 +86,11 @@ def run_job(job: Job) -> None:
         with _timed(timings, "read"):
             read = read_site(Path(job.source), site)
             _refuse_errors(read.findings, job.site)
+            inputs = job.inputs
+            if "source" not in inputs:
+                inputs = inputs | {"source": content_digest(read)}
+                if standing(folder, inputs, job.wave) is not None:
+                    return "kept"
         with _timed(timings, "analyse"):
             result = _analyse(read.tables, study, site, read.findings)
         with _timed(timings, "release"):
@@ -87,7 +98,7 @@ def run_job(job: Job) -> None:
                 result,
                 study,
                 keys=Path(job.keys),
-                snapshot=bytes.fromhex(job.inputs["source"]),
+                snapshot=bytes.fromhex(inputs["source"]),
                 wave=job.wave,
                 folder=folder,
             )
@@ -98,7 +109,7 @@ def run_job(job: Job) -> None:
             "kind": "run",
             "site": job.site,
             "wave": job.wave,
-            "inputs": job.inputs,
+            "inputs": inputs,
             "study_digest": study_digest(study),
             "seed": study.seed,
             "package_version": __version__,
@@ -111,19 +122,7 @@ def run_job(job: Job) -> None:
             "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         },
     )
-
-
-def file_digest(path: Path) -> str:
-    """SHA-256 of a file, or of the names and contents of all files in a folder, in hexadecimal."""
-    import hashlib
-
-    if path.is_dir():
-        total = hashlib.sha256()
-        for part in sorted(part for part in path.rglob("*") if part.is_file()):
-            total.update(f"{part.relative_to(path).as_posix()} {file_digest(part)}\n".encode())
-        return total.hexdigest()
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return "done"
 
 
 class _timed:
@@ -180,7 +179,7 @@ def main(arguments: list[str]) -> int:
     job = Job.read(Path(arguments[0]))
     outcome = Path(job.folder) / "outcome.json"
     try:
-        run_job(job)
+        status = run_job(job)
     except CausalsigError as error:
         write_json(outcome, {"status": "failed", "code": error.code, "message": error.message})
         return error.exit_code
@@ -189,7 +188,8 @@ def main(arguments: list[str]) -> int:
         message = _failure(job.site).message
         write_json(outcome, {"status": "failed", "code": INTERNAL_CODE, "message": message})
         return INTERNAL_ERROR
-    write_json(outcome, {"status": "done", "code": "site-done", "message": ""})
+    code = "site-done" if status == "done" else "site-kept"
+    write_json(outcome, {"status": status, "code": code, "message": ""})
     return 0
 
 

@@ -22,6 +22,7 @@ from causalsig.sources.schema import TABLES
 from causalsig.sources.table_files import TableFile, open_csv, open_parquet
 
 if TYPE_CHECKING:
+    from collections.abc import Set as AbstractSet
     from datetime import date
 
     import pandas as pd
@@ -88,6 +89,12 @@ def read_canonical(
     )
 
 
+def municipalities(folder: Path | str) -> frozenset[str]:
+    """Labels of all municipalities in a folder of canonical tables; none when its signals do not say."""
+    signals = _open_tables(Path(folder), read_dialect(Path(folder))).get("signals", [])
+    return _labels([file for file in signals if MUNICIPALITY in file.columns])
+
+
 def table_paths(folder: Path) -> dict[str, list[Path]]:
     """Files of each canonical table in a folder, in the order of their names."""
     found: dict[str, list[Path]] = {}
@@ -131,22 +138,26 @@ def _columns(files: Sequence[TableFile]) -> frozenset[str]:
 
 def _municipality(
     files: Mapping[str, Sequence[TableFile]], municipality: str, name: str | None, findings: FindingList
-) -> tuple[set[str], bool]:
+) -> tuple[AbstractSet[str], bool]:
     signals = files["signals"]
     if MUNICIPALITY not in _columns(signals):
         findings.add("source-municipality-unconfirmed", "signals", severity="info")
         return set(), False
+    return choose_labels(
+        _labels(signals), municipality, name, where="table signals", table="signals", findings=findings
+    )
+
+
+def _labels(signals: Sequence[TableFile]) -> frozenset[str]:
     present: set[str] = set()
     for file in signals:
         for batch in file.batches([MUNICIPALITY]):
             present |= {label(cell) for cell in batch[MUNICIPALITY].unique().to_pylist()}
-    return choose_labels(
-        present - {""}, municipality, name, where="table signals", table="signals", findings=findings
-    )
+    return frozenset(present) - {""}
 
 
 def _read(
-    table: str, files: Sequence[TableFile], wanted: set[str], several: bool, findings: FindingList
+    table: str, files: Sequence[TableFile], wanted: AbstractSet[str], several: bool, findings: FindingList
 ) -> pd.DataFrame:
     present = _columns(files)
     reader = TableReader(table, present)
@@ -160,7 +171,11 @@ def _read(
 
 
 def _kept(
-    batches: Iterator[dict[str, Any]], table: str, wanted: set[str], several: bool, findings: FindingList
+    batches: Iterator[dict[str, Any]],
+    table: str,
+    wanted: AbstractSet[str],
+    several: bool,
+    findings: FindingList,
 ) -> Iterator[dict[str, Any]]:
     """Rows of the wanted municipality; a row that names none is kept when there is only one."""
     import pyarrow as pa

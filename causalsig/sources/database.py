@@ -1,6 +1,7 @@
 """Canonical tables in a SQL database: read-only, in one moment, in chunks.
 
-The URL may carry a password. It stands in no message, finding or record; what drivers say is never passed on.
+The address may carry a password. It stands in no message, finding or record; what drivers say is never passed
+on.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from causalsig.errors import SourceError
 from causalsig.sources.assemble import REQUIRED, assemble, check_columns
 from causalsig.sources.canonical_columns import TableReader, plain
+from causalsig.sources.database_address import DatabaseAddress, read_address
 from causalsig.sources.findings import FindingList, ReadResult
 from causalsig.sources.municipality import choose_labels, label
 from causalsig.sources.schema import TABLES
@@ -36,7 +38,7 @@ Columns = dict[str, dict[str, str]]
 
 
 def read_database(
-    url: str,
+    address: str | Path,
     *,
     municipality: str,
     matching: Matching,
@@ -53,8 +55,9 @@ def read_database(
 
     Parameters
     ----------
-    url : str
-        SQLAlchemy URL of SQLite or PostgreSQL, such as ``postgresql+pg8000://reader@host/database``.
+    address : str or Path
+        SQLAlchemy URL of SQLite or PostgreSQL, such as ``postgresql+pg8000://reader@host/database``; or the
+        TOML file that names the database (:func:`causalsig.sources.database_address.read_address`).
     municipality : str
         The municipality's code, text with leading zeros.
     matching : Matching
@@ -64,7 +67,7 @@ def read_database(
     extracted_on : datetime.date, optional
         Date of the extract; without it the latest date in the tables, with a finding.
     schema : str, optional
-        Schema of the tables; without it the database's default one.
+        Schema of the tables; without it the file's, or the database's default one.
     rows_a_chunk : int
         Rows in memory as driver objects at a time.
 
@@ -76,10 +79,13 @@ def read_database(
     ------
     SourceError
         ``source-database-url``, ``source-database-kind``, ``source-database-driver``,
-        ``source-database-failed``, ``source-not-found``, or what the tables themselves lack.
+        ``source-database-failed``, ``source-not-found``, what a file that names it lacks, or what the tables
+        themselves lack.
     """
     findings = FindingList()
-    with _connect(_parse(url)) as connection:
+    place = _address(address)
+    schema = schema or place.schema
+    with _connect(place.url) as connection:
         columns = _columns(connection, schema)
         check_columns({table: frozenset(names) for table, names in columns.items()}, findings)
         wanted, several = _municipality(connection, columns, schema, municipality, name, findings)
@@ -97,7 +103,22 @@ def read_database(
     )
 
 
-def _parse(url: str) -> URL:
+def municipalities(address: str | Path) -> frozenset[str]:
+    """Labels of all municipalities in a database; none when its table of signals does not say."""
+    place = _address(address)
+    with _connect(place.url) as connection:
+        columns = _columns(connection, place.schema)
+        return frozenset(_labels(connection, columns, place.schema).values()) - {""}
+
+
+def _address(address: str | Path) -> DatabaseAddress:
+    if isinstance(address, str):
+        return DatabaseAddress(_parse(address))
+    place = read_address(address)
+    return DatabaseAddress(_parse(place.url), place.schema)
+
+
+def _parse(url: str | URL) -> URL:
     from sqlalchemy.engine import make_url
 
     try:
@@ -221,9 +242,7 @@ def _municipality(
     if MUNICIPALITY not in columns["signals"]:
         findings.add("source-municipality-unconfirmed", "signals", severity="info")
         return [], False
-    own = {MUNICIPALITY: columns["signals"][MUNICIPALITY]}
-    cells = [row[0] for row in connection.execute(_select(connection, "signals", own, schema).distinct())]
-    labels = {cell: label(plain(cell)) for cell in cells}
+    labels = _labels(connection, columns, schema)
     wanted, several = choose_labels(
         set(labels.values()) - {""},
         municipality,
@@ -235,6 +254,15 @@ def _municipality(
     if not several:
         return [], False
     return [cell for cell, written in labels.items() if written in wanted], True
+
+
+def _labels(connection: Connection, columns: Columns, schema: str | None) -> dict[Any, str]:
+    """Label of each value of ``municipality`` in the table of signals."""
+    if MUNICIPALITY not in columns.get("signals", {}):
+        return {}
+    own = {MUNICIPALITY: columns["signals"][MUNICIPALITY]}
+    cells = connection.execute(_select(connection, "signals", own, schema).distinct())
+    return {row[0]: label(plain(row[0])) for row in cells}
 
 
 def _read(

@@ -6,6 +6,7 @@ import gc
 import json
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from causalsig.errors import SourceError
@@ -19,12 +20,10 @@ from causalsig.sources.ddas_versions import (
     VERSIONS,
     Version,
 )
+from causalsig.sources.findings import FindingList
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
-    from pathlib import Path
-
-    from causalsig.sources.findings import FindingList
 
 Record = dict[str, Any]
 
@@ -135,6 +134,12 @@ def _object(pairs: list[tuple[str, Any]]) -> Record:
 
 def _not_a_number(text: str) -> NoReturn:
     raise ValueError("not a number of JSON")
+
+
+def municipalities(path: Path | str) -> frozenset[str]:
+    """Codes of all municipalities that a file has a delivery of."""
+    deliveries = objects(open_json(Path(path))[DELIVERIES], DELIVERIES, FindingList())
+    return frozenset(_label(delivery.get(MUNICIPALITY)) for delivery in deliveries) - {""}
 
 
 def select_deliveries(

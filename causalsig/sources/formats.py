@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from causalsig.errors import SourceError
+from causalsig.sources.database_address import is_address_file
 from causalsig.sources.workbook_tabs import tab_names
 from causalsig.sources.xxllnc_layout import SIGNALS_TAB
 
@@ -35,6 +36,9 @@ class Format:
         What a person calls it.
     reader : str
         ``module:function`` under :mod:`causalsig.sources`; the module is loaded when it is used.
+    lister : str
+        The same of what gives the labels (:func:`causalsig.sources.municipality.label`) of all municipalities
+        in one source; none where it does not say.
     fits : callable
         Whether a path, or a URL as text, is of this format, without reading its rows.
     has_locale : bool
@@ -43,6 +47,7 @@ class Format:
 
     title: str
     reader: str
+    lister: str
     fits: Callable[[Source], bool]
     has_locale: bool = False
 
@@ -51,7 +56,12 @@ def _is_url(source: Source) -> bool:
     return isinstance(source, str) and "://" in source
 
 
-def _is_folder_of_tables(source: Source) -> bool:
+def _is_database(source: Source) -> bool:
+    return _is_url(source) or is_address_file(Path(source))
+
+
+def is_folder_of_tables(source: Source) -> bool:
+    """Whether a path is a folder of canonical tables."""
     folder = Path(source)
     return folder.is_dir() and any(
         path.suffix.lower() in _TABLES and path.stem.casefold().split("-")[0] == "signals"
@@ -90,22 +100,37 @@ def _is_workbook(source: Source) -> bool:
 
 FORMATS: Final[Mapping[str, Format]] = MappingProxyType(
     {
-        "database": Format("a SQL database", "database:read_database", _is_url),
-        "canonical": Format("a folder of canonical tables", "canonical:read_canonical", _is_folder_of_tables),
+        "database": Format(
+            "a SQL database", "database:read_database", "database:municipalities", _is_database
+        ),
+        "canonical": Format(
+            "a folder of canonical tables",
+            "canonical:read_canonical",
+            "canonical:municipalities",
+            is_folder_of_tables,
+        ),
         "xxllnc_2026": Format(
-            "an xxllnc workbook of 2026", "xxllnc_2026:read_xxllnc_2026", _is_workbook_of_tabs, True
+            "an xxllnc workbook of 2026",
+            "xxllnc_2026:read_xxllnc_2026",
+            "xxllnc_2026:municipalities",
+            _is_workbook_of_tabs,
+            True,
         ),
         "xxllnc_flat": Format(
-            "an xxllnc flat sheet of 2024 or 2025", "xxllnc_flat:read_xxllnc_flat", _is_workbook, True
+            "an xxllnc flat sheet of 2024 or 2025",
+            "xxllnc_flat:read_xxllnc_flat",
+            "xxllnc_flat:municipalities",
+            _is_workbook,
+            True,
         ),
-        "ddas": Format("DDAS-Vroegsignalering JSON", "ddas:read_ddas", _is_json),
+        "ddas": Format("DDAS-Vroegsignalering JSON", "ddas:read_ddas", "ddas_json:municipalities", _is_json),
     }
 )
 """By name, in the order in which they are tried."""
 
 
 def detect_format(source: Source) -> str:
-    """Name of the format of a file, folder or database URL, told by its shape and never by its cells.
+    """Name of the format of a file, folder or database, told by its shape and never by its cells.
 
     Raises
     ------
@@ -137,11 +162,11 @@ def detect_format(source: Source) -> str:
 
 def parts_of(source: Source) -> list[Source]:
     """Files that make up one source: a folder that is no format itself stands for the files in it."""
-    if _is_url(source) or not Path(source).is_dir() or _is_folder_of_tables(source):
+    if _is_url(source) or not Path(source).is_dir() or is_folder_of_tables(source):
         return [source]
     # The files of an open editor and hidden ones are no part of an export.
     inside = [path for path in sorted(Path(source).iterdir()) if not path.name.startswith(("~$", "."))]
-    return [path for path in inside if path.is_file() or _is_folder_of_tables(path)]
+    return [path for path in inside if path.is_file() or is_folder_of_tables(path)]
 
 
 def read_source(
@@ -160,8 +185,8 @@ def read_source(
     Parameters
     ----------
     source : Path, str or a sequence of them
-        A file, a folder or a database URL; or several of one format, a year split over files, whose rows
-        follow each other. What occurs in two of them is refused.
+        A file, a folder, a database URL or the TOML file that names a database; or several of one format, a
+        year split over files, whose rows follow each other. What occurs in two of them is refused.
     municipality : str
         The municipality's code, text with leading zeros.
     matching : Matching
@@ -187,8 +212,7 @@ def read_source(
     chosen = _one_format(parts, format)
     if chosen.has_locale:
         options["amount_locale"] = amount_locale
-    module, function = chosen.reader.split(":")
-    read: Callable[..., ReadResult] = getattr(import_module(f"causalsig.sources.{module}"), function)
+    read: Callable[..., ReadResult] = _load(chosen.reader)
     return read(
         parts[0] if len(parts) == 1 else parts,
         municipality=municipality,
@@ -197,6 +221,26 @@ def read_source(
         extracted_on=extracted_on,
         **options,
     )
+
+
+def municipalities_in(source: Source) -> frozenset[str]:
+    """Labels of all municipalities in a source, by name or by code; none where the source does not say.
+
+    Labels are values from the data: compare them with those of the inventory, and tell no others.
+
+    Raises
+    ------
+    SourceError
+        As :func:`read_source`.
+    """
+    parts = parts_of(source)
+    listed: Callable[[Source], frozenset[str]] = _load(_one_format(parts, None).lister)
+    return frozenset().union(*(listed(part) for part in parts))
+
+
+def _load(place: str) -> Any:
+    module, function = place.split(":")
+    return getattr(import_module(f"causalsig.sources.{module}"), function)
 
 
 def _one_format(parts: Sequence[Source], asked: str | None) -> Format:

@@ -10,6 +10,7 @@ from causalsig.sources.xxllnc_layout import CASES_TAB, SIGNALS_TAB
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from collections.abc import Set as AbstractSet
 
     from causalsig.sources.findings import FindingList
     from causalsig.sources.workbook import Cell, Sheet
@@ -23,15 +24,22 @@ def label(cell: Cell) -> str:
     return written.zfill(4) if written.isdecimal() else written
 
 
+def labels_of(sheet: Sheet) -> frozenset[str]:
+    """Labels of all municipalities in a sheet; none when it does not say."""
+    if not sheet.has(COLUMN):
+        return frozenset()
+    return frozenset(parse_column(sheet.column(COLUMN), label)) - {""}
+
+
 def choose_labels(
-    present: set[str],
+    present: AbstractSet[str],
     municipality: str,
     name: str | None,
     *,
     where: str,
     table: str,
     findings: FindingList,
-) -> tuple[set[str], bool]:
+) -> tuple[AbstractSet[str], bool]:
     """Say which labels are this municipality's, and whether there are others.
 
     Parameters
@@ -80,9 +88,13 @@ def select_municipality(
     if not signals.has(COLUMN):
         findings.add("source-municipality-unconfirmed", SIGNALS_TAB, severity="info")
         return chosen, False
-    present = set(parse_column(signals.column(COLUMN), label)) - {""}
     wanted, several = choose_labels(
-        present, municipality, name, where=f"tab {SIGNALS_TAB}", table=SIGNALS_TAB, findings=findings
+        labels_of(signals),
+        municipality,
+        name,
+        where=f"tab {SIGNALS_TAB}",
+        table=SIGNALS_TAB,
+        findings=findings,
     )
     for tab in (SIGNALS_TAB, CASES_TAB):
         sheet = sheets[tab.casefold()]
@@ -91,7 +103,9 @@ def select_municipality(
     return chosen, several
 
 
-def keep_rows(sheet: Sheet, tab: str, wanted: set[str], several: bool, findings: FindingList) -> Sheet:
+def keep_rows(
+    sheet: Sheet, tab: str, wanted: AbstractSet[str], several: bool, findings: FindingList
+) -> Sheet:
     """Keep the rows of the wanted labels and count the others."""
     labels = parse_column(sheet.column(COLUMN), label)
     blank = labels.count("")

@@ -15,7 +15,7 @@ from causalsig.sources.derive import classify_new_arrears, derive_episodes
 from causalsig.sources.findings import FindingList, ReadResult
 from causalsig.sources.joined import join_workbooks
 from causalsig.sources.lookup import look_up
-from causalsig.sources.municipality import select_municipality
+from causalsig.sources.municipality import labels_of, select_municipality
 from causalsig.sources.schema import SiteTables, conform
 from causalsig.sources.tabs import TabReader, amount_locale, refuse_duplicates, require
 from causalsig.sources.values import odd_keys
@@ -104,6 +104,12 @@ def read_xxllnc_2026(
         declared_locale=amount_locale,
         extracted_on=extracted_on,
     )
+
+
+def municipalities(path: Path | str) -> frozenset[str]:
+    """Labels of all municipalities in a workbook; none when its signals do not say."""
+    book = open_workbook(Path(path), {SIGNALS_TAB})
+    return frozenset().union(*map(labels_of, book.values()))
 
 
 def read_sheets(

@@ -15,9 +15,8 @@ from causalsig.sources.assemble import assemble
 from causalsig.sources.carries import note_what_is_not_carried
 from causalsig.sources.findings import FindingList, ReadResult
 from causalsig.sources.joined import join_sheets
-from causalsig.sources.municipality import choose_labels, keep_rows, label
+from causalsig.sources.municipality import COLUMN, choose_labels, keep_rows, labels_of
 from causalsig.sources.tabs import TabReader, amount_locale, require
-from causalsig.sources.values import parse_column
 from causalsig.sources.workbook_tabs import first_sheet
 
 if TYPE_CHECKING:
@@ -79,6 +78,11 @@ def read_xxllnc_flat(
     )
 
 
+def municipalities(path: Path | str) -> frozenset[str]:
+    """Labels of all municipalities in a flat sheet; none when it does not say."""
+    return labels_of(first_sheet(Path(path)))
+
+
 def read_sheet(
     sheet: Sheet,
     *,
@@ -118,11 +122,12 @@ def read_sheet(
 
 
 def _select(sheet: Sheet, municipality: str, name: str | None, findings: FindingList) -> Sheet:
-    if not sheet.has(layout.MUNICIPALITY_HEADER):
+    if not sheet.has(COLUMN):
         findings.add("source-municipality-unconfirmed", SHEET, severity="info")
         return sheet
-    present = set(parse_column(sheet.column(layout.MUNICIPALITY_HEADER), label)) - {""}
-    wanted, several = choose_labels(present, municipality, name, where=SHEET, table=SHEET, findings=findings)
+    wanted, several = choose_labels(
+        labels_of(sheet), municipality, name, where=SHEET, table=SHEET, findings=findings
+    )
     return keep_rows(sheet, SHEET, wanted, several, findings)
 
 

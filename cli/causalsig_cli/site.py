@@ -11,10 +11,20 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from causalsig_cli._screen import progress, say
-from causalsig_cli._site_documents import find_site, monitor, profile
+from causalsig_cli._site_documents import (
+    Inventory,
+    Keys,
+    Only,
+    Source,
+    each_site,
+    find_sites,
+    monitor,
+    profile,
+)
 
 if TYPE_CHECKING:
     from causalsig.execution.run import Plan, RunRequest, SiteOutcome
+    from causalsig.study.inventory import Site
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -23,59 +33,73 @@ app = typer.Typer(
 app.command()(profile)
 app.command()(monitor)
 
-Inventory = Annotated[Path, typer.Option(help="The provider's inventory of sites (TOML).")]
 Format = Annotated[Literal["text", "json"], typer.Option("--format", help="How to print.")]
 
 
 @app.command()
 def check(
-    source: Annotated[Path, typer.Argument(help="A workbook whose name begins with the municipality code.")],
+    source: Source,
     inventory: Inventory,
+    only: Only = None,
     format_: Format = "text",
 ) -> None:
-    """Read one source and list what was found in it, as codes and counts; never a value from a cell.
+    """Read a source and list what was found in it, as codes and counts; never a value from a cell.
 
-    Exit code 1 when a finding would stop the run.
+    Of a source of several municipalities, each site of the inventory that is in it. Exit code 1 when a
+    finding would stop the run.
     """
     from causalsig.execution.site import read_site
 
-    path, site = find_site(source, inventory)
-    read = read_site(path, site)
-    rows = [asdict(finding) for finding in read.findings]
+    found = find_sites(source, inventory, only)
+    printed: list[dict[str, Any]] = []
+
+    def one(path: Path, site: Site) -> int:
+        read = read_site(path, site)
+        rows = [{"site": site.code, **asdict(finding)} for finding in read.findings]
+        if format_ == "json":
+            printed.extend(rows)
+        else:
+            _print_findings(rows, several=len(found) > 1)
+        tables = read.tables
+        say(
+            f"site {site.code}: {len(tables.signals)} signals, {len(tables.episodes)} episodes, "
+            f"{len(tables.cases)} cases, {len(tables.attempts)} attempts. `causalsig explain CODE` tells a "
+            "code."
+        )
+        return int(any(row["severity"] == "error" for row in rows))
+
+    worst = each_site(found, one)
     if format_ == "json":
-        typer.echo(json.dumps(rows, indent=2))
-    else:
-        _print_findings(rows)
-    tables = read.tables
-    say(
-        f"site {site.code}: {len(tables.signals)} signals, {len(tables.episodes)} episodes, "
-        f"{len(tables.cases)} cases, {len(tables.attempts)} attempts. `causalsig explain CODE` tells a code."
-    )
-    if any(row["severity"] == "error" for row in rows):
-        raise typer.Exit(1)
+        typer.echo(json.dumps(printed, indent=2))
+    raise typer.Exit(worst)
 
 
-def _print_findings(rows: list[dict[str, Any]]) -> None:
+def _print_findings(rows: list[dict[str, Any]], *, several: bool) -> None:
     from causalsig.texts import text
 
     for row in rows:
         place = f"{row['table']} {row['column']}".strip()
         title = text(f"codes.{row['code']}.title", "en")
-        typer.echo(f"{row['severity']:<8}{row['count']:>8}  {row['code']:<36} {place:<32} {title}")
+        head = f"{row['site']}  " if several else ""
+        typer.echo(f"{head}{row['severity']:<8}{row['count']:>8}  {row['code']:<36} {place:<32} {title}")
 
 
 @app.command()
 def run(
     study: Annotated[Path, typer.Argument(help="The study file, or the name of a packaged study.")],
-    source: Annotated[list[Path], typer.Argument(help="Workbooks (0363.xlsx, ...) or folders of them.")],
+    source: Annotated[
+        list[Path],
+        typer.Argument(
+            help="Sources (0363.xlsx, ...), folders of them, sources of several municipalities, or a TOML "
+            "file that names a database."
+        ),
+    ],
     inventory: Inventory,
-    keys: Annotated[Path, typer.Option(help="Folder with the provider's key (`causalsig keys new`).")],
+    keys: Keys,
     out: Annotated[
         Path, typer.Option(help="Folder for the run; sites/CODE/ holds each site's files.")
     ] = Path("run"),
-    only: Annotated[
-        list[str] | None, typer.Option(help="Run this municipality only; may be repeated.")
-    ] = None,
+    only: Only = None,
     workers: Annotated[
         int, typer.Option(min=1, help="Sites side by side; each takes one core and up to 1 GB.")
     ] = min(2, os.cpu_count() or 1),

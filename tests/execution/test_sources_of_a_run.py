@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from causalsig.errors import SourceError
-from causalsig.execution.run import find_sources
+from causalsig.execution.digests import file_digest
+from causalsig.execution.given import find_sources
 from causalsig.execution.site import read_site
-from causalsig.execution.worker import file_digest
 from causalsig.simulation.export.canonical import write_canonical
 from causalsig.simulation.export.ddas import write_ddas
 from causalsig.study.read import read_inventory
@@ -23,13 +23,14 @@ def test_files_and_folders_are_matched_to_sites(provider: Any, invented: Any) ->
     write_ddas(invented["9002"].tables, provider.sources / "9002.json")
     (provider.sources / "notes").mkdir()
     sites = read_inventory(provider.inventory)
-    found = find_sources([provider.sources], sites)
+    found = find_sources([provider.sources], sites).by_site
     assert {code: path.name for code, path in found.items()} == {
         "9001": "9001",
         "9002": "9002.json",
         "9003": "9003.xlsx",
     }
-    assert find_sources([provider.sources / "9001"], sites) == {"9001": provider.sources / "9001"}
+    alone = find_sources([provider.sources / "9001"], sites)
+    assert (alone.by_site, alone.strangers) == ({"9001": provider.sources / "9001"}, 0)
     for code in ("9001", "9002"):
         site = sites.site(code)
         assert site is not None

@@ -23,6 +23,7 @@ from causalsig.simulation.export.canonical import write_canonical
 from causalsig.simulation.export.database import write_database
 from causalsig.sources import SiteTables, read_canonical, read_database
 from causalsig.sources import database as module
+from causalsig.sources.formats import municipalities_in, read_source
 from causalsig.sources.schema import TABLES
 
 pytestmark = pytest.mark.postgres
@@ -192,3 +193,22 @@ def test_no_failure_tells_the_password_or_what_the_server_said(filled, sites, ca
     for text in (str(caught.value), repr(caught.value), caplog.text):
         assert "Zq7" not in text and "reader" not in text
     assert caught.value.__cause__ is None
+
+
+def test_a_file_names_the_database_and_the_environment_its_password(tmp_path, filled, sites, monkeypatch):
+    path = tmp_path / "database.toml"
+    place = filled.url(password="").replace(":@", "@")
+    path.write_text(
+        f'url = "{place}"\npassword_env = "CAUSALSIG_TEST_PASSWORD"\nschema = "delivered"\n', "utf-8"
+    )
+    monkeypatch.setenv("CAUSALSIG_TEST_PASSWORD", PASSWORD)
+    assert municipalities_in(path) == {spec.code for _, spec in sites}
+    site, spec = sites[1]
+    read = read_source(
+        path, municipality=spec.code, matching=spec.matching, extracted_on=site.extracted_on
+    ).tables
+    assert len(read.signals) == len(site.signals)
+    monkeypatch.setenv("CAUSALSIG_TEST_PASSWORD", f"not {PASSWORD}")
+    with pytest.raises(SourceError, match="source-database-failed") as caught:
+        municipalities_in(path)
+    assert PASSWORD not in caught.value.message
