@@ -69,3 +69,6 @@ ACCEPTED_RESULTS: frozenset[str] = frozenset(
     {"quick_fix", "follow_up_help", "follow_up_help_financial", "follow_up_help_other"}
 )
 """Results that count as accepted help: quick fix or any follow-up help (own reading of the standard)."""
+
+REMARKS: frozenset[str] = frozenset({"cohort-look-back-not-retained", "cohort-new-arrears-short-history"})
+"""Codes of what an analysis had to do without; never a reason why there is none."""

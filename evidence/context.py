@@ -8,12 +8,13 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
+
+from causalsig.execution.processes import process_pool
 
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 _AHEAD = 4  # replications in the queue for each worker: enough to keep it busy, few to lose at a kill
@@ -88,7 +89,7 @@ class Context:
             for seed in seeds:
                 yield _one(function, seed)
             return
-        with _single_threaded(), ProcessPoolExecutor(self.workers, mp_context=get_context("spawn")) as pool:
+        with _single_threaded(), process_pool(self.workers) as pool:
             queue = deque(seeds)
             running: set[Future[str]] = set()
             try:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import hypothesis
 import pytest
+
+# No test asserts a time: a busy machine is not a defect.
+hypothesis.settings.register_profile("causalsig", deadline=None)
+hypothesis.settings.load_profile("causalsig")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

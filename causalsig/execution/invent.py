@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
-from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from causalsig.errors import SimulationError
+from causalsig.execution.processes import process_pool
 from causalsig.execution.truth import inventory_site
 from causalsig.release.files import write_atomic
 
@@ -103,7 +103,7 @@ def invent_country(
     scenario, specs = country_specs(country)
     for name in ("sources", "truth"):
         (folder / name).mkdir(parents=True, exist_ok=True)
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+    with process_pool(workers) as pool:
         futures = [pool.submit(invent_site, spec, scenario, country, folder) for spec in specs]
         try:
             for future in as_completed(futures):

@@ -10,7 +10,7 @@ from causalsig.errors import PoolError, ReleaseError
 from causalsig.pooling import pool_arms, pool_of_others
 from causalsig.release.build import released_arms
 from causalsig.release.keys import read_signing_key, read_trusted
-from causalsig.release.pool_document import build_pool_document
+from causalsig.release.pool_document import build_pool_document, pool_result
 from causalsig.release.signed import open_release, write_pool
 from causalsig.study.digest import study_digest
 from causalsig.study.read import read_study
@@ -26,7 +26,7 @@ NOTHING_RELEASED = "pool-no-estimate"
 
 @dataclass(frozen=True, slots=True)
 class PoolSummary:
-    """What pooling wrote: the pool, the file, and the sites that have a pool of the others."""
+    """What pooling wrote: the pool as its file says it, the file, and the sites with a pool of the others."""
 
     pool: PoolResult
     path: Path
@@ -84,12 +84,13 @@ def pool_folder(
     left_out = tuple((site, NOTHING_RELEASED) for site in silent)
     pool = pool_arms(blocks, study, digest, left_out=left_out, demo=demo)
     others = {code: pool_of_others(blocks, code, study, digest, demo=demo) for code in codes}
-    path = write_pool(out / "pool.json", build_pool_document(pool), key=key, force=force)
+    document = build_pool_document(pool)
+    path = write_pool(out / "pool.json", document, key=key, force=force)
     _forget(out / "others", codes)
     for code, result in others.items():
-        document = build_pool_document(result, recipient=code)
-        write_pool(out / "others" / f"{code}.json", document, key=key, force=force)
-    return PoolSummary(pool, path, tuple(others))
+        mine = build_pool_document(result, recipient=code)
+        write_pool(out / "others" / f"{code}.json", mine, key=key, force=force)
+    return PoolSummary(pool_result(document), path, tuple(others))
 
 
 def _forget(folder: Path, codes: list[str]) -> None:

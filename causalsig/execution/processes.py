@@ -8,9 +8,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict
+from multiprocessing import connection, get_context, parent_process
 from pathlib import Path
+from threading import Thread
 
 from causalsig.errors import SourceError
 from causalsig.execution.worker import WITH_PARENT, Job, write_json
@@ -18,6 +21,23 @@ from causalsig.release.files import locked
 
 POLL_SECONDS = 0.05
 THREAD_SETTINGS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+
+
+def process_pool(workers: int) -> ProcessPoolExecutor:
+    """Make a pool of fresh processes that end when this one does, however it ends."""
+    return ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_end_with_parent)
+
+
+def _end_with_parent() -> None:
+    parent = parent_process()
+    assert parent is not None
+
+    def wait() -> None:
+        # A worker of a pool also holds its own end of the queue, so a killed parent never closes that.
+        connection.wait([parent.sentinel])
+        os._exit(1)
+
+    Thread(target=wait, daemon=True).start()
 
 
 def work(jobs: Sequence[Job], workers: int) -> Iterator[tuple[Job, int]]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from causalsig.codes import REMARKS
+
 if TYPE_CHECKING:
     from causalsig.records import Analysis, QuestionResult, SiteResult
 
@@ -24,6 +26,22 @@ def site_record(result: SiteResult) -> dict[str, Any]:
         "findings": list(result.finding_codes),
         "questions": [_question(question) for question in result.questions],
     }
+
+
+def why_not(question: QuestionResult) -> str:
+    """Give the code that kept a question from an estimate; empty when it has one.
+
+    What a gate withheld has the gate's code. What was said of the whole question comes before what was said
+    of one outcome, and that before what was said of one arm.
+    """
+    if question.status == "estimated":
+        return ""
+    gates = [verdict.code for verdict in question.verdicts if verdict.tier == "design" and not verdict.passed]
+    if question.status == "withheld" and gates:
+        return gates[0]
+    refusals = [refusal for refusal in question.refusals if refusal.code not in REMARKS]
+    first = min(refusals, key=lambda r: (r.arm is not None, r.outcome is not None), default=None)
+    return "" if first is None else first.code
 
 
 def _question(question: QuestionResult) -> dict[str, Any]:

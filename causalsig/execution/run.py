@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import time
 from collections.abc import Callable, Sequence
@@ -11,9 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from causalsig import __version__
-from causalsig.errors import CausalsigError, ReleaseError, SourceError, StudyError
+from causalsig.errors import CausalsigError, SourceError, StudyError
+from causalsig.execution.digests import source_digest
+from causalsig.execution.given import GivenSources, find_sources
 from causalsig.execution.processes import only_run, work
-from causalsig.execution.worker import INTERNAL_CODE, Job, file_digest, write_json
+from causalsig.execution.standing import standing
+from causalsig.execution.worker import INTERNAL_CODE, Job, write_json
 
 if TYPE_CHECKING:
     from causalsig.study.inventory import Inventory, Site
@@ -28,7 +32,7 @@ class SiteOutcome:
 
     ``status`` is "done" (run now), "kept" (an earlier run with the same inputs stands), "failed" or
     "left_out" (no agreement in force). ``code`` and ``message`` say why; ``questions`` gives the status of
-    each question.
+    each question, ``reasons`` the code that kept one from an estimate.
     """
 
     site: str
@@ -37,6 +41,7 @@ class SiteOutcome:
     code: str
     message: str
     questions: dict[str, str]
+    reasons: dict[str, str]
     folder: Path
 
 
@@ -48,7 +53,7 @@ class RunRequest:
     ----------
     study, inventory : Path
     sources : tuple of Path
-        Workbooks, or folders of workbooks; a file belongs to the site whose code its name begins with.
+        Sources of any format, or folders of them; see :func:`causalsig.execution.given.find_sources`.
     keys : Path
         Folder with the provider's key.
     out : Path
@@ -82,7 +87,7 @@ def run_sites(
 
     A site whose earlier run had the same study, source, inventory entry, program and keys is kept as it is,
     so a run that was killed goes on where it was. ``run.json`` in the folder of the run records how every
-    site ended, those left out included.
+    site ended, those left out included; sites that were not asked for keep their line of an earlier run.
 
     Parameters
     ----------
@@ -113,32 +118,47 @@ def run_sites(
             outcomes[outcome.site] = outcome
             tell(outcome)
         ended = tuple(outcomes[site.code] for site in inventory.sites if site.code in outcomes)
-        write_json(request.out / "run.json", _record(request, ended))
+        write_json(request.out / "run.json", _record(request, inventory, ended))
     return ended
 
 
-def _record(request: RunRequest, outcomes: Sequence[SiteOutcome]) -> dict[str, object]:
+def _record(request: RunRequest, inventory: Inventory, outcomes: Sequence[SiteOutcome]) -> dict[str, object]:
     """How every site ended: the record of who was left out and why. Stays with the provider."""
+    from causalsig.study.digest import study_digest
+    from causalsig.study.read import read_study
+
+    study = read_study(request.study)
+    head = {"study_digest": study_digest(study), "seed": study.seed, "wave": request.wave}
+    finished = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    rows = _earlier_rows(request.out / "run.json", head)
+    for outcome in outcomes:
+        row = {name: getattr(outcome, name) for name in ("site", "status", "code", "message")}
+        row |= {"questions": outcome.questions, "reasons": outcome.reasons, "finished": finished}
+        rows[outcome.site] = row
     return {
         "kind": "sites",
-        "wave": request.wave,
+        **head,
         "package_version": __version__,
-        "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "sites": [
-            {
-                "site": o.site,
-                "status": o.status,
-                "code": o.code,
-                "message": o.message,
-                "questions": o.questions,
-            }
-            for o in outcomes
-        ],
+        "finished": finished,
+        "sites": [rows[site.code] for site in inventory.sites if site.code in rows],
     }
 
 
+def _earlier_rows(path: Path, head: dict[str, object]) -> dict[str, dict[str, object]]:
+    """Lines of an earlier run of the same study and wave, by site; of another one nothing is kept."""
+    try:
+        earlier = json.loads(path.read_text("utf-8"))
+        same = all(earlier[name] == value for name, value in head.items())
+        return {row["site"]: row for row in earlier["sites"]} if same else {}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+
+
 def plan_run(request: RunRequest) -> Plan:
-    """Read what is given and decide what is to be done, without touching a source's content.
+    """Read what is given and decide what is to be done.
+
+    Of a source nothing is read but its digest, and of one of several municipalities which ones they are. A
+    database has no digest until it is read: its sites are always read, and kept then if nothing changed.
 
     Returns
     -------
@@ -155,42 +175,47 @@ def plan_run(request: RunRequest) -> Plan:
     digest = study_digest(read_study(request.study))
     inventory = read_inventory(request.inventory)
     key = read_provider_key(request.keys)
-    chosen = _chosen(inventory, request.only)
-    sources = find_sources(request.sources, inventory)
+    chosen = chosen_sites(inventory, request.only)
     today = request.today or date.today()
+    reasons = {site.code: site.agreement.missing(today) for site in chosen}
+    may_run = [site for site in chosen if reasons[site.code] is None]
+    sources = find_sources(request.sources, inventory, may_run)
+    digest_of = functools.cache(source_digest)
     jobs: list[Job] = []
     outcomes: dict[str, SiteOutcome] = {}
     for site in chosen:
         folder = request.out / "sites" / site.code
-        reason = site.agreement.missing(today)
+        reason = reasons[site.code]
         if reason is not None:
             outcomes[site.code] = _ended(site, folder, "left_out", "site-no-agreement", reason)
             continue
-        if site.code not in sources:
-            error = _no_source(site.code)
+        if site.code not in sources.by_site:
+            error = no_source(site.code, sources)
             outcomes[site.code] = _ended(site, folder, "failed", error.code, error.message)
             continue
-        try:
-            source = file_digest(sources[site.code])
-        except OSError:
-            error = _unreadable(sources[site.code])
-            outcomes[site.code] = _ended(site, folder, "failed", error.code, error.message)
-            continue
+        source = sources.by_site[site.code]
         inputs = {
             "study": digest,
-            "source": source,
             "site": _digest(site.model_dump_json().encode()),
             "program": __version__,
             "key": _digest(key),
         }
-        kept = _standing(folder, inputs, request.wave)
-        if kept is not None:
-            outcomes[site.code] = _ended(site, folder, "kept", "site-kept", "", kept)
+        try:
+            found = digest_of(source)
+        except OSError:
+            error = _unreadable(source)
+            outcomes[site.code] = _ended(site, folder, "failed", error.code, error.message)
             continue
-        jobs.append(_job(request, site, sources[site.code], folder, inputs))
+        if found is not None:
+            inputs["source"] = found
+            kept = standing(folder, inputs, request.wave)
+            if kept is not None:
+                outcomes[site.code] = _ended(site, folder, "kept", "site-kept", "", *kept)
+                continue
+        jobs.append(_job(request, site, source, folder, inputs))
     if not jobs and all(outcome.status == "left_out" for outcome in outcomes.values()):
-        reasons = sorted({outcome.message for outcome in outcomes.values()})
-        raise no_agreement("; ".join(reasons), f"{len(chosen)} site(s)")
+        said = sorted({outcome.message for outcome in outcomes.values()})
+        raise no_agreement("; ".join(said), f"{len(chosen)} site(s)")
     return inventory, jobs, outcomes
 
 
@@ -205,7 +230,14 @@ def no_agreement(reason: str, where: str) -> StudyError:
     )
 
 
-def _chosen(inventory: Inventory, only: Sequence[str]) -> list[Site]:
+def chosen_sites(inventory: Inventory, only: Sequence[str]) -> list[Site]:
+    """Sites of the inventory that were asked for; all without ``only``.
+
+    Raises
+    ------
+    StudyError
+        ``site-not-in-inventory``
+    """
     known = {site.code for site in inventory.sites}
     unknown = [code for code in only if code not in known]
     if unknown:
@@ -217,54 +249,6 @@ def _chosen(inventory: Inventory, only: Sequence[str]) -> list[Site]:
             where="--only",
         )
     return [site for site in inventory.sites if not only or site.code in only]
-
-
-def find_sources(paths: Sequence[Path], inventory: Inventory) -> dict[str, Path]:
-    """Match workbooks to sites: a file's name begins with the four digits of the municipality's code.
-
-    Raises
-    ------
-    SourceError
-        A path that does not exist, a file of no site, or two files for one site.
-    """
-    files: list[Path] = []
-    for path in paths:
-        if not path.exists():
-            raise SourceError(
-                "source-file-missing",
-                expected="a workbook, or a folder of workbooks",
-                found="nothing at that path",
-                mend="Check the path.",
-                where=str(path),
-            )
-        files.extend(_workbooks(path) if path.is_dir() else [path])
-    files = [file for file in files if not file.name.startswith(("~$", "."))]
-    known = {site.code for site in inventory.sites}
-    found: dict[str, Path] = {}
-    for file in files:
-        code = file.name[:4]
-        if code not in known:
-            raise SourceError(
-                "site-source-unknown",
-                expected="file names that begin with a municipality code of the inventory",
-                found="one that does not",
-                mend="Rename it to, say, 0363.xlsx, or add the municipality to the inventory.",
-                where=file.name,
-            )
-        if code in found:
-            raise SourceError(
-                "site-source-twice",
-                expected=f"one source for site {code}",
-                found="two",
-                mend="Keep the one you mean; an extract of a later wave is run with --wave.",
-                where=f"{found[code].name}, {file.name}",
-            )
-        found[code] = file
-    return found
-
-
-def _workbooks(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if path.suffix.lower() == ".xlsx" and path.is_file())
 
 
 def _job(request: RunRequest, site: Site, source: Path, folder: Path, inputs: dict[str, str]) -> Job:
@@ -282,23 +266,6 @@ def _job(request: RunRequest, site: Site, source: Path, folder: Path, inputs: di
     )
 
 
-def _standing(folder: Path, inputs: dict[str, str], wave: int) -> dict[str, str] | None:
-    """Question statuses of an earlier run with the same inputs whose files are whole; else None."""
-    from causalsig.release.life import read_review
-
-    try:
-        run = json.loads((folder / "run.json").read_text("utf-8"))
-        whole = (
-            run["inputs"] == inputs
-            and run["wave"] == wave
-            and file_digest(folder / "site.json") == run["site_digest"]
-            and read_review(folder).payload_hash == run["payload_hash"]
-        )
-        return dict(run["questions"]) if whole else None
-    except (OSError, ValueError, KeyError, TypeError, ReleaseError):
-        return None
-
-
 def _outcome(job: Job, exit_code: int, inventory: Inventory) -> SiteOutcome:
     site = inventory.site(job.site)
     assert site is not None
@@ -308,10 +275,11 @@ def _outcome(job: Job, exit_code: int, inventory: Inventory) -> SiteOutcome:
     except (OSError, ValueError):
         message = _died(job.site, exit_code).message
         return _ended(site, folder, "failed", INTERNAL_CODE, message)
-    if said["status"] != "done":
-        return _ended(site, folder, "failed", said["code"], said["message"])
+    status: SiteStatus = said["status"]
+    if status == "failed":
+        return _ended(site, folder, status, said["code"], said["message"])
     run = json.loads((folder / "run.json").read_text("utf-8"))
-    return _ended(site, folder, "done", "site-done", "", dict(run["questions"]))
+    return _ended(site, folder, status, said["code"], "", dict(run["questions"]), dict(run["reasons"]))
 
 
 def _ended(
@@ -321,16 +289,19 @@ def _ended(
     code: str,
     message: str,
     questions: dict[str, str] | None = None,
+    reasons: dict[str, str] | None = None,
 ) -> SiteOutcome:
-    return SiteOutcome(site.code, site.name, status, code, message, questions or {}, folder)
+    return SiteOutcome(site.code, site.name, status, code, message, questions or {}, reasons or {}, folder)
 
 
-def _no_source(code: str) -> CausalsigError:
+def no_source(code: str, sources: GivenSources) -> CausalsigError:
+    """Make the error for a site that none of the sources is of."""
+    others = f"; {sources.strangers} municipalities in them are not in the inventory"
     return SourceError(
         "site-source-missing",
-        expected=f"a workbook whose name begins with {code}",
-        found="none among the sources",
-        mend="Add the file, or leave the site out with --only.",
+        expected=f"a source whose name begins with {code}, or one of several that names this municipality",
+        found="none among the sources" + (others if sources.strangers else ""),
+        mend="Add it, write the name in the inventory as the source does, or leave the site out with --only.",
         where=f"site {code}",
     )
 
@@ -338,7 +309,7 @@ def _no_source(code: str) -> CausalsigError:
 def _unreadable(source: Path) -> CausalsigError:
     return SourceError(
         "source-unreadable",
-        expected="a workbook this user may read",
+        expected="a source this user may read",
         found="a file that cannot be opened",
         mend="Check the file's permissions.",
         where=source.name,

@@ -20,16 +20,22 @@ def matching_of(site: Site) -> Matching:
 
 
 def read_site(source: Path, site: Site) -> ReadResult:
-    """Read one municipality's workbook with what the inventory says of it.
+    """Read one municipality's source, whatever its format, with what the inventory says of it.
+
+    Parameters
+    ----------
+    source : Path
+        A file, a folder of canonical tables, or a folder of the files over which an export is split.
+    site : Site
 
     Raises
     ------
     SourceError
-        The workbook is not a readable export of this municipality.
+        The source is not a readable export of this municipality.
     """
-    from causalsig.sources.xxllnc_2026 import read_xxllnc_2026
+    from causalsig.sources.formats import read_source
 
-    return read_xxllnc_2026(
+    return read_source(
         source,
         municipality=site.code,
         name=site.name,

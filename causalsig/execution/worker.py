@@ -12,13 +12,14 @@ import os
 import sys
 import threading
 import time
-import traceback
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from causalsig.errors import CausalsigError, SourceError
+from causalsig.execution.digests import content_digest, file_digest
+from causalsig.failures import masked_record
 from causalsig.release.files import write_atomic
 
 if TYPE_CHECKING:
@@ -37,7 +38,8 @@ WITH_PARENT = "--with-parent"
 class Job:
     """What the worker is told, written by the parent as JSON.
 
-    ``inputs`` are the digests that say whether an earlier run can stand.
+    ``inputs`` are the digests that say whether an earlier run can stand. That of a database is not among
+    them: it is known when the database is read.
     """
 
     study: str
@@ -60,13 +62,17 @@ def write_json(path: Path, values: dict[str, Any]) -> None:
     write_atomic(path, (json.dumps(values, indent=1, sort_keys=True) + "\n").encode(), force=True)
 
 
-def run_job(job: Job) -> None:
-    """Read, analyse, check and write one site; ``run.json`` comes last and makes the run count."""
+def run_job(job: Job) -> Literal["done", "kept"]:
+    """Read, analyse, check and write one site; ``run.json`` comes last and makes the run count.
+
+    A database whose content is that of an earlier run is read, and that run kept.
+    """
     from threadpoolctl import threadpool_limits
 
     from causalsig import __version__
-    from causalsig.execution.record import site_record
+    from causalsig.execution.record import site_record, why_not
     from causalsig.execution.site import read_site, release_site
+    from causalsig.execution.standing import standing
     from causalsig.study.digest import study_digest
     from causalsig.study.read import read_inventory, read_study
 
@@ -80,6 +86,11 @@ def run_job(job: Job) -> None:
         with _timed(timings, "read"):
             read = read_site(Path(job.source), site)
             _refuse_errors(read.findings, job.site)
+            inputs = job.inputs
+            if "source" not in inputs:
+                inputs = inputs | {"source": content_digest(read)}
+                if standing(folder, inputs, job.wave) is not None:
+                    return "kept"
         with _timed(timings, "analyse"):
             result = _analyse(read.tables, study, site, read.findings)
         with _timed(timings, "release"):
@@ -87,7 +98,7 @@ def run_job(job: Job) -> None:
                 result,
                 study,
                 keys=Path(job.keys),
-                snapshot=bytes.fromhex(job.inputs["source"]),
+                snapshot=bytes.fromhex(inputs["source"]),
                 wave=job.wave,
                 folder=folder,
             )
@@ -98,26 +109,20 @@ def run_job(job: Job) -> None:
             "kind": "run",
             "site": job.site,
             "wave": job.wave,
-            "inputs": job.inputs,
+            "inputs": inputs,
             "study_digest": study_digest(study),
             "seed": study.seed,
             "package_version": __version__,
             "extracted_on": read.tables.extracted_on.isoformat(),
             "questions": {q.question: q.status for q in result.questions},
+            "reasons": {q.question: why_not(q) for q in result.questions if q.status != "estimated"},
             "site_digest": file_digest(folder / "site.json"),
             "payload_hash": payload_hash,
             "seconds": {name: round(seconds, 3) for name, seconds in timings.items()},
             "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         },
     )
-
-
-def file_digest(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal."""
-    import hashlib
-
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return "done"
 
 
 class _timed:
@@ -174,7 +179,7 @@ def main(arguments: list[str]) -> int:
     job = Job.read(Path(arguments[0]))
     outcome = Path(job.folder) / "outcome.json"
     try:
-        run_job(job)
+        status = run_job(job)
     except CausalsigError as error:
         write_json(outcome, {"status": "failed", "code": error.code, "message": error.message})
         return error.exit_code
@@ -183,7 +188,8 @@ def main(arguments: list[str]) -> int:
         message = _failure(job.site).message
         write_json(outcome, {"status": "failed", "code": INTERNAL_CODE, "message": message})
         return INTERNAL_ERROR
-    write_json(outcome, {"status": "done", "code": "site-done", "message": ""})
+    code = "site-done" if status == "done" else "site-kept"
+    write_json(outcome, {"status": status, "code": code, "message": ""})
     return 0
 
 
@@ -210,12 +216,8 @@ def _end_with_parent() -> None:
 
 
 def _log(path: Path, error: Exception) -> None:
-    lines = [f"{date.today().isoformat()} {type(error).__name__} (text masked)"]
-    lines += [
-        f"  {Path(frame.filename).name}:{frame.lineno} {frame.name}"
-        for frame in traceback.extract_tb(error.__traceback__)
-    ]
-    write_atomic(path, ("\n".join(lines) + "\n").encode(), force=True, mode=0o600)
+    record = f"{date.today().isoformat()}\n{masked_record(error)}"
+    write_atomic(path, record.encode(), force=True, mode=0o600)
 
 
 if __name__ == "__main__":

@@ -92,14 +92,14 @@ def new_key(folder: str | Path, role: Role, *, demo: bool = False) -> PublicKey:
         "private": private.private_bytes_raw().hex(),
         "role": role,
     }
-    write_atomic(folder / f"{role}.key", _text(secret), mode=0o600)
+    _write_new(folder / f"{role}.key", secret, mode=0o600)
     shown = {
         "demo": demo,
         "key_id": public.key_id,
         "kind": "causalsig-public-key",
         "public": public.public.hex(),
     }
-    write_atomic(folder / f"{role}.pub.json", _text(shown | {"role": role}))
+    _write_new(folder / f"{role}.pub.json", shown | {"role": role})
     return public
 
 
@@ -111,7 +111,21 @@ def new_provider_key(folder: str | Path, *, demo: bool = False) -> None:
         "private": secrets.token_hex(32),
         "role": PROVIDER,
     }
-    write_atomic(_folder(folder) / f"{PROVIDER}.key", _text(secret), mode=0o600)
+    _write_new(_folder(folder) / f"{PROVIDER}.key", secret, mode=0o600)
+
+
+def _write_new(path: Path, content: dict[str, object], *, mode: int = 0o644) -> None:
+    """Write a key; what was signed with an earlier one must stay verifiable, so nothing is replaced."""
+    try:
+        write_atomic(path, _text(content), mode=mode)
+    except ReleaseError as error:
+        raise ReleaseError(
+            error.code,
+            expected="a folder without a key of this role",
+            found="one that has it",
+            mend="Give another folder: a key is never overwritten.",
+            where=path.name,
+        ) from None
 
 
 def read_provider_key(folder: str | Path) -> bytes:

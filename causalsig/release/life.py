@@ -22,6 +22,7 @@ from causalsig.release.signed import (
     open_release,
     read_pool,
     read_release,
+    read_site_release,
     verify,
     write_pool,
 )
@@ -37,6 +38,7 @@ __all__ = [
     "read_pool",
     "read_release",
     "read_review",
+    "read_site_release",
     "refuse",
     "release_name",
     "verify",

@@ -2,8 +2,8 @@
 
 A site's folder holds ``review.json``: the document, its state, and the log of who did what, when, as what
 and why. It stays with the provider. Only when operator and output checker, two people with two keys, have
-signed the same bytes is ``<site code>.release.json`` written to the outbox; that file holds the document
-and the signatures and nothing of the log.
+signed the same bytes is ``<site code>.release.json`` (``.profile.json``, ``.monitor.json``) written to the
+outbox; that file holds the document and the signatures and nothing of the log.
 """
 
 from __future__ import annotations
@@ -18,10 +18,11 @@ from pydantic import Field, ValidationError, model_validator
 
 from causalsig.errors import RefusedError, ReleaseError
 from causalsig.release.build import CheckedRelease, schema_error
-from causalsig.release.documents import Closed, EstimatesDocument, Hash
+from causalsig.release.documents import Closed, Hash
 from causalsig.release.envelope import payload_bytes, pre_authentication, seal
 from causalsig.release.files import locked, read_bytes, write_atomic
 from causalsig.release.keys import Role, SigningKey
+from causalsig.release.kinds import SUFFIXES, SiteDocument, read_site_document
 from causalsig.release.pool_document import PoolDocument
 from causalsig.release.strict_json import MAX_BYTES, canonical
 
@@ -57,7 +58,7 @@ class Review(Closed):
     state: State
     demo: bool
     payload_hash: Hash
-    document: EstimatesDocument
+    document: Annotated[SiteDocument, Field(discriminator="kind")]
     signatures: tuple[SignatureEntry, ...] = Field(max_length=2)
     log: tuple[LogEntry, ...]
 
@@ -68,13 +69,13 @@ class Review(Closed):
         return self
 
 
-def document_hash(document: EstimatesDocument | PoolDocument) -> str:
+def document_hash(document: SiteDocument | PoolDocument) -> str:
     """SHA-256, in hexadecimal, over the canonical bytes of a document."""
     return hashlib.sha256(canonical(document.model_dump(mode="json"))).hexdigest()
 
 
-def write_review(folder: str | Path, release: CheckedRelease, *, force: bool = False) -> Path:
-    """Put a checked release up for review.
+def write_review(folder: str | Path, release: CheckedRelease | SiteDocument, *, force: bool = False) -> Path:
+    """Put a checked release, or a document that holds every rule of its kind, up for review.
 
     The same document again changes nothing, whatever its state, so a run that was killed can be repeated.
     Another document is refused unless `force` is given; the log of the earlier one, refusals included, is
@@ -91,7 +92,7 @@ def write_review(folder: str | Path, release: CheckedRelease, *, force: bool = F
         ``release-exists``.
     """
     path = Path(folder) / REVIEW_FILE
-    document = _again(release.document)
+    document = _again(release.document if isinstance(release, CheckedRelease) else release)
     payload_hash = document_hash(document)
     path.parent.mkdir(parents=True, exist_ok=True)
     with locked(path.parent):
@@ -231,18 +232,15 @@ def refuse(folder: str | Path, *, role: Literal["operator", "checker"], name: st
             _save(path, review.model_copy(update={"state": "refused", "signatures": (), "log": log}))
 
 
-def release_name(document: EstimatesDocument) -> str:
-    """Return the name of the released file: the site code, and the wave from the second on."""
+def release_name(document: SiteDocument) -> str:
+    """Return the name of the released file: the site code, the wave from the second on, and the kind."""
     wave = "" if document.wave == 1 else f".wave{document.wave}"
-    return f"{document.site_code}{wave}.release.json"
+    return f"{document.site_code}{wave}{SUFFIXES[document.kind]}"
 
 
-def _again(document: EstimatesDocument) -> EstimatesDocument:
+def _again(document: SiteDocument) -> SiteDocument:
     """Validate once more, from bytes: what is written holds the rules however the object was made."""
-    try:
-        return EstimatesDocument.model_validate_json(canonical(document.model_dump(mode="json")))
-    except ValidationError as error:
-        raise schema_error(error) from None
+    return read_site_document(document.model_dump(mode="json"))
 
 
 def _may_approve(review: Review, role: Role, name: str, key: SigningKey, demo: bool) -> None:

@@ -18,6 +18,7 @@ from causalsig.release.documents import Closed, EstimatesDocument
 from causalsig.release.envelope import Opened, payload_bytes, pre_authentication, seal, unseal
 from causalsig.release.files import read_bytes, write_atomic
 from causalsig.release.keys import PublicKey, SigningKey, TrustedKeys
+from causalsig.release.kinds import SiteDocument, read_site_document
 from causalsig.release.pool_document import PoolDocument, pool_result
 from causalsig.release.review import APPROVERS, check_role, document_hash
 from causalsig.release.strict_json import MAX_BYTES, canonical
@@ -36,11 +37,11 @@ class OpenedRelease:
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """What can be said of a signed file of either kind after it was verified."""
+    """What can be said of a signed file of any kind after it was verified; profile and monitor: no study."""
 
-    kind: Literal["estimates", "pool"]
+    kind: Literal["estimates", "profile", "monitor", "pool"]
     demo: bool
-    study_digest: str
+    study_digest: str | None
     payload_hash: str
     signers: tuple[PublicKey, ...]
 
@@ -62,6 +63,20 @@ def open_release(path: str | Path, *, trusted: TrustedKeys, allow_demo: bool = F
 def read_release(path: str | Path, *, trusted: TrustedKeys, allow_demo: bool = False) -> EstimatesDocument:
     """Verify a release and return its document; see :func:`open_release`."""
     return open_release(path, trusted=trusted, allow_demo=allow_demo).document
+
+
+def read_site_release(
+    path: str | Path, *, trusted: TrustedKeys, allow_demo: bool = False
+) -> tuple[SiteDocument, bool]:
+    """Verify a site's release of whatever kind; return its document, and whether it is a demo.
+
+    Raises
+    ------
+    ReleaseError
+        As :func:`open_release`.
+    """
+    opened = unseal(read_bytes(Path(path), MAX_BYTES), trusted, APPROVERS, allow_demo=allow_demo)
+    return read_site_document(opened.document), opened.demo
 
 
 def write_pool(path: str | Path, document: PoolDocument, *, key: SigningKey, force: bool = False) -> Path:
@@ -108,7 +123,7 @@ def read_pool(
 
 
 def verify(path: str | Path, *, trusted: TrustedKeys, allow_demo: bool = False) -> Verified:
-    """Verify a release or a pool, whichever it is: signatures of its roles, then its schema.
+    """Verify a signed file of whatever kind: signatures of its roles, then its schema.
 
     Raises
     ------
@@ -119,10 +134,10 @@ def verify(path: str | Path, *, trusted: TrustedKeys, allow_demo: bool = False) 
     opened = unseal(content, trusted, (), allow_demo=allow_demo)
     pool = opened.document.get("kind") == "pool"
     opened = unseal(content, trusted, ("university",) if pool else APPROVERS, allow_demo=allow_demo)
-    document = _read(PoolDocument, opened) if pool else _read(EstimatesDocument, opened)
-    return Verified(
-        document.kind, opened.demo, document.study_digest, document_hash(document), opened.signers
-    )
+    document: PoolDocument | SiteDocument
+    document = _read(PoolDocument, opened) if pool else read_site_document(opened.document)
+    study = getattr(document, "study_digest", None)
+    return Verified(document.kind, opened.demo, study, document_hash(document), opened.signers)
 
 
 def _read(kind: type[Model], opened: Opened) -> Model:

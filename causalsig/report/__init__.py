@@ -16,10 +16,12 @@ _EXPORTS = {
     "QuestionSpec": "pages",
     "certainty": "certainty",
     "forest_plot": "figures",
+    "monitor_html": "render",
     "municipality_html": "render",
     "municipality_page": "gather",
     "national_html": "render",
     "national_page": "gather",
+    "profile_html": "render",
     "specs_from_study": "pages",
 }
 

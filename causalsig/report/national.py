@@ -146,7 +146,7 @@ def _headline_figure(question: _Question, shown: Shown | None) -> views.Figure |
     if shown is None:
         return None
     words, spec = question.words, question.spec
-    title = words.plain(f"question.{spec.question}.kicker", **words.pair(*spec.contrast))
+    title = words.plain("arms.figure-title", reference=words.arm(spec.reference, "short"))
     name = f"answer-{question.slug}"
     rows = _drawn_arms(question)
     return views.forest(words, name, rows, title=title, description=_description(question), wide=False)
@@ -180,7 +180,7 @@ def _question_sections(question: _Question) -> list[views.Section | None]:
         paragraphs=tuple(paragraphs),
         figure=_arms_figure(question),
         tables=(*_arms_table(question), *_outcomes(question)),
-        after=(views.estimand_note(words, spec),),
+        after=(words("arms.pooled-apart"), views.estimand_note(words, spec)),
     )
     return [main, _sites(question)]
 

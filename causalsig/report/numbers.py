@@ -65,3 +65,9 @@ def band(ends: tuple[int, int | None], language: Language) -> str:
 def written_date(day: date, language: Language) -> str:
     """Write a date out: ``3 juli 2026``."""
     return f"{day.day} {_MONTHS[language][day.month - 1]} {day.year}"
+
+
+def month_name(month: str, language: Language) -> str:
+    """Write a month out: ``2026-03`` is ``maart 2026``."""
+    year, number = month.split("-")
+    return f"{_MONTHS[language][int(number) - 1]} {year}"

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
 
+from causalsig.codes import REMARKS
 from causalsig.records import PoolResult, QuestionStatus, Refusal, ReleasedArms, Verdict
 
 if TYPE_CHECKING:
@@ -60,9 +61,6 @@ class AttritionBand:
     rule: str
     households: tuple[int, int | None] | None
 
-
-REMARKS = frozenset({"cohort-look-back-not-retained", "cohort-new-arrears-short-history"})
-"""What an analysis had to do without; never a reason why there is none."""
 
 ALWAYS_TOLD = frozenset({"gate-positivity"})
 """Checks of one estimand that say something about every other: of whom the result speaks."""

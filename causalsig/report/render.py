@@ -5,15 +5,20 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
+from causalsig.report.monitor import monitor_view
 from causalsig.report.municipality import municipality_view
 from causalsig.report.national import national_view
 from causalsig.report.numbers import Language
 from causalsig.report.pages import MunicipalityPage, NationalPage
+from causalsig.report.profile import profile_view
 from causalsig.report.views import Page
 from causalsig.report.words import Words
 
 if TYPE_CHECKING:
     from jinja2 import Environment
+
+    from causalsig.release.monitor_document import MonitorDocument
+    from causalsig.release.profile_document import ProfileDocument
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 """Nothing may be loaded and nothing may run; inline style is what the page and its figures are drawn with."""
@@ -27,6 +32,16 @@ def municipality_html(page: MunicipalityPage, language: Language = "nl") -> str:
 def national_html(page: NationalPage, language: Language = "nl") -> str:
     """Write the national page; with ``page.sites`` the statistician's, marked not for publication."""
     return _render(national_view(page, language), language)
+
+
+def profile_html(document: ProfileDocument, payload_hash: str, language: Language = "nl") -> str:
+    """Write a site's profile: exactly what its document holds."""
+    return _render(profile_view(document, payload_hash, language), language)
+
+
+def monitor_html(document: MonitorDocument, payload_hash: str, language: Language = "nl") -> str:
+    """Write a site's monitor figures: exactly what its document holds."""
+    return _render(monitor_view(document, payload_hash, language), language)
 
 
 def _render(view: Page, language: Language) -> str:

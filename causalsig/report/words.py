@@ -20,22 +20,23 @@ class Words:
     """The texts of one language.
 
     Texts of the catalogue are trusted; every value that is filled in is escaped, so a name with markup in it
-    stays a name.
+    stays a name. ``room`` is the file of the catalogue that speaks.
     """
 
     language: Language
+    room: str = "report"
 
     def __call__(self, key: str, **values: object) -> Markup:
-        """Return ``report.<key>``, safe to put on a page."""
-        return Markup(catalogue(self.language)[f"report.{key}"]).format(**values)
+        """Return ``<room>.<key>``, safe to put on a page."""
+        return Markup(catalogue(self.language)[f"{self.room}.{key}"]).format(**values)
 
     def plain(self, key: str, **values: object) -> str:
-        """Return ``report.<key>`` as plain text, for figures and ids."""
-        return catalogue(self.language)[f"report.{key}"].format(**values)
+        """Return ``<room>.<key>`` as plain text, for figures and ids."""
+        return catalogue(self.language)[f"{self.room}.{key}"].format(**values)
 
     def has(self, key: str) -> bool:
-        """Say whether there is a text ``report.<key>``."""
-        return f"report.{key}" in catalogue(self.language)
+        """Say whether there is a text ``<room>.<key>``."""
+        return f"{self.room}.{key}" in catalogue(self.language)
 
     def arm(self, code: str, form: str = "name") -> str:
         """Name an arm; ``form``: name, short, after or who."""

@@ -31,6 +31,8 @@ SMALLEST_SAMPLE: Final = 20
 """Fewer amounts say nothing about their scale."""
 LARGEST_MEDIAN_CENTS: Final = 1_000_000
 """Half of all arrears above ten thousand euro: rents are the largest, with a median near 850 euro."""
+LARGEST_CENTS: Final = 100_000_000
+"""No household owes a creditor more than a million euro: such an amount is a number of something else."""
 LARGEST_SCALE_RATIO: Final = 8.0
 """Just under the tenfold that a lost decimal sign makes."""
 
@@ -141,7 +143,7 @@ def cents_parser(locale: AmountLocale) -> Callable[[Cell], float | Unreadable]:
 
     def parse(cell: Cell) -> float | Unreadable:
         if isinstance(cell, int | float):
-            return float(round(cell * 100)) if math.isfinite(cell) and abs(cell) < 1e12 else UNREADABLE
+            return float(round(cell * 100)) if abs(cell) < 1e12 else UNREADABLE  # never for NaN
         bare = _bare(cell)
         if not bare:
             return math.nan

@@ -10,6 +10,7 @@ from causalsig.sources.xxllnc_layout import CASES_TAB, SIGNALS_TAB
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from collections.abc import Set as AbstractSet
 
     from causalsig.sources.findings import FindingList
     from causalsig.sources.workbook import Cell, Sheet
@@ -17,10 +18,58 @@ if TYPE_CHECKING:
 COLUMN = "Gemeente"
 
 
-def _label(cell: Cell) -> str:
+def label(cell: Cell) -> str:
     """Municipality as it is compared: without the word gemeente, codes as four digits."""
     written = " ".join(text(cell).casefold().split()).removeprefix("gemeente ")
     return written.zfill(4) if written.isdecimal() else written
+
+
+def labels_of(sheet: Sheet) -> frozenset[str]:
+    """Labels of all municipalities in a sheet; none when it does not say."""
+    if not sheet.has(COLUMN):
+        return frozenset()
+    return frozenset(parse_column(sheet.column(COLUMN), label)) - {""}
+
+
+def choose_labels(
+    present: AbstractSet[str],
+    municipality: str,
+    name: str | None,
+    *,
+    where: str,
+    table: str,
+    findings: FindingList,
+) -> tuple[AbstractSet[str], bool]:
+    """Say which labels are this municipality's, and whether there are others.
+
+    Parameters
+    ----------
+    present : set of str
+        Labels (see :func:`label`) in the source, without the blank one.
+    municipality : str
+    name : str or None
+    where, table : str
+        For the message and the finding.
+
+    Raises
+    ------
+    SourceError
+        ``source-municipality-not-found``.
+    """
+    asked = {label(municipality)} | ({label(name)} if name else set())
+    wanted = present & asked
+    if not wanted:
+        if len(present) > 1 or (present and name):
+            raise SourceError(
+                "source-municipality-not-found",
+                expected=f"rows of municipality {municipality}",
+                found=f"{len(present)} other and none of it",
+                mend="Give the name as the export writes it, or the right file.",
+                where=where,
+            )
+        findings.add("source-municipality-unconfirmed", table, severity="info")
+        wanted = present
+    return wanted, bool(present - wanted)
 
 
 def select_municipality(
@@ -39,30 +88,26 @@ def select_municipality(
     if not signals.has(COLUMN):
         findings.add("source-municipality-unconfirmed", SIGNALS_TAB, severity="info")
         return chosen, False
-    asked = {_label(municipality)} | ({_label(name)} if name else set())
-    present = set(parse_column(signals.column(COLUMN), _label)) - {""}
-    wanted = present & asked
-    if not wanted:
-        if len(present) > 1 or (present and name):
-            raise SourceError(
-                "source-municipality-not-found",
-                expected=f"rows of municipality {municipality} in column '{COLUMN}'",
-                found=f"{len(present)} other and none of it",
-                mend="Give the name as the export writes it, or the right file.",
-                where=f"tab {SIGNALS_TAB}",
-            )
-        findings.add("source-municipality-unconfirmed", SIGNALS_TAB, severity="info")
-        wanted = present
-    several = bool(present - wanted)
+    wanted, several = choose_labels(
+        labels_of(signals),
+        municipality,
+        name,
+        where=f"tab {SIGNALS_TAB}",
+        table=SIGNALS_TAB,
+        findings=findings,
+    )
     for tab in (SIGNALS_TAB, CASES_TAB):
         sheet = sheets[tab.casefold()]
         if sheet.has(COLUMN):
-            chosen[tab.casefold()] = _keep(sheet, tab, wanted, several, findings)
+            chosen[tab.casefold()] = keep_rows(sheet, tab, wanted, several, findings)
     return chosen, several
 
 
-def _keep(sheet: Sheet, tab: str, wanted: set[str], several: bool, findings: FindingList) -> Sheet:
-    labels = parse_column(sheet.column(COLUMN), _label)
+def keep_rows(
+    sheet: Sheet, tab: str, wanted: AbstractSet[str], several: bool, findings: FindingList
+) -> Sheet:
+    """Keep the rows of the wanted labels and count the others."""
+    labels = parse_column(sheet.column(COLUMN), label)
     blank = labels.count("")
     other = sum(label not in wanted for label in labels) - blank
     findings.add("source-municipality-blank", tab, count=blank)

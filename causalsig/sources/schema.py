@@ -158,7 +158,13 @@ def conform(table: str, frame: pd.DataFrame) -> pd.DataFrame:
         if kind == "date":
             columns[name] = pd.to_datetime(values).astype("datetime64[s]").to_numpy()
         elif kind in ("key", "code"):
-            columns[name] = values.astype("string").astype(object).where(values.notna(), None).to_numpy()
+            # Python texts and None: else pandas chooses a text type by its version and by what is installed,
+            # and what is missing compares differently in each.
+            texts = values.to_numpy(dtype=object, copy=True)
+            if pd.api.types.infer_dtype(texts, skipna=True) not in ("string", "empty"):
+                texts = np.array(values.astype("string"), dtype=object)
+            texts[values.isna().to_numpy()] = None
+            columns[name] = pd.Series(list(texts), dtype="object")
         else:
             columns[name] = values.astype("float64").to_numpy()
     return pd.DataFrame(columns)

@@ -10,7 +10,7 @@ import pandas as pd
 
 from causalsig.errors import SourceError
 from causalsig.sources import values, xxllnc_tokens
-from causalsig.sources.amounts import cents_parser, check_scale, settle_locale
+from causalsig.sources.amounts import LARGEST_CENTS, cents_parser, check_scale, settle_locale
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -25,6 +25,8 @@ MOST_UNREADABLE: Final = 0.2
 FEW_CELLS: Final = 4
 """So many unreadable cells are never a column that is unreadable as a whole."""
 EARLIEST: Final = np.datetime64("2000-01-01", "D")
+LATEST: Final = np.datetime64("2100-01-01", "D")
+"""The extraction date bounds dates too, but only in rows that are used; this is wrong wherever it stands."""
 OLDEST_AGE: Final = 120
 
 
@@ -55,10 +57,13 @@ class TabReader:
 
     def _dates(self, sheet: Sheet, column: Column, cells: list[Cell]) -> Any:
         dates, bad = values.read_dates(cells)
-        self._judge(sheet, column, cells, bad, "source-unreadable-date", "dates as dd-mm-jjjj")
-        early = dates < EARLIEST
-        self.findings.add("source-date-out-of-range", sheet.name, column.target, int(early.sum()))
-        dates[early] = np.datetime64("NaT")
+        outside = (dates < EARLIEST) | (dates >= LATEST)
+        impossible = int(outside.sum())
+        if column.required:
+            self._refuse_most(sheet, column, cells, bad + impossible, "dates of this century as dd-mm-jjjj")
+        self.findings.add("source-unreadable-date", sheet.name, column.target, bad)
+        self.findings.add("source-date-out-of-range", sheet.name, column.target, impossible)
+        dates[outside] = np.datetime64("NaT")
         return dates.astype("datetime64[s]")
 
     def _floats(self, sheet: Sheet, column: Column, cells: list[Cell]) -> Any:
@@ -87,12 +92,16 @@ class TabReader:
             check_scale(cells, cents, f"tab {sheet.name}, column {column.header}")
         negative = cents < 0
         self.findings.add("source-negative-amount", sheet.name, column.target, int(negative.sum()))
-        return np.where(negative, np.nan, cents)
+        absurd = cents > LARGEST_CENTS
+        self.findings.add("source-absurd-amount", sheet.name, column.target, int(absurd.sum()))
+        return np.where(negative | absurd, np.nan, cents)
 
     def _ages(self, sheet: Sheet, column: Column, cells: list[Cell]) -> Any:
         ages, bad = values.read_floats(cells, values.parse_number)
-        self._judge(sheet, column, cells, bad, "source-unreadable-number", "ages in years")
         absurd = (ages < 0) | (ages > OLDEST_AGE)
+        # Absurd ages occur in real exports; a column of them says that something else is in it.
+        self._refuse_most(sheet, column, cells, bad + int(absurd.sum()), f"ages from 0 to {OLDEST_AGE}")
+        self.findings.add("source-unreadable-number", sheet.name, column.target, bad)
         self.findings.add("source-absurd-age", sheet.name, column.target, int(absurd.sum()))
         return np.where(absurd, np.nan, ages)
 
@@ -104,6 +113,9 @@ class TabReader:
             "result": (xxllnc_tokens.result, xxllnc_tokens.exact_result, None),
         }[column.role]
         codes, bad = values.read_codes(cells, recognise, unknown=unknown, blank=None)
+        if column.role in ("method", "result"):
+            # They decide the arms: what is unknown would silently become another arm, or no acceptance.
+            self._refuse_most(sheet, column, cells, bad, "words of the code list")
         self.findings.add("source-unknown-code", sheet.name, column.target, bad)
         if exact is not None:
             _, inexact = values.read_codes(cells, exact, unknown=None, blank=None)
@@ -113,17 +125,21 @@ class TabReader:
     def _judge(
         self, sheet: Sheet, column: Column, cells: list[Cell], bad: int, code: str, expected: str
     ) -> None:
-        if column.required and bad > FEW_CELLS:
-            filled = sum(1 for cell in cells if values.text(cell))
-            if bad > MOST_UNREADABLE * filled:
-                raise SourceError(
-                    "source-column-unreadable",
-                    expected=expected,
-                    found=f"{bad} of {filled} cells that are not",
-                    mend="Look how the export writes this column and export it again.",
-                    where=f"tab {sheet.name}, column {column.header}",
-                )
+        if column.required:
+            self._refuse_most(sheet, column, cells, bad, expected)
         self.findings.add(code, sheet.name, column.target, bad)
+
+    def _refuse_most(self, sheet: Sheet, column: Column, cells: list[Cell], bad: int, expected: str) -> None:
+        """Raise when so much of a column cannot be used that an answer would rest on what is left."""
+        filled = sum(1 for cell in cells if values.text(cell)) if bad > FEW_CELLS else 0
+        if bad > max(FEW_CELLS, MOST_UNREADABLE * filled):
+            raise SourceError(
+                "source-column-unreadable",
+                expected=expected,
+                found=f"{bad} of {filled} cells that are not",
+                mend="Look how the export writes this column and export it again.",
+                where=f"tab {sheet.name}, column {column.header}",
+            )
 
 
 def amount_locale(

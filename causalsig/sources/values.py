@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import math
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -28,6 +29,8 @@ _NO: Final = frozenset({"nee", "n", "no", "onwaar", "false"})
 _NOT_APPLICABLE: Final = frozenset({"", "n.v.t.", "n.v.t", "nvt", "onbekend", "-"})
 _MOST_CHILDREN = 20
 """A flag may be a count (children, repeats): larger numbers are something else."""
+_LARGEST_NUMBER = 1e15
+"""Beyond it a float holds no whole number exactly."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +111,8 @@ def parse_flag(cell: Cell) -> float | Unreadable:
 def parse_number(cell: Cell) -> float | Unreadable:
     """Plain number, either decimal sign; NaN when blank."""
     if isinstance(cell, int | float):
-        return float(cell) if math.isfinite(cell) else UNREADABLE
+        # Not isfinite: a whole number of Python can be too large for it. No comparison with NaN holds.
+        return float(cell) if abs(cell) < _LARGEST_NUMBER else UNREADABLE
     written = text(cell)
     if not written:
         return math.nan
@@ -153,15 +157,10 @@ def odd_keys(keys: NDArray[np.object_]) -> int:
 
     The shape of a number is that it is one; that of anything else its length and kind of characters.
     """
-    shapes = [
-        (0, "d") if key.isdecimal() else (len(key), "a" if key.isalnum() else "m")
-        for key in keys
-        if isinstance(key, str)  # a missing key is None or NaN, as pandas pleases
-    ]
-    if not shapes:
-        return 0
-    counts: dict[tuple[int, str], int] = {}
-    for shape in shapes:
-        counts[shape] = counts.get(shape, 0) + 1
-    most = max(counts.values())
-    return len(shapes) - most if most >= 0.9 * len(shapes) else 0
+    texts = [key for key in keys if isinstance(key, str)]  # a missing key is None or NaN, as pandas pleases
+    kinds = Counter(zip(map(len, texts), map(str.isdecimal, texts), map(str.isalnum, texts), strict=True))
+    counts: Counter[tuple[int, bool, bool]] = Counter()
+    for (length, is_number, is_plain), number in kinds.items():
+        counts[(0, True, True) if is_number else (length, False, is_plain)] += number
+    most = max(counts.values(), default=0)
+    return len(texts) - most if most >= 0.9 * len(texts) else 0

@@ -13,8 +13,9 @@ from causalsig.sources.checks import check_tables
 from causalsig.sources.dates import settle_extraction_date
 from causalsig.sources.derive import classify_new_arrears, derive_episodes
 from causalsig.sources.findings import FindingList, ReadResult
+from causalsig.sources.joined import join_workbooks
 from causalsig.sources.lookup import look_up
-from causalsig.sources.municipality import select_municipality
+from causalsig.sources.municipality import labels_of, select_municipality
 from causalsig.sources.schema import SiteTables, conform
 from causalsig.sources.tabs import TabReader, amount_locale, refuse_duplicates, require
 from causalsig.sources.values import odd_keys
@@ -31,7 +32,7 @@ from causalsig.sources.xxllnc_layout import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import date
 
     from numpy.typing import NDArray
@@ -52,7 +53,7 @@ DATED = {
 
 
 def read_xxllnc_2026(
-    path: Path | str,
+    path: Path | str | Sequence[Path | str],
     *,
     municipality: str,
     matching: Matching,
@@ -68,8 +69,8 @@ def read_xxllnc_2026(
 
     Parameters
     ----------
-    path : Path or str
-        The .xlsx file.
+    path : Path, str or a sequence of them
+        The .xlsx file, or those over which an export is split; a key that occurs in two of them is refused.
     municipality : str
         The municipality's code, text with leading zeros.
     matching : Matching
@@ -91,14 +92,24 @@ def read_xxllnc_2026(
     SourceError
         The file is not a readable workbook of this format; the code says why.
     """
+    paths = [path] if isinstance(path, Path | str) else list(path)
+    books = [open_workbook(Path(one), MAPPING) for one in paths]
+    for book in books if len(books) > 1 else ():
+        require(book, MAPPING, OPTIONAL_TABS, FindingList())  # or a tab's loss in one file would not be seen
     return read_sheets(
-        open_workbook(Path(path), MAPPING),
+        join_workbooks(books, {CREDITORS_TAB.casefold()}),
         municipality=municipality,
         matching=matching,
         name=name,
         declared_locale=amount_locale,
         extracted_on=extracted_on,
     )
+
+
+def municipalities(path: Path | str) -> frozenset[str]:
+    """Labels of all municipalities in a workbook; none when its signals do not say."""
+    book = open_workbook(Path(path), {SIGNALS_TAB})
+    return frozenset().union(*map(labels_of, book.values()))
 
 
 def read_sheets(
@@ -159,10 +170,10 @@ def _read_frames(sheets: Mapping[str, Sheet], declared: AmountLocale | None, fin
         (CREDITORS_TAB, "creditor_id", "ID"),
     ):
         frame = frames[tab]
-        findings.add("source-missing-key", tab, key, int(frame[key].isna().sum()))
         findings.add("source-odd-key", tab, key, odd_keys(frame[key].to_numpy()))
         refuse_duplicates(frame, key, tab, header)
         if tab != SIGNALS_TAB:
+            findings.add("source-missing-key", tab, key, int(frame[key].isna().sum()))
             frames[tab] = frame[frame[key].notna()].reset_index(drop=True)
     findings.add("source-odd-key", SIGNALS_TAB, "hash", odd_keys(frames[SIGNALS_TAB]["hash"].to_numpy()))
     return frames

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import time
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
 from datetime import date
-from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -184,12 +183,13 @@ def _report(folders: Folders, workers: int) -> Path:
         ``simulation-process``: the system ended a process.
     """
     from causalsig.errors import SimulationError
+    from causalsig.execution.processes import process_pool
 
     national = folders.reports / "landelijk.html"
     sites = _released_sites(folders)
     with (
         progress("5/5 writing reports", len(sites) + 1) as step,
-        ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool,
+        process_pool(workers) as pool,
     ):
         futures = [pool.submit(_national, folders, national)]
         futures += [pool.submit(_municipality, folders, *site) for site in sites]

@@ -39,10 +39,12 @@ def command(
             typer.echo(f"{row.question:<16}{contrast:<28}{row.sites:>6}{row.estimate:>+10.4f}{interval:>20}")
     typer.echo(str(summary.path))
     withheld = [row for row in summary.pool.contrasts if row.primary and not row.publishable]
-    for row in withheld:
+    for reasons in dict.fromkeys((row.question, row.reasons) for row in withheld):
+        question, codes = reasons
+        contrasts = [f"{r.arm} - {r.reference}" for r in withheld if (r.question, r.reasons) == reasons]
         say(
-            f"{row.question}: for the statistician only, municipalities are not shown it "
-            f"({', '.join(row.reasons)}; `causalsig explain CODE` tells a code)."
+            f"{question}, {', '.join(contrasts)}: for the statistician only, municipalities are not shown "
+            f"it ({', '.join(codes)}; `causalsig explain CODE` tells a code)."
         )
     say(
         f"{summary.pool.sites} sites pooled, {len(summary.pool.left_out)} gave no number. "

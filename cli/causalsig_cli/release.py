@@ -48,23 +48,31 @@ def review(
     typer.echo(f"\nSHA-256 of the payload: {found.payload_hash}\nState: {found.state}")
     for entry in found.log:
         typer.echo(f"  {entry.at}  {entry.step}  {entry.role}  {entry.name}  {entry.reason}".rstrip())
-    for question in found.document.questions:
-        for held in question.suppressions:
-            why = text(f"release.rules.{held.rule}.title", language)
-            typer.echo(
-                f"Held back: {question.question}, {held.outcome}, {held.estimand}: {why} [{held.rule}]"
-            )
+    for what, rule in _held_back(found):
+        typer.echo(f"Held back: {what}: {text(f'release.rules.{rule}.title', language)} [{rule}]")
+
+
+def _held_back(found: Review) -> list[tuple[str, str]]:
+    """List what does not leave, with the rule, whatever the kind of document."""
+    document = found.document
+    if document.kind == "estimates":
+        return [
+            (f"{question.question}, {held.outcome}, {held.estimand}", held.rule)
+            for question in document.questions
+            for held in question.suppressions
+        ]
+    return [(held.table.replace("_", " "), held.rule) for held in document.suppressions]
 
 
 def _rows(found: Review, language: str) -> list[dict[str, Any]]:
-    from causalsig.release.fields import ESTIMATES
+    from causalsig.release.kinds import FIELDS
     from causalsig.release.paths import leaves
 
     titles = catalogue(language)
     rows = []
     values = {place: (path, value) for place, path, value in leaves(found.document.model_dump(mode="json"))}
     for place, (path, value) in values.items():
-        field = ESTIMATES[path]
+        field = FIELDS[found.document.kind][path]
         rule = titles.get(f"release.rules.{field.rule}.title", field.rule)
         rows.append(
             {"place": place, "value": value, "meaning": field.meaning, "unit": field.unit, "grid": field.grid}
@@ -78,9 +86,9 @@ def _decoded(place: str, values: dict[str, tuple[str, Any]]) -> float | None:
     from causalsig.release import grid
 
     exponent = values.get(f"{place}_exponent")
-    if exponent is None:
+    if exponent is None or exponent[1] is None:
         return None
-    decode = grid.from_steps if place.endswith(".mean") else grid.from_two_digits
+    decode = grid.from_steps if place.endswith((".mean", ".value")) else grid.from_two_digits
     return decode(values[place][1], exponent[1])
 
 
@@ -159,7 +167,9 @@ def verify(
     if format_ == "json":
         typer.echo(json.dumps(values, indent=2))
         return
-    typer.echo(f"verified: {found.kind}{', demo' if found.demo else ''}\nstudy    {found.study_digest}")
+    typer.echo(f"verified: {found.kind}{', demo' if found.demo else ''}")
+    if found.study_digest is not None:
+        typer.echo(f"study    {found.study_digest}")
     typer.echo(f"payload  {found.payload_hash}")
     for key in found.signers:
         typer.echo(f"signed   {key.role}  {key.key_id}")

@@ -5,91 +5,101 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import asdict
-from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from causalsig_cli._screen import progress, say
+from causalsig_cli._site_documents import (
+    Inventory,
+    Keys,
+    Only,
+    Source,
+    each_site,
+    find_sites,
+    monitor,
+    profile,
+)
 
 if TYPE_CHECKING:
     from causalsig.execution.run import Plan, RunRequest, SiteOutcome
-    from causalsig.study.inventory import Inventory as Sites
     from causalsig.study.inventory import Site
 
-app = typer.Typer(no_args_is_help=True, help="Check a source; run the study at one site or many.")
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Check or describe a source; run the study at one site or many.",
+)
+app.command()(profile)
+app.command()(monitor)
 
-Inventory = Annotated[Path, typer.Option(help="The provider's inventory of sites (TOML).")]
 Format = Annotated[Literal["text", "json"], typer.Option("--format", help="How to print.")]
 
 
 @app.command()
 def check(
-    source: Annotated[Path, typer.Argument(help="A workbook whose name begins with the municipality code.")],
+    source: Source,
     inventory: Inventory,
+    only: Only = None,
     format_: Format = "text",
 ) -> None:
-    """Read one source and list what was found in it, as codes and counts; never a value from a cell.
+    """Read a source and list what was found in it, as codes and counts; never a value from a cell.
 
-    Exit code 1 when a finding would stop the run.
+    Of a source of several municipalities, each site of the inventory that is in it. Exit code 1 when a
+    finding would stop the run.
     """
-    from causalsig.execution.run import find_sources
     from causalsig.execution.site import read_site
-    from causalsig.study.read import read_inventory
 
-    if source.is_dir():
-        raise typer.BadParameter(f"{source} is a folder; give one workbook.")
-    sites = read_inventory(inventory)
-    [(code, path)] = find_sources([source], sites).items()
-    read = read_site(path, _may_be_read(sites, code))
-    rows = [asdict(finding) for finding in read.findings]
+    found = find_sites(source, inventory, only)
+    printed: list[dict[str, Any]] = []
+
+    def one(path: Path, site: Site) -> int:
+        read = read_site(path, site)
+        rows = [{"site": site.code, **asdict(finding)} for finding in read.findings]
+        if format_ == "json":
+            printed.extend(rows)
+        else:
+            _print_findings(rows, several=len(found) > 1)
+        tables = read.tables
+        say(
+            f"site {site.code}: {len(tables.signals)} signals, {len(tables.episodes)} episodes, "
+            f"{len(tables.cases)} cases, {len(tables.attempts)} attempts. `causalsig explain CODE` tells a "
+            "code."
+        )
+        return int(any(row["severity"] == "error" for row in rows))
+
+    worst = each_site(found, one)
     if format_ == "json":
-        typer.echo(json.dumps(rows, indent=2))
-    else:
-        _print_findings(rows)
-    tables = read.tables
-    say(
-        f"site {code}: {len(tables.signals)} signals, {len(tables.episodes)} episodes, "
-        f"{len(tables.cases)} cases, {len(tables.attempts)} attempts. `causalsig explain CODE` tells a code."
-    )
-    if any(row["severity"] == "error" for row in rows):
-        raise typer.Exit(1)
+        typer.echo(json.dumps(printed, indent=2))
+    raise typer.Exit(worst)
 
 
-def _may_be_read(sites: Sites, code: str) -> Site:
-    """Return the site, when it has an agreement in force."""
-    from causalsig.execution.run import no_agreement
-
-    site = sites.site(code)
-    assert site is not None
-    reason = site.agreement.missing(date.today())
-    if reason is not None:
-        raise no_agreement(reason, f"site {code}")
-    return site
-
-
-def _print_findings(rows: list[dict[str, Any]]) -> None:
+def _print_findings(rows: list[dict[str, Any]], *, several: bool) -> None:
     from causalsig.texts import text
 
     for row in rows:
         place = f"{row['table']} {row['column']}".strip()
         title = text(f"codes.{row['code']}.title", "en")
-        typer.echo(f"{row['severity']:<8}{row['count']:>8}  {row['code']:<36} {place:<32} {title}")
+        head = f"{row['site']}  " if several else ""
+        typer.echo(f"{head}{row['severity']:<8}{row['count']:>8}  {row['code']:<36} {place:<32} {title}")
 
 
 @app.command()
 def run(
     study: Annotated[Path, typer.Argument(help="The study file, or the name of a packaged study.")],
-    source: Annotated[list[Path], typer.Argument(help="Workbooks (0363.xlsx, ...) or folders of them.")],
+    source: Annotated[
+        list[Path],
+        typer.Argument(
+            help="Sources (0363.xlsx, ...), folders of them, sources of several municipalities, or a TOML "
+            "file that names a database."
+        ),
+    ],
     inventory: Inventory,
-    keys: Annotated[Path, typer.Option(help="Folder with the provider's key (`causalsig keys new`).")],
+    keys: Keys,
     out: Annotated[
         Path, typer.Option(help="Folder for the run; sites/CODE/ holds each site's files.")
     ] = Path("run"),
-    only: Annotated[
-        list[str] | None, typer.Option(help="Run this municipality only; may be repeated.")
-    ] = None,
+    only: Only = None,
     workers: Annotated[
         int, typer.Option(min=1, help="Sites side by side; each takes one core and up to 1 GB.")
     ] = min(2, os.cpu_count() or 1),
@@ -130,9 +140,21 @@ def run(
     ]
     if named or any(outcome.status == "failed" for outcome in outcomes):
         raise typer.Exit(2)
+    _tell_next(outcomes, out, keys)
+
+
+def _tell_next(outcomes: tuple[SiteOutcome, ...], out: Path, keys: Path) -> None:
+    """Say what to do now: approve what waits, or nothing when everything is released or refused."""
+    from causalsig.release.life import read_review
+
+    ran = (o for o in outcomes if o.status in ("done", "kept"))
+    waiting = [o for o in ran if read_review(o.folder).state in ("checked", "approved")]
+    if not waiting:
+        say("nothing waits for approval: each of these results was released or refused before.")
+        return
     say(
-        f"what would leave waits for two approvals. Next: causalsig release review {out}/sites/CODE, then "
-        f"causalsig release approve {out}/sites --as operator --name NAME --keys {keys}"
+        f"{len(waiting)} result(s) wait for two approvals. Next: causalsig release review {out}/sites/CODE, "
+        f"then causalsig release approve {out}/sites --as operator --name NAME --keys {keys}"
     )
 
 
@@ -170,7 +192,10 @@ def _print_outcomes(outcomes: tuple[SiteOutcome, ...], format_: str) -> None:
         typer.echo(json.dumps(rows, indent=2))
         return
     for outcome in outcomes:
-        answers = ", ".join(f"{name} {status}" for name, status in outcome.questions.items())
+        answers = ", ".join(
+            f"{name} {status}" + (f" ({outcome.reasons[name]})" if outcome.reasons.get(name) else "")
+            for name, status in outcome.questions.items()
+        )
         typer.echo(f"{outcome.site}  {outcome.status.replace('_', ' '):<8}  {answers or outcome.code}")
 
 
@@ -180,7 +205,7 @@ def _tell(outcomes: tuple[SiteOutcome, ...]) -> None:
         if outcome.status == "left_out":
             say(f"site {outcome.site} left out: {outcome.message}.")
         elif outcome.status == "failed":
-            say(f"site {outcome.site} failed: {outcome.message}")
+            say(f"site {outcome.site} failed: {outcome.message.removeprefix(f'site {outcome.site}: ')}")
         else:
             continue
         if (outcome.folder / "review.json").exists():

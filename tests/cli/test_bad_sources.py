@@ -112,9 +112,24 @@ BAD_TABS: dict[str, tuple[str, Spoil, str]] = {
         "Datum contactpoging",
     ),
     "every date before the system existed": (
-        "source-no-signals",
+        "source-column-unreadable",
         set_column("Signalen", "Datum melding", lambda n, cell: "01-01-1900"),
-        "Signalen",
+        "Datum melding",
+    ),
+    "every second signal a century too early": (
+        "source-column-unreadable",
+        set_column("Signalen", "Datum melding", lambda n, cell: cell if n % 2 else f"{cell[:6]}1924"),
+        "Datum melding",
+    ),
+    "every age below zero": (
+        "source-column-unreadable",
+        set_column("Signalen", "Leeftijd", lambda n, cell: -5),
+        "Leeftijd",
+    ),
+    "every contact method unknown": (
+        "source-column-unreadable",
+        set_column("Eindresultaat", "Wijze van contactpoging", lambda n, cell: f"{CANARY} {n % 3}"),
+        "Wijze van contactpoging",
     ),
     "no rows": ("source-no-signals", no_rows, "0 signals"),
     "another municipality": (
@@ -246,10 +261,8 @@ def test_site_check_touches_no_data_without_an_agreement(run: Any, desk: Any, ta
     assert "withdrawn" in run(*desk.check(path)).error("site-no-agreement")
 
 
-def test_site_check_wants_one_workbook_of_a_known_site(run: Any, desk: Any, tabs: Tabs) -> None:
+def test_site_check_wants_a_source_of_a_known_site(run: Any, desk: Any, tabs: Tabs) -> None:
     path = desk.source(tabs)
-    result = run(*desk.check(path.parent))
-    assert result.code == 2 and "is a folder" in result.err
     other = path.rename(path.with_name("0363.xlsx"))
     run(*desk.check(other)).error("site-source-unknown")
 

@@ -314,7 +314,7 @@ def test_a_source_that_cannot_be_opened_fails_alone(
             raise PermissionError(13, "Permission denied")
         return "0" * 64
 
-    monkeypatch.setattr(run, "file_digest", refuse)
+    monkeypatch.setattr(run, "source_digest", refuse)
     _, jobs, outcomes = plan_run(provider.request(tmp_path / "run"))
     assert [job.site for job in jobs] == ["9002", "9003"]
     assert (outcomes["9001"].status, outcomes["9001"].code) == ("failed", "source-unreadable")

@@ -1,0 +1,63 @@
+"""What went into a run, as digests: whether a result can stand, and which snapshot a release is of."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from causalsig.sources.findings import ReadResult
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file, or of the names and contents of all files in a folder, in hexadecimal."""
+    if path.is_dir():
+        total = hashlib.sha256()
+        for part in sorted(part for part in path.rglob("*") if part.is_file()):
+            total.update(f"{part.relative_to(path).as_posix()} {file_digest(part)}\n".encode())
+        return total.hexdigest()
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def source_digest(path: Path) -> str | None:
+    """Digest of a source as it lies there; None of a database, which has none until it is read."""
+    from causalsig.sources.database_address import is_address_file
+
+    return None if is_address_file(path) else file_digest(path)
+
+
+def content_digest(read: ReadResult) -> str:
+    """SHA-256 over what was read of one municipality: canonical tables, extract date and findings.
+
+    A database cannot be read twice in one moment, so its digest is that of the very tables that are analysed.
+    They are in an order of their own, so the order in which the database gave its rows does not count; what
+    it holds of other municipalities does not either.
+    """
+    import numpy as np
+
+    from causalsig.sources.schema import TABLES
+
+    total = hashlib.sha256()
+
+    def add(name: str, values: object) -> None:
+        total.update(f"{name} {json.dumps(values, default=str)}\n".encode())
+
+    tables = read.tables
+    add("extracted_on", tables.extracted_on.isoformat())
+    add("findings", [[f.code, f.table, f.column, f.count, f.severity] for f in read.findings])
+    for table in TABLES:
+        frame = getattr(tables, table)
+        for column in frame.columns:
+            values = frame[column].to_numpy()
+            if values.dtype.kind == "f":
+                values = np.where(np.isnan(values), np.nan, values)  # one bit pattern for what is missing
+            if values.dtype.kind in "fiubM":
+                add(f"{table}.{column}", str(values.dtype))
+                total.update(np.ascontiguousarray(values).tobytes())
+            else:
+                add(f"{table}.{column}", values.tolist())
+    return total.hexdigest()

@@ -1,0 +1,43 @@
+"""A site's monitor figures: read, count, hold back what may not leave, and put the rest up for review."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from causalsig.execution.describe import Described, describe
+
+if TYPE_CHECKING:
+    from causalsig.counts import MonitorCounts
+    from causalsig.release.build import ReleaseIdentity
+    from causalsig.release.monitor_document import MonitorDocument
+    from causalsig.sources.findings import ReadResult
+    from causalsig.sources.schema import SiteTables
+    from causalsig.study.inventory import Site
+
+CENTS = 100.0
+
+
+def monitor_of(tables: SiteTables, site: Site) -> MonitorCounts:
+    """Count a site's monitor figures with what the inventory says of it."""
+    from causalsig.sources.monitor import monitor_counts
+
+    return monitor_counts(
+        tables,
+        inhabitants=site.inhabitants,
+        guaranteed_months=site.guaranteed_months,
+        threshold_cents=site.rule.threshold_eur * CENTS,
+    )
+
+
+def monitor_site(
+    source: Path, site: Site, *, keys: Path, folder: Path, wave: int = 1, force: bool = False
+) -> Described:
+    """Make the monitor of one site; see :func:`causalsig.execution.describe.describe`."""
+
+    def build(read: ReadResult, identity: ReleaseIdentity) -> MonitorDocument:
+        from causalsig.release.monitor_document import build_monitor
+
+        return build_monitor(monitor_of(read.tables, site), identity=identity)
+
+    return describe("monitor", source, site, build, keys=keys, folder=folder, wave=wave, force=force)

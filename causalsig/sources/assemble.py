@@ -1,0 +1,315 @@
+"""Canonical frames, as a format has them, into whole checked tables: what is left out is derived or filled.
+
+Formats that carry canonical columns under any name (canonical folders, databases, the flat sheet) end here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import pandas as pd
+
+from causalsig.errors import SourceError
+from causalsig.sources.checks import check_tables
+from causalsig.sources.dates import settle_extraction_date
+from causalsig.sources.derive import classify_new_arrears, derive_episodes
+from causalsig.sources.findings import ReadResult
+from causalsig.sources.lookup import look_up
+from causalsig.sources.schema import TABLES, SiteTables, conform
+from causalsig.sources.tabs import refuse_duplicates
+from causalsig.sources.values import odd_keys
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from causalsig.sources.findings import FindingList
+    from causalsig.sources.schema import Matching
+
+Frames = dict[str, pd.DataFrame]
+
+REQUIRED: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+    {
+        "signals": ("signal_id", "household_key", "received_on", "creditor_id", "amount_cents", "case_id"),
+        "cases": ("case_id",),
+        "attempts": ("case_id", "attempted_on", "method", "reached"),
+        "creditors": ("creditor_id", "creditor_type"),
+        "episodes": ("episode_id", "household_key", "matched_on"),
+        "followups": ("case_id", "followed_up_on"),
+    }
+)
+"""Columns a canonical table cannot do without."""
+OPTIONAL_TABLES: Final = frozenset({"episodes", "followups"})
+"""Episodes are derived from the matching day when they are absent."""
+DERIVED: Final = frozenset(
+    {
+        ("signals", "episode_id"),
+        ("signals", "new_arrears"),
+        ("signals", "creditor_type"),
+        ("cases", "household_key"),
+        ("cases", "opened_on"),
+        ("attempts", "attempt_id"),
+        *(("episodes", name) for name in ("period_start", "period_end", "n_creditors", "case_id")),
+    }
+)
+"""Optional columns whose absence loses nothing: they follow from the others."""
+
+DATED: Final = MappingProxyType(
+    {
+        "signals": ("received_on", "forwarded_on", "arrears_start"),
+        "cases": ("opened_on", "closed_on"),
+        "attempts": ("attempted_on",),
+        "followups": ("followed_up_on",),
+    }
+)
+_UNIQUE = {"signals": "signal_id", "cases": "case_id", "creditors": "creditor_id", "episodes": "episode_id"}
+_ORDER = {
+    "cases": ("case_id",),
+    "attempts": ("case_id", "attempted_on", "is_final", "attempt_id"),
+    "followups": ("case_id", "followed_up_on", "method"),
+    "creditors": ("creditor_id",),
+}
+
+
+def check_columns(present: Mapping[str, frozenset[str]], findings: FindingList) -> None:
+    """Check that tables and their required columns are there; what else is missing is a finding.
+
+    Parameters
+    ----------
+    present : mapping
+        Columns by table; an absent table is no key.
+
+    Raises
+    ------
+    SourceError
+        ``source-missing-tab`` or ``source-missing-column``, naming all that are missing.
+    """
+    needed = [name for name in TABLES if name not in present and name not in OPTIONAL_TABLES]
+    if needed:
+        raise SourceError(
+            "source-missing-tab",
+            expected="tables " + ", ".join(name for name in TABLES if name not in OPTIONAL_TABLES),
+            found=f"no {', '.join(needed)}",
+            mend="Export every table; the tables keep their canonical names.",
+        )
+    lacking = []
+    for table, columns in TABLES.items():
+        if table not in present:
+            findings.add("source-optional-tab-missing", table, severity="info")
+            continue
+        for name in columns:
+            if name in present[table]:
+                continue
+            if name in REQUIRED[table]:
+                lacking.append(f"'{name}' in {table}")
+            elif (table, name) not in DERIVED:
+                findings.add("source-optional-column-missing", table, name)
+    if lacking:
+        raise SourceError(
+            "source-missing-column",
+            expected="the columns the canonical tables need",
+            found=f"no column {', '.join(lacking)}",
+            mend="Add them; order and case of headers do not matter. A CSV in another dialect than comma and "
+            "UTF-8 declares it in dialect.toml beside it.",
+        )
+
+
+def assemble(
+    frames: Mapping[str, pd.DataFrame],
+    *,
+    municipality: str,
+    matching: Matching,
+    extracted_on: date | None,
+    unsaid: frozenset[str],
+    findings: FindingList,
+) -> ReadResult:
+    """Whole tables of one municipality from frames of canonical columns and types.
+
+    Parameters
+    ----------
+    frames : mapping
+        By canonical table; of one municipality as far as the source says whose its rows are. Its frames are
+        not changed.
+    municipality : str
+    matching : Matching
+        Makes the episodes when the source has none.
+    extracted_on : datetime.date or None
+        Without it the latest date in the frames, with a finding.
+    unsaid : frozenset of str
+        Tables of a source of several municipalities that do not say whose their rows are: theirs are the rows
+        that link to signals. Empty for a source of one municipality.
+    findings : FindingList
+        What reading met so far.
+
+    Raises
+    ------
+    SourceError
+        ``source-duplicate-keys``, ``source-no-signals``.
+    """
+    has_episodes = "episodes" in frames
+    tables: Frames = {name: frames.get(name, pd.DataFrame()).copy(deep=False) for name in TABLES}
+    del frames  # nobody else holds the readers' frames: columns that are replaced below leave memory
+    _keep_ours(tables, unsaid)
+    _check_keys(tables, findings)
+    if tables["signals"]["received_on"].isna().all():
+        raise SourceError(
+            "source-no-signals",
+            expected="at least one dated signal",
+            found=f"{len(tables['signals'])} signals and no date among them",
+            mend="Look whether the export was filtered, or its period is empty.",
+            where="table signals",
+        )
+    extraction = settle_extraction_date(tables, DATED, extracted_on, findings)
+    _name_households(tables)
+    signals = _signals(tables)
+    _keep_linked(tables, signals, unsaid, findings)
+    if has_episodes and "episode_id" in tables["signals"]:
+        episodes = _given_episodes(tables["episodes"], signals)
+    else:
+        episodes, signals["episode_id"] = derive_episodes(signals, matching)
+    cases = _cases(tables, signals, findings)
+    site = SiteTables(
+        municipality=municipality,
+        extracted_on=extraction,
+        signals=signals,
+        episodes=conform("episodes", episodes),
+        cases=_sorted("cases", cases),
+        attempts=_sorted("attempts", tables["attempts"]),
+        followups=_sorted("followups", tables["followups"]),
+        creditors=_sorted("creditors", tables["creditors"]),
+    )
+    return ReadResult(site, findings.freeze() + check_tables(site))
+
+
+def _check_keys(tables: Frames, findings: FindingList) -> None:
+    for table, key in _UNIQUE.items():
+        frame = tables[table]
+        if key not in frame:
+            continue
+        findings.add("source-odd-key", table, key, odd_keys(frame[key].to_numpy(dtype=object)))
+        refuse_duplicates(frame, key, table, key)
+        if table != "signals":
+            findings.add("source-missing-key", table, key, int(frame[key].isna().sum()))
+            tables[table] = frame[frame[key].notna()].reset_index(drop=True)
+    if "household_key" in tables["signals"]:
+        households = tables["signals"]["household_key"].to_numpy(dtype=object)
+        findings.add("source-odd-key", "signals", "household_key", odd_keys(households))
+    attempts = tables["attempts"]
+    if "attempt_id" in attempts:
+        repeated = int(attempts["attempt_id"].dropna().duplicated().sum())
+        findings.add("source-repeated-attempt", "attempts", "attempt_id", repeated)
+
+
+def _name_households(tables: Frames) -> None:
+    """Replace household keys by their rank, in every table alike: no trace of what they were made of."""
+    holders = [name for name in ("signals", "episodes", "cases") if "household_key" in tables[name]]
+    keys = np.concatenate([tables[name]["household_key"].to_numpy(dtype=object) for name in holders])
+    ranks, known = pd.factorize(keys, sort=True)
+    # Of one length, so that their order is that of the keys whatever other keys there are.
+    names = np.array([*(f"h{rank:08d}" for rank in range(len(known))), None], dtype=object)[ranks]
+    at = 0
+    for name in holders:
+        rows = len(tables[name])
+        tables[name]["household_key"] = pd.Series(names[at : at + rows], dtype=object)
+        at += rows
+
+
+def _signals(tables: Frames) -> pd.DataFrame:
+    raw, creditors = tables["signals"], tables["creditors"].set_index("creditor_id")["creditor_type"]
+    signals = conform("signals", raw)
+    listed = look_up(signals["creditor_id"], creditors)
+    signals["creditor_type"] = signals["creditor_type"].where(signals["creditor_type"].notna(), listed)
+    signals = signals.sort_values(
+        ["received_on", "household_key", "signal_id"], kind="stable", ignore_index=True
+    )
+    derived = classify_new_arrears(signals)
+    # A signal of nobody has no earlier one.
+    derived[signals["household_key"].isna().to_numpy()] = 1.0
+    told = signals["new_arrears"].to_numpy("float64")
+    signals["new_arrears"] = np.where(np.isnan(told), derived, told)
+    return signals
+
+
+def _given_episodes(episodes: pd.DataFrame, signals: pd.DataFrame) -> pd.DataFrame:
+    """Episodes of the source; what it does not say of them follows from their signals."""
+    by_episode = signals.groupby("episode_id")
+    facts: dict[str, Any] = {
+        "period_start": by_episode["received_on"].min(),
+        "period_end": by_episode["received_on"].max(),
+        "n_creditors": by_episode["creditor_id"].nunique().astype("float64"),
+        "case_id": by_episode["case_id"].first(),
+    }
+    missing = {
+        name: look_up(episodes["episode_id"], column)
+        for name, column in facts.items()
+        if name not in episodes
+    }
+    return episodes.assign(**missing).sort_values(
+        ["household_key", "matched_on", "episode_id"], kind="stable", ignore_index=True
+    )
+
+
+def _keep_ours(tables: Frames, unsaid: frozenset[str]) -> None:
+    """Keep what the signals name, in tables that do not say whose their rows are."""
+    signals = tables["signals"]
+    for table, key in (("cases", "case_id"), ("creditors", "creditor_id"), ("episodes", "episode_id")):
+        if table in unsaid and key in tables[table] and key in signals:
+            frame = tables[table]
+            tables[table] = frame[frame[key].isin(signals[key].dropna())].reset_index(drop=True)
+
+
+def _keep_linked(
+    tables: Frames, signals: pd.DataFrame, unsaid: frozenset[str], findings: FindingList
+) -> None:
+    """Leave out contacts of no case that is known here."""
+    known = pd.concat([tables["cases"]["case_id"], signals["case_id"]]).dropna()
+    for table, code in (
+        ("attempts", "source-attempt-without-case"),
+        ("followups", "source-followup-without-case"),
+    ):
+        frame = tables[table]
+        if "case_id" not in frame:
+            continue
+        linked = frame["case_id"].isin(known)
+        missing = int((~linked).sum())
+        if table in unsaid:
+            findings.add("source-other-municipality", table, count=missing, severity="info")
+        else:
+            findings.add(code, table, "case_id", missing)
+        tables[table] = frame[linked].reset_index(drop=True)
+
+
+def _cases(tables: Frames, signals: pd.DataFrame, findings: FindingList) -> pd.DataFrame:
+    """Cases with their household and opening date, which follow from signals and attempts when absent."""
+    cases, attempts = tables["cases"], tables["attempts"]
+    number = cases["case_id"]
+    linked = signals.loc[
+        signals["case_id"].notna() & signals["household_key"].notna(), ["case_id", "household_key"]
+    ]
+    pairs = linked.drop_duplicates().sort_values("household_key")
+    mixed = int(pairs.loc[pairs["case_id"].duplicated(), "case_id"].nunique())
+    findings.add("source-case-of-several-households", "cases", "household_key", mixed)
+    if "household_key" not in cases:
+        households = pairs.drop_duplicates("case_id").set_index("case_id")["household_key"]
+        cases = cases.assign(household_key=look_up(number, households))
+    if "opened_on" not in cases:
+        forwarded = look_up(number, signals.groupby("case_id")["forwarded_on"].min())
+        taken_up = look_up(number, attempts.groupby("case_id")["attempted_on"].min())
+        cases = cases.assign(opened_on=forwarded.fillna(taken_up))
+    return cases
+
+
+def _sorted(table: str, frame: pd.DataFrame) -> pd.DataFrame:
+    """Canonical frame in an order that does not depend on the order of the source's rows."""
+    whole = conform(table, frame)
+    order = [name for name in _ORDER[table] if not whole[name].isna().all()]
+    if order:
+        whole = whole.sort_values(order, kind="stable", na_position="first", ignore_index=True)
+    if table == "attempts":
+        method = whole["method"].where(whole["method"].notna(), "unknown")
+        whole = whole.assign(method=method)
+        if whole["attempt_id"].isna().all():
+            whole["attempt_id"] = pd.Series([f"a{row}" for row in range(len(whole))], dtype=object)
+    return whole

@@ -1,0 +1,160 @@
+"""No single cell makes reading fail in a way nobody foresaw, or shows up where people and machines look."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final
+
+from evidence.claim import Verdict
+from evidence.claims._mutated_files import file_mutation
+from evidence.claims._mutated_formats import FORMATS, Column, Format, arguments, small_site
+from evidence.claims._mutations import KINDS, judge, make_value
+from evidence.context import Context
+
+if TYPE_CHECKING:
+    from causalsig.sources.findings import Finding, ReadResult
+
+CLAIM = """Any single-cell mutation of a source, in every column of every format, leads to a finding or to an
+error of our own where the value is a bad one, never to another exception; no message, warning, log, finding
+or file of what follows holds the value. What was read goes on into the cohorts of the default study."""
+ISSUE = 4
+COVERS = (
+    "causalsig/sources/*.py",
+    "causalsig/cohort/*.py",
+    "causalsig/errors.py",
+    "causalsig/execution/describe.py",
+    "causalsig/execution/monitor.py",
+    "causalsig/execution/profile.py",
+    "causalsig/execution/site.py",
+    "causalsig/execution/worker.py",
+    "causalsig/failures.py",
+    "causalsig/simulation/export/*.py",
+    "cli/causalsig_cli/_failures.py",
+    "cli/causalsig_cli/app.py",
+    "cli/causalsig_cli/*site*.py",
+    "evidence/claims/_mutated_files.py",
+    "evidence/claims/_mutations.py",
+    "evidence/claims/_mutated_formats.py",
+)
+MUTATIONS: Final = 100_000
+FILES: Final = 400
+"""Mutations that go through real workbooks and every command that reads them."""
+A_SEED: Final = 100
+"""Mutations of one replication: a kill loses no more than a few seconds."""
+SEEDS = range(40_000, 40_000 + MUTATIONS // A_SEED)
+GOES_ON_EVERY: Final = 20
+"""Of the mutations that can be read, one in so many goes on into the cohorts."""
+STRIDE: Final = 1_000_003
+"""Prime, so that consecutive mutations meet other columns and kinds, and all pairs in the end."""
+LISTED: Final = 20
+
+
+@cache
+def format_of(name: str) -> tuple[Format, tuple[Finding, ...]]:
+    """Build the small source of a format once a process, with what is found in it as it is."""
+    made = FORMATS[name]()
+    return made, made.read(None).findings
+
+
+def mutation(number: int) -> tuple[str, Column, Any, str]:
+    """Format, column, place and kind of the mutation of this number; the same in every run."""
+    names = tuple(FORMATS)
+    name, turn = names[number % len(names)], number // len(names)
+    made, _ = format_of(name)
+    pair = turn * STRIDE % (len(made.columns) * len(made.kinds))
+    column = made.columns[pair % len(made.columns)]
+    place = column.places[turn * STRIDE % len(column.places)]
+    return name, column, place, made.kinds[pair // len(made.columns)]
+
+
+def into_cohorts(result: ReadResult) -> str:
+    """Take what was read into the cohorts of the default study; return what a run would write of it."""
+    from causalsig.cohort.build import build_cohort, plan_cohorts, site_facts
+    from causalsig.study.inventory import Site
+    from causalsig.study.read import read_study
+
+    study, tables = read_study("vroegsignalering"), small_site()
+    site = Site(
+        code=tables.municipality,
+        name="Voorbeeldstad",
+        inhabitants=2_000,
+        retention="full",
+        retention_months=18,
+    )
+    matching = arguments(tables)["matching"]
+    facts = site_facts(result.tables)
+    cohorts = [
+        build_cohort(result.tables, plan, study, site, matching, facts=facts) for plan in plan_cohorts(study)
+    ]
+    return json.dumps(
+        [
+            [c.arms, c.covariate_names, list(map(repr, c.attrition)), list(map(repr, c.refusals))]
+            for c in cohorts
+        ]
+    )
+
+
+def mutate(number: int) -> tuple[str, str, str, str]:
+    """Make one mutation; return its format, column and kind, what became of it, and where it went wrong."""
+    name, column, place, kind = mutation(number)
+    made, baseline = format_of(name)
+    value = make_value(kind, number)
+    judged = judge(
+        lambda: made.read((place, value.value)),
+        value,
+        baseline,
+        column.role,
+        after=into_cohorts if number // len(FORMATS) % GOES_ON_EVERY == 0 else None,
+    )
+    return name, f"{column.name} [{kind}]", judged.outcome, judged.detail
+
+
+def one(seed: int) -> dict[str, Any]:
+    """Make the mutations of one seed: how many ended how, and those that should not have."""
+    start = (seed - SEEDS.start) * A_SEED
+    done = [mutate(number) for number in range(start, start + A_SEED)]
+    outcomes = Counter(f"{name}: {outcome}" for name, _, outcome, _ in done)
+    wrong = [
+        f"{name}: {where}: {outcome} {detail}".strip()
+        for name, where, outcome, detail in done
+        if outcome in ("crash", "leak", "silent")
+    ]
+    return {"outcomes": dict(sorted(outcomes.items())), "wrong": wrong}
+
+
+def one_file(number: int) -> str:
+    """Make one mutation through a real workbook; return what went wrong, or nothing."""
+    where, judged = file_mutation(number)
+    return "" if judged.outcome == "found" else f"file: {where}: {judged.outcome} {judged.detail}"
+
+
+def run(context: Context) -> Verdict:
+    """Make every mutation and count what became of it."""
+    rows = context.replicate(one, SEEDS)
+    files = context.replicate(one_file, range(FILES), part="files")
+    total: Counter[str] = Counter()
+    for row in rows:
+        total.update(row["outcomes"])
+    wrong = [line for row in rows for line in row["wrong"]] + [line for line in files if line]
+    table = [
+        {"format": name} | {outcome: total[f"{name}: {outcome}"] for outcome in _OUTCOMES} for name in FORMATS
+    ]
+    return {
+        "passed": not wrong,
+        "replications": len(rows),
+        "seed": SEEDS.start,
+        "figures": {
+            "mutations": sum(total.values()),
+            "through real files and every command": len(files),
+            "columns": sum(len(format_of(name)[0].columns) for name in FORMATS),
+            "kinds of values": len(KINDS),
+            "taken on into the cohorts, one in": GOES_ON_EVERY,
+            "outcomes": table,
+            "what went wrong": sorted(set(wrong))[:LISTED],
+        },
+    }
+
+
+_OUTCOMES = ("found", "refused", "nothing to find", "silent", "crash", "leak")

@@ -1,0 +1,140 @@
+"""The profile counts households, by code, by month, by column and by link; values of cells are not in it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from causalsig.codes import CREDITOR_TYPES, METHODS
+from causalsig.counts import ProfileCounts
+from causalsig.simulation import SimulatedSite, SiteSpec, load_scenario, simulate_site
+from causalsig.sources.checks import check_tables
+from causalsig.sources.findings import MEANINGS, Finding
+from causalsig.sources.profile import ABOUT_THE_FILE, TOLD_AS_SHARES, profile_counts
+
+SCENARIO = load_scenario("ignorable")
+CANARY = "Zq7canary"
+EXTREME = 987_654_321.0
+
+
+@pytest.fixture(scope="module")
+def made() -> SimulatedSite:
+    return simulate_site(SiteSpec("9001", "Voorbeeldstad 01", 9_000), SCENARIO, 3, truth=False)
+
+
+@pytest.fixture(scope="module")
+def counts(made: SimulatedSite) -> ProfileCounts:
+    return profile_counts(made.tables, check_tables(made.tables))
+
+
+def test_households_are_counted_by_code(made: SimulatedSite, counts: ProfileCounts) -> None:
+    found = {(c.table, c.column, c.code): c.households for c in counts.codes}
+    signals = made.tables.signals
+    for code in CREDITOR_TYPES:
+        of = signals["household_key"][signals["creditor_type"] == code]
+        assert found["signals", "creditor_type", code] == of.nunique()
+    household = made.tables.cases.set_index("case_id")["household_key"]
+    attempts = made.tables.attempts.assign(household=made.tables.attempts["case_id"].map(household.to_dict()))
+    for code in METHODS:
+        assert (
+            found["attempts", "method", code] == attempts["household"][attempts["method"] == code].nunique()
+        )
+    assert found["signals", "", ""] == counts.households == signals["household_key"].nunique()
+
+
+def test_households_are_counted_by_month(made: SimulatedSite, counts: ProfileCounts) -> None:
+    found = {(c.table, c.code): c.households for c in counts.months}
+    signals = made.tables.signals
+    month = signals["received_on"].dt.strftime("%Y-%m")
+    for name, of in signals.groupby(month)["household_key"]:
+        assert found["signals", name] == of.nunique()
+
+
+def test_what_is_missing_is_a_share_of_rows_and_of_households(made: SimulatedSite) -> None:
+    signals = made.tables.signals.copy()
+    half = signals["household_key"].rank(method="dense") % 2 == 0
+    signals.loc[half, "age"] = np.nan
+    signals.loc[~half, "age"] = 40.0
+    counts = profile_counts(replace(made.tables, signals=signals), ())
+    [age] = [c for c in counts.missing if (c.figure, c.group) == ("signals", "age")]
+    assert (age.numerator, age.denominator) == (int(half.sum()), len(signals))
+    assert age.households_with == signals["household_key"][half].nunique()
+    assert age.households_without == signals["household_key"][~half].nunique()
+
+
+def test_rows_without_a_household_stand_for_as_few_as_the_largest_allows() -> None:
+    made = simulate_site(
+        SiteSpec("9002", "Voorbeeldstad 02", 9_000, retention="strict6"), SCENARIO, 3, truth=False
+    )
+    cases = made.tables.cases
+    unknown = int(cases["household_key"].isna().sum())
+    assert unknown > 100
+    counts = profile_counts(made.tables, ())
+    [link] = [c for c in counts.links if c.figure == "cases_to_signals"]
+    most = int(cases["household_key"].value_counts().max())
+    assert 10 <= link.households_without <= unknown // most
+    assert link.denominator - link.numerator == unknown
+
+
+def test_a_finding_stands_for_at_least_its_rows_over_the_largest(made: SimulatedSite) -> None:
+    most = int(made.tables.signals["household_key"].value_counts().max())
+    findings = (
+        Finding("source-absurd-age", "Signalen", "age", 10 * most, "warning"),
+        Finding("source-odd-key", "Signalen", "hash", 10 * most - 1, "warning"),
+        Finding("source-retention-edge", "signals", "received_on", 6, "warning"),
+        Finding("source-unknown-code", "Een tab die niemand kent", "", 10_000, "warning"),
+    )
+    found = {f.code: f for f in profile_counts(made.tables, findings).findings}
+    assert (found["source-absurd-age"].table, found["source-absurd-age"].households) == ("signals", 10)
+    assert (found["source-odd-key"].column, found["source-odd-key"].households) == ("", 9)
+    assert found["source-retention-edge"].households is None
+    assert (found["source-unknown-code"].table, found["source-unknown-code"].households) == ("", 0)
+
+
+def test_findings_about_the_file_are_findings_that_exist() -> None:
+    assert set(MEANINGS) >= ABOUT_THE_FILE | TOLD_AS_SHARES
+
+
+def test_how_acceptance_is_coded_is_counted_over_closed_cases(
+    made: SimulatedSite, counts: ProfileCounts
+) -> None:
+    found = {c.figure: c for c in counts.acceptance}
+    closed = made.tables.cases[made.tables.cases["closed_on"].notna()]
+    assert found["reached_of_cases"].denominator == len(closed)
+    accepted = closed["result"].isin(["quick_fix", "follow_up_help"])
+    assert found["quick_fix_of_accepted"].denominator == int(accepted.sum())
+    assert found["quick_fix_of_accepted"].numerator == int((closed["result"] == "quick_fix").sum())
+
+
+def test_the_order_of_the_rows_changes_nothing(made: SimulatedSite, counts: ProfileCounts) -> None:
+    rng = np.random.default_rng(2)
+    frames = {}
+    for name in ("signals", "episodes", "cases", "attempts", "followups", "creditors"):
+        frame: pd.DataFrame = getattr(made.tables, name)
+        frames[name] = frame.iloc[rng.permutation(len(frame))].reset_index(drop=True)
+    shuffled = replace(made.tables, **frames)
+    assert profile_counts(shuffled, check_tables(made.tables)) == counts
+
+
+def test_no_value_of_a_cell_is_among_the_counts(made: SimulatedSite) -> None:
+    signals = made.tables.signals.copy()
+    for column in ("signal_id", "household_key", "district", "creditor_id"):
+        signals[column] = CANARY + signals[column].astype(object)
+    signals.loc[:20, "creditor_type"] = CANARY
+    signals.loc[0, ["amount_cents", "instalment_cents", "age"]] = EXTREME
+    attempts = made.tables.attempts.copy()
+    attempts.loc[:20, "method"] = CANARY
+    tables = replace(made.tables, signals=signals, attempts=attempts)
+    text = str(asdict(profile_counts(tables, check_tables(tables))))
+    assert CANARY not in text and "98765432" not in text
+
+
+def test_an_empty_site_counts_nothing(made: SimulatedSite) -> None:
+    names = ("signals", "episodes", "cases", "attempts", "followups", "creditors")
+    empty = replace(made.tables, **{name: getattr(made.tables, name).iloc[:0] for name in names})
+    counts = profile_counts(empty, ())
+    assert counts.households == 0 and counts.months == ()
+    assert all(cell.households == 0 for cell in (*counts.codes, *counts.missing, *counts.links))
