@@ -24,6 +24,8 @@ RELATIVE_BAND: Final = 0.05
 SHARE_BAND: Final = 0.02
 EXTRACTED_ON: Final = date(2024, 12, 31)
 MONTHS: Final = 36
+LAST_MONTHS: Final = 24
+"""What is counted over the latest years is counted over so many months."""
 SITES: Final = 200
 INHABITANTS: Final = 10_000
 """Many small sites: what is national is then known well, and sites differ as they do."""
@@ -162,7 +164,30 @@ def compare(parts: Iterable[Mapping[str, NDArray[np.float64]]]) -> pd.DataFrame:
 
 def parts_of(site: SimulatedSite) -> Parts:
     """Numerator and denominator of each figure of one municipality, with full retention."""
-    return _signals(site) | _episodes(site) | _contact(site)
+    end = np.datetime64(EXTRACTED_ON, "M")
+    return _signals(site) | _episodes(site) | _contact(site, end, LAST_MONTHS, months_to_close=3)
+
+
+def window_parts(site: SimulatedSite, months: int, *, months_to_close: int) -> Parts:
+    """Numerator and denominator of the figures a municipality's own monitor shows of its last months.
+
+    Parameters
+    ----------
+    site : SimulatedSite
+    months : int
+        Whole months before the extraction date; retention must guarantee all of them.
+    months_to_close : int
+        Cases of so many last months are left out of reach and acceptance: many of them are open.
+    """
+    end = np.datetime64(site.tables.extracted_on, "M")
+    signals = site.tables.signals
+    inside = signals["received_on"].to_numpy("datetime64[M]") > end - months
+    kind = signals["creditor_type"].to_numpy(dtype=object)
+    parts = {"signals_per_1000_a_month": _pair(inside.sum(), site.spec.inhabitants * months / 1000)}
+    for creditor, word in _CREDITORS.items():
+        parts[f"share_{word}"] = _pair((inside & (kind == creditor)).sum(), inside.sum())
+    mix = _mix(episode_frame(site), int(end.astype(np.int64)), months)
+    return parts | mix | _contact(site, end, months, months_to_close=months_to_close)
 
 
 def _pair(above: float, below: float) -> NDArray[np.float64]:
@@ -182,10 +207,7 @@ def _signals(site: SimulatedSite) -> Parts:
         inside = year == each
         n = inside.sum()
         parts[f"signals_per_1000_{each}"] = _pair(n, thousands * 12)
-        for creditor, word in (
-            ("health_insurance", "health"),
-            *((w, w) for w in ("rent", "energy", "water")),
-        ):
+        for creditor, word in _CREDITORS.items():
             parts[f"share_{word}_{each}"] = _pair((inside & (kind == creditor)).sum(), n)
         march += _pair((inside & (of_year == 3)).sum(), n / 12)
     parts["march_index"] = march
@@ -244,20 +266,14 @@ def _gap_to_next(
 def _episodes(site: SimulatedSite) -> Parts:
     """Mix of episodes, returns at the address, and households flagged in a year."""
     rows = episode_frame(site)
-    month, n = rows["month"].to_numpy(), rows["n"].to_numpy()
+    month = rows["month"].to_numpy()
     end = int(np.datetime64(EXTRACTED_ON, "M").astype(np.int64))
-    inside = month > end - 24
-    count = inside.sum()
-    multiple, successive = n >= 2, rows["successive"].to_numpy() > 0
+    inside = month > end - LAST_MONTHS
     six, twelve = inside & (month <= end - 6), inside & (month <= end - 12)
     gap, gap_new = rows["gap"].to_numpy(), rows["gap_new"].to_numpy()
     year = month > end - 12
     flagged = rows.loc[year, "household"].nunique()
-    return {
-        "signals_an_episode": _pair(n[inside].sum(), count),
-        "share_single": _pair((inside & ~multiple & ~successive).sum(), count),
-        "share_multiple": _pair((inside & multiple).sum(), count),
-        "share_successive": _pair((inside & successive).sum(), count),
+    return _mix(rows, end, LAST_MONTHS) | {
         "return_6_months_all": _pair((six & (gap <= 6)).sum(), six.sum()),
         "return_6_months_new": _pair((six & (gap_new <= 6)).sum(), six.sum()),
         "return_12_months_all": _pair((twelve & (gap <= 12)).sum(), twelve.sum()),
@@ -266,13 +282,27 @@ def _episodes(site: SimulatedSite) -> Parts:
     }
 
 
-def _contact(site: SimulatedSite) -> Parts:
-    """Methods, reach and acceptance of the episodes offered help, in 2023 and 2024."""
-    end = np.datetime64(EXTRACTED_ON, "M")
+def _mix(rows: pd.DataFrame, end: int, months: int) -> Parts:
+    """Single, multiple and successive among the episodes of the ``months`` up to month ``end``."""
+    inside = rows["month"].to_numpy() > end - months
+    n = rows["n"].to_numpy()
+    multiple, successive = n >= 2, rows["successive"].to_numpy() > 0
+    count = inside.sum()
+    return {
+        "signals_an_episode": _pair(n[inside].sum(), count),
+        "share_single": _pair((inside & ~multiple & ~successive).sum(), count),
+        "share_multiple": _pair((inside & multiple).sum(), count),
+        "share_successive": _pair((inside & successive).sum(), count),
+    }
+
+
+def _contact(site: SimulatedSite, end: np.datetime64, months: int, *, months_to_close: int) -> Parts:
+    """Methods, reach and acceptance of the episodes offered help, in the months up to ``end``."""
+    first, last = end - months + 1, end - months_to_close
     cases, attempts = site.tables.cases, site.tables.attempts
     opened = cases["opened_on"].to_numpy("datetime64[M]")
     closed = cases["closed_on"].notna().to_numpy()
-    held = cases[(opened > end - 24) & (opened <= end - 3) & closed].set_index("case_id")
+    held = cases[(opened >= first) & (opened <= last) & closed].set_index("case_id")
     own = attempts[attempts["case_id"].isin(held.index)]
     method = own["method"].to_numpy(dtype=object)
     by_case = (
@@ -283,7 +313,7 @@ def _contact(site: SimulatedSite) -> Parts:
     yes = by_case["reached"].to_numpy() > 0
     phone, visit = by_case["phone"].to_numpy(bool), by_case["visit"].to_numpy(bool)
     accepted = held["result"].reindex(by_case.index).isin(ACCEPTED).to_numpy() & yes
-    offered = len(held) + _never_taken_up(site, end)
+    offered = len(held) + _never_taken_up(site, first, last)
     written = ~phone & ~visit
 
     def share(of: Any) -> NDArray[np.float64]:
@@ -302,7 +332,7 @@ def _contact(site: SimulatedSite) -> Parts:
     }
 
 
-def _never_taken_up(site: SimulatedSite, end: np.datetime64) -> int:
+def _never_taken_up(site: SimulatedSite, first: np.datetime64, last: np.datetime64) -> int:
     """Episodes at or above the threshold, without an open case, that never became a case."""
     tables = site.tables
     episodes = tables.episodes
@@ -311,8 +341,8 @@ def _never_taken_up(site: SimulatedSite, end: np.datetime64) -> int:
     wanted = (
         episodes["case_id"].isna().to_numpy()
         & (owed.to_numpy() >= site.spec.threshold_eur * 100.0)
-        & (month > end - 24)
-        & (month <= end - 3)
+        & (month >= first)
+        & (month <= last)
     )
     free = episodes.loc[wanted, ["episode_id", "household_key", "matched_on"]]
     known = tables.cases.dropna(subset=["household_key"])[["household_key", "opened_on", "closed_on"]]

@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from evidence.claim import Verdict
 from evidence.context import Context
 
@@ -23,7 +26,7 @@ COVERS = (
     "causalsig/release/rate_grid.py",
     "causalsig/release/monitor_document.py",
     "causalsig/release/grid.py",
-    "causalsig/simulation/monitor.py",
+    "causalsig/simulation/calibration.py",
     "causalsig/execution/monitor.py",
 )
 SITES = 24
@@ -36,7 +39,7 @@ RATES = {
     "signals_an_episode": "signals_per_episode",
 }
 SHARES = {
-    "share_health_insurance": ("signals_by_creditor", "health_insurance"),
+    "share_health": ("signals_by_creditor", "health_insurance"),
     "share_rent": ("signals_by_creditor", "rent"),
     "share_energy": ("signals_by_creditor", "energy"),
     "share_water": ("signals_by_creditor", "water"),
@@ -55,31 +58,32 @@ def run(context: Context) -> Verdict:
     """Compare site by site, then the country, then what is released with what was counted."""
     from causalsig.execution.monitor import monitor_of
     from causalsig.execution.truth import inventory_site
-    from causalsig.simulation import calibration, draw_sites, load_scenario, simulate_site
-    from causalsig.simulation.sites import MONTHS_OF_DATA
+    from causalsig.simulation import draw_sites, load_scenario, simulate_site
+    from causalsig.simulation.calibration import window_parts
+    from causalsig.simulation.sites import MONTHS_OF_DATA, guaranteed_months
+    from causalsig.sources.monitor import MONTHS_TO_CLOSE
 
     scenario = load_scenario("ignorable")
     specs = draw_sites(scenario, min(SITES, context.limit or SITES), SEED)
-    made, gap, read_gap = [], 0.0, 0.0
-    total: dict[str, list[float]] = {name: [0.0, 0.0] for name in (*RATES, *SHARES)}
+    gap, read_gap = 0.0, 0.0
+    total = {name: np.zeros(2) for name in (*RATES, *SHARES)}
+    generated = {name: np.zeros(2) for name in total}
     cells = {"released": 0, "held back": 0, "households below the floor": 0, "off the grid": 0}
     for number, spec in enumerate(specs):
         simulated = simulate_site(spec, scenario, SEED + number, truth=False)
-        made.append(simulated)
         site = inventory_site(spec, months=MONTHS_OF_DATA, extracted_on=scenario.extracted_on)
         counts = monitor_of(simulated.tables, site)
         parts = _parts(counts)
-        gap = max(gap, _gap(parts, calibration(simulated)))
-        for name, (numerator, denominator) in parts.items():
-            total[name][0] += numerator
-            total[name][1] += denominator
+        plain = window_parts(simulated, guaranteed_months(spec), months_to_close=MONTHS_TO_CLOSE)
+        gap = max(gap, _gap(parts, plain))
+        for name, part in parts.items():
+            total[name] += part
+            generated[name] += plain[name]
         if number < READ_BACK:
-            read_gap = max(
-                read_gap,
-                _gap(_parts(monitor_of(_read_back(context, simulated), site)), calibration(simulated)),
-            )
+            again = monitor_of(_read_back(context, simulated), site)
+            read_gap = max(read_gap, _gap(_parts(again), plain))
         _release(counts, cells)
-    country = _gap({name: (part[0], part[1]) for name, part in total.items()}, calibration(made))
+    country = _gap(total, generated)
     wrong = cells["households below the floor"] + cells["off the grid"]
     return {
         "passed": max(gap, country, read_gap) <= EXACT and wrong == 0 and cells["released"] > 0,
@@ -95,24 +99,26 @@ def run(context: Context) -> Verdict:
     }
 
 
-def _parts(counts: Any) -> dict[str, tuple[float, float]]:
+def _parts(counts: Any) -> dict[str, NDArray[np.float64]]:
     """Numerator and denominator of each figure of the whole window."""
     rates = {cell.figure: cell for cell in counts.rates if cell.month is None}
     shares = {(cell.figure, cell.group): cell for cell in counts.shares if cell.month is None}
-    found = {name: (rates[figure].numerator, rates[figure].exposure) for name, figure in RATES.items()}
+    found = {name: np.array((rates[f].numerator, rates[f].exposure)) for name, f in RATES.items()}
     return found | {
-        name: (shares[place].numerator, shares[place].denominator) for name, place in SHARES.items()
+        name: np.array((shares[place].numerator, float(shares[place].denominator)))
+        for name, place in SHARES.items()
     }
 
 
-def _gap(parts: dict[str, tuple[float, float]], expected: Any) -> float:
-    """Return the largest difference with the generator's table; where nothing bears on both, none."""
-    generated = dict(zip(expected["figure"], expected["simulated"], strict=True))
+def _gap(counted: dict[str, NDArray[np.float64]], expected: dict[str, NDArray[np.float64]]) -> float:
+    """Return the largest difference with the generator's figure; where nothing bears on both, none."""
     worst = 0.0
-    for name, (numerator, denominator) in parts.items():
-        if not denominator and math.isnan(generated[name]):
+    for name, (numerator, denominator) in counted.items():
+        above, below = expected[name]
+        if not denominator or not below:
+            worst = max(worst, 0.0 if denominator == below else math.inf)
             continue
-        worst = max(worst, abs(numerator / denominator - generated[name]) if denominator else math.inf)
+        worst = max(worst, abs(numerator / denominator - above / below))
     return worst
 
 
