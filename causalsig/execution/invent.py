@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import as_completed
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from causalsig.errors import SimulationError
+from causalsig.execution.invented_files import SourceFormat, write_source
 from causalsig.execution.processes import process_pool
 from causalsig.execution.truth import inventory_site
 from causalsig.release.files import write_atomic
 
 if TYPE_CHECKING:
-    from causalsig.simulation import Scenario, SiteSpec, SiteTruth
+    from causalsig.simulation import Scenario, SimulatedSite, SiteSpec, SiteTruth
     from causalsig.simulation.truth_file import SiteRows
     from causalsig.study.inventory import Site
 
 SMALL_SITE_INHABITANTS = 18_000
 MIN_INHABITANTS = 60_000
+COUNTRY_SITES = 342
+COUNTRY_MONTHS = 36
+MADE = ".made"
 TRUTH_OUTCOMES = ("any_new_arrears_3m", "any_all_3m", "count_new_arrears_3m", "any_new_arrears_6m")
 ESTIMANDS = ("ATO", "ATE")
 
@@ -45,7 +51,13 @@ class InventedCountry:
     months : int
         Months of data in each extract.
     inhabitants : int or None
-        Size of every site that is not small; None: drawn, at least 60,000 where the scenario says nothing.
+        Size of every site that is not small; None: drawn.
+    minimum : int or None
+        Smallest size drawn where the scenario says nothing; None: any.
+    format : str
+        Of the sources; see :func:`causalsig.execution.invented_files.write_source`.
+    truth : bool
+        Whether the true answers are worked out, which takes as long as everything else.
     """
 
     scenario: str
@@ -55,6 +67,9 @@ class InventedCountry:
     seed: int
     months: int = 30
     inhabitants: int | None = None
+    minimum: int | None = MIN_INHABITANTS
+    format: SourceFormat = "xxllnc-2026"
+    truth: bool = True
 
 
 def country_specs(country: InventedCountry) -> tuple[Scenario, tuple[SiteSpec, ...]]:
@@ -66,7 +81,7 @@ def country_specs(country: InventedCountry) -> tuple[Scenario, tuple[SiteSpec, .
         scenario,
         country.sites,
         country.seed,
-        minimum_inhabitants=None if scenario.sites.minimum_inhabitants else MIN_INHABITANTS,
+        minimum_inhabitants=None if scenario.sites.minimum_inhabitants else country.minimum,
         inhabitants=country.inhabitants,
     )
     large = country.sites - country.small_strict
@@ -76,38 +91,49 @@ def country_specs(country: InventedCountry) -> tuple[Scenario, tuple[SiteSpec, .
     return scenario, specs[:large] + small
 
 
+@dataclass(frozen=True, slots=True)
+class InventedSite:
+    """What one municipality holds, over its extracts."""
+
+    code: str
+    signals: int
+    episodes: int
+
+
 def invent_country(
     country: InventedCountry,
     folder: Path,
     *,
     workers: int = 2,
     on_finish: Callable[[str], None] | None = None,
-) -> tuple[Site, ...]:
-    """Write ``sources/<code>.xlsx``, ``truth/<code>.json``, ``truth.json`` and ``inventory.toml``.
+) -> tuple[InventedSite, ...]:
+    """Write ``sources/<code>...``, ``truth/<code>.json``, ``truth.json`` and ``inventory.toml``.
 
-    Every site depends on the seed and its own number only, so any number of workers gives the same files.
+    Of a scenario with several waves each extract has a folder of its own, ``wave-1`` the earliest. Every site
+    depends on the seed and its own number only, so any number of workers gives the same files. Started again
+    after an interruption it makes only what is missing.
 
     Returns
     -------
-    tuple of Site
-        The inventory's entries.
+    tuple of InventedSite
+        By code.
 
     Raises
     ------
     SimulationError
         ``simulation-process``: the system ended a process. The inventory is not written.
     """
-    from causalsig.simulation import country_truth
-
     tell = on_finish or (lambda code: None)
     scenario, specs = country_specs(country)
-    for name in ("sources", "truth"):
-        (folder / name).mkdir(parents=True, exist_ok=True)
+    (folder / MADE).mkdir(parents=True, exist_ok=True)
+    made: dict[str, InventedSite] = {}
     with process_pool(workers) as pool:
         futures = [pool.submit(invent_site, spec, scenario, country, folder) for spec in specs]
         try:
             for future in as_completed(futures):
-                tell(future.result())
+                site = future.result()
+                made[site.code] = site
+                tell(site.code)
         except BrokenProcessPool:
             raise SimulationError(
                 "simulation-process",
@@ -116,35 +142,84 @@ def invent_country(
                 mend="Start again; with fewer --workers when the machine was short of memory.",
                 where=str(folder),
             ) from None
-    truth = country_truth(
-        scenario.name, scenario.effect, [_read_rows(folder / "truth" / f"{spec.code}.json") for spec in specs]
-    )
-    write_atomic(
-        folder / "truth.json", (truth.model_dump_json(exclude_none=True) + "\n").encode(), force=True
-    )
+    for wave in range(scenario.waves):
+        _write_summary(country, scenario, specs, wave_folder(folder, scenario, wave), wave)
+    shutil.rmtree(folder / MADE)
+    return tuple(made[spec.code] for spec in specs)
+
+
+def wave_folder(folder: Path, scenario: Scenario, wave: int) -> Path:
+    """Folder of an extract, counted from 0, the earliest."""
+    return folder / f"wave-{wave + 1}" if scenario.waves > 1 else folder
+
+
+def _write_summary(
+    country: InventedCountry, scenario: Scenario, specs: tuple[SiteSpec, ...], folder: Path, wave: int
+) -> None:
+    """Write the truth over all sites, and last of all the inventory."""
+    from causalsig.simulation import country_truth
+    from causalsig.simulation.waves import MONTHS_A_WAVE, months_before
+
+    if country.truth:
+        rows = [_read_rows(folder / "truth" / f"{spec.code}.json") for spec in specs]
+        truth = country_truth(scenario.name, scenario.effect, rows)
+        content = truth.model_dump_json(exclude_none=True) + "\n"
+        write_atomic(folder / "truth.json", content.encode(), force=True)
+    earlier = MONTHS_A_WAVE * (scenario.waves - 1 - wave)
+    extracted_on = months_before(scenario.extracted_on, earlier)
     sites = tuple(
-        inventory_site(spec, months=country.months, extracted_on=scenario.extracted_on) for spec in specs
+        inventory_site(spec, months=country.months - earlier, extracted_on=extracted_on) for spec in specs
     )
     write_atomic(folder / "inventory.toml", inventory_toml(sites).encode(), force=True)
-    return sites
 
 
-def invent_site(spec: SiteSpec, scenario: Scenario, country: InventedCountry, folder: Path) -> str:
-    """Simulate one municipality and write its workbook and truth; return its code."""
+def invent_site(spec: SiteSpec, scenario: Scenario, country: InventedCountry, folder: Path) -> InventedSite:
+    """Simulate one municipality and write its sources and truth, unless this very one is there."""
     from threadpoolctl import threadpool_limits
 
-    from causalsig.simulation import simulate_site
-    from causalsig.simulation.xxllnc import write_workbook
+    from causalsig.simulation import simulate_waves
 
+    marker = folder / MADE / f"{spec.code}.json"
+    identity = _identity(spec, scenario, country)
+    if marker.exists():
+        record = json.loads(marker.read_text("utf-8"))
+        if record.pop("identity") == identity:
+            return InventedSite(**record)
     with threadpool_limits(limits=1):
-        simulated = simulate_site(spec, scenario, country.seed, months=country.months)
+        extracts = simulate_waves(spec, scenario, country.seed, months=country.months, truth=country.truth)
         mixed = scenario.resolved().traps.mixed_locales.share
-        source = folder / "sources" / f"{spec.code}.xlsx"
-        write_workbook(simulated.tables, source, name=spec.name, mixed_locales=mixed)
-        assert simulated.truth is not None
-        content = json.dumps(truth_record(simulated.truth), sort_keys=True)
-        write_atomic(folder / "truth" / f"{spec.code}.json", (content + "\n").encode(), force=True)
-    return str(spec.code)
+        for wave, simulated in enumerate(extracts):
+            own = wave_folder(folder, scenario, wave)
+            write_source(
+                simulated.tables, own / "sources", country.format, name=spec.name, mixed_locales=mixed
+            )
+            _write_truth(simulated, own / "truth")
+    site = InventedSite(
+        str(spec.code),
+        sum(len(one.tables.signals) for one in extracts),
+        sum(len(one.tables.episodes) for one in extracts),
+    )
+    if marker.parent.exists():
+        record = {"identity": identity, **asdict(site)}
+        write_atomic(marker, (json.dumps(record) + "\n").encode(), force=True)
+    return site
+
+
+def _identity(spec: SiteSpec, scenario: Scenario, country: InventedCountry) -> str:
+    """Digest of everything a municipality's files follow from; how many others there are is no part of it."""
+    from causalsig import __version__
+
+    asked = (country.seed, country.months, country.format, country.truth)
+    whole = f"{__version__} {asked} {spec!r} {scenario.model_dump_json()}"
+    return hashlib.sha256(whole.encode()).hexdigest()
+
+
+def _write_truth(simulated: SimulatedSite, folder: Path) -> None:
+    if simulated.truth is None:
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    content = json.dumps(truth_record(simulated.truth), sort_keys=True)
+    write_atomic(folder / f"{simulated.spec.code}.json", (content + "\n").encode(), force=True)
 
 
 def truth_record(truth: SiteTruth) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""`causalsig simulate`: municipalities that never existed, as xxllnc workbooks."""
+"""`causalsig simulate`: municipalities that never existed, in any format a source may have."""
 
 from __future__ import annotations
 
@@ -23,19 +23,43 @@ def command(
         int, typer.Option(min=0, help="How many of them are small and keep signals for six months only.")
     ] = 0,
     scenario: Annotated[
-        str, typer.Option(help="A packaged scenario (see --list) or a scenario file.")
-    ] = "ignorable",
+        str | None,
+        typer.Option(
+            help="A packaged scenario (see --list) or a scenario file; default: ignorable, or base."
+        ),
+    ] = None,
     effect: Annotated[
         Literal["null", "modest", "fading", "subgroup", "harmful"] | None,
         typer.Option(help="The effect that help and contact have; default: the scenario's own."),
     ] = None,
     seed: Annotated[int, typer.Option(help="The same seed gives the same municipalities.")] = 1,
-    months: Annotated[int, typer.Option(min=12, max=120, help="Months of data in each extract.")] = 30,
+    months: Annotated[
+        int | None,
+        typer.Option(min=12, max=120, help="Months of data; default: 30, of a --country 36."),
+    ] = None,
     inhabitants: Annotated[
         int | None,
         typer.Option(
             min=1_000, help="Size of every municipality that is not small; default: drawn, at least 60,000."
         ),
+    ] = None,
+    source_format: Annotated[
+        Literal["xxllnc-2026", "xxllnc-flat", "ddas-1.2", "ddas-0.9", "parquet", "csv", "sql"],
+        typer.Option(
+            "--source-format", help="Format of the sources; sql is a SQLite database a municipality."
+        ),
+    ] = "xxllnc-2026",
+    whole: Annotated[
+        bool,
+        typer.Option(
+            "--country",
+            help="All 342 municipalities, sizes as they are, three years, some three million signals; "
+            "without the truth unless --truth, which takes twice as long.",
+        ),
+    ] = False,
+    truth: Annotated[
+        bool | None,
+        typer.Option("--truth/--no-truth", help="Work out the true answers; default: not of a --country."),
     ] = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes side by side.")] = 2,
     list_: Annotated[bool, typer.Option("--list", help="Only list the packaged scenarios.")] = False,
@@ -54,31 +78,58 @@ def command(
     ] = 120,
     force: Annotated[bool, typer.Option("--force", help="Replace what is in the folder.")] = False,
     format_: Annotated[
-        Literal["text", "json"], typer.Option("--format", help="How --check prints.")
+        Literal["text", "json"], typer.Option("--format", help="How --check and --list print.")
     ] = "text",
 ) -> None:
-    """Make invented municipalities with a known truth: xxllnc workbooks, an inventory, the true answers.
+    """Make invented municipalities with a known truth: sources, an inventory, the true answers.
 
-    No resident of them exists. Use --check first to see whether the arms will be large enough; its exit
+    Of a scenario with several waves each extract gets a folder of its own, wave-1, wave-2 and so on. Started
+    again after an interruption it goes on where it was. No resident of them exists. Use --check first to see
+    whether the arms will be large enough; its exit
     code is 1 when a figure of the monitor lies outside its band.
     """
-    from causalsig.execution.invent import InventedCountry, invent_country
+    from causalsig.execution.invent import COUNTRY_MONTHS, COUNTRY_SITES, MIN_INHABITANTS, InventedCountry
 
     if list_:
         _print_scenarios(format_)
         return
+    if whole:
+        sites = COUNTRY_SITES
     if small > sites:
         raise typer.BadParameter("--small is larger than --sites; lower it.")
-    country = InventedCountry(scenario, effect, sites, small, seed, months, inhabitants)
+    country = InventedCountry(
+        scenario=scenario or ("base" if whole else "ignorable"),
+        effect=effect,
+        sites=sites,
+        small_strict=small,
+        seed=seed,
+        months=months or (COUNTRY_MONTHS if whole else 30),
+        inhabitants=inhabitants,
+        minimum=None if whole else MIN_INHABITANTS,
+        format=source_format,
+        truth=not whole if truth is None else truth,
+    )
     if check:
         _check(country, monitor_sites, workers, format_)
         return
     _refuse_overwriting(out, force)
-    with progress("inventing municipalities", sites) as step:
-        invent_country(country, out, workers=workers, on_finish=lambda code: step())
+    _make(country, out, workers)
+
+
+def _make(country: InventedCountry, out: Path, workers: int) -> None:
+    from causalsig.execution.invent import country_specs, invent_country, wave_folder
+    from causalsig.execution.invented_files import source_name
+
+    with progress("inventing municipalities", country.sites) as step:
+        made = invent_country(country, out, workers=workers, on_finish=lambda code: step())
     typer.echo(str(out))
-    first = f"{out}/sources/9001.xlsx"
-    say(f"made {sites} municipalities. Next: causalsig site check {first} --inventory {out}/inventory.toml")
+    first = wave_folder(out, country_specs(country)[0], 0)
+    source = first / "sources" / source_name(made[0].code, country.format)
+    signals = sum(site.signals for site in made)
+    say(
+        f"made {country.sites} municipalities with {signals} signals. Next: causalsig site check {source} "
+        f"--inventory {first}/inventory.toml"
+    )
 
 
 def _print_scenarios(format_: str) -> None:
@@ -153,7 +204,8 @@ def _households_an_arm() -> int:
 def _refuse_overwriting(out: Path, force: bool) -> None:
     from causalsig.errors import SimulationError
 
-    if not force and (out / "inventory.toml").exists():
+    earlier = [*out.glob("inventory.toml"), *out.glob("wave-*/inventory.toml")]
+    if earlier and not force:
         raise SimulationError(
             "simulation-exists",
             expected="a folder without an inventory",

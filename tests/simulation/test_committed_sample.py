@@ -82,8 +82,6 @@ def test_a_second_run_gives_the_same_bytes(tmp_path: Path) -> None:
     scenario, specs = country_specs(country)
     books = []
     for run in ("one", "two"):
-        for name in ("sources", "truth"):
-            (tmp_path / run / name).mkdir(parents=True)
-        code = invent_site(specs[-1], scenario, country, tmp_path / run)
-        books.append((tmp_path / run / "sources" / f"{code}.xlsx").read_bytes())
+        made = invent_site(specs[-1], scenario, country, tmp_path / run)
+        books.append((tmp_path / run / "sources" / f"{made.code}.xlsx").read_bytes())
     assert books[0] == books[1]

@@ -1,0 +1,92 @@
+"""A country on disk: any format, any number of workers, waves in folders, and nothing made twice."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from causalsig.errors import SimulationError
+from causalsig.execution.invent import InventedCountry, country_specs, invent_country, invent_site
+from causalsig.execution.invented_files import SOURCE_FORMATS, SourceFormat, source_name
+from causalsig.execution.site import read_site
+from causalsig.execution.truth import inventory_site
+from causalsig.simulation import simulate_site
+from causalsig.study.read import read_inventory
+
+SMALL = InventedCountry(
+    "base", None, sites=3, small_strict=0, seed=4, months=12, inhabitants=2_000, format="parquet", truth=False
+)
+
+EXTRACTS = ("2025-09-30", "2025-12-31", "2026-03-31", "2026-06-30")
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("country")
+    invent_country(SMALL, folder, workers=2)
+    return folder
+
+
+def test_any_number_of_workers_gives_the_same_files(made: Path, tmp_path: Path) -> None:
+    sites = invent_country(SMALL, tmp_path, workers=1)
+    assert files(tmp_path) == files(made)
+    assert [site.code for site in sites] == ["9001", "9002", "9003"]
+    assert all(site.signals > 10 for site in sites)
+
+
+def test_without_the_truth_there_is_no_truth_file(made: Path) -> None:
+    assert sorted(path.name for path in made.iterdir()) == ["inventory.toml", "sources"]
+
+
+@pytest.mark.parametrize("form", SOURCE_FORMATS)
+def test_every_format_is_read_back_as_the_same_municipality(form: SourceFormat, tmp_path: Path) -> None:
+    country = replace(SMALL, format=form, sites=1)
+    scenario, [spec] = country_specs(country)
+    site = invent_site(spec, scenario, country, tmp_path)
+    tables = simulate_site(spec, scenario, country.seed, months=country.months, truth=False).tables
+    assert site.signals == len(tables.signals)
+    inventory_entry = inventory_site(spec, months=country.months, extracted_on=scenario.extracted_on)
+    read = read_site(tmp_path / "sources" / source_name(spec.code, form), inventory_entry).tables
+    # Each of these two keeps what it has a place for: one signal a case, and cases that have a signal.
+    if form != "xxllnc-flat":
+        assert len(read.signals) == len(tables.signals)
+    if not form.startswith("ddas"):
+        assert len(read.cases) == len(tables.cases)
+
+
+def test_what_was_made_before_an_interruption_is_not_made_again(made: Path, tmp_path: Path) -> None:
+    scenario, specs = country_specs(SMALL)
+    (tmp_path / ".made").mkdir()
+    first = invent_site(specs[0], scenario, SMALL, tmp_path)
+    kept = tmp_path / "sources" / "9001" / "signals.parquet"
+    kept.write_bytes(b"made before")
+    assert invent_site(specs[0], scenario, SMALL, tmp_path) == first
+    assert kept.read_bytes() == b"made before"
+    other = replace(SMALL, seed=5)
+    assert invent_site(country_specs(other)[1][0], scenario, other, tmp_path) != first
+    assert kept.read_bytes() != b"made before"
+
+
+def test_each_wave_is_a_country_of_its_own(tmp_path: Path) -> None:
+    country = replace(SMALL, scenario="waves", sites=1, months=18)
+    invent_country(country, tmp_path, workers=1)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["wave-1", "wave-2", "wave-3", "wave-4"]
+    for wave in range(1, 5):
+        inventory = read_inventory(tmp_path / f"wave-{wave}" / "inventory.toml")
+        tables = read_site(tmp_path / f"wave-{wave}" / "sources" / "9001", inventory.sites[0]).tables
+        assert tables.extracted_on == inventory.sites[0].extracted_on
+        assert tables.extracted_on.isoformat() == EXTRACTS[wave - 1]
+
+
+def test_too_many_waves_for_the_months_are_refused(tmp_path: Path) -> None:
+    country = replace(SMALL, scenario="waves", sites=1, months=12)
+    scenario, [spec] = country_specs(country)
+    with pytest.raises(SimulationError, match="first wave") as caught:
+        invent_site(spec, scenario, country, tmp_path)
+    assert caught.value.code == "simulation-months"
