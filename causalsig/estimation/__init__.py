@@ -10,10 +10,15 @@ from importlib import import_module
 from typing import Any
 
 _HOMES = {
+    "Calibration": "calibration",
+    "ConfidenceSet": "instrument",
+    "LocalEffect": "instrument",
+    "Nuisance": "nuisances",
     "Propensity": "propensity",
     "fit_propensity": "propensity",
     "difference_in_means": "weighting",
     "inverse_probability": "weighting",
+    "local_average_effect": "instrument",
     "overlap_weighting": "weighting",
     "doubly_robust": "augmented",
     "entropy_balancing": "balancing",
@@ -24,12 +29,17 @@ _HOMES = {
 }
 
 __all__ = [
+    "Calibration",
+    "ConfidenceSet",
+    "LocalEffect",
+    "Nuisance",
     "Propensity",
     "difference_in_means",
     "doubly_robust",
     "entropy_balancing",
     "fit_propensity",
     "inverse_probability",
+    "local_average_effect",
     "overlap_weighting",
     "regression_standardisation",
     "simultaneous_contrasts",

@@ -13,13 +13,15 @@ doi:10.1111/ectj.12097; Li and Li (2019), doi:10.1214/19-AOAS1282.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
+from causalsig.errors import EstimationError
 from causalsig.estimation.in_sample import stacked_means
 from causalsig.estimation.inference import Influence, arm_means
 from causalsig.estimation.multinomial import indicators
+from causalsig.estimation.nuisances import Nuisance, outcomes_out_of_fold, read_nuisance
 from causalsig.estimation.outcome_models import Kind, choose_kinds, predict_out_of_fold
 from causalsig.estimation.prepare import Prepared, followed_models, prepare
 from causalsig.estimation.propensity import Propensity
@@ -41,12 +43,14 @@ class Recipe:
     normalise : divide the weights by their mean
     update : how predictions are moved before they are averaged; None leaves them
     share : outcomes lie between 0 and 1, modelled by logistic quasi-likelihood
+    nuisance : learner of the outcome
     """
 
     kinds: list[Kind]
     normalise: bool = True
     update: Update | None = None
     share: bool = False
+    nuisance: Nuisance = field(default_factory=Nuisance)
 
 
 @effect_function(takes=("outcome_model", "trim", "target", "normalise"))
@@ -60,6 +64,7 @@ def doubly_robust(request: Request) -> ArmMeans:
     Parameters
     ----------
     folds : int, labels, or None for the in-sample estimator with its stacked variance
+    nuisance : "linear", "boosting", "stacked", a scikit-learn estimator or a `Nuisance`
     outcome_model : {"auto", "least_squares", "logistic", "poisson"}
         "auto": see `outcome_models.choose_kinds`.
     trim : leave out who does not overlap, fit anew among who stays; the estimand's name changes
@@ -81,8 +86,10 @@ def doubly_robust(request: Request) -> ArmMeans:
     """
     fitted, prepared = prepare(request)
     kinds = choose_kinds(request.outcome_model, prepared.outcomes, cross_fitted=fitted.cross_fitted)
+    nuisance = outcome_nuisance(request, fitted)
     if fitted.cross_fitted:
-        found = cross_fitted_means(fitted, prepared, Recipe(kinds, request.normalise))
+        recipe = Recipe(kinds, request.normalise, nuisance=nuisance)
+        found = cross_fitted_means(fitted, prepared, recipe)
     else:
         found = stacked_means(fitted, prepared, kinds, normalise=request.normalise)
     return arm_means(found, prepared, method="doubly_robust")
@@ -112,7 +119,7 @@ def _one_split(fitted: Propensity, prepared: Prepared, recipe: Recipe, folds: In
     h = tilt(p, prepared.estimand, fitted.arms)[0]
     g = orthogonal_tilt(p, indicator, prepared.estimand, fitted.arms)
     spread = g if prepared.target == "population" else g - h
-    predicted, notes = predict_out_of_fold(x, y, seen, codes, arms, folds, recipe.kinds, share=recipe.share)
+    predicted, notes = _predict(fitted, x, y, seen, codes, folds, recipe)
     followed = followed_models(x, codes, seen, arms, folds)
     values, weights = np.empty_like(predicted), np.empty_like(predicted)
     parameters = 0
@@ -120,7 +127,7 @@ def _one_split(fitted: Propensity, prepared: Prepared, recipe: Recipe, folds: In
         w = indicator * (seen[:, j] * h)[:, None] / (p * followed[j].kappa)
         if recipe.update is not None:
             m = recipe.update(y[:, j], m, w)
-        values[j] = _influence(y[:, j], m, w, g, spread, recipe.normalise)
+        values[j] = influence_of(y[:, j, None] - m, m, w, g, spread, recipe.normalise)
         weights[j] = w
         models = arms * x.shape[1] * (1 if seen[:, j].all() else 2)
         parameters = max(parameters, fitted.parameters + models)
@@ -128,13 +135,47 @@ def _one_split(fitted: Propensity, prepared: Prepared, recipe: Recipe, folds: In
     return Influence(values, weights, values.mean(axis=1)[None], parameters, notes)
 
 
-def _influence(y: Floats, m: Floats, w: Floats, g: Floats, spread: Floats, normalise: bool) -> Floats:
-    """Give φ (n, K), with the means as its column means, from m, w (n, K) and g, spread (n,).
+def outcome_nuisance(request: Request, fitted: Propensity) -> Nuisance:
+    """Read the learner of the outcome; in-sample only the engine's has a variance."""
+    nuisance = read_nuisance(request.nuisance)
+    if not fitted.cross_fitted and not nuisance.engine_outcome:
+        raise EstimationError(
+            "estimation-nuisance",
+            expected='nuisance "linear" for the in-sample estimator',
+            found="a learner that would predict the rows it was trained on",
+            mend="Give a number of folds.",
+            where="nuisance",
+        )
+    return nuisance
+
+
+def _predict(
+    fitted: Propensity,
+    x: Floats,
+    y: Floats,
+    seen: Floats,
+    codes: Integers,
+    folds: Integers,
+    recipe: Recipe,
+) -> tuple[Floats, tuple[str, ...]]:
+    """Predict outcomes (J, n, K) out of fold, by the engine or by a learner; and notes."""
+    arms = len(fitted.arms)
+    if recipe.nuisance.engine_outcome:
+        return predict_out_of_fold(x, y, seen, codes, arms, folds, recipe.kinds, share=recipe.share)
+    households = fitted.clusters[fitted.sample.order]
+    seed = fitted.seed or 0
+    nuisance, kinds = recipe.nuisance, recipe.kinds
+    return outcomes_out_of_fold(nuisance, x, y, seen, codes, arms, households, folds, kinds, seed), ()
+
+
+def influence_of(
+    residual: Floats, m: Floats, w: Floats, g: Floats, spread: Floats, normalise: bool = True
+) -> Floats:
+    """Give φ (n, K), with the means as its column means, from residuals, m, w (n, K) and g, spread (n,).
 
     ``spread`` is g, or for the sample's own effect ``g - h``, what assignment alone adds to it.
     """
     total = g.mean()
-    residual = y[:, None] - m
     mu = np.mean(g[:, None] * m, axis=0) / total
     scaled = w / (w.mean(axis=0) if normalise else total)
     r = np.mean(scaled * residual, axis=0)

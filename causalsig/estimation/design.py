@@ -10,6 +10,12 @@ CONSTANT = 1e-10
 """A column whose spread is below this share of its size is constant up to rounding."""
 DEPENDENT = 1e-7
 """A standardised column with less than this left after the columns before it is determined by them."""
+RIDGE = 1.0
+"""Weight of one observation on a standardised slope: it vanishes as 1/n, and bounds a sparse category."""
+SEPARATION_RIDGE = 25.0
+"""Used when the covariates (nearly) decide the arm; the result says so."""
+SEPARATED = 1e-6
+"""A fitted probability below this is separation, not information."""
 
 
 def standard_design(covariates: Floats) -> tuple[Floats, tuple[int, ...], tuple[str, ...]]:

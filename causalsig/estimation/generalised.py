@@ -13,8 +13,8 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
+from causalsig.estimation.design import RIDGE, SEPARATED, SEPARATION_RIDGE
 from causalsig.estimation.multinomial import Solver, factorise
-from causalsig.estimation.propensity import RIDGE, SEPARATED, SEPARATION_RIDGE
 from causalsig.estimation.regressions import ArmModel
 from causalsig.results import Floats, Integers
 
@@ -46,7 +46,7 @@ def in_sample(x: Floats, y: Floats, rows: Floats, family: Family) -> ArmModel:
     trivial = _trivial(y[keep], family)
     if trivial is not None:
         return ArmModel(np.full(len(x), trivial), np.zeros(len(x)), np.zeros(len(x)), None)
-    model, notes = _fit_or_shrink(x[keep], y[keep], 0.0, family)
+    model, notes = fit_or_shrink(x[keep], y[keep], 0.0, family)
     predicted = mean_of(x @ model.coefficients, family)
     slope = predicted if family == "poisson" else predicted * (1.0 - predicted)
     return ArmModel(predicted, slope, rows * (y - predicted), model.solve, notes)
@@ -60,7 +60,7 @@ def cross_fitted(
     trivial = _trivial(y[keep], family)
     if trivial is not None:
         return np.full(len(x), trivial), ()
-    full, notes = _fit_or_shrink(x[keep], y[keep], RIDGE, family)
+    full, notes = fit_or_shrink(x[keep], y[keep], RIDGE, family)
     ridge = SEPARATION_RIDGE if notes else RIDGE
     predicted = np.empty(len(x))
     for f in range(int(folds.max()) + 1):
@@ -81,7 +81,7 @@ def _trivial(y: Floats, family: Family) -> float | None:
     return mean if mean == 0.0 or (family == "logistic" and mean == 1.0) else None
 
 
-def _fit_or_shrink(x: Floats, y: Floats, ridge: float, family: Family) -> tuple[_Fit, tuple[str, ...]]:
+def fit_or_shrink(x: Floats, y: Floats, ridge: float, family: Family) -> tuple[_Fit, tuple[str, ...]]:
     """Fit, with a larger ridge when the covariates decide where the outcome is 0 (or 1)."""
     start = np.zeros(x.shape[1])
     mean = float(y.mean())

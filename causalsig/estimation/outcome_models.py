@@ -98,7 +98,7 @@ def predict_out_of_fold(
             continue
         for a in range(arms):
             rows = seen[:, j] * (codes == a)
-            _check_rows(rows, folds)
+            check_rows(rows, folds)
             if kind == "poisson" or share:
                 predicted[j, :, a], said = generalised.cross_fitted(x, y[:, j], rows, folds, kind)
             else:
@@ -135,7 +135,7 @@ def fit_all_rows(
     return found
 
 
-def _check_rows(rows: Floats, folds: Integers) -> None:
+def check_rows(rows: Floats, folds: Integers) -> None:
     """Refuse a split that leaves an arm without followed episodes to learn from."""
     inside = np.bincount(folds, weights=rows)
     if np.any(inside.sum() - inside < 1):

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from causalsig.errors import EstimationError
-from causalsig.estimation.design import standard_design
+from causalsig.estimation.calibration import Calibration, calibrate
+from causalsig.estimation.design import RIDGE, SEPARATED, SEPARATION_RIDGE, standard_design
 from causalsig.estimation.folds import assign_folds
 from causalsig.estimation.inputs import Sample, check_aligned, read_sample
 from causalsig.estimation.multinomial import (
@@ -20,17 +21,18 @@ from causalsig.estimation.multinomial import (
     penalty,
     probabilities,
 )
+from causalsig.estimation.nuisances import (
+    FLOOR,
+    Nuisance,
+    floored,
+    propensities_out_of_fold,
+    read_nuisance,
+)
 from causalsig.estimation.tilting import check_estimand, tilt
 from causalsig.results import Arm, Estimand, Floats, Integers
 
-RIDGE = 1.0
-"""Weight of one observation on a standardised slope: it vanishes as 1/n, and bounds a sparse category."""
-SEPARATION_RIDGE = 25.0
-"""Used when the covariates (nearly) decide the arm; the result says so."""
 NOTICEABLE = 0.5
 """A change of a linear predictor, by one step off the ridge, that sends for a fit without it."""
-SEPARATED = 1e-6
-"""A fitted probability below this is separation, not information."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,7 +45,7 @@ class Propensity:
     probabilities : (R, n, K)
         Each row predicted without its own fold (in-sample: fitted on all rows, R = 1); rows add to one.
     full_probabilities : (n, K)
-        Fitted on all rows.
+        Fitted on all rows; of a learner the mean of `probabilities`.
     folds : (R, n) int
         Fold of each row; all 0 in-sample.
     cross_fitted : bool
@@ -52,7 +54,7 @@ class Propensity:
     n, households : (K,) int
         Episodes and distinct households an arm; `households_total` over all arms.
     parameters : int
-        Free coefficients.
+        Free coefficients; of a learner those of the linear model it replaces.
     dropped : tuple of int
         Covariates that are constant or determined by the columns before them.
     ridge : float
@@ -61,9 +63,9 @@ class Propensity:
     seed : int or None
     before_shrinking : (n, K) or None
         Probabilities of the fit in which the covariates decided the arm, before the larger ridge of
-        ``propensity-separation-ridge``; None when there was none. What the gates judge: the ridge makes
-        weights possible, it does not make episodes comparable.
-    design : (n, P), `sample`, `full` : what the estimators need to reuse the fit
+        ``propensity-separation-ridge`` or the floor of ``propensity-floored``; None when there was none.
+        What the gates judge: a ridge or a floor makes weights possible, it does not make episodes comparable.
+    design : (n, P), `sample`, `full` (None of a learner) : what the estimators need to reuse the fit
     """
 
     arms: tuple[Arm, ...]
@@ -81,7 +83,7 @@ class Propensity:
     seed: int | None
     design: Floats = field(repr=False)
     sample: Sample = field(repr=False)
-    full: Fit = field(repr=False)
+    full: Fit | None = field(repr=False)
     before_shrinking: Floats | None = field(default=None, repr=False)
 
     @property
@@ -118,6 +120,15 @@ class Propensity:
         share = self.n[self.codes] / len(self.codes) if stabilised else 1.0
         return np.asarray(np.mean(split, axis=0) * share)
 
+    def calibration(self, bins: int = 10) -> Calibration:
+        """Compare the probabilities, averaged over repeats, with who got which arm.
+
+        Parameters
+        ----------
+        bins : groups of equal size, by probability, of each arm
+        """
+        return calibrate(self.probabilities.mean(axis=0), self.codes, self.arms, self.clusters, bins)
+
     def effective_sample_size(self, estimand: Estimand = "ATO") -> Floats:
         """Kish's size of the weights summed by household, an arm: (K,), in households."""
         weights = self.weights(estimand)
@@ -142,9 +153,9 @@ def fit_propensity(
     folds: int | Any | None = 5,
     repeats: int = 1,
     seed: int = 0,
-    nuisance: str = "linear",
+    nuisance: Any = "linear",
 ) -> Propensity:
-    """Fit one multinomial logistic model whose probabilities add to one.
+    """Fit one model of the arm whose probabilities add to one.
 
     Parameters
     ----------
@@ -160,7 +171,9 @@ def fit_propensity(
         Number of independent splits.
     seed : int
         Key of the splits.
-    nuisance : {"linear"}
+    nuisance : "linear", "boosting", "stacked", a scikit-learn classifier or a `Nuisance`
+        "linear" is one multinomial logistic regression. Others need folds, and give no influence of their
+        own: `inverse_probability` and `overlap_weighting` refuse them.
 
     Returns
     -------
@@ -176,49 +189,96 @@ def fit_propensity(
     Cross-fitted coefficients carry a ridge of the weight of one observation on standardised columns. Codes in
     `notes`: ``propensity-constant-column``, ``propensity-dependent-column``, ``propensity-separation-ridge``
     (the covariates decide the arm somewhere: refitted with a larger ridge),
-    ``propensity-not-converged``.
+    ``propensity-not-converged``; of other learners ``propensity-floored`` (probabilities below 0.001).
     """
-    if nuisance != "linear":
-        raise EstimationError(
-            "estimation-nuisance",
-            expected='nuisance "linear"',
-            found="another learner",
-            mend='Use nuisance="linear".',
-            where="nuisance",
-        )
+    learner = read_nuisance(nuisance)
     check_aligned(covariates=covariates, treatment=treatment, households=households, folds=folds)
     sample = read_sample(covariates, treatment, arms=arms, households=households)
     labels = np.zeros((1, len(sample.codes)), dtype=np.int64)
     if folds is not None:
         labels = assign_folds(sample, folds, repeats, seed)
-    order, total = sample.order, len(sample.arms)
-    x, kept, notes = standard_design(sample.covariates[order])
-    y = indicators(sample.codes[order], total)
-    full, ridge, said, decided = _fit_full(x, y, 0.0 if folds is None else RIDGE)
-    everyone = probabilities(x, full.coefficients)
-    held_out = everyone[None] if folds is None else np.empty((len(labels), *everyone.shape))
-    for r, split in enumerate(labels if folds is not None else ()):
-        held_out[r], converged = _predict_held_out(x, y, ridge, full, split[order])
-        said += () if converged else ("propensity-not-converged",)
-    back = np.argsort(order)
+    elif not learner.engine_treatment:
+        _refuse_in_sample()
+    x, kept, notes = standard_design(sample.covariates[sample.order])
+    codes, total = sample.codes[sample.order], len(sample.arms)
+    if learner.engine_treatment:
+        found = _linear(x, codes, total, labels[:, sample.order], folds is not None)
+    else:
+        households_of_rows = sample.clusters[sample.order]
+        found = _learned(learner, x, codes, households_of_rows, total, labels[:, sample.order], seed)
+    back = np.argsort(sample.order)
     return Propensity(
         arms=sample.arms,
-        probabilities=held_out[:, back],
-        full_probabilities=everyone[back],
+        probabilities=found.held_out[:, back],
+        full_probabilities=found.everyone[back],
         folds=labels,
         cross_fitted=folds is not None,
         n=np.bincount(sample.codes, minlength=total).astype(np.int64),
         households=count_households(sample.codes, sample.clusters, total),
         households_total=len(sample.household_ids),
-        parameters=full.coefficients.size,
+        parameters=(total - 1) * x.shape[1],
         dropped=tuple(j for j in range(sample.covariates.shape[1]) if j not in kept),
-        ridge=ridge,
-        notes=tuple(dict.fromkeys((*notes, *said))),
+        ridge=found.ridge,
+        notes=tuple(dict.fromkeys((*notes, *found.notes))),
         seed=seed if isinstance(folds, (int, np.integer)) else None,
         design=x[back],
         sample=sample,
-        full=full,
-        before_shrinking=None if decided is None else decided[back],
+        full=found.full,
+        before_shrinking=None if found.decided is None else found.decided[back],
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Found:
+    """Probabilities held out (R, n, K) and of the fit on all rows (n, K), rows in the summing order."""
+
+    held_out: Floats
+    everyone: Floats
+    full: Fit | None
+    ridge: float
+    notes: tuple[str, ...]
+    decided: Floats | None
+
+
+def _linear(x: Floats, codes: Integers, arms: int, labels: Integers, cross_fitted: bool) -> _Found:
+    """Multinomial logistic regression by the engine."""
+    y = indicators(codes, arms)
+    full, ridge, notes, decided = _fit_full(x, y, RIDGE if cross_fitted else 0.0)
+    everyone = probabilities(x, full.coefficients)
+    held_out = np.empty((len(labels), *everyone.shape)) if cross_fitted else everyone[None]
+    for r, split in enumerate(labels if cross_fitted else ()):
+        held_out[r], converged = _predict_held_out(x, y, ridge, full, split)
+        notes += () if converged else ("propensity-not-converged",)
+    return _Found(held_out, everyone, full, ridge, notes, decided)
+
+
+def _learned(
+    learner: Nuisance,
+    x: Floats,
+    codes: Integers,
+    households: Integers,
+    arms: int,
+    labels: Integers,
+    seed: int,
+) -> _Found:
+    """Ask a learner; what it calls impossible is raised to a floor, and shown to the gates as it was."""
+    raw = np.stack(
+        [propensities_out_of_fold(learner, x, codes, arms, households, split, seed) for split in labels]
+    )
+    held_out = floored(raw)
+    low = bool(raw.min() < FLOOR)
+    decided = np.maximum(raw.mean(axis=0), SEPARATED**2) if low else None
+    notes = ("propensity-floored",) if low else ()
+    return _Found(held_out, held_out.mean(axis=0), None, 0.0, notes, decided)
+
+
+def _refuse_in_sample() -> None:
+    raise EstimationError(
+        "estimation-nuisance",
+        expected='nuisance "linear" for the in-sample estimator',
+        found="a learner that would predict the rows it was trained on",
+        mend="Give a number of folds.",
+        where="nuisance",
     )
 
 

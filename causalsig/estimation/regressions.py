@@ -13,9 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from causalsig.errors import EstimationError
-from causalsig.estimation.design import DEPENDENT
+from causalsig.estimation.design import DEPENDENT, RIDGE, SEPARATED, SEPARATION_RIDGE
 from causalsig.estimation.multinomial import Fit, Solver, factorise, fit, hessian, penalty, probabilities
-from causalsig.estimation.propensity import RIDGE, SEPARATED, SEPARATION_RIDGE
 from causalsig.results import Floats, Integers
 
 RIDGE_GRID = np.geomspace(1e-4, 1e2, 19)
@@ -70,7 +69,7 @@ def logistic(x: Floats, y: Floats, rows: Floats) -> ArmModel:
     rate = float(y[keep].mean())
     if rate in (0.0, 1.0):
         return ArmModel(np.full(len(x), rate), np.zeros(len(x)), np.zeros(len(x)), None)
-    model, notes = _fit_binary(x[keep], y[keep], 0.0)
+    model, notes = fit_binary(x[keep], y[keep], 0.0)
     predicted = probabilities(x, model.coefficients)[:, 0]
     return ArmModel(predicted, predicted * (1 - predicted), rows * (y - predicted), model.solve, notes)
 
@@ -86,7 +85,7 @@ def cross_fitted_logistic(
     predicted = np.full(len(x), float(y[keep].mean()))
     if predicted[0] in (0.0, 1.0):
         return predicted, ()
-    full, notes = _fit_binary(x[keep], y[keep], RIDGE)
+    full, notes = fit_binary(x[keep], y[keep], RIDGE)
     shrink = penalty(2, x.shape[1], SEPARATION_RIDGE if notes else RIDGE)
     for f in range(int(folds.max()) + 1):
         train, held = keep & (folds != f), folds == f
@@ -140,10 +139,10 @@ def _leave_fold_out(x: Floats, y: Floats, rows: Floats, folds: Integers) -> list
         z = np.hstack([x[inside], y[inside]])
         parts.append(z.T @ z)
     whole = np.sum(parts, axis=0)
-    return [_ridge(whole - part, x.shape[1]) for part in parts]
+    return [ridge_solution(whole - part, x.shape[1]) for part in parts]
 
 
-def _ridge(moments: Floats, width: int) -> Floats:
+def ridge_solution(moments: Floats, width: int) -> Floats:
     """Ridge by generalised cross-validation from the moments of [x, y], x with an intercept first: (P, J)."""
     n = round(float(moments[0, 0]))
     if n < 1:
@@ -171,7 +170,8 @@ def _ridge(moments: Floats, width: int) -> Floats:
     return np.vstack([mean[width:] - mean[1:width] @ slopes, slopes])
 
 
-def _fit_binary(x: Floats, y: Floats, ridge: float) -> tuple[Fit, tuple[str, ...]]:
+def fit_binary(x: Floats, y: Floats, ridge: float) -> tuple[Fit, tuple[str, ...]]:
+    """Fit a logistic model of y (n,), 0 or 1, with a larger ridge where the covariates decide it."""
     target = np.array([y, 1.0 - y]).T
     start = np.zeros((1, x.shape[1]))
     start[0, 0] = np.log(y.mean() / (1.0 - y.mean()))

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from causalsig.errors import EstimationError
 from causalsig.estimation.design import standard_design
 from causalsig.estimation.inference import Influence, arm_means
 from causalsig.estimation.multinomial import indicators
+from causalsig.estimation.nuisances import read_nuisance
 from causalsig.estimation.outcome_models import choose_kinds, fit_all_rows
 from causalsig.estimation.prepare import Prepared, prepare_sample
 from causalsig.estimation.request import Request, effect_function
@@ -30,8 +32,9 @@ def regression_standardisation(request: Request) -> ArmMeans:
     estimand : "ATE", ("ATT", arm) or ("ATU", arm)
     outcome_model : {"auto", "least_squares", "logistic", "poisson"}
     target : {"population", "sample"}
-    folds, repeats, seed, nuisance, propensity : nothing is split and no treatment is modelled; taken so that
-        estimators can be exchanged
+    nuisance : "linear" only: other learners would leave no variance
+    folds, repeats, seed, propensity : nothing is split and no treatment is modelled; taken so that estimators
+        can be exchanged
     others : as in `Request`
 
     Returns
@@ -45,6 +48,14 @@ def regression_standardisation(request: Request) -> ArmMeans:
         Whatever is wrong with the input, named by its code.
     """
     prepared = prepare_sample(request, ("ATE", "ATT", "ATU"))
+    if not read_nuisance(request.nuisance).engine_outcome:
+        raise EstimationError(
+            "estimation-nuisance",
+            expected='nuisance "linear": standardisation rests on the outcome model alone',
+            found="another learner",
+            mend="Use doubly_robust, which forgives what a learner misses.",
+            where="nuisance",
+        )
     kinds = choose_kinds(request.outcome_model, prepared.outcomes, cross_fitted=False)
     order, arms = prepared.sample.order, len(prepared.sample.arms)
     x, _, notes = standard_design(prepared.sample.covariates[order])

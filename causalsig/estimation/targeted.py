@@ -13,7 +13,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from causalsig.estimation.augmented import Recipe, cross_fitted_means
+from causalsig.estimation.augmented import Recipe, cross_fitted_means, outcome_nuisance
 from causalsig.estimation.generalised import mean_of
 from causalsig.estimation.in_sample import stacked_means
 from causalsig.estimation.inference import Influence, arm_means
@@ -57,8 +57,10 @@ def targeted_maximum_likelihood(request: Request) -> ArmMeans:
     scaled = np.where(prepared.outcomes.observed, (prepared.outcomes.values - low) / width, 0.0)
     within = replace(prepared, outcomes=replace(prepared.outcomes, values=scaled))
     kinds: list[Kind] = ["logistic"] * len(low)
+    nuisance = outcome_nuisance(request, fitted)
     if fitted.cross_fitted:
-        found = cross_fitted_means(fitted, within, Recipe(kinds, update=_move, share=not binary))
+        recipe = Recipe(kinds, update=_move, share=not binary, nuisance=nuisance)
+        found = cross_fitted_means(fitted, within, recipe)
     else:
         found = stacked_means(fitted, within, kinds, targeting=_target, share=not binary)
     return arm_means(_back(found, low, width), prepared, method="targeted_maximum_likelihood")

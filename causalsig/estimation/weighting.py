@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from causalsig.errors import EstimationError
 from causalsig.estimation.inference import Influence, arm_means
 from causalsig.estimation.multinomial import indicators
 from causalsig.estimation.prepare import Followed, Prepared, followed_models, prepare, prepare_sample
@@ -38,6 +39,11 @@ def difference_in_means(request: Request) -> ArmMeans:
         Whatever is wrong with the input, named by its code.
     """
     prepared = prepare_sample(request, ("ATE",), covariates=False)
+    return arm_means(mean_influence(prepared), prepared, method="difference_in_means")
+
+
+def mean_influence(prepared: Prepared) -> Influence:
+    """Influence of the plain mean of each arm, among the followed."""
     order, outcomes = prepared.sample.order, prepared.outcomes
     indicator = indicators(prepared.sample.codes[order], len(prepared.sample.arms))
     weights, values = [], []
@@ -48,8 +54,7 @@ def difference_in_means(request: Request) -> ArmMeans:
         values.append(means + w / w.mean(axis=0) * (y - means))
         weights.append(w)
     stacked = np.stack(values)
-    found = Influence(stacked, np.stack(weights), stacked.mean(axis=1)[None], 0, ())
-    return arm_means(found, prepared, method="difference_in_means")
+    return Influence(stacked, np.stack(weights), stacked.mean(axis=1)[None], 0, ())
 
 
 @effect_function(takes=("trim",))
@@ -111,6 +116,14 @@ def overlap_weighting(request: Request) -> ArmMeans:
 def _weighted(fitted: Propensity, prepared: Prepared) -> Influence:
     """Average the stacked influence of weighted means over repeats."""
     sample, outcomes = prepared.sample, prepared.outcomes
+    if fitted.full is None:
+        raise EstimationError(
+            "estimation-nuisance",
+            expected="a linear propensity: of another learner weighting alone has no standard error",
+            found="a propensity of another learner",
+            mend='Use doubly_robust, or fit the propensity with nuisance="linear".',
+            where="nuisance",
+        )
     x = fitted.design[sample.order]
     seen = outcomes.observed[sample.order].astype(np.float64)
     followed = followed_models(x, sample.codes[sample.order], seen, len(sample.arms), None)

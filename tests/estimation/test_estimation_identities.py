@@ -14,8 +14,8 @@ from causalsig.estimation import (
     inverse_probability,
     overlap_weighting,
 )
+from causalsig.estimation.design import RIDGE
 from causalsig.estimation.multinomial import fit, indicators, penalty, probabilities
-from causalsig.estimation.propensity import RIDGE
 from causalsig.estimation.tilting import orthogonal_tilt, tilt
 
 ROUNDING = 1e-10  # the same sums in another order

@@ -14,7 +14,7 @@ from causalsig.estimation import (
     overlap_weighting,
     targeted_maximum_likelihood,
 )
-from causalsig.estimation.propensity import RIDGE
+from causalsig.estimation.design import RIDGE
 from causalsig.estimation.regressions import LARGEST_SHARE_OF_ROWS, RIDGE_GRID
 
 PEER = 1e-6  # scikit-learn stops at a gradient of 1e-10; probabilities then agree to about 1e-8

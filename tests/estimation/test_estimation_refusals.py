@@ -86,7 +86,7 @@ CASES = {
     "another estimand": ({"estimand": "LATE"}, "estimation-estimand"),
     "ATT of no arm": ({"estimand": ("ATT", "geen")}, "estimation-estimand"),
     "a level of 95": ({"level": 95.0}, "estimation-level"),
-    "another learner": ({"nuisance": "boosting"}, "estimation-nuisance"),
+    "another learner": ({"nuisance": "forest"}, "estimation-nuisance"),
     "another outcome model": ({"outcome_model": "probit"}, "estimation-outcome-model"),
     "logistic for an amount": ({"outcome_model": "logistic"}, "estimation-outcome-model"),
     "Poisson below zero": ({"outcome_model": "poisson"}, "estimation-outcome-model"),
