@@ -12,6 +12,14 @@ if TYPE_CHECKING:
     from causalsig.meta.contrasts import Contrasts, JointTest
     from causalsig.meta.groups import Subgroups, subgroups
     from causalsig.meta.influence import Influence
+    from causalsig.meta.multivariate import multivariate_random_effects
+    from causalsig.meta.multivariate_results import (
+        Band,
+        JointPrediction,
+        JointShrunken,
+        MultivariateRandomEffects,
+        Ranking,
+    )
     from causalsig.meta.options import PRESETS
     from causalsig.meta.permutation import PermutationTest, permutation_test
     from causalsig.meta.prediction import PredictionInterval, ShrunkenEstimates
@@ -27,6 +35,12 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "PRESETS": "options",
+    "multivariate_random_effects": "multivariate",
+    "Ranking": "multivariate_results",
+    "MultivariateRandomEffects": "multivariate_results",
+    "JointShrunken": "multivariate_results",
+    "JointPrediction": "multivariate_results",
+    "Band": "multivariate_results",
     "ClusterRobust": "clustered",
     "Contrasts": "contrasts",
     "Cumulative": "results",
@@ -58,18 +72,23 @@ _HOMES = {
 
 __all__ = [
     "PRESETS",
+    "Band",
     "ClusterRobust",
     "Contrasts",
     "Cumulative",
     "EggerTest",
     "Funnel",
     "Influence",
+    "JointPrediction",
+    "JointShrunken",
     "JointTest",
     "LeaveOneOut",
+    "MultivariateRandomEffects",
     "PermutationTest",
     "PredictionInterval",
     "RandomEffects",
     "RandomEffectsBatch",
+    "Ranking",
     "RescaledCovariances",
     "ShrunkenEstimates",
     "Subgroups",
@@ -79,6 +98,7 @@ __all__ = [
     "covariances_by_effective_size",
     "egger",
     "funnel",
+    "multivariate_random_effects",
     "permutation_test",
     "random_effects",
     "random_effects_batch",

@@ -43,6 +43,8 @@ NOTE_ONE_SITE = "meta-one-site"
 NOTE_TWO_SITES = "meta-two-sites"
 NOTE_SEVERAL_MAXIMA = "meta-several-maxima"
 NOTE_NOT_CONVERGED = "meta-not-converged"
+NOTE_SINGULAR = "meta-singular-between"
+NOTE_ARMS_APART = "meta-arms-apart"
 
 NOTES: Mapping[str, str] = MappingProxyType(
     {
@@ -53,6 +55,10 @@ NOTES: Mapping[str, str] = MappingProxyType(
         NOTE_SEVERAL_MAXIMA: "The likelihood of tau squared has more than one maximum; the highest is "
         "reported. Look at the profile before believing it.",
         NOTE_NOT_CONVERGED: "The score of tau squared is not zero at the estimate to the tolerance asked.",
+        NOTE_SINGULAR: "The between-site covariance is singular: a variance is zero or a correlation is at "
+        "its limit, because it may not go further.",
+        NOTE_ARMS_APART: "Two arms are at no site together: nothing is known of their between-site "
+        "correlation, and what hangs on it is a convention.",
     }
 )
 
