@@ -22,6 +22,7 @@ from causalsig.release.files import write_atomic
 
 if TYPE_CHECKING:
     from causalsig.simulation import Scenario, SimulatedSite, SiteSpec, SiteTruth
+    from causalsig.simulation.sites import Retention
     from causalsig.simulation.truth_file import SiteRows
     from causalsig.study.inventory import Site
 
@@ -54,6 +55,8 @@ class InventedCountry:
         Size of every site that is not small; None: drawn.
     minimum : int or None
         Smallest size drawn where the scenario says nothing; None: any.
+    retention : str or None
+        How long every site that is not small keeps signals; None: as the scenario says.
     format : str
         Of the sources; see :func:`causalsig.execution.invented_files.write_source`.
     truth : bool
@@ -68,6 +71,7 @@ class InventedCountry:
     months: int = 30
     inhabitants: int | None = None
     minimum: int | None = MIN_INHABITANTS
+    retention: Retention | None = None
     format: SourceFormat = "xxllnc-2026"
     truth: bool = True
 
@@ -83,6 +87,7 @@ def country_specs(country: InventedCountry) -> tuple[Scenario, tuple[SiteSpec, .
         country.seed,
         minimum_inhabitants=None if scenario.sites.minimum_inhabitants else country.minimum,
         inhabitants=country.inhabitants,
+        retention=country.retention,
     )
     large = country.sites - country.small_strict
     small = tuple(

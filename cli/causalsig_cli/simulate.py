@@ -43,6 +43,12 @@ def command(
             min=1_000, help="Size of every municipality that is not small; default: drawn, at least 60,000."
         ),
     ] = None,
+    retention: Annotated[
+        Literal["full", "6-12-18", "strict6"] | None,
+        typer.Option(
+            help="How long municipalities keep signals; default: as the scenario says, of a --country full."
+        ),
+    ] = None,
     source_format: Annotated[
         Literal["xxllnc-2026", "xxllnc-flat", "ddas-1.2", "ddas-0.9", "parquet", "csv", "sql"],
         typer.Option(
@@ -53,8 +59,8 @@ def command(
         bool,
         typer.Option(
             "--country",
-            help="All 342 municipalities, sizes as they are, three years, some three million signals; "
-            "without the truth unless --truth, which takes twice as long.",
+            help="All 342 municipalities, sizes as they are, three years, every signal kept, some three "
+            "million; without the truth unless --truth, which takes twice as long.",
         ),
     ] = False,
     truth: Annotated[
@@ -106,6 +112,7 @@ def command(
         months=months or (COUNTRY_MONTHS if whole else 30),
         inhabitants=inhabitants,
         minimum=None if whole else MIN_INHABITANTS,
+        retention=retention or ("full" if whole else None),
         format=source_format,
         truth=not whole if truth is None else truth,
     )

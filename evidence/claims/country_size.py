@@ -11,9 +11,9 @@ from typing import Any
 from evidence.claim import Verdict
 from evidence.context import Context
 
-CLAIM = """342 municipalities with sizes as they are and three years of data, some three million signals, are
-simulated and written as canonical Parquet in less than 10 minutes on two idle cores (seconds judged as on the
-usual machine, by a loop of fixed work beside them) and within 6 GiB for all processes together."""
+CLAIM = """342 municipalities with sizes as they are and three years of data, every signal kept, are simulated
+and written as canonical Parquet in less than 10 minutes on two idle cores (seconds judged as on the usual
+machine, by a loop of fixed work beside them) and within 6 GiB for all processes together."""
 ISSUE = 3
 COVERS = (
     "causalsig/execution/invent.py",
@@ -29,7 +29,9 @@ SEED = 1
 WORKERS = 2
 MOST_MINUTES = 10.0
 MOST_GIB = 6.0
-FEWEST_SIGNALS = 2_400_000  # 342 sizes drawn: the country comes out between 14 and 19 million inhabitants
+FEWEST_SIGNALS = 2_200_000
+"""342 sizes drawn from the law fitted to the real ones come to 16 million inhabitants, a million more or
+less; at 4.0 to 4.4 signals per 1,000 a month three years are 2.5 million signals, give or take 0.15."""
 POLL_SECONDS = 0.25
 
 
@@ -42,7 +44,16 @@ def run(context: Context) -> Verdict:
 
     sites = min(COUNTRY_SITES, context.limit or COUNTRY_SITES)
     country = InventedCountry(
-        "base", None, sites, 0, SEED, COUNTRY_MONTHS, minimum=None, format="parquet", truth=False
+        "base",
+        None,
+        sites,
+        0,
+        SEED,
+        COUNTRY_MONTHS,
+        minimum=None,
+        retention="full",
+        format="parquet",
+        truth=False,
     )
     folder = context.work / "country"
     shutil.rmtree(folder, ignore_errors=True)
@@ -69,6 +80,7 @@ def run(context: Context) -> Verdict:
         "seconds": round(seconds, 1),
         "slower than the usual machine": round(factor, 3),
         "minutes on the usual machine": round(minutes, 2),
+        "minutes for three million signals": round(minutes * 3e6 / signals, 2),
         "GiB of all processes at their highest": round(gib, 2),
     }
     passed = minutes < MOST_MINUTES and gib < MOST_GIB and (signals > fewest or context.limit is not None)
