@@ -19,13 +19,14 @@ import numpy as np
 
 from causalsig.errors import EstimationError
 from causalsig.estimation.in_sample import stacked_means
-from causalsig.estimation.inference import Influence, arm_means
+from causalsig.estimation.inference import Influence, arm_means, influence_of
 from causalsig.estimation.multinomial import indicators
 from causalsig.estimation.nuisances import Nuisance, outcomes_out_of_fold, read_nuisance
 from causalsig.estimation.outcome_models import Kind, choose_kinds, predict_out_of_fold
 from causalsig.estimation.prepare import Prepared, followed_models, prepare
 from causalsig.estimation.propensity import Propensity
 from causalsig.estimation.request import Request, effect_function
+from causalsig.estimation.survival import survival_means
 from causalsig.estimation.tilting import orthogonal_tilt, tilt
 from causalsig.results import ArmMeans, Floats, Integers
 
@@ -53,7 +54,7 @@ class Recipe:
     nuisance: Nuisance = field(default_factory=Nuisance)
 
 
-@effect_function(takes=("outcome_model", "trim", "target", "normalise"))
+@effect_function(takes=("outcome_model", "trim", "target", "normalise", "measure"))
 def doubly_robust(request: Request) -> ArmMeans:
     """Estimate arm means that are right when the treatment model or the outcome model is.
 
@@ -72,6 +73,14 @@ def doubly_robust(request: Request) -> ArmMeans:
         "sample": the variance leaves out that other households would have other covariates.
     normalise : bool
         False: the textbook mean of ``m_a + w_a (Y - m_a)`` instead of Hájek's.
+    event : (n,) whole numbers, with `horizons`: the outcome is a time in periods
+        What ended the time: 0 not followed beyond that period, 1 the event, 2 and more competing events.
+    horizons : int or sequence of int
+        Periods; a sequence gives one outcome a horizon, as the columns of a matrix would.
+    measure : {"risk", "free", "time_lost", "time_free"}
+        At a horizon h: the risk of the event by h (its cumulative incidence where others compete), the chance
+        to be free of any event after h, and in periods the mean time lost to the event, ``E (h - T)⁺``, and
+        the restricted mean time free of any, ``E min(T, h)``.
     others : as in `Request`
 
     Returns
@@ -84,6 +93,8 @@ def doubly_robust(request: Request) -> ArmMeans:
     EstimationError
         Whatever is wrong with the input, named by its code.
     """
+    if request.event is not None or request.horizons is not None or request.measure != "risk":
+        return survival_means(request)
     fitted, prepared = prepare(request)
     kinds = choose_kinds(request.outcome_model, prepared.outcomes, cross_fitted=fitted.cross_fitted)
     nuisance = outcome_nuisance(request, fitted)
@@ -166,21 +177,3 @@ def _predict(
     seed = fitted.seed or 0
     nuisance, kinds = recipe.nuisance, recipe.kinds
     return outcomes_out_of_fold(nuisance, x, y, seen, codes, arms, households, folds, kinds, seed), ()
-
-
-def influence_of(
-    residual: Floats, m: Floats, w: Floats, g: Floats, spread: Floats, normalise: bool = True
-) -> Floats:
-    """Give φ (n, K), with the means as its column means, from residuals, m, w (n, K) and g, spread (n,).
-
-    ``spread`` is g, or for the sample's own effect ``g - h``, what assignment alone adds to it.
-    """
-    total = g.mean()
-    mu = np.mean(g[:, None] * m, axis=0) / total
-    scaled = w / (w.mean(axis=0) if normalise else total)
-    r = np.mean(scaled * residual, axis=0)
-    if normalise:
-        by_row = (spread / total)[:, None] * (m - mu) + scaled * (residual - r)
-    else:
-        by_row = (spread / total)[:, None] * (m - mu - r) + scaled * residual
-    return np.asarray(mu + r + by_row - by_row.mean(axis=0))

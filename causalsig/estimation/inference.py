@@ -57,6 +57,24 @@ def split_covariance(splits: Floats) -> Floats:
     return np.asarray(np.einsum("rja,rjb->jab", centred, centred) / (repeats - 1) / repeats)
 
 
+def influence_of(
+    residual: Floats, m: Floats, w: Floats, g: Floats, spread: Floats, normalise: bool = True
+) -> Floats:
+    """Give φ (n, K), with the means as its column means, from residuals, m, w (n, K) and g, spread (n,).
+
+    ``spread`` is g, or for the sample's own effect ``g - h``, what assignment alone adds to it.
+    """
+    total = g.mean()
+    mu = np.mean(g[:, None] * m, axis=0) / total
+    scaled = w / (w.mean(axis=0) if normalise else total)
+    r = np.mean(scaled * residual, axis=0)
+    if normalise:
+        by_row = (spread / total)[:, None] * (m - mu) + scaled * (residual - r)
+    else:
+        by_row = (spread / total)[:, None] * (m - mu - r) + scaled * residual
+    return np.asarray(mu + r + by_row - by_row.mean(axis=0))
+
+
 def arm_means(found: Influence, prepared: Prepared, *, method: str) -> ArmMeans:
     """Assemble the result, rows back in the caller's order."""
     sample, outcomes = prepared.sample, prepared.outcomes

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 OutcomeModel: TypeAlias = Literal["auto", "least_squares", "logistic", "poisson"]
 TrimmingRule: TypeAlias = 'Literal["crump"] | tuple[Literal["symmetric", "per_arm"], float]'
-OPTIONAL = ("outcome_model", "trim", "target", "normalise")
+Measure: TypeAlias = Literal["risk", "free", "time_lost", "time_free"]
+OPTIONAL = ("outcome_model", "trim", "target", "normalise", "measure")
 """Options that only some effect functions take."""
 
 
@@ -38,12 +39,13 @@ class Request:
     seed : key of the splits
     nuisance : learner of the treatment and outcome models
     propensity : a fitted one, whose folds, repeats and seed then hold
-    event, horizons : time to return; taken by estimators of survival only
+    event, horizons : time to return, (n,) codes and whole periods; see `doubly_robust`
     level : confidence level
     outcome_model : "auto", "least_squares", "logistic" or "poisson"
     trim : "crump", ("symmetric", δ) or ("per_arm", quantile): who is left out; changes the estimand
     target : "population" (households like these) or "sample" (these households)
     normalise : divide inverse-probability weights by their mean (Hájek)
+    measure : what is estimated of a time: "risk", "free", "time_lost" or "time_free"
     """
 
     covariates: Any
@@ -65,6 +67,7 @@ class Request:
     trim: TrimmingRule | None = None
     target: Target = "population"
     normalise: bool = True
+    measure: Measure = "risk"
 
 
 class EffectFunction(Protocol):
@@ -92,6 +95,7 @@ class EffectFunction(Protocol):
         trim: TrimmingRule | None = ...,
         target: Target = ...,
         normalise: bool = ...,
+        measure: Measure = ...,
     ) -> ArmMeans:
         """Estimate."""
 
