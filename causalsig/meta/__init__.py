@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from causalsig.meta.asymmetry import EggerTest, Funnel, egger, funnel
     from causalsig.meta.batch import RandomEffectsBatch
+    from causalsig.meta.bayes import BayesianRandomEffects, bayesian_random_effects
     from causalsig.meta.clustered import ClusterRobust, cluster_robust
     from causalsig.meta.contrasts import Contrasts, JointTest
+    from causalsig.meta.distributions import NormalMixture, PanelDistribution
     from causalsig.meta.groups import Subgroups, subgroups
     from causalsig.meta.influence import Influence
+    from causalsig.meta.likelihood import PooledLikelihood, pool_likelihoods
     from causalsig.meta.multivariate import multivariate_random_effects
     from causalsig.meta.multivariate_results import (
         Band,
@@ -24,6 +27,14 @@ if TYPE_CHECKING:
     from causalsig.meta.permutation import PermutationTest, permutation_test
     from causalsig.meta.prediction import PredictionInterval, ShrunkenEstimates
     from causalsig.meta.results import Cumulative, LeaveOneOut, RandomEffects
+    from causalsig.meta.site_likelihoods import (
+        EventClass,
+        NormalLikelihood,
+        ProfileLikelihood,
+        event_class,
+        profile_likelihood_payload,
+        profile_of_log_odds_ratio,
+    )
     from causalsig.meta.tau2_intervals import Tau2Interval
     from causalsig.meta.univariate import random_effects, random_effects_batch
     from causalsig.meta.waves import TwoLevel, two_level
@@ -35,6 +46,18 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "PRESETS": "options",
+    "profile_of_log_odds_ratio": "site_likelihoods",
+    "profile_likelihood_payload": "site_likelihoods",
+    "event_class": "site_likelihoods",
+    "ProfileLikelihood": "site_likelihoods",
+    "NormalLikelihood": "site_likelihoods",
+    "EventClass": "site_likelihoods",
+    "PanelDistribution": "distributions",
+    "NormalMixture": "distributions",
+    "pool_likelihoods": "likelihood",
+    "PooledLikelihood": "likelihood",
+    "bayesian_random_effects": "bayes",
+    "BayesianRandomEffects": "bayes",
     "multivariate_random_effects": "multivariate",
     "Ranking": "multivariate_results",
     "MultivariateRandomEffects": "multivariate_results",
@@ -73,10 +96,12 @@ _HOMES = {
 __all__ = [
     "PRESETS",
     "Band",
+    "BayesianRandomEffects",
     "ClusterRobust",
     "Contrasts",
     "Cumulative",
     "EggerTest",
+    "EventClass",
     "Funnel",
     "Influence",
     "JointPrediction",
@@ -84,8 +109,13 @@ __all__ = [
     "JointTest",
     "LeaveOneOut",
     "MultivariateRandomEffects",
+    "NormalLikelihood",
+    "NormalMixture",
+    "PanelDistribution",
     "PermutationTest",
+    "PooledLikelihood",
     "PredictionInterval",
+    "ProfileLikelihood",
     "RandomEffects",
     "RandomEffectsBatch",
     "Ranking",
@@ -94,12 +124,17 @@ __all__ = [
     "Subgroups",
     "Tau2Interval",
     "TwoLevel",
+    "bayesian_random_effects",
     "cluster_robust",
     "covariances_by_effective_size",
     "egger",
+    "event_class",
     "funnel",
     "multivariate_random_effects",
     "permutation_test",
+    "pool_likelihoods",
+    "profile_likelihood_payload",
+    "profile_of_log_odds_ratio",
     "random_effects",
     "random_effects_batch",
     "rescale_covariances",

@@ -100,7 +100,7 @@ def new_site_mixture(result: RandomEffects, point: FloatArray) -> Mixture:
 def shrunken(result: RandomEffects, method: ShrinkageMethod) -> ShrunkenEstimates:
     """Shrunken estimates; with one site they are that estimate."""
     if method == "mixture" and result.k > 1:
-        return _shrunken_mixture(result)
+        return shrunken_mixture(result.inputs, _distribution(result), result.level)
     data = result.inputs
     tau2 = np.inf if np.isnan(result.tau2) else result.tau2
     shrinkage = 1.0 / (1.0 + tau2 / data.variances)
@@ -114,11 +114,10 @@ def shrunken(result: RandomEffects, method: ShrinkageMethod) -> ShrunkenEstimate
     return ShrunkenEstimates(*(freeze(each) for each in arrays))
 
 
-def _shrunken_mixture(result: RandomEffects) -> ShrunkenEstimates:
+def shrunken_mixture(data: MetaInputs, found: ConfidenceDistribution, level: float) -> ShrunkenEstimates:
+    """Each site's own true effect, mixed over a distribution of tau²."""
     from causalsig.meta.mixture import Mixture
 
-    data = result.inputs
-    found = _distribution(result)
     nodes = found.tau2[0]
     fitted = weighted_fit(data.estimates, data.variances, data.basis, nodes)
     coefficients, covariance = in_units_of_design(fitted, data.basis)
@@ -128,7 +127,7 @@ def _shrunken_mixture(result: RandomEffects) -> ShrunkenEstimates:
     means = (1.0 - shrinkage) * data.estimates + shrinkage * centre
     variances = (1.0 - shrinkage) * data.variances + shrinkage**2 * centre_variance
     mixed = Mixture(found.mass, found.tau2, means[None], np.sqrt(variances)[None])
-    tail = 0.5 * (1.0 - result.level)
+    tail = 0.5 * (1.0 - level)
     low, high = mixed.quantiles((tail, 1.0 - tail))
     mass = found.mass[0]
     estimates = mass @ means
