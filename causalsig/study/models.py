@@ -269,7 +269,7 @@ class Pooling(Closed):
     """How the sites are pooled."""
 
     tau2: Literal["REML", "DL"] = "REML"
-    interval: Literal["knapp-hartung-floored", "knapp-hartung", "wald"] = "knapp-hartung-floored"
+    interval: Literal["knapp-hartung-floored", "knapp-hartung", "wald", "mixture"] = "knapp-hartung-floored"
     level: float = Field(default=0.95, gt=0.5, lt=1)
     min_sites: int = Field(default=6, ge=6)
     max_site_weight: float = Field(default=0.5, gt=0, le=0.5)
