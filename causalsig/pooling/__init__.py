@@ -2,18 +2,67 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from causalsig.pooling.balance import PooledBalance, pooled_balance
+    from causalsig.pooling.falsification import (
+        Calibrated,
+        Falsification,
+        SystematicError,
+        negative_controls,
+        systematic_error,
+    )
+    from causalsig.pooling.joint import JointArms, joint_arms
     from causalsig.pooling.pool import pool_arms, pool_of_others
+    from causalsig.pooling.robustness import PooledRobustness, pooled_robustness
+    from causalsig.pooling.transport import Transported, transport_to
+    from causalsig.pooling.waves import PooledWaves, pool_waves
 
-__all__ = ["pool_arms", "pool_of_others"]
+_HOMES = {
+    "Calibrated": "falsification",
+    "Falsification": "falsification",
+    "JointArms": "joint",
+    "PooledBalance": "balance",
+    "PooledRobustness": "robustness",
+    "PooledWaves": "waves",
+    "SystematicError": "falsification",
+    "Transported": "transport",
+    "joint_arms": "joint",
+    "negative_controls": "falsification",
+    "pool_arms": "pool",
+    "pool_of_others": "pool",
+    "pool_waves": "waves",
+    "pooled_balance": "balance",
+    "pooled_robustness": "robustness",
+    "systematic_error": "falsification",
+    "transport_to": "transport",
+}
+
+__all__ = [
+    "Calibrated",
+    "Falsification",
+    "JointArms",
+    "PooledBalance",
+    "PooledRobustness",
+    "PooledWaves",
+    "SystematicError",
+    "Transported",
+    "joint_arms",
+    "negative_controls",
+    "pool_arms",
+    "pool_of_others",
+    "pool_waves",
+    "pooled_balance",
+    "pooled_robustness",
+    "systematic_error",
+    "transport_to",
+]
 
 
 def __getattr__(name: str) -> object:
     """Load the room's modules on first use, so that importing the package stays cheap."""
-    if name in __all__:
-        from causalsig.pooling import pool
-
-        return getattr(pool, name)
-    raise AttributeError(name)
+    if name not in _HOMES:
+        raise AttributeError(name)
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
