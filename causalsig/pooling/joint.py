@@ -73,8 +73,8 @@ def joint_arms(lineup: Lineup, *, structure: Structure | None = None, level: flo
     )
     return JointArms(
         lineup=lineup,
-        arms=tuple(arm for arm, kept in zip(lineup.arms, keep, strict=True) if kept),
-        sites=tuple(site for site, kept in zip(lineup.sites, rows, strict=True) if kept),
+        arms=tuple(arm for arm, kept in zip(lineup.arms, keep.tolist(), strict=True) if kept),
+        sites=tuple(site for site, kept in zip(lineup.sites, rows.tolist(), strict=True) if kept),
         fit=fit,
-        left_out=tuple(arm for arm, kept in zip(lineup.arms, keep, strict=True) if not kept),
+        left_out=tuple(arm for arm, kept in zip(lineup.arms, keep.tolist(), strict=True) if not kept),
     )
