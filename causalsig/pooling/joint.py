@@ -63,7 +63,7 @@ def joint_arms(lineup: Lineup, *, structure: Structure | None = None, level: flo
         covariances = rescale_covariances(means, covariances).covariances
     present = ~np.isnan(means)
     keep: NDArray[np.bool_] = present.sum(axis=0) >= np.array(min(2, len(means)))
-    rows = present[:, keep].any(axis=1)
+    rows: NDArray[np.bool_] = np.any(present[:, keep], axis=1)
     p = int(keep.sum())
     if structure is None:
         enough = int(rows.sum()) * p >= FREE_FROM * p * (p + 1) // 2
@@ -73,8 +73,8 @@ def joint_arms(lineup: Lineup, *, structure: Structure | None = None, level: flo
     )
     return JointArms(
         lineup=lineup,
-        arms=tuple(arm for arm, kept in zip(lineup.arms, keep.tolist(), strict=True) if kept),
-        sites=tuple(site for site, kept in zip(lineup.sites, rows.tolist(), strict=True) if kept),
+        arms=tuple(arm for arm, kept in zip(lineup.arms, keep, strict=True) if kept),
+        sites=tuple(site for site, kept in zip(lineup.sites, rows, strict=True) if kept),
         fit=fit,
-        left_out=tuple(arm for arm, kept in zip(lineup.arms, keep.tolist(), strict=True) if not kept),
+        left_out=tuple(arm for arm, kept in zip(lineup.arms, keep, strict=True) if not kept),
     )
