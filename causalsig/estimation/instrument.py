@@ -29,7 +29,7 @@ from causalsig.estimation.prepare import Prepared, prepare, prepare_sample
 from causalsig.estimation.regressions import cross_fitted_least_squares
 from causalsig.estimation.request import Request
 from causalsig.estimation.weighting import mean_influence
-from causalsig.results import Arm, Floats, satterthwaite_df, t_inference
+from causalsig.results import Arm, Floats, Integers, satterthwaite_df, t_inference
 
 Kind = Literal["interval", "rays", "line", "empty"]
 TIES = 1e-12
@@ -92,7 +92,8 @@ class LocalEffect:
     Attributes
     ----------
     estimate, std_error, df, conf_low, conf_high : float
-        Ratio with its delta-method standard error; to be read only when the first stage is strong.
+        Ratio with its delta-method standard error; to be read only when the first stage is strong. NaN, with
+        an infinite standard error, when the instrument moves exactly nobody.
     p_value : float
         Of no effect, by Anderson and Rubin's test: the same as of no effect of the instrument on the outcome.
     confidence_set : ConfidenceSet
@@ -140,6 +141,18 @@ class _Scores:
     levels: tuple[Any, ...]
     method: str
     notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Ratio:
+    """The ratio and its inference; without a first stage it is not a number."""
+
+    estimate: float
+    std_error: float
+    df: float
+    conf_low: float
+    conf_high: float
+    influence: Floats
 
 
 def local_average_effect(
@@ -286,41 +299,53 @@ def _effect(scores: _Scores, arms: tuple[Arm, ...], level: float) -> LocalEffect
     clusters, total = sample.clusters[sample.order], len(sample.household_ids)
     covariance = cluster_covariance(values, clusters, total) + scores.splits
     reduced, first = values.mean(axis=0)
-    if first == 0.0 or covariance[1, 1] <= 0.0:
-        _refuse("an instrument that moves the treatment of some", "one that moves nobody's at all")
-    estimate = float(reduced / first)
     centred = values - values.mean(axis=0)
-    influence = (centred[:, 0] - estimate * centred[:, 1]) / first
-    sums = np.array(
-        [np.bincount(clusters, weights=u, minlength=total) for u in (*centred.T, influence)], float
-    )
-    df_reduced, df_first, df = (float(v) for v in satterthwaite_df(sums))
-    slope = np.array([1.0, -estimate]) / first
-    # Rounding may leave less than nothing where the outcome is a multiple of the treatment.
-    error = float(np.sqrt(max(slope @ covariance @ slope, 0.0)))
-    low, high, _ = t_inference(np.asarray(estimate), np.asarray(error), np.asarray(df), level)
+    ratio = _Ratio(np.nan, np.inf, total - 1.0, -np.inf, np.inf, np.full(len(values), np.nan))
+    if abs(first) > TIES:
+        ratio = _divide(centred, float(reduced), float(first), covariance, clusters, level)
+    df_reduced, df_first = (float(v) for v in satterthwaite_df(_by_household(centred, clusters)))
     root = np.sqrt(np.diagonal(covariance))
     p_value = t_inference(np.asarray(reduced), root[0], np.asarray(df_reduced), level)[2]
+    f = float((first / root[1]) ** 2) if root[1] > TIES else np.inf
     return LocalEffect(
-        estimate=estimate,
-        std_error=error,
-        df=df,
-        conf_low=float(low),
-        conf_high=float(high),
+        estimate=ratio.estimate,
+        std_error=ratio.std_error,
+        df=ratio.df,
+        conf_low=ratio.conf_low,
+        conf_high=ratio.conf_high,
         p_value=float(p_value),
         confidence_set=anderson_rubin(values.mean(axis=0), covariance, min(df_reduced, df_first), level),
-        first_stage=FirstStage(float(first), float(root[1]), float((first / root[1]) ** 2)),
+        first_stage=FirstStage(float(first), float(root[1]), f),
         arms=arms,
         instrument_levels=scores.levels,
         estimand="LATE",
         method=scores.method,
         n=len(values),
         households_total=total,
-        influence=influence[np.argsort(sample.order)],
+        influence=ratio.influence[np.argsort(sample.order)],
         notes=tuple(dict.fromkeys(scores.notes)),
         seed=scores.prepared.seed,
         level=level,
     )
+
+
+def _divide(
+    centred: Floats, reduced: float, first: float, covariance: Floats, clusters: Integers, level: float
+) -> _Ratio:
+    """Ratio of the two effects by the delta method."""
+    estimate = reduced / first
+    influence = (centred[:, 0] - estimate * centred[:, 1]) / first
+    slope = np.array([1.0, -estimate]) / first
+    # Rounding may leave less than nothing where the outcome is a multiple of the treatment.
+    error = float(np.sqrt(max(float(slope @ covariance @ slope), 0.0)))
+    df = satterthwaite_df(_by_household(influence[:, None], clusters))[0]
+    low, high, _ = t_inference(np.asarray(estimate), np.asarray(error), np.asarray(df), level)
+    return _Ratio(estimate, error, float(df), float(low), float(high), influence)
+
+
+def _by_household(values: Floats, clusters: Integers) -> Floats:
+    """Sum columns (n, C) by household: (C, G)."""
+    return np.array([np.bincount(clusters, weights=column) for column in values.T], dtype=np.float64)
 
 
 def anderson_rubin(effects: Floats, covariance: Floats, df: float, level: float) -> ConfidenceSet:

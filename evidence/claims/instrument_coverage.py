@@ -62,7 +62,7 @@ def run(context: Context) -> Verdict:
 
 
 def replicate(name: str, randomised: bool, batch: int) -> list[list[float]]:
-    """Give [in the set, in the ratio's interval, set bounded, whole line, F, estimate] each: (BATCH, 6)."""
+    """Give [in the set, in the ratio's interval, set bounded, whole line, F] each: (BATCH, 5)."""
     from threadpoolctl import threadpool_limits
 
     with threadpool_limits(limits=1):
@@ -105,7 +105,7 @@ def _once(name: str, randomised: bool, seed: int) -> list[float]:
     plain = found.conf_low <= EFFECT <= found.conf_high
     bounded, line = found.confidence_set.bounded, found.confidence_set.kind == "line"
     flags = [float(flag) for flag in (covered, plain, bounded, line)]
-    return [*flags, found.first_stage.f_statistic, found.estimate]
+    return [*flags, found.first_stage.f_statistic]
 
 
 def _judge(name: str, method: str, values: NDArray[np.float64]) -> dict[str, Any]:
@@ -121,6 +121,5 @@ def _judge(name: str, method: str, values: NDArray[np.float64]) -> dict[str, Any
         "sets that are bounded": float(values[:, 2].mean()),
         "sets that are the whole line": float(values[:, 3].mean()),
         "median F": float(np.median(values[:, 4])),
-        "median estimate": float(np.median(values[:, 5])),
         "passed": rate["passed"],
     }

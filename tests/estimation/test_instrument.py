@@ -149,6 +149,24 @@ def test_neither_rows_nor_labels_change_the_answer():
 
 X, D, Y, Z, H = draw(n=200)
 SEEN = np.arange(200) % 5 > 0
+
+
+def test_an_instrument_that_moves_nobody_leaves_the_whole_line():
+    even = np.arange(200) % 2
+    found = local_average_effect(None, np.arange(200) // 2 % 2, Y, instrument=even, households=np.arange(200))
+    assert np.isnan(found.estimate) and found.std_error == np.inf and found.first_stage.f_statistic == 0.0
+    assert found.confidence_set.kind == "line" and (found.conf_low, found.conf_high) == (-np.inf, np.inf)
+
+
+def test_an_instrument_that_all_follow_gives_the_average_effect():
+    found = local_average_effect(X, Z, Y, instrument=Z, households=H)
+    plain = doubly_robust(X, Z, Y, households=H).contrast(1, 0)
+    assert found.first_stage.f_statistic == np.inf and found.confidence_set.bounded
+    for name in ("estimate", "std_error", "conf_low", "conf_high"):
+        assert getattr(found, name) == pytest.approx(getattr(plain, name), rel=1e-8)
+    assert found.confidence_set.low == pytest.approx(plain.conf_low, rel=0.02)
+
+
 WORDS = np.array(["a", "b", "c"])
 REFUSED = {
     "three arms": ({"treatment": np.arange(200) % 3}, "estimation-instrument"),
@@ -163,10 +181,6 @@ REFUSED = {
         "estimation-instrument",
     ),
     "missing": ({"instrument": np.where(SEEN, X[:, 1], np.nan)}, "estimation-missing"),
-    "moves nobody": (
-        {"treatment": np.arange(200) // 2 % 2, "instrument": np.arange(200) % 2, "covariates": None},
-        "estimation-instrument",
-    ),
     "another index": (
         {"instrument": pd.Series(Z, index=np.arange(200)[::-1]), "outcome": pd.Series(Y)},
         "estimation-index",
