@@ -205,13 +205,8 @@ def local_average_effect(
         households=households,
         observed=observed,
     )
-    arm = prepare_sample(
-        Request(None, treatment, outcome, arms=arms, households=households, observed=observed, level=level),
-        ("ATE",),
-    )
-    if len(arm.sample.arms) != 2 or not arm.outcomes.single:
-        _refuse("a treatment of two arms and one outcome", "more")
-    both = np.column_stack([np.where(arm.outcomes.observed, arm.outcomes.values, 0.0), arm.sample.codes])
+    arm = _read_arms(Request(None, treatment, outcome, arms, households, observed, level=level))
+    both = np.column_stack([arm.outcomes.values, arm.sample.codes])
     seen = np.column_stack([arm.outcomes.observed[:, 0], np.ones(len(both), dtype=bool)])
     request = Request(
         covariates,
@@ -225,11 +220,25 @@ def local_average_effect(
         nuisance=nuisance,
         level=level,
     )
-    levels = len(set(np.asarray(instrument).ravel().tolist()))
-    if levels < 2 or len(np.asarray(instrument)) != len(both):
-        _refuse("an instrument with at least two levels, one value an episode", f"{levels} levels")
+    levels = _count_levels(instrument, len(both))
     scores = _binary(request) if levels == 2 else _linear(request)
     return _effect(scores, arm.sample.arms, level)
+
+
+def _count_levels(instrument: Any, n: int) -> int:
+    values = np.asarray(instrument)
+    levels = len(set(values.ravel().tolist()))
+    if levels < 2 or len(values) != n:
+        _refuse("an instrument with at least two levels, one value an episode", f"{levels} levels")
+    return levels
+
+
+def _read_arms(request: Request) -> Prepared:
+    """Check the treatment as two arms, and the one outcome."""
+    arm = prepare_sample(request, ("ATE",))
+    if len(arm.sample.arms) != 2 or not arm.outcomes.single:
+        _refuse("a treatment of two arms and one outcome", "more")
+    return arm
 
 
 def _binary(request: Request) -> _Scores:

@@ -206,26 +206,8 @@ def fit_propensity(
     else:
         households_of_rows = sample.clusters[sample.order]
         found = _learned(learner, x, codes, households_of_rows, total, labels[:, sample.order], seed)
-    back = np.argsort(sample.order)
-    return Propensity(
-        arms=sample.arms,
-        probabilities=found.held_out[:, back],
-        full_probabilities=found.everyone[back],
-        folds=labels,
-        cross_fitted=folds is not None,
-        n=np.bincount(sample.codes, minlength=total).astype(np.int64),
-        households=count_households(sample.codes, sample.clusters, total),
-        households_total=len(sample.household_ids),
-        parameters=(total - 1) * x.shape[1],
-        dropped=tuple(j for j in range(sample.covariates.shape[1]) if j not in kept),
-        ridge=found.ridge,
-        notes=tuple(dict.fromkeys((*notes, *found.notes))),
-        seed=seed if isinstance(folds, (int, np.integer)) else None,
-        design=x[back],
-        sample=sample,
-        full=found.full,
-        before_shrinking=None if found.decided is None else found.decided[back],
-    )
+    drawn = seed if isinstance(folds, (int, np.integer)) else None
+    return _assemble(found, sample, labels, (x, kept), notes, folds is not None, drawn)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -238,6 +220,39 @@ class _Found:
     ridge: float
     notes: tuple[str, ...]
     decided: Floats | None
+
+
+def _assemble(
+    found: _Found,
+    sample: Sample,
+    labels: Integers,
+    design: tuple[Floats, tuple[int, ...]],
+    notes: tuple[str, ...],
+    cross_fitted: bool,
+    seed: int | None,
+) -> Propensity:
+    """Bring rows back to the caller's order."""
+    (x, kept), total = design, len(sample.arms)
+    back = np.argsort(sample.order)
+    return Propensity(
+        arms=sample.arms,
+        probabilities=found.held_out[:, back],
+        full_probabilities=found.everyone[back],
+        folds=labels,
+        cross_fitted=cross_fitted,
+        n=np.bincount(sample.codes, minlength=total).astype(np.int64),
+        households=count_households(sample.codes, sample.clusters, total),
+        households_total=len(sample.household_ids),
+        parameters=(total - 1) * x.shape[1],
+        dropped=tuple(j for j in range(sample.covariates.shape[1]) if j not in kept),
+        ridge=found.ridge,
+        notes=tuple(dict.fromkeys((*notes, *found.notes))),
+        seed=seed,
+        design=x[back],
+        sample=sample,
+        full=found.full,
+        before_shrinking=None if found.decided is None else found.decided[back],
+    )
 
 
 def _linear(x: Floats, codes: Integers, arms: int, labels: Integers, cross_fitted: bool) -> _Found:
