@@ -21,8 +21,9 @@ from causalsig.simulation.clones import (
     Question,
     forced_courses,
 )
+from causalsig.simulation.episode_facts import episode_facts
 from causalsig.simulation.ledger import Ledger
-from causalsig.simulation.population import CONTRACTS, ENERGY, RENT, found, live_a_month
+from causalsig.simulation.population import found, live_a_month
 from causalsig.simulation.sites import MONTHS_OF_DATA, guaranteed_months
 
 if TYPE_CHECKING:
@@ -36,8 +37,6 @@ if TYPE_CHECKING:
     from causalsig.sources.schema import SiteTables
 
 BURN_IN_MONTHS: Final = 12
-END_OF_SUPPLY: Final = 0.24
-_BIT: Final = np.uint8(1) << np.arange(CONTRACTS, dtype=np.uint8)
 SHORTEST_RUN: Final = 6
 
 
@@ -162,7 +161,9 @@ class _Run:
         now = self._month(month)
         self.state.move_out(lives.moved)
         batch = arrears.step(self.key, self.people, lives, self.state, now, None)
-        facts, crisis, age = self._facts(month, batch, batch.rows)
+        facts, crisis, age = episode_facts(
+            self.people, self.key, self.calendar, month, batch, batch.rows, self.scenario
+        )
         free = np.flatnonzero(self.state.case_until[batch.rows] <= batch.zero)
         self._cut_the_list(facts.take(free))
         taken, elsewhere = self._taken_up(month, batch, facts, free)
@@ -203,37 +204,6 @@ class _Run:
                 traps.batch_delivery.one_day,
             ),
         )
-
-    def _facts(
-        self, month: int, batch: Batch, household: NDArray[np.int64]
-    ) -> tuple[Facts, NDArray[np.bool_], NDArray[np.float64]]:
-        """Episodes as seen by the municipality, crisis by signal (m, 5), and the age as recorded (m,)."""
-        people, key, traps = self.people, self.key, self.scenario.traps
-        crisis = np.zeros((len(household), CONTRACTS), np.bool_)
-        if seasons.end_of_supply(int(self.calendar.year[month]), int(self.calendar.month[month]), traps):
-            luck = draws.uniforms(key, month, draws.CRISIS, household)
-            crisis[:, ENERGY] = batch.reported[:, ENERGY] & (luck < END_OF_SUPPLY)
-        any_crisis: NDArray[np.bool_] = crisis[:, ENERGY]
-        age = people.age[household].astype(np.float64)
-        absurd = traps.absurd_ages.share
-        if absurd > 0.0:
-            dirt = draws.uniforms(key, month, draws.AGE_DIRT, household)
-            age = np.where(dirt < absurd, np.where(dirt < absurd / 2, np.nan, -7973.0), age)
-        back = np.uint8((1 << self.scenario.assignment.successive_months) - 1)
-        facts = Facts(
-            household=household,
-            contracts=np.asarray((batch.reported * _BIT).sum(axis=1, dtype=np.uint8)),
-            multiple=batch.reported.sum(axis=1) >= 2,
-            successive=(batch.recent & back) > 0,
-            rent_or_crisis=batch.reported[:, RENT] | any_crisis,
-            minor=people.minor[household],
-            repeat=np.asarray(~batch.new.any(axis=1)),
-            youth=(age >= 18) & (age < 27),
-            crisis=any_crisis,
-            cents=batch.amount.sum(axis=1),
-            stress=people.stress[household],
-        )
-        return facts, crisis, age
 
     def _cut_the_list(self, facts: Facts) -> None:
         """Where capacity decides: the score of the last episode on the month's list that is taken up."""
@@ -326,7 +296,15 @@ class _Run:
         batch = arrears.step(self.key, self.people, lives, clones.state, now, clones.household)
         clones.count(batch)
         if len(batch.rows):
-            facts, _, _ = self._facts(month, batch, clones.household[batch.rows])
+            facts, _, _ = episode_facts(
+                self.people,
+                self.key,
+                self.calendar,
+                month,
+                batch,
+                clones.household[batch.rows],
+                self.scenario,
+            )
             free = np.flatnonzero(clones.state.case_until[batch.rows] <= batch.zero)
             taken, elsewhere = self._taken_up(month, batch, facts, free)
             seen = facts.take(taken)

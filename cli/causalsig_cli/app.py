@@ -20,7 +20,19 @@ from causalsig.errors import CausalsigError
 from causalsig_cli import _failures
 
 # In the order of the work; a command that is not named here comes last, by name.
-_ORDER = ("demo", "simulate", "study", "site", "keys", "release", "pool", "report", "doctor", "explain")
+_ORDER = (
+    "demo",
+    "simulate",
+    "power",
+    "study",
+    "site",
+    "keys",
+    "release",
+    "pool",
+    "report",
+    "doctor",
+    "explain",
+)
 
 
 def command_names() -> list[str]:
