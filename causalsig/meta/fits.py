@@ -60,7 +60,7 @@ def fit_batch(
 ) -> Fits:
     """Fit checked data: effects and variances (B, k), a basis that is shared or has the same leading axis."""
     # A part of the batch at a time, so that what every step passes through stays in the cache.
-    size = max(16, 4 * CHUNK // basis.k)
+    size = max(16, 8 * CHUNK // basis.k)
     if len(y) <= size:
         return _fit_part(y, v, basis, method, interval, level)
     parts = []

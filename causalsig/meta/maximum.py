@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
 from causalsig.meta.gls import Basis, Score, log_likelihood, plain_rss, score_terms
 from causalsig.meta.roots import falling_roots
+from causalsig.meta.scan import scan_terms
 
 FloatArray = NDArray[np.float64]
 
@@ -29,6 +32,10 @@ def maximum_likelihood(
     y: FloatArray, v: FloatArray, basis: Basis, *, restricted: bool
 ) -> tuple[FloatArray, NDArray[np.int_]]:
     """Highest maximum on tau² ≥ 0, and how many local ones there are (that at zero included), each (B,)."""
+    if len(y) == 1:
+        one = _single_maximum(y, v, basis, restricted=restricted)
+        if one is not None:
+            return np.array([one[0]]), np.array([one[1]])
     rows, low, high, start, at_zero = _brackets(y, v, basis, restricted=restricted)
     tau2 = np.zeros(len(y))
     maxima = at_zero.astype(np.int_) + np.bincount(rows, minlength=len(y))
@@ -69,11 +76,8 @@ def _choose_highest(
 
 
 def _chunked(y: FloatArray, v: FloatArray, basis: Basis, tau2: FloatArray, *, restricted: bool) -> Score:
-    """`score_terms` for tau² (B,) or a grid (B, T), in chunks that stay in the cache."""
-    grid = tau2.ndim == 2
-    if grid:
-        y, v, basis = y[:, None], v[:, None], basis.spread()
-    size = max(1, CHUNK // (y.shape[-1] * (tau2.shape[1] if grid else 1)))
+    """`score_terms` for tau² (B,), in chunks that stay in the cache."""
+    size = max(1, CHUNK // y.shape[-1])
     if len(y) <= size:
         return score_terms(y, v, basis, tau2, restricted=restricted)
     parts = []
@@ -109,7 +113,7 @@ def _brackets(y: FloatArray, v: FloatArray, basis: Basis, *, restricted: bool) -
             every = which.size == len(y)
             yy, vv, bb = (y, v, basis) if every else (y[which], v[which], basis.rows(which))
             grid = _grid(low[which], wanted[which], top[which], int(length))
-            terms = _chunked(yy, vv, bb, grid, restricted=restricted)
+            terms = scan_terms(yy, vv, bb, grid, restricted=restricted)
             doubt = _doubtful(terms, grid, low[which]) if step == SCAN_STEP else np.zeros(len(yy), np.bool_)
             parts.append(_crossings(terms, grid, which, ~doubt))
             at_zero[which] = terms.y_pp_y[:, 0] <= terms.trace[:, 0]
@@ -193,3 +197,85 @@ def _inverse_cubic(
     cubic = left + s * (s * (3.0 - 2.0 * s) * (right - left) + rest * width * (rest / da - s / db))
     # Not so when a slope has the wrong sign or a value is infinite.
     return np.where((cubic > left) & (cubic < right), cubic, 0.5 * (left + right))
+
+
+def _single_maximum(
+    y: FloatArray, v: FloatArray, basis: Basis, *, restricted: bool
+) -> tuple[float, int] | None:
+    """Find the only maximum of one data set by the same steps in floats; None when that takes a closer look.
+
+    For one data set arrays of one and of eight elements cost more than the arithmetic on the sites.
+    """
+    low, top, last = _scan_ends(y, v, basis, restricted=restricted)
+    wanted = np.log1p(last / low)
+    length = int(LENGTHS[np.searchsorted(LENGTHS, wanted[0] / SCAN_STEP)])
+    grid = _grid(low, wanted, top, length)
+    terms = scan_terms(y, v, basis, grid, restricted=restricted)
+    points: list[float] = grid[0].tolist()
+    parts = zip(
+        terms.y_pp_y[0].tolist(),
+        terms.trace[0].tolist(),
+        terms.y_ppp_y[0].tolist(),
+        terms.trace_square[0].tolist(),
+        strict=True,
+    )
+    found = list(parts)
+    above = [each[0] > each[1] for each in found]
+    falls = [at for at in range(len(above) - 1) if above[at] and not above[at + 1]]
+    # One fall, or none and a score that starts below zero; anything else is for the general search.
+    if len(falls) != above[0]:
+        return None
+    try:
+        if _is_doubtful(found, points, float(low[0])):
+            return None
+        if not falls:
+            return 0.0, 1
+        ends = slice(falls[0], falls[0] + 2)
+        start = _start(points[ends], found[ends])
+    except ZeroDivisionError:
+        return None
+
+    def ratio(point: FloatArray, _: NDArray[np.intp]) -> tuple[FloatArray, FloatArray]:
+        return _ratio(score_terms(y, v, basis, point, restricted=restricted))
+
+    left, right = np.array(points[ends])[:, None]
+    return float(falling_roots(ratio, left, right, low, np.array([start]))[0]), 1
+
+
+Parts = tuple[float, float, float, float]
+
+
+def _is_doubtful(found: list[Parts], points: list[float], low: float) -> bool:
+    """`_doubtful` of one data set."""
+    values, slopes = [], []
+    for (y_pp_y, trace, y_ppp_y, trace_square), point in zip(found[:-1], points[:-1], strict=True):
+        total = y_pp_y + trace
+        values.append(1.0 - 2.0 * trace / total)
+        bend = y_pp_y * trace_square - 2.0 * y_ppp_y * trace
+        slopes.append(bend * (2.0 * (point + low) / (total * total)))
+    for at in range(len(values) - 1):
+        step = math.log((points[at + 1] + low) / (points[at] + low))
+        side = (values[at] > 0.0) - (values[at] < 0.0)
+        da, db = side * slopes[at] * step, side * slopes[at + 1] * step
+        a, b = abs(values[at]), side * values[at + 1]
+        if b > 0.0 and da < 0.0 and db > 0.0:
+            middle = 0.5 * (a + b) + 0.125 * (da - db)
+            if middle < DOUBT * min(a, b) + 0.05 * (db - da):
+                return True
+        elif b <= 0.0 and (da > 0.0 or db > 0.0):
+            return True
+    return False
+
+
+def _start(ends: list[float], found: list[Parts]) -> float:
+    """Find a starting point between two ends: `_ratio` and `_inverse_cubic` in floats."""
+    (left, right), numbers = ends, []
+    for y_pp_y, trace, y_ppp_y, trace_square in found:
+        quotient = trace / y_pp_y
+        numbers.append((1.0 - quotient, (trace_square - 2.0 * y_ppp_y * quotient) / y_pp_y))
+    (a, da), (b, db) = numbers
+    width = b - a
+    s = -a / width
+    rest = 1.0 - s
+    cubic = left + s * (s * (3.0 - 2.0 * s) * (right - left) + rest * width * (rest / da - s / db))
+    return cubic if left < cubic < right else 0.5 * (left + right)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -12,7 +13,7 @@ Rows = NDArray[np.intp]
 Falling = Callable[[FloatArray, Rows], tuple[FloatArray, FloatArray]]
 
 # A Newton step this small, relative to the argument, leaves an error of about its square.
-QUADRATIC = 1e-9
+QUADRATIC = 1e-7
 # A few roundings of a float, the most a root can be resolved to.
 ROUNDING = 1e-15 * 4
 MAX_STEPS = 200
@@ -45,6 +46,9 @@ def falling_roots(
     -------
     (n,) array
     """
+    if low.size == 1:
+        begin = low if start is None else start
+        return np.array([_one_root(function, float(low[0]), float(high[0]), float(unit[0]), float(begin[0]))])
     point = np.array(low if start is None else start, dtype=np.float64)
     found = point.copy()
     rows = np.arange(point.size)
@@ -75,3 +79,23 @@ def falling_roots(
     else:
         found[rows] = point
     return found
+
+
+def _one_root(function: Falling, low: float, high: float, unit: float, point: float) -> float:
+    """Find a single root: the same steps in the same arithmetic, without the cost of arrays of one."""
+    rows, at = np.zeros(1, dtype=np.intp), np.empty(1)
+    last = high - low
+    for _ in range(MAX_STEPS):
+        at[0] = point
+        values, slopes = function(at, rows)
+        value, slope = float(values[0]), float(slopes[0])
+        low, high = (point, high) if value > 0.0 else (low, point)
+        new = point - value / slope if slope < 0.0 else np.nan
+        newton = low <= new <= high and abs(new - point) <= 0.5 * last
+        if not newton:
+            new = min(max(math.sqrt((low + unit) * (high + unit)) - unit, low), high)
+        step, size = abs(new - point), point + unit
+        if (newton and step <= QUADRATIC * size) or step <= ROUNDING * size:
+            return new
+        point, last = new, step
+    return point

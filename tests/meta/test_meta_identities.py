@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from causalsig.meta import random_effects
-from causalsig.meta.options import NOTES
+from causalsig.meta import random_effects, random_effects_batch
+from causalsig.meta.options import NOTES, Tau2Method
 
 # Closed forms: only rounding differs.
 EXACT = 1e-12
@@ -191,3 +191,23 @@ def test_the_room_opens_without_heavy_libraries() -> None:
     code = "import sys, causalsig.meta; print({'scipy', 'pandas'} & set(sys.modules) or 'light')"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "light"
+
+
+@pytest.mark.parametrize("k", [3, 8, 40])
+@pytest.mark.parametrize("tau2", ["REML", "ML"])
+def test_one_data_set_takes_its_own_way_to_the_same_maximum(k: int, tau2: Tau2Method) -> None:
+    """One data set is searched in floats, many in arrays; hard ones (several maxima, boundaries) as well."""
+    rng = np.random.default_rng(k)
+    v = np.exp(rng.normal(0.0, 2.5, (300, k)))
+    y = rng.standard_t(3, (300, k)) * np.sqrt(v + rng.choice([0.0, 0.3, 3.0, 30.0], (300, 1)))
+    batch = random_effects_batch(y, v, tau2=tau2, interval="wald")
+    for row in range(300):
+        one = random_effects(y[row], v[row], tau2=tau2, interval="wald")
+        assert (one.tau2, one.maxima, one.boundary) == (
+            batch.tau2[row],
+            batch.maxima[row],
+            batch.boundary[row],
+        )
+        assert one.converged
+    assert (batch.maxima > 1).any() or k == 40
+    assert batch.boundary.any()
