@@ -69,23 +69,23 @@ def run(context: Context) -> Verdict:
     """Simulate every design, and hold the formula against it."""
     study = _study()
     lessons: dict[float, Lessons] = {}
-    figures: dict[str, Any] = {}
-    passed = True
+    found: list[dict[str, Any]] = []
     for number, (name, design) in enumerate(DESIGNS.items()):
         if design.strength not in lessons:
             lessons[design.strength] = learn(design, study)
         rows = context.replicate(partial(replicate, name), range(REPLICATIONS), part=f"design-{number}")
         by_formula = approximate_power(design, study, lessons=lessons[design.strength], draws=DRAWS)
         for formula, simulated in zip(by_formula, summarise(rows, study), strict=True):
-            found = compare(formula, simulated, sum(row[formula.question]["low"] is not None for row in rows))
-            figures[f"{name}: {formula.question}"] = found
-            passed &= bool(found["passed"])
-    figures["largest difference in power"] = max(
-        abs(found["power, formula"] - found["power, simulation"])
-        for found in figures.values()
-        if isinstance(found, dict)
-    )
-    return {"passed": passed, "figures": figures, "seed": 0, "replications": REPLICATIONS}
+            pooled = sum(row[formula.question]["low"] is not None for row in rows)
+            about = {"design": name, "question": formula.question}
+            found.append(about | compare(formula, simulated, pooled))
+    largest = max(abs(row["power, formula"] - row["power, simulation"]) for row in found)
+    return {
+        "passed": all(row["passed"] for row in found),
+        "figures": {"largest difference in power": largest, "designs": found},
+        "seed": 0,
+        "replications": REPLICATIONS,
+    }
 
 
 def compare(formula: Any, simulated: Any, pooled: int) -> dict[str, Any]:
