@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 DRAWS: Final = 60
 """Countries the approximation draws; each is pooled ``POOLS`` times."""
+CURVE_DRAWS: Final = 20
 POOLS: Final = 100
 MULTIPLES: Final = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0)
 Row = dict[str, Any]
@@ -97,7 +98,7 @@ def power_curve(
     lessons: Lessons,
     *,
     multiples: Sequence[float] = MULTIPLES,
-    draws: int = DRAWS,
+    draws: int = CURVE_DRAWS,
 ) -> dict[str, tuple[tuple[float, float], ...]]:
     """Approximate power against the true effect, by question, were effects so many times the assumed ones.
 

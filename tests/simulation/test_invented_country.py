@@ -74,7 +74,7 @@ def test_what_was_made_before_an_interruption_is_not_made_again(made: Path, tmp_
 
 
 def test_each_wave_is_a_country_of_its_own(tmp_path: Path) -> None:
-    country = replace(SMALL, scenario="waves", sites=1, months=18)
+    country = replace(SMALL, scenario="waves", sites=1, months=15, inhabitants=1_000)
     invent_country(country, tmp_path, workers=1)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["wave-1", "wave-2", "wave-3", "wave-4"]
     for wave in range(1, 5):
