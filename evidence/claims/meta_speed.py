@@ -152,9 +152,11 @@ def _joint_beside_metafor(y: NDArray[np.float64], s: NDArray[np.float64]) -> tup
 def _pymare(folder: Path, data: Path) -> dict[str, float]:
     """Time PyMARE in an environment of its own, made once."""
     python = folder / "pymare" / "bin" / "python"
-    if not python.exists():
+    made = folder / "pymare" / "made"  # written last: an install that was cut short is done again
+    if not made.exists():
         subprocess.run([sys.executable, "-m", "venv", str(python.parents[1])], check=True)
         subprocess.run([str(python), "-m", "pip", "install", "--quiet", PYMARE], check=True)
+        made.touch()
     return _told([str(python), "-c", _PYMARE, str(data)])
 
 
