@@ -65,7 +65,7 @@ def small_site() -> SiteTables:
 
     scenario = load_scenario("ignorable", "modest")
     [spec] = draw_sites(scenario, 1, SEED, inhabitants=2_000, retention="full")
-    tables = simulate_site(spec, scenario, SEED, months=MONTHS, truth=False).tables
+    tables: SiteTables = simulate_site(spec, scenario, SEED, months=MONTHS, truth=False).tables
     signals = tables.signals
     households = set(signals["household_key"].drop_duplicates()[: SIGNALS * 2 // 3])
     cases = tables.cases[tables.cases["household_key"].isin(households)]
