@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from numpy.typing import NDArray
 
     from causalsig.sources.schema import SiteTables
@@ -18,6 +20,18 @@ def days(dates: pd.Series) -> NDArray[np.float64]:
     """Dates as days since 1970, shape (n,); NaN when missing, so that every comparison with it is false."""
     whole = dates.to_numpy("datetime64[D]")
     return np.where(np.isnat(whole), np.nan, whole.astype("int64").astype("float64"))
+
+
+def is_missing(column: pd.Series) -> NDArray[np.bool_]:
+    """Whether nothing is known, shape (n,)."""
+    missing: NDArray[np.bool_] = pd.isna(column.to_numpy())
+    return missing
+
+
+def one_of(column: pd.Series, codes: Collection[str]) -> NDArray[np.bool_]:
+    """Whether a text is one of ``codes``, shape (n,); a missing one is not."""
+    found, unique = pd.factorize(as_objects(column))
+    return np.array([*(text in codes for text in unique.tolist()), False], dtype=bool)[found]
 
 
 def month_of(day: NDArray[np.float64]) -> NDArray[np.int64]:
@@ -122,7 +136,7 @@ class View:
             cents=signals["amount_cents"].to_numpy("float64"),
             creditor=positions(signals["creditor_id"], tables.creditors["creditor_id"]),
             case=case,
-            named=signals["case_id"].notna().to_numpy(),
+            named=~is_missing(signals["case_id"]),
             episode=positions(signals["episode_id"], tables.episodes["episode_id"]),
             opened=days(cases["opened_on"]),
             closed=days(cases["closed_on"]),
