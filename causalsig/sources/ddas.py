@@ -15,6 +15,7 @@ from causalsig.sources.checks import check_tables
 from causalsig.sources.dates import settle_extraction_date
 from causalsig.sources.ddas_cases import assemble_attempts, assemble_cases, assemble_episodes, link_signals
 from causalsig.sources.ddas_fields import FieldReader, nested
+from causalsig.sources.ddas_households import link_persons
 from causalsig.sources.ddas_json import Deliveries, Record, objects, open_json, select_deliveries
 from causalsig.sources.derive import classify_new_arrears
 from causalsig.sources.findings import FindingList, ReadResult
@@ -53,9 +54,10 @@ def read_ddas(
 
     Address and citizen number become a household hash while the file is read, and birth date an age; they
     are dropped before anything else happens. Names, streets, sex and contact persons are never looked at.
-    The matching of the municipality itself makes the episodes; signals in no case are matched as the
-    inventory says. The standard names no creditor, only its kind, gives cases no identifier and no closing
-    date: a case with a result is taken to close at its last attempt, and a finding counts these.
+    A citizen number and an address that share a case are one household. The matching of the municipality
+    itself makes the episodes; signals in no case are matched as the inventory says. The standard names no
+    creditor, only its kind, gives cases no identifier and no closing date: a case with a result is taken to
+    close at its last attempt, and a finding counts these.
 
     Parameters
     ----------
@@ -97,6 +99,7 @@ def read_ddas(
     signals = _signals(frames[layout.SIGNALS], household_key is None, findings)
     cases = frames[layout.CASES]
     links = link_signals(signals, cases, links, findings)
+    link_persons(signals, cases, links, findings)
     episodes = assemble_episodes(signals, cases, matching)
     attempts = assemble_attempts(frames[layout.ATTEMPTS], cases)
     _note_absent(findings)
@@ -192,9 +195,6 @@ def _households(
     )
     findings = clients.findings
     findings.add("source-unreadable-address", layout.CLIENT, "household_key", households.unreadable)
-    findings.add(
-        "source-household-by-person", layout.CLIENT, "household_key", int(households.by_person.sum())
-    )
     return households
 
 
