@@ -18,6 +18,7 @@ from causalsig.sources.joined import join_sheets
 from causalsig.sources.municipality import COLUMN, choose_labels, keep_rows, labels_of
 from causalsig.sources.tabs import TabReader, amount_locale, require
 from causalsig.sources.workbook_tabs import first_sheet
+from causalsig.sources.xxllnc_flat_layout import SHEET
 
 if TYPE_CHECKING:
     from datetime import date
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
     from causalsig.sources.schema import Matching
     from causalsig.sources.workbook import Sheet
     from causalsig.sources.xxllnc_layout import Column
-
-SHEET = "flat sheet"
 
 
 def read_xxllnc_flat(
