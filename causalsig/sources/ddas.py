@@ -11,13 +11,13 @@ import pandas as pd
 
 from causalsig.errors import SourceError
 from causalsig.sources import ddas_versions as layout
+from causalsig.sources.arrears import new_arrears
 from causalsig.sources.checks import check_tables
 from causalsig.sources.dates import settle_extraction_date
 from causalsig.sources.ddas_cases import assemble_attempts, assemble_cases, assemble_episodes, link_signals
 from causalsig.sources.ddas_fields import FieldReader, nested
 from causalsig.sources.ddas_households import link_persons
 from causalsig.sources.ddas_json import Deliveries, Record, objects, open_json, select_deliveries
-from causalsig.sources.derive import classify_new_arrears
 from causalsig.sources.findings import FindingList, ReadResult
 from causalsig.sources.household import Households, household_hashes
 from causalsig.sources.schema import SiteTables, conform
@@ -300,7 +300,7 @@ def _signals(signals: pd.DataFrame, drawn: bool, findings: FindingList) -> pd.Da
 
 def _classified(signals: pd.DataFrame) -> pd.DataFrame:
     table = conform("signals", signals)
-    table["new_arrears"] = classify_new_arrears(table)
+    table["new_arrears"] = new_arrears(table)
     return table
 
 

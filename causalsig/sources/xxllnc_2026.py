@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 
 from causalsig.errors import SourceError
+from causalsig.sources.arrears import new_arrears
 from causalsig.sources.checks import check_tables
 from causalsig.sources.dates import settle_extraction_date
-from causalsig.sources.derive import classify_new_arrears, derive_episodes
+from causalsig.sources.derive import derive_episodes
 from causalsig.sources.findings import FindingList, ReadResult
 from causalsig.sources.joined import join_workbooks
 from causalsig.sources.lookup import look_up
@@ -205,7 +206,7 @@ def _signals(frames: Frames, findings: FindingList) -> pd.DataFrame:
     signals = signals.sort_values(
         ["received_on", "household_key", "signal_id"], kind="stable", ignore_index=True
     )
-    signals["new_arrears"] = classify_new_arrears(signals)
+    signals["new_arrears"] = new_arrears(signals)
     return signals
 
 
