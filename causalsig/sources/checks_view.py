@@ -39,12 +39,12 @@ def month_of(day: NDArray[np.float64]) -> NDArray[np.int64]:
     return day.astype("int64").astype("datetime64[D]").astype("datetime64[M]").astype("int64")
 
 
-def as_objects(keys: pd.Series) -> NDArray[np.object_]:
+def as_objects(keys: pd.Series | pd.Index) -> NDArray[np.object_]:
     """Return identifiers as Python objects: Arrow's strings are slow to look up and cannot hold all."""
     return keys.to_numpy(dtype=object)
 
 
-def positions(keys: pd.Series, table: pd.Series) -> NDArray[np.int64]:
+def positions(keys: pd.Series, table: pd.Series | pd.Index) -> NDArray[np.int64]:
     """Row of ``table`` that carries each of ``keys``, shape (n,): the first one, -1 where there is none."""
     codes, unique = pd.factorize(np.concatenate([as_objects(table), as_objects(keys)]))
     first = np.full(len(unique), -1, dtype=np.int64)

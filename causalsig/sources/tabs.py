@@ -11,6 +11,7 @@ import pandas as pd
 from causalsig.errors import SourceError
 from causalsig.sources import values, xxllnc_tokens
 from causalsig.sources.amounts import LARGEST_CENTS, cents_parser, check_scale, settle_locale
+from causalsig.sources.rows import repeated
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -199,7 +200,7 @@ def require(
 
 def refuse_duplicates(frame: pd.DataFrame, key: str, tab: str, header: str) -> None:
     """Raise ``source-duplicate-keys`` when a key that must be unique is not."""
-    doubled = int(frame[key].dropna().duplicated().sum())
+    doubled = repeated(frame[key])
     if doubled:
         raise SourceError(
             "source-duplicate-keys",
