@@ -285,7 +285,7 @@ def _cases(tables: Frames, signals: pd.DataFrame, findings: FindingList) -> pd.D
     """Cases with their household and opening date, which follow from signals and attempts when absent."""
     cases, attempts = tables["cases"], tables["attempts"]
     number = cases["case_id"]
-    households, mixed = _households_of_cases(signals)
+    households, mixed = households_of_cases(signals)
     findings.add("source-case-of-several-households", "cases", "household_key", mixed)
     if "household_key" not in cases:
         cases = cases.assign(household_key=look_up(number, households))
@@ -296,7 +296,7 @@ def _cases(tables: Frames, signals: pd.DataFrame, findings: FindingList) -> pd.D
     return cases
 
 
-def _households_of_cases(signals: pd.DataFrame) -> tuple[pd.Series, int]:
+def households_of_cases(signals: pd.DataFrame) -> tuple[pd.Series, int]:
     """Household by case number, the first by key of several; and how many cases have several."""
     numbers, keys = as_objects(signals["case_id"]), as_objects(signals["household_key"])
     told = ~pd.isna(numbers) & ~pd.isna(keys)

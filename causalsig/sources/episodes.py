@@ -9,6 +9,7 @@ import pandas as pd
 
 from causalsig.sources.checks_view import as_objects
 from causalsig.sources.derive import matching_dates
+from causalsig.sources.schema import frame_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -49,17 +50,17 @@ def episodes_of(
     first[1:] = (household[1:] != household[:-1]) | (matched[1:] != matched[:-1])
     group, begin = np.cumsum(first) - 1, np.flatnonzero(first)
     ids = np.array([f"e{number}" for number in range(len(begin))], dtype=object)
-    texts = {"episode_id": ids, "household_key": np.asarray(names, dtype=object)[household[begin]]}
-    cases = _first_known(as_objects(signals["case_id"])[rows], group, len(begin))
-    episodes = pd.DataFrame(
+    episodes = frame_of(
         {
-            **{name: pd.Series(values, dtype=object) for name, values in texts.items()},
+            "episode_id": ids,
+            "household_key": np.asarray(names, dtype=object)[household[begin]],
             "matched_on": matched[begin],
             "period_start": np.minimum.reduceat(period_start[rows], begin) if len(begin) else matched,
             "period_end": np.maximum.reduceat(period_end[rows], begin) if len(begin) else matched,
             "n_creditors": _distinct(as_objects(signals["creditor_id"])[rows], group, len(begin)),
-            "case_id": pd.Series(cases, dtype=object),
-        }
+            "case_id": _first_known(as_objects(signals["case_id"])[rows], group, len(begin)),
+        },
+        len(begin),
     )
     episode_id = np.full(len(signals), None, dtype=object)
     episode_id[rows] = ids[group]

@@ -22,10 +22,15 @@ def sort_rows(frame: pd.DataFrame, by: Sequence[str], *, missing_first: bool = F
     """Sort rows stably by these columns, with a plain index; the frame itself when they are in order."""
     if not by:
         return frame
-    order = np.lexsort([_ranks(frame[name], missing_first) for name in reversed(by)])
+    order = order_of(frame, by, missing_first=missing_first)
     if np.array_equal(order, np.arange(len(order))):
         return frame if isinstance(frame.index, pd.RangeIndex) else frame.reset_index(drop=True)
     return _take(frame, order)
+
+
+def order_of(frame: pd.DataFrame, by: Sequence[str], *, missing_first: bool = False) -> NDArray[np.int64]:
+    """Rows in the stable order of these columns, shape (n,)."""
+    return np.lexsort([_ranks(frame[name], missing_first) for name in reversed(by)])
 
 
 def _ranks(column: pd.Series, missing_first: bool) -> NDArray[np.generic]:
@@ -67,8 +72,16 @@ def is_in(keys: pd.Series, *tables: pd.Series) -> NDArray[np.bool_]:
 
 def first_days(of: pd.Series, keys: pd.Series, dates: pd.Series) -> NDArray[np.datetime64]:
     """Earliest of the dates that go with each key of ``of``, which are unique; shape (len(of),)."""
-    day = earliest(positions(keys, of), days(dates), len(of))
-    found = np.full(len(of), np.datetime64("NaT", "s"))
+    return _as_dates(earliest(positions(keys, of), days(dates), len(of)))
+
+
+def last_days(of: pd.Series, keys: pd.Series, dates: pd.Series) -> NDArray[np.datetime64]:
+    """Latest of the dates that go with each key of ``of``, which are unique; shape (len(of),)."""
+    return _as_dates(-earliest(positions(keys, of), -days(dates), len(of)))
+
+
+def _as_dates(day: NDArray[np.float64]) -> NDArray[np.datetime64]:
+    found = np.full(len(day), np.datetime64("NaT", "s"))
     known = ~np.isnan(day)
     found[known] = day[known].astype("int64").astype("datetime64[D]")
     return found

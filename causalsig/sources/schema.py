@@ -146,16 +146,24 @@ def conform(table: str, frame: pd.DataFrame) -> pd.DataFrame:
     Missing columns are added as missing values; columns outside the schema are dropped (names, streets and
     free text never come further than the adapter).
     """
-    import pandas as pd
-
-    index, there = pd.RangeIndex(len(frame)), set(frame.columns)
+    there = set(frame.columns)
     columns = {
         name: _conformed(frame[name], kind) if name in there else _missing(kind, len(frame))
         for name, kind in TABLES[table].items()
     }
+    return frame_of(columns, len(frame))
+
+
+def frame_of(columns: Mapping[str, NDArray[Any]], rows: int) -> pd.DataFrame:
+    """Frame of arrays of shape (rows,), in which texts stay Python's, and None where there is none.
+
+    Else pandas chooses a text type by its version and by what is installed, and what is missing compares
+    differently in each.
+    """
+    import pandas as pd
+
+    index = pd.RangeIndex(rows)
     texts = {
-        # Python texts and None: else pandas chooses a text type by its version and by what is installed, and
-        # what is missing compares differently in each.
         name: pd.Series(values, index=index, dtype=object, copy=False)
         for name, values in columns.items()
         if values.dtype == object
