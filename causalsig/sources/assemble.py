@@ -13,10 +13,10 @@ import numpy as np
 import pandas as pd
 
 from causalsig.errors import SourceError
+from causalsig.sources.arrears import new_arrears
 from causalsig.sources.checks import check_tables
 from causalsig.sources.checks_view import as_objects, is_missing
 from causalsig.sources.dates import settle_extraction_date
-from causalsig.sources.derive import classify_new_arrears
 from causalsig.sources.episodes import episodes_by_matching_day
 from causalsig.sources.findings import ReadResult
 from causalsig.sources.lookup import look_up
@@ -229,11 +229,8 @@ def _signals(tables: Frames) -> pd.DataFrame:
     kinds[pd.isna(kinds)] = None
     signals["creditor_type"] = pd.Series(kinds, dtype=object)
     signals = sort_rows(signals, ["received_on", "household_key", "signal_id"])
-    derived = classify_new_arrears(signals)
-    # A signal of nobody has no earlier one.
-    derived[is_missing(signals["household_key"])] = 1.0
     told = signals["new_arrears"].to_numpy("float64")
-    signals["new_arrears"] = np.where(np.isnan(told), derived, told)
+    signals["new_arrears"] = np.where(np.isnan(told), new_arrears(signals), told)
     return signals
 
 

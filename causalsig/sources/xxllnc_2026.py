@@ -149,7 +149,7 @@ def read_sheets(
     tables = SiteTables(
         municipality=municipality,
         extracted_on=extraction,
-        signals=conform("signals", signals),
+        signals=signals,
         episodes=conform("episodes", episodes),
         cases=conform("cases", cases),
         attempts=conform("attempts", attempts),

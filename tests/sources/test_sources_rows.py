@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from causalsig.sources.derive import derive_episodes
+from causalsig.sources.arrears import new_arrears
+from causalsig.sources.derive import classify_new_arrears, derive_episodes
 from causalsig.sources.episodes import episodes_by_matching_day
 from causalsig.sources.lookup import look_up
 from causalsig.sources.rows import first_days, is_in, keep_rows, repeated, sort_rows
@@ -102,3 +103,29 @@ def test_a_table_without_columns_has_all_of_them_after(table):
     whole = conform(table, pd.DataFrame(index=range(2)))
     assert whole.isna().all().all()
     assert set(whole.dtypes.astype(str)) == {"object", "datetime64[s]", "float64"}
+
+
+ARREARS = st.lists(st.tuples(KEYS, KEYS, DAYS, DAYS, st.sampled_from([None, 5e3, 1e4, 3e4])), max_size=15)
+
+
+@given(ARREARS)
+@settings(deadline=None)
+def test_new_arrears_are_those_of_the_generator(rows):
+    household, creditor, received, start, amount = zip(*rows, strict=True) if rows else ((),) * 5
+    signals = conform(
+        "signals",
+        pd.DataFrame(
+            {
+                "signal_id": pd.Series([f"s{row}" for row in range(len(rows))], dtype=object),
+                "household_key": pd.Series(household, dtype=object),
+                "creditor_id": pd.Series(creditor, dtype=object),
+                "received_on": np.array(received, dtype="datetime64[s]"),
+                "arrears_start": np.array(start, dtype="datetime64[s]"),
+                "amount_cents": np.array(amount, dtype="float64"),
+                "instalment_cents": np.full(len(rows), 1e4),
+            }
+        ),
+    )
+    expected = classify_new_arrears(signals)
+    expected[signals["household_key"].isna().to_numpy()] = 1.0
+    assert new_arrears(signals).tolist() == expected.tolist()
