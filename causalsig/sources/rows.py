@@ -30,7 +30,22 @@ def sort_rows(frame: pd.DataFrame, by: Sequence[str], *, missing_first: bool = F
 
 def order_of(frame: pd.DataFrame, by: Sequence[str], *, missing_first: bool = False) -> NDArray[np.int64]:
     """Rows in the stable order of these columns, shape (n,)."""
-    return np.lexsort([_ranks(frame[name], missing_first) for name in reversed(by)])
+    *most, last = by
+    ranks = [_ranks(frame[name], missing_first) for name in most]
+    if not most or frame[last].dtype != object:
+        ranks.append(_ranks(frame[last], missing_first))
+        return np.lexsort(ranks[::-1])
+    # Texts are slow to rank, and the last ones mostly identifiers: only those that decide are looked at.
+    order = np.lexsort(ranks[::-1])
+    same = np.ones(max(len(order) - 1, 0), dtype=bool)
+    for rank in ranks:
+        same &= rank[order][1:] == rank[order][:-1]
+    tied = np.append(same, False) | np.append(False, same)
+    if tied.any():
+        group = np.append(0, np.cumsum(~same))[tied]
+        rows = order[tied]
+        order[tied] = rows[np.lexsort([_ranks(frame[last].iloc[rows], missing_first), group])]
+    return order
 
 
 def _ranks(column: pd.Series, missing_first: bool) -> NDArray[np.generic]:
@@ -40,7 +55,7 @@ def _ranks(column: pd.Series, missing_first: bool) -> NDArray[np.generic]:
         moments: NDArray[np.int64] = values.view("int64")  # of these what is missing is the lowest
         return moments if missing_first else np.where(np.isnat(values), np.iinfo(np.int64).max, moments)
     if values.dtype.kind == "f":
-        return np.where(np.isnan(values), -np.inf, values) if missing_first else values
+        return np.where(np.isnan(values), -np.inf if missing_first else np.inf, values)
     if values.dtype.kind in "iub":
         return values
     codes, _ = pd.factorize(as_objects(column), sort=True)
