@@ -26,9 +26,12 @@ if TYPE_CHECKING:
 
 MONTHS: Final = 18
 SEED: Final = 404
-SIGNALS: Final = 36
-"""So many first signals of an invented municipality, with all that belongs to their households: the fewest
-with every column, code and link, and enough (20) for what is only checked in a larger sample."""
+HOUSEHOLDS: Final = 24
+FOLLOWED: Final = 2
+INTERIM: Final = 12
+"""So many households of an invented municipality, with all that belongs to them; among them those of the
+first follow-ups and interim attempts. The fewest with every column, code and link, and enough for what is
+only checked in a sample of ten or twenty."""
 Place = Any
 """Where a cell is, in the format's own terms."""
 
@@ -68,8 +71,11 @@ def small_site() -> SiteTables:
     scenario = load_scenario("ignorable", "modest")
     [spec] = draw_sites(scenario, 1, SEED, inhabitants=2_000, retention="full")
     tables: SiteTables = simulate_site(spec, scenario, SEED, months=MONTHS, truth=False).tables
-    signals = tables.signals
-    households = set(signals["household_key"].drop_duplicates()[: SIGNALS * 2 // 3])
+    signals, owner = tables.signals, tables.cases.set_index("case_id")["household_key"]
+    interim = tables.attempts.loc[tables.attempts["is_final"] == 0, "case_id"]
+    # Few cases have them, and of fewer than ten identifiers none is odd.
+    first = [*owner[tables.followups["case_id"][:FOLLOWED]], *owner[interim[:INTERIM]]]
+    households = set(list(dict.fromkeys([*first, *signals["household_key"].dropna()]))[:HOUSEHOLDS])
     cases = tables.cases[tables.cases["household_key"].isin(households)]
 
     def of(name: str, column: str, kept: set[str]) -> Any:
