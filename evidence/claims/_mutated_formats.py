@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 
 MONTHS: Final = 18
 SEED: Final = 404
-HOUSEHOLDS: Final = 24
+HOUSEHOLDS: Final = 32
 FOLLOWED: Final = 2
 INTERIM: Final = 12
 """So many households of an invented municipality, with all that belongs to them; among them those of the
 first follow-ups and interim attempts. The fewest with every column, code and link, and enough for what is
-only checked in a sample of ten or twenty."""
+only checked in a sample of ten, twenty or fifty."""
 Place = Any
 """Where a cell is, in the format's own terms."""
 
