@@ -7,7 +7,7 @@ import sys
 import time
 from pathlib import Path
 
-from evidence import page, record
+from evidence import page, record, sources_page
 from evidence.claim import ROOT, Claim, all_claims
 from evidence.context import Context
 
@@ -21,7 +21,8 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
     if options.task == "check":
         return _check(claims, root)
     if options.task == "page":
-        print(page.write(root).relative_to(root))
+        for written in (page.write(root), sources_page.write(root)):
+            print(written.relative_to(root))
         return 0
     unknown = [name for name in options.names if name not in claims]
     if unknown:
@@ -76,7 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     tasks = parser.add_subparsers(dest="task", required=True)
     tasks.add_parser("list", help="name every claim and how it stands")
     tasks.add_parser("check", help="say which results are missing, failed or older than the code")
-    tasks.add_parser("page", help="write the docs page from the results")
+    tasks.add_parser("page", help="write what the docs make from results and from tables of the code")
     running = tasks.add_parser("run", help="run claims; a long one goes on where it was killed")
     running.add_argument("names", nargs="+", metavar="NAME")
     running.add_argument("--workers", type=_positive, default=1, help="processes (default 1)")

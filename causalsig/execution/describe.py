@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from causalsig.execution.digests import content_digest, source_digest
+from causalsig.execution.digests import content_digest, snapshot_of, source_digest
 from causalsig.execution.site import lock_digest, read_site
 from causalsig.execution.worker import write_json
 
@@ -72,7 +72,7 @@ def describe(
         # The kind stands where a study's digest would: codes of a profile, a monitor and a study do not link.
         identity = ReleaseIdentity(
             site_code=site_code(key, site.code, kind),
-            snapshot=snapshot_hash(key, bytes.fromhex(digest)),
+            snapshot=snapshot_hash(key, snapshot_of(kind, site.code, digest)),
             package_version=__version__,
             lock_digest=lock_digest(),
             wave=wave,

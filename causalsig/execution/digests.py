@@ -30,6 +30,15 @@ def source_digest(path: Path) -> str | None:
     return None if is_address_file(path) else file_digest(path)
 
 
+def snapshot_of(kind: str, site: str, digest: str) -> bytes:
+    """Digest of what a document is of: one municipality's part of a source, for one kind of document.
+
+    Without it, documents of several municipalities in one file, or a site's profile and its estimates, would
+    carry the same snapshot and could be laid side by side.
+    """
+    return hashlib.sha256(f"{kind}\n{site}\n{digest}".encode()).digest()
+
+
 def content_digest(read: ReadResult) -> str:
     """SHA-256 over what was read of one municipality: canonical tables, extract date and findings.
 

@@ -57,7 +57,7 @@ def release_site(
     keys : Path
         Folder with the provider's key, which turns the municipality's code into a site code.
     snapshot : bytes
-        Digest of the source.
+        Digest of the municipality's part of the source.
     wave : int
     folder : Path
         The site's folder.

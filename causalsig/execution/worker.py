@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from causalsig.errors import CausalsigError, SourceError
-from causalsig.execution.digests import content_digest, file_digest
+from causalsig.execution.digests import content_digest, file_digest, snapshot_of
 from causalsig.failures import masked_record
 from causalsig.release.files import write_atomic
 
@@ -98,7 +98,7 @@ def run_job(job: Job) -> Literal["done", "kept"]:
                 result,
                 study,
                 keys=Path(job.keys),
-                snapshot=bytes.fromhex(inputs["source"]),
+                snapshot=snapshot_of("estimates", job.site, inputs["source"]),
                 wave=job.wave,
                 folder=folder,
             )

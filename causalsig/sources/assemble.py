@@ -5,7 +5,7 @@ Formats that carry canonical columns under any name (canonical folders, database
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,11 +13,14 @@ import numpy as np
 import pandas as pd
 
 from causalsig.errors import SourceError
+from causalsig.sources.arrears import new_arrears
 from causalsig.sources.checks import check_tables
+from causalsig.sources.checks_view import as_objects, is_missing
 from causalsig.sources.dates import settle_extraction_date
-from causalsig.sources.derive import classify_new_arrears, derive_episodes
+from causalsig.sources.episodes import episodes_by_matching_day
 from causalsig.sources.findings import ReadResult
 from causalsig.sources.lookup import look_up
+from causalsig.sources.rows import first_days, is_in, keep_rows, repeated, sort_rows
 from causalsig.sources.schema import TABLES, SiteTables, conform
 from causalsig.sources.tabs import refuse_duplicates
 from causalsig.sources.values import odd_keys
@@ -168,7 +171,8 @@ def assemble(
     if has_episodes and "episode_id" in tables["signals"]:
         episodes = _given_episodes(tables["episodes"], signals)
     else:
-        episodes, signals["episode_id"] = derive_episodes(signals, matching)
+        episodes, names = episodes_by_matching_day(signals, matching)
+        signals["episode_id"] = pd.Series(names, dtype=object)
     cases = _cases(tables, signals, findings)
     site = SiteTables(
         municipality=municipality,
@@ -191,15 +195,14 @@ def _check_keys(tables: Frames, findings: FindingList) -> None:
         findings.add("source-odd-key", table, key, odd_keys(frame[key].to_numpy(dtype=object)))
         refuse_duplicates(frame, key, table, key)
         if table != "signals":
-            findings.add("source-missing-key", table, key, int(frame[key].isna().sum()))
-            tables[table] = frame[frame[key].notna()].reset_index(drop=True)
+            findings.add("source-missing-key", table, key, int(is_missing(frame[key]).sum()))
+            tables[table] = keep_rows(frame, ~is_missing(frame[key]))
     if "household_key" in tables["signals"]:
         households = tables["signals"]["household_key"].to_numpy(dtype=object)
         findings.add("source-odd-key", "signals", "household_key", odd_keys(households))
     attempts = tables["attempts"]
     if "attempt_id" in attempts:
-        repeated = int(attempts["attempt_id"].dropna().duplicated().sum())
-        findings.add("source-repeated-attempt", "attempts", "attempt_id", repeated)
+        findings.add("source-repeated-attempt", "attempts", "attempt_id", repeated(attempts["attempt_id"]))
 
 
 def _name_households(tables: Frames) -> None:
@@ -220,35 +223,30 @@ def _signals(tables: Frames) -> pd.DataFrame:
     raw, creditors = tables["signals"], tables["creditors"].set_index("creditor_id")["creditor_type"]
     signals = conform("signals", raw)
     listed = look_up(signals["creditor_id"], creditors)
-    signals["creditor_type"] = signals["creditor_type"].where(signals["creditor_type"].notna(), listed)
-    signals = signals.sort_values(
-        ["received_on", "household_key", "signal_id"], kind="stable", ignore_index=True
+    kinds = np.where(
+        is_missing(signals["creditor_type"]), as_objects(listed), as_objects(signals["creditor_type"])
     )
-    derived = classify_new_arrears(signals)
-    # A signal of nobody has no earlier one.
-    derived[signals["household_key"].isna().to_numpy()] = 1.0
+    kinds[pd.isna(kinds)] = None
+    signals["creditor_type"] = pd.Series(kinds, dtype=object)
+    signals = sort_rows(signals, ["received_on", "household_key", "signal_id"])
     told = signals["new_arrears"].to_numpy("float64")
-    signals["new_arrears"] = np.where(np.isnan(told), derived, told)
+    signals["new_arrears"] = np.where(np.isnan(told), new_arrears(signals), told)
     return signals
 
 
 def _given_episodes(episodes: pd.DataFrame, signals: pd.DataFrame) -> pd.DataFrame:
     """Episodes of the source; what it does not say of them follows from their signals."""
     by_episode = signals.groupby("episode_id")
-    facts: dict[str, Any] = {
-        "period_start": by_episode["received_on"].min(),
-        "period_end": by_episode["received_on"].max(),
-        "n_creditors": by_episode["creditor_id"].nunique().astype("float64"),
-        "case_id": by_episode["case_id"].first(),
+    facts: dict[str, Callable[[], Any]] = {
+        "period_start": lambda: by_episode["received_on"].min(),
+        "period_end": lambda: by_episode["received_on"].max(),
+        "n_creditors": lambda: by_episode["creditor_id"].nunique().astype("float64"),
+        "case_id": lambda: by_episode["case_id"].first(),
     }
     missing = {
-        name: look_up(episodes["episode_id"], column)
-        for name, column in facts.items()
-        if name not in episodes
+        name: look_up(episodes["episode_id"], fact()) for name, fact in facts.items() if name not in episodes
     }
-    return episodes.assign(**missing).sort_values(
-        ["household_key", "matched_on", "episode_id"], kind="stable", ignore_index=True
-    )
+    return sort_rows(episodes.assign(**missing), ["household_key", "matched_on", "episode_id"])
 
 
 def _keep_ours(tables: Frames, unsaid: frozenset[str]) -> None:
@@ -264,7 +262,6 @@ def _keep_linked(
     tables: Frames, signals: pd.DataFrame, unsaid: frozenset[str], findings: FindingList
 ) -> None:
     """Leave out contacts of no case that is known here."""
-    known = pd.concat([tables["cases"]["case_id"], signals["case_id"]]).dropna()
     for table, code in (
         ("attempts", "source-attempt-without-case"),
         ("followups", "source-followup-without-case"),
@@ -272,44 +269,51 @@ def _keep_linked(
         frame = tables[table]
         if "case_id" not in frame:
             continue
-        linked = frame["case_id"].isin(known)
+        linked = is_in(frame["case_id"], tables["cases"]["case_id"], signals["case_id"])
         missing = int((~linked).sum())
         if table in unsaid:
             findings.add("source-other-municipality", table, count=missing, severity="info")
         else:
             findings.add(code, table, "case_id", missing)
-        tables[table] = frame[linked].reset_index(drop=True)
+        tables[table] = keep_rows(frame, linked)
 
 
 def _cases(tables: Frames, signals: pd.DataFrame, findings: FindingList) -> pd.DataFrame:
     """Cases with their household and opening date, which follow from signals and attempts when absent."""
     cases, attempts = tables["cases"], tables["attempts"]
     number = cases["case_id"]
-    linked = signals.loc[
-        signals["case_id"].notna() & signals["household_key"].notna(), ["case_id", "household_key"]
-    ]
-    pairs = linked.drop_duplicates().sort_values("household_key")
-    mixed = int(pairs.loc[pairs["case_id"].duplicated(), "case_id"].nunique())
+    households, mixed = households_of_cases(signals)
     findings.add("source-case-of-several-households", "cases", "household_key", mixed)
     if "household_key" not in cases:
-        households = pairs.drop_duplicates("case_id").set_index("case_id")["household_key"]
         cases = cases.assign(household_key=look_up(number, households))
     if "opened_on" not in cases:
-        forwarded = look_up(number, signals.groupby("case_id")["forwarded_on"].min())
-        taken_up = look_up(number, attempts.groupby("case_id")["attempted_on"].min())
-        cases = cases.assign(opened_on=forwarded.fillna(taken_up))
+        forwarded = first_days(number, signals["case_id"], signals["forwarded_on"])
+        taken_up = first_days(number, attempts["case_id"], attempts["attempted_on"])
+        cases = cases.assign(opened_on=np.where(np.isnat(forwarded), taken_up, forwarded))
     return cases
+
+
+def households_of_cases(signals: pd.DataFrame) -> tuple[pd.Series, int]:
+    """Household by case number, the first by key of several; and how many cases have several."""
+    numbers, keys = as_objects(signals["case_id"]), as_objects(signals["household_key"])
+    told = ~pd.isna(numbers) & ~pd.isna(keys)
+    case, names = pd.factorize(numbers[told])
+    household, ranked = pd.factorize(keys[told], sort=True)
+    pairs = np.unique(case * max(len(ranked), 1) + household)
+    _, first, sizes = np.unique(pairs // max(len(ranked), 1), return_index=True, return_counts=True)
+    chosen = np.asarray(ranked, dtype=object)[pairs[first] % max(len(ranked), 1)]
+    return pd.Series(chosen, index=pd.Index(names, dtype=object), dtype=object), int((sizes > 1).sum())
 
 
 def _sorted(table: str, frame: pd.DataFrame) -> pd.DataFrame:
     """Canonical frame in an order that does not depend on the order of the source's rows."""
     whole = conform(table, frame)
-    order = [name for name in _ORDER[table] if not whole[name].isna().all()]
-    if order:
-        whole = whole.sort_values(order, kind="stable", na_position="first", ignore_index=True)
+    order = [name for name in _ORDER[table] if not is_missing(whole[name]).all()]
+    whole = sort_rows(whole, order, missing_first=True)
     if table == "attempts":
-        method = whole["method"].where(whole["method"].notna(), "unknown")
-        whole = whole.assign(method=method)
-        if whole["attempt_id"].isna().all():
+        method = whole["method"].to_numpy(dtype=object, copy=True)
+        method[pd.isna(method)] = "unknown"
+        whole["method"] = pd.Series(method, dtype=object)
+        if is_missing(whole["attempt_id"]).all():
             whole["attempt_id"] = pd.Series([f"a{row}" for row in range(len(whole))], dtype=object)
     return whole

@@ -20,7 +20,7 @@ import numpy as np
 from causalsig.codes import CREDITOR_TYPES, DAYPARTS, METHODS, RESULTS
 from causalsig.errors import SourceError
 from causalsig.sources.amounts import check_scale
-from causalsig.sources.schema import TABLES
+from causalsig.sources.schema import TABLES, frame_of
 from causalsig.sources.tabs import EARLIEST, FEW_CELLS, MOST_UNREADABLE, OLDEST_AGE
 from causalsig.sources.values import UNREADABLE, Unreadable, parse_date, parse_flag, parse_number, text
 
@@ -278,12 +278,5 @@ class TableReader:
 
     def frame(self, required: Collection[str], findings: FindingList) -> pd.DataFrame:
         """All rows; texts as Python objects with None where there is none."""
-        import pandas as pd
-
         arrays = {name: reader.finish(name in required, findings) for name, reader in self.columns.items()}
-        return pd.DataFrame(
-            {
-                name: pd.Series(values, dtype=object) if values.dtype == object else pd.Series(values)
-                for name, values in arrays.items()
-            }
-        )
+        return frame_of(arrays, max(map(len, arrays.values()), default=0))

@@ -11,8 +11,10 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
+import pandas as pd
 
 from causalsig.codes import ACCEPTED_RESULTS, RESULTS
+from causalsig.sources.checks_view import as_objects
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -61,12 +63,15 @@ def acceptance_coding(tables: SiteTables, view: View) -> AcceptanceCoding:
     reached = np.zeros(len(tables.cases), dtype=bool)
     rows = (view.attempt_case >= 0) & (tables.attempts["reached"].to_numpy("float64") == 1)
     reached[view.attempt_case[rows]] = True
-    result = tables.cases["result"]
-    every, of_reached = result.value_counts(), result[reached].value_counts()
+    codes, unique = pd.factorize(as_objects(tables.cases["result"]))
+    every, of_reached = (
+        dict(zip(unique.tolist(), np.bincount(rows[rows >= 0], minlength=len(unique)).tolist(), strict=True))
+        for rows in (codes, codes[reached])
+    )
     return AcceptanceCoding(
         reached=int(reached.sum()),
-        results=MappingProxyType({code: int(every.get(code, 0)) for code in RESULTS}),
-        reached_results=MappingProxyType({code: int(of_reached.get(code, 0)) for code in RESULTS}),
+        results=MappingProxyType({code: every.get(code, 0) for code in RESULTS}),
+        reached_results=MappingProxyType({code: of_reached.get(code, 0) for code in RESULTS}),
     )
 
 

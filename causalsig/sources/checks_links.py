@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from causalsig.codes import ACCEPTED_RESULTS
-from causalsig.sources.checks_view import as_objects, at, days, earliest, positions
+from causalsig.sources.checks_view import as_objects, at, days, earliest, is_missing, one_of, positions
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -30,12 +30,12 @@ def check_links(tables: SiteTables, view: View, findings: FindingList) -> None:
 
 def _check_signals(tables: SiteTables, view: View, findings: FindingList) -> None:
     signals = tables.signals
-    untyped = int(tables.creditors["creditor_type"].isna().sum())
+    untyped = int(is_missing(tables.creditors["creditor_type"]).sum())
     findings.add("source-creditor-without-type", "creditors", "creditor_type", untyped)
-    flags = np.all([signals[f"repeat_m{month}"].isna().to_numpy() for month in range(1, 7)], axis=0)
+    flags = np.all([is_missing(signals[f"repeat_m{month}"]) for month in range(1, 7)], axis=0)
     began = days(signals["arrears_start"])
     for code, column, rows in (
-        ("source-signal-without-household", "household_key", signals["household_key"].isna().to_numpy()),
+        ("source-signal-without-household", "household_key", is_missing(signals["household_key"])),
         ("source-signal-without-date", "received_on", np.isnan(view.received)),
         ("source-case-number-without-case", "case_id", view.named & (view.case < 0)),
         ("source-forwarded-without-case", "case_id", ~np.isnan(view.forwarded) & ~view.named),
@@ -68,8 +68,8 @@ def _check_cases(tables: SiteTables, view: View, findings: FindingList) -> None:
     reached = np.zeros(len(cases), dtype=bool)
     linked = view.attempt_case >= 0
     reached[view.attempt_case[linked & (tables.attempts["reached"].to_numpy("float64") == 1)]] = True
-    accepted = cases["result"].isin(ACCEPTED_RESULTS).to_numpy()
-    unsaid = ~np.isnan(view.closed) & cases["result"].isna().to_numpy()
+    accepted = one_of(cases["result"], ACCEPTED_RESULTS)
+    unsaid = ~np.isnan(view.closed) & is_missing(cases["result"])
     other = _contradicted(cases["household_key"], tables.signals["household_key"], view.case)
     for code, column, rows in (
         ("source-case-without-signals", "case_id", ~view.with_signals),
@@ -107,7 +107,7 @@ def _check_episodes(tables: SiteTables, view: View, findings: FindingList) -> No
     matched = at(days(episodes["matched_on"]), view.episode)
     early = int((view.forwarded < matched).sum())
     findings.add("source-forwarded-before-matching", "signals", "forwarded_on", early)
-    linked = tables.signals["household_key"].notna().to_numpy() & ~np.isnan(view.received)
+    linked = ~is_missing(tables.signals["household_key"]) & ~np.isnan(view.received)
     outside = int((linked & (view.episode < 0)).sum())
     findings.add("source-signal-outside-episodes", "signals", "episode_id", outside)
     other = _contradicted(episodes["household_key"], tables.signals["household_key"], view.episode)
@@ -131,5 +131,5 @@ def _check_attempts(tables: SiteTables, view: View, findings: FindingList) -> No
         ("source-attempt-after-close", "attempted_on", view.attempted > closed),
     ):
         findings.add(code, "attempts", column, int(rows.sum()))
-    unsaid = int(tables.attempts["reached"].isna().sum())
+    unsaid = int(is_missing(tables.attempts["reached"]).sum())
     findings.add("source-reach-unknown", "attempts", "reached", unsaid, "info")

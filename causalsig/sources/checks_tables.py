@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pandas as pd
 
 from causalsig.codes import CREDITOR_TYPES, DAYPARTS, METHODS, RESULTS
 from causalsig.sources.amounts import LARGEST_CENTS
-from causalsig.sources.checks_view import as_objects, days
+from causalsig.sources.checks_view import as_objects, days, is_missing
 from causalsig.sources.schema import TABLES
 from causalsig.sources.tabs import EARLIEST, OLDEST_AGE
 
@@ -65,11 +65,12 @@ def check_form(tables: SiteTables, findings: FindingList) -> bool:
     """Whether every canonical column is there and of its kind; without that nothing else can be looked at."""
     whole = True
     for table, kinds in TABLES.items():
-        frame = getattr(tables, table)
+        frame: pd.DataFrame = getattr(tables, table)
+        types = dict(zip(frame.columns, frame.dtypes, strict=True))
         for name, kind in kinds.items():
-            if name not in frame.columns:
+            if name not in types:
                 code = "source-table-column-missing"
-            elif not _of_kind(frame[name], kind):
+            elif not _of_kind(types[name], kind):
                 code = "source-table-column-kind"
             else:
                 continue
@@ -78,12 +79,12 @@ def check_form(tables: SiteTables, findings: FindingList) -> bool:
     return whole
 
 
-def _of_kind(column: pd.Series, kind: Kind) -> bool:
+def _of_kind(dtype: Any, kind: Kind) -> bool:
     if kind == "date":
-        return pd.api.types.is_datetime64_dtype(column.dtype)
+        return pd.api.types.is_datetime64_dtype(dtype)
     if kind in ("key", "code"):
-        return pd.api.types.is_object_dtype(column.dtype) or pd.api.types.is_string_dtype(column.dtype)
-    return pd.api.types.is_float_dtype(column.dtype)
+        return pd.api.types.is_object_dtype(dtype) or pd.api.types.is_string_dtype(dtype)
+    return pd.api.types.is_float_dtype(dtype)
 
 
 def check_values(tables: SiteTables, findings: FindingList) -> None:
@@ -95,7 +96,7 @@ def check_values(tables: SiteTables, findings: FindingList) -> None:
         if table in KEYS:
             _check_key(frame[KEYS[table]], table, findings)
         for name, weight in NEEDED.get(table, {}).items():
-            empty = len(frame) if frame[name].isna().all() else 0
+            empty = len(frame) if is_missing(frame[name]).all() else 0
             findings.add("source-needed-column-empty", table, name, empty, weight)
         for name, kind in kinds.items():
             if kind == "code":
@@ -121,8 +122,9 @@ def _check_key(column: pd.Series, table: str, findings: FindingList) -> None:
 
 
 def _outside(column: pd.Series, codes: frozenset[str]) -> int:
-    found = column.value_counts()
-    return int(sum(count for code, count in found.items() if code not in codes))
+    found, unique = pd.factorize(as_objects(column))
+    outside = np.array([*(text not in codes for text in unique.tolist()), False], dtype=bool)
+    return int(outside[found].sum())
 
 
 def _impossible_dates(column: pd.Series, name: str, tables: SiteTables) -> int:

@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from numpy.typing import NDArray
 
     from causalsig.sources.schema import SiteTables
@@ -20,17 +22,29 @@ def days(dates: pd.Series) -> NDArray[np.float64]:
     return np.where(np.isnat(whole), np.nan, whole.astype("int64").astype("float64"))
 
 
+def is_missing(column: pd.Series) -> NDArray[np.bool_]:
+    """Whether nothing is known, shape (n,)."""
+    missing: NDArray[np.bool_] = pd.isna(column.to_numpy())
+    return missing
+
+
+def one_of(column: pd.Series, codes: Collection[str]) -> NDArray[np.bool_]:
+    """Whether a text is one of ``codes``, shape (n,); a missing one is not."""
+    found, unique = pd.factorize(as_objects(column))
+    return np.array([*(text in codes for text in unique.tolist()), False], dtype=bool)[found]
+
+
 def month_of(day: NDArray[np.float64]) -> NDArray[np.int64]:
     """Calendar month as months since January 1970, shape (n,), of days that are all known."""
     return day.astype("int64").astype("datetime64[D]").astype("datetime64[M]").astype("int64")
 
 
-def as_objects(keys: pd.Series) -> NDArray[np.object_]:
+def as_objects(keys: pd.Series | pd.Index) -> NDArray[np.object_]:
     """Return identifiers as Python objects: Arrow's strings are slow to look up and cannot hold all."""
     return keys.to_numpy(dtype=object)
 
 
-def positions(keys: pd.Series, table: pd.Series) -> NDArray[np.int64]:
+def positions(keys: pd.Series, table: pd.Series | pd.Index) -> NDArray[np.int64]:
     """Row of ``table`` that carries each of ``keys``, shape (n,): the first one, -1 where there is none."""
     codes, unique = pd.factorize(np.concatenate([as_objects(table), as_objects(keys)]))
     first = np.full(len(unique), -1, dtype=np.int64)
@@ -122,7 +136,7 @@ class View:
             cents=signals["amount_cents"].to_numpy("float64"),
             creditor=positions(signals["creditor_id"], tables.creditors["creditor_id"]),
             case=case,
-            named=signals["case_id"].notna().to_numpy(),
+            named=~is_missing(signals["case_id"]),
             episode=positions(signals["episode_id"], tables.episodes["episode_id"]),
             opened=days(cases["opened_on"]),
             closed=days(cases["closed_on"]),

@@ -57,5 +57,6 @@ def settle_extraction_date(
         code = "source-date-out-of-range" if given is None else "source-date-after-extraction"
         severity = "info" if name == "followed_up_on" else "warning"
         findings.add(code, tab, name, int(later.sum()), severity)  # type: ignore[arg-type]
-        frame[name] = frame[name].where(~later)
+        if later.any():
+            frame[name] = frame[name].where(~later)
     return cast("date", latest.item())

@@ -11,15 +11,18 @@ import pandas as pd
 
 from causalsig.errors import SourceError
 from causalsig.sources import ddas_versions as layout
+from causalsig.sources.arrears import new_arrears
 from causalsig.sources.checks import check_tables
+from causalsig.sources.checks_view import is_missing
 from causalsig.sources.dates import settle_extraction_date
 from causalsig.sources.ddas_cases import assemble_attempts, assemble_cases, assemble_episodes, link_signals
 from causalsig.sources.ddas_fields import FieldReader, nested
+from causalsig.sources.ddas_households import link_persons
 from causalsig.sources.ddas_json import Deliveries, Record, objects, open_json, select_deliveries
-from causalsig.sources.derive import classify_new_arrears
 from causalsig.sources.findings import FindingList, ReadResult
 from causalsig.sources.household import Households, household_hashes
-from causalsig.sources.schema import SiteTables, conform
+from causalsig.sources.rows import keep_rows, sort_rows
+from causalsig.sources.schema import SiteTables, conform, frame_of
 from causalsig.sources.tabs import OLDEST_AGE, refuse_duplicates
 from causalsig.sources.values import odd_keys, read_dates
 
@@ -53,9 +56,10 @@ def read_ddas(
 
     Address and citizen number become a household hash while the file is read, and birth date an age; they
     are dropped before anything else happens. Names, streets, sex and contact persons are never looked at.
-    The matching of the municipality itself makes the episodes; signals in no case are matched as the
-    inventory says. The standard names no creditor, only its kind, gives cases no identifier and no closing
-    date: a case with a result is taken to close at its last attempt, and a finding counts these.
+    A citizen number and an address that share a case are one household. The matching of the municipality
+    itself makes the episodes; signals in no case are matched as the inventory says. The standard names no
+    creditor, only its kind, gives cases no identifier and no closing date: a case with a result is taken to
+    close at its last attempt, and a finding counts these.
 
     Parameters
     ----------
@@ -97,6 +101,7 @@ def read_ddas(
     signals = _signals(frames[layout.SIGNALS], household_key is None, findings)
     cases = frames[layout.CASES]
     links = link_signals(signals, cases, links, findings)
+    link_persons(signals, cases, links, findings)
     episodes = assemble_episodes(signals, cases, matching)
     attempts = assemble_attempts(frames[layout.ATTEMPTS], cases)
     _note_absent(findings)
@@ -121,8 +126,9 @@ def _read_frames(
     owner, references = _children(cases, layout.SIGNALS, f"{layout.CASES}.{layout.SIGNALS}", findings)
     reader = FieldReader(references, f"{layout.CASES}.{layout.SIGNALS}", findings)
     reader.check(frozenset({"ID"}))
-    links = pd.DataFrame({"case": owner, "signal_id": reader.keys("ID", "signal_id")})
-    links = links[links["signal_id"].notna()].drop_duplicates(ignore_index=True)
+    links = frame_of({"case": owner, "signal_id": reader.keys("ID", "signal_id")}, len(owner))
+    links = keep_rows(links, ~is_missing(links["signal_id"]))
+    links = keep_rows(links, ~links.duplicated().to_numpy())
     frames = {
         layout.ATTEMPTS: _attempt_frame(cases, version, findings),
         layout.SIGNALS: _signal_frame(deliveries.signals, version, rule, key, findings),
@@ -171,7 +177,7 @@ def _signal_frame(
     }
     columns["creditor_id"] = columns["creditor_type"]
     columns["age"] = _ages(clients, version.client["born_on"], columns["received_on"])
-    frame = pd.DataFrame(columns, index=pd.RangeIndex(len(records)))
+    frame = frame_of(columns, len(records))
     findings.add("source-missing-key", layout.SIGNALS, "signal_id", int(frame["signal_id"].isna().sum()))
     findings.add("source-odd-key", layout.SIGNALS, "signal_id", odd_keys(columns["signal_id"]))
     refuse_duplicates(frame, "signal_id", layout.SIGNALS, "ID")
@@ -192,9 +198,6 @@ def _households(
     )
     findings = clients.findings
     findings.add("source-unreadable-address", layout.CLIENT, "household_key", households.unreadable)
-    findings.add(
-        "source-household-by-person", layout.CLIENT, "household_key", int(households.by_person.sum())
-    )
     return households
 
 
@@ -228,7 +231,7 @@ def _case_frame(records: Sequence[Record], version: layout.Version, findings: Fi
     columns["result"] = reader.codes(
         version.case["result"], "result", layout.all_tokens("results"), own=version.results
     )
-    return pd.DataFrame(columns, index=pd.RangeIndex(len(records)))
+    return frame_of(columns, len(records))
 
 
 def _attempt_frame(cases: Sequence[Record], version: layout.Version, findings: FindingList) -> pd.DataFrame:
@@ -245,7 +248,7 @@ def _attempt_frame(cases: Sequence[Record], version: layout.Version, findings: F
         "daypart": reader.codes("dagdeel", "daypart", layout.DAYPART_TOKENS),
         "reached": reader.flags("bereikt", "reached"),
     }
-    return pd.DataFrame(columns, index=pd.RangeIndex(len(records)))
+    return frame_of(columns, len(records))
 
 
 def _settle_dates(
@@ -283,31 +286,30 @@ def _delivered_until(files: list[Record], findings: FindingList) -> date | None:
 
 def _signals(signals: pd.DataFrame, drawn: bool, findings: FindingList) -> pd.DataFrame:
     """Signals in an order that does not depend on the file's, with household keys."""
-    late = signals["arrears_start"] > signals["received_on"]
+    late = signals["arrears_start"].to_numpy() > signals["received_on"].to_numpy()
     findings.add("source-arrears-after-signal", layout.SIGNALS, "arrears_start", int(late.sum()))
-    signals["arrears_start"] = signals["arrears_start"].where(~late)
-    signals = signals.sort_values(
-        ["received_on", "signal_id", "amount_cents"], kind="stable", ignore_index=True
-    )
+    if late.any():
+        signals["arrears_start"] = signals["arrears_start"].where(~late)
+    signals = sort_rows(signals, ["received_on", "signal_id", "amount_cents"])
     if drawn:
         # Numbers in order of the first signal: the drawn secret leaves no trace, not even in the order.
         codes, _ = pd.factorize(signals["hash"])
         household = np.array([None if code < 0 else f"h{code}" for code in codes], dtype=object)
     else:
         household = signals["hash"].to_numpy(dtype=object)
-    return signals.drop(columns="hash").assign(household_key=household)
+    return signals.drop(columns="hash").assign(household_key=pd.Series(household, dtype=object))
 
 
 def _classified(signals: pd.DataFrame) -> pd.DataFrame:
     table = conform("signals", signals)
-    table["new_arrears"] = classify_new_arrears(table)
+    table["new_arrears"] = new_arrears(table)
     return table
 
 
 def _creditors(signals: pd.DataFrame) -> pd.DataFrame:
     kinds = sorted(signals["creditor_type"].dropna().unique())
     kinds_column = np.array(kinds, dtype=object)
-    return pd.DataFrame({"creditor_id": kinds_column, "creditor_type": kinds_column})
+    return frame_of({"creditor_id": kinds_column, "creditor_type": kinds_column}, len(kinds))
 
 
 def _note_absent(findings: FindingList) -> None:

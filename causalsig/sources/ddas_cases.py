@@ -8,8 +8,10 @@ import numpy as np
 import pandas as pd
 
 from causalsig.sources import ddas_versions as layout
+from causalsig.sources.checks_view import as_objects, earliest, is_missing, one_of, positions
 from causalsig.sources.derive import matching_dates
-from causalsig.sources.lookup import look_up
+from causalsig.sources.episodes import episodes_of
+from causalsig.sources.rows import first_days, keep_rows, last_days, order_of, sort_rows
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -27,22 +29,21 @@ def link_signals(
     gains ``case_id`` (None where it was matched and not taken up). Returned are the pairs of case row and
     signal row.
     """
-    rows = pd.Series(np.arange(len(signals)), index=signals["signal_id"])
-    rows = rows[rows.index.notna()]
-    at = look_up(links["signal_id"], rows)
-    findings.add("source-reference-without-signal", layout.CASES, "signal_id", int(at.isna().sum()))
-    links = links.assign(signal=at)[at.notna().to_numpy()].astype({"signal": "int64"})
+    at = positions(links["signal_id"], signals["signal_id"])
+    findings.add("source-reference-without-signal", layout.CASES, "signal_id", int((at < 0).sum()))
+    links = keep_rows(links.assign(signal=at), at >= 0)
     _name_cases(cases, links)
     links = links.assign(rank=cases["rank"].to_numpy()[links["case"].to_numpy()])
-    links = links.sort_values(["signal", "rank"], kind="stable", ignore_index=True)
-    several = links["signal"].duplicated()
+    links = sort_rows(links, ["signal", "rank"])
+    signal = links["signal"].to_numpy()
+    several = np.zeros(len(links), dtype=bool)
+    several[1:] = signal[1:] == signal[:-1]
     findings.add("source-signal-of-several-cases", layout.CASES, "signal_id", int(several.sum()))
-    first = links[~several.to_numpy()]
     of_signal = np.full(len(signals), -1, dtype=np.int64)
-    of_signal[first["signal"].to_numpy()] = first["case"].to_numpy()
+    of_signal[signal[~several]] = links["case"].to_numpy()[~several]
     signals["case"] = of_signal
     inside = of_signal >= 0
-    signals["case_id"] = _at(cases["case_id"], of_signal)
+    signals["case_id"] = pd.Series(_at(cases["case_id"], of_signal), dtype=object)
     opened = np.full(len(signals), np.datetime64("NaT", "s"))
     opened[inside] = cases["opened_on"].to_numpy("datetime64[s]")[of_signal[inside]]
     signals["forwarded_on"] = opened
@@ -60,36 +61,37 @@ def _at(values: pd.Series, rows: NDArray[np.int64]) -> NDArray[np.object_]:
 
 def _name_cases(cases: pd.DataFrame, links: pd.DataFrame) -> None:
     """Rank cases by date and first signal, whatever their order in the file; the rank is the name."""
-    first = links.groupby("case")["signal"].agg(["min", "max", "size"]).reindex(range(len(cases)))
-    order = pd.DataFrame(
-        {
-            "matched_on": cases["matched_on"].to_numpy(),
-            **{name: first[name].to_numpy("float64") for name in first},
-            "opened_on": cases["opened_on"].to_numpy(),
-            "result": cases["result"].to_numpy(dtype=object),
-            "attempts": cases["attempts"].to_numpy(),
-        }
-    ).sort_values(["matched_on", "min", "max", "size", "opened_on", "result", "attempts"], kind="stable")
-    rank = np.empty(len(cases), dtype=np.int64)
-    rank[order.index.to_numpy()] = np.arange(len(cases))
-    cases["rank"] = rank
-    result = cases["result"]
-    taken_up = (
-        cases["opened_on"].notna()
-        | (cases["attempts"] > 0)
-        | (result.notna() & ~result.isin(layout.NOT_TAKEN_UP))
+    case, signal = links["case"].to_numpy(), links["signal"].to_numpy("float64")
+    result, opened = cases["result"], cases["opened_on"]
+    order = order_of(
+        pd.DataFrame(
+            {
+                "matched_on": cases["matched_on"],
+                "min": earliest(case, signal, len(cases)),
+                "max": -earliest(case, -signal, len(cases)),
+                "size": np.bincount(case, minlength=len(cases)),
+                "opened_on": opened,
+                "result": result,
+                "attempts": cases["attempts"],
+            }
+        ),
+        ["matched_on", "min", "max", "size", "opened_on", "result", "attempts"],
     )
+    rank = np.empty(len(cases), dtype=np.int64)
+    rank[order] = np.arange(len(cases))
+    cases["rank"] = rank
+    settled = ~is_missing(result) & ~one_of(result, layout.NOT_TAKEN_UP)
+    taken_up = ~is_missing(opened) | (cases["attempts"].to_numpy() > 0) | settled
     names = np.array([f"z{number}" for number in rank], dtype=object)
-    names[~taken_up.to_numpy()] = None
-    cases["case_id"] = names
+    names[~taken_up] = None
+    cases["case_id"] = pd.Series(names, dtype=object)
 
 
 def _check_status(signals: pd.DataFrame, findings: FindingList) -> None:
     """Signals whose own status and case speak against each other; suppliers keep the status less well."""
-    in_case = signals["case_id"].notna()
-    wrong = (signals["status"].isin(layout.NOT_TAKEN_UP) & in_case & signals["forwarded_on"].notna()) | (
-        (signals["status"] == "taken_up") & ~in_case
-    )
+    in_case, forwarded = ~is_missing(signals["case_id"]), ~is_missing(signals["forwarded_on"])
+    refused, taken = (one_of(signals["status"], codes) for codes in (layout.NOT_TAKEN_UP, {"taken_up"}))
+    wrong = (refused & in_case & forwarded) | (taken & ~in_case)
     findings.add("source-status-contradiction", layout.SIGNALS, "status", int(wrong.sum()), "info")
 
 
@@ -109,45 +111,26 @@ def assemble_episodes(signals: pd.DataFrame, cases: pd.DataFrame, matching: Matc
 
     derived = matching_dates(received.astype("datetime64[D]"), matching).astype("datetime64[s]")
     matched, start, end = (of_case(name) for name in ("matched_on", "period_start", "period_end"))
-    frame = pd.DataFrame(
-        {
-            "household_key": signals["household_key"],
-            "matched_on": np.where(np.isnat(matched), derived, matched),
-            "start": np.where(np.isnat(start), received, start),
-            "end": np.where(np.isnat(end), received, end),
-            "creditor_id": signals["creditor_id"],
-            "case_id": signals["case_id"],
-        }
+    episodes, names = episodes_of(
+        signals,
+        np.where(np.isnat(matched), derived, matched),
+        np.where(np.isnat(start), received, start),
+        np.where(np.isnat(end), received, end),
     )
-    linked = (signals["household_key"].notna() & signals["received_on"].notna()).to_numpy()
-    grouped = frame[linked].groupby(["household_key", "matched_on"], sort=True)
-    episodes = grouped.agg(
-        period_start=("start", "min"),
-        period_end=("end", "max"),
-        n_creditors=("creditor_id", "nunique"),
-        case_id=("case_id", "first"),
-    ).reset_index()
-    episodes.insert(0, "episode_id", np.array([f"e{row}" for row in range(len(episodes))], dtype=object))
-    names = np.full(len(signals), None, dtype=object)
-    names[linked] = episodes["episode_id"].to_numpy(dtype=object)[grouped.ngroup().to_numpy()]
-    signals["episode_id"] = names
+    signals["episode_id"] = pd.Series(names, dtype=object)
     return episodes
 
 
 def assemble_attempts(attempts: pd.DataFrame, cases: pd.DataFrame) -> pd.DataFrame:
     """Give attempts the case they belong to, in an order that does not depend on the file's."""
     attempts = attempts.assign(
-        case_id=_at(cases["case_id"], attempts["case"].to_numpy()),
+        case_id=pd.Series(_at(cases["case_id"], attempts["case"].to_numpy()), dtype=object),
         rank=cases["rank"].to_numpy()[attempts["case"].to_numpy()],
     )
-    attempts = attempts.sort_values(
-        ["rank", "attempted_on", "method", "daypart", "reached"],
-        kind="stable",
-        na_position="first",
-        ignore_index=True,
+    attempts = sort_rows(
+        attempts, ["rank", "attempted_on", "method", "daypart", "reached"], missing_first=True
     )
-    names = np.array([f"a{row}" for row in range(len(attempts))], dtype=object)
-    return attempts.assign(attempt_id=names)
+    return attempts.assign(attempt_id=pd.Series([f"a{row}" for row in range(len(attempts))], dtype=object))
 
 
 def assemble_cases(
@@ -159,28 +142,44 @@ def assemble_cases(
 ) -> pd.DataFrame:
     """Cases taken up, with household, opening date and a closing date inferred from what was done last."""
     findings.add(
-        "source-case-without-matching-date", layout.CASES, "matched_on", int(cases["matched_on"].isna().sum())
+        "source-case-without-matching-date",
+        layout.CASES,
+        "matched_on",
+        int(is_missing(cases["matched_on"]).sum()),
     )
-    not_taken_up = int(cases["case_id"].isna().sum())
+    not_taken_up = int(is_missing(cases["case_id"]).sum())
     findings.add("source-case-not-taken-up", layout.CASES, "case_id", not_taken_up, "info")
     early = (
         signals["received_on"].to_numpy("datetime64[s]")[links["signal"].to_numpy()]
         > cases["matched_on"].to_numpy("datetime64[s]")[links["case"].to_numpy()]
     )
     findings.add("source-matched-before-signal", layout.CASES, "matched_on", int(early.sum()))
-    # An address says where the case is; of several households the first by address counts.
-    pairs = signals.loc[links["signal"].to_numpy(), ["household_key", "by_person"]].assign(
-        case=links["case"].to_numpy()
-    )
-    pairs = pairs[pairs["household_key"].notna()].drop_duplicates()
-    pairs = pairs.sort_values(["case", "by_person"], kind="stable", ignore_index=True)
-    mixed = int(pairs.loc[pairs["case"].duplicated(), "case"].nunique())
+    households, mixed = _households(cases, signals, links)
     findings.add("source-case-of-several-households", layout.CASES, "household_key", mixed)
-    household = look_up(pd.Series(np.arange(len(cases))), pairs.set_index("case")["household_key"])
-    cases = cases.assign(household_key=household.to_numpy(dtype=object))
-    cases = cases[cases["case_id"].notna()].sort_values("rank", kind="stable", ignore_index=True)
-    dates = attempts.groupby("case_id")["attempted_on"]
-    first, last = (look_up(cases["case_id"], found) for found in (dates.min(), dates.max()))
-    closed = pd.concat([last, cases["opened_on"]], axis=1).max(axis=1).where(cases["result"].notna())
-    findings.add("source-close-date-inferred", "cases", "closed_on", int(closed.notna().sum()))
-    return cases.assign(opened_on=cases["opened_on"].fillna(first), closed_on=closed)
+    cases = cases.assign(household_key=pd.Series(households, dtype=object))
+    cases = sort_rows(keep_rows(cases, ~is_missing(cases["case_id"])), ["rank"])
+    dates = (cases["case_id"], attempts["case_id"], attempts["attempted_on"])
+    opened = cases["opened_on"].to_numpy("datetime64[s]")
+    closed = np.fmax(last_days(*dates), opened)
+    closed[is_missing(cases["result"])] = np.datetime64("NaT")
+    findings.add("source-close-date-inferred", "cases", "closed_on", int((~np.isnat(closed)).sum()))
+    return cases.assign(opened_on=np.where(np.isnat(opened), first_days(*dates), opened), closed_on=closed)
+
+
+def _households(
+    cases: pd.DataFrame, signals: pd.DataFrame, links: pd.DataFrame
+) -> tuple[NDArray[np.object_], int]:
+    """Household of each case, shape (len(cases),), and how many cases have several.
+
+    An address says where the case is; of several households the first by address counts.
+    """
+    signal, case = links["signal"].to_numpy(), links["case"].to_numpy()
+    household, names = pd.factorize(as_objects(signals["household_key"])[signal])
+    told = household >= 0
+    household, case, signal = household[told], case[told], signal[told]
+    pairs = np.unique(case * max(len(names), 1) + household) // max(len(names), 1)
+    order = np.lexsort((signals["by_person"].to_numpy(dtype=bool)[signal], case))
+    several, first = np.unique(case[order], return_index=True)
+    found = np.full(len(cases), None, dtype=object)
+    found[several] = np.asarray(names, dtype=object)[household[order][first]]
+    return found, int((np.bincount(pairs, minlength=1) > 1).sum())

@@ -45,7 +45,8 @@ class Households:
     hashes : (n,) object
         Keyed hash in hexadecimal; None where neither address nor person can be read.
     by_person : (n,) bool
-        Rows known by citizen number only: they never meet the same household's rows known by address.
+        Rows known by citizen number only: they meet the same household's rows known by address only where a
+        case says so.
     unreadable : int
         Rows that hold an address or a number which is none.
     """

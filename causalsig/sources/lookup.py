@@ -24,5 +24,13 @@ def look_up(keys: pd.Series, table: pd.Series) -> pd.Series[Any]:
     (n,) Series
         With the index of ``keys``.
     """
-    unique = table[~table.index.duplicated()]
-    return unique.reindex(keys.to_numpy()).set_axis(keys.index)
+    import numpy as np
+    import pandas as pd
+
+    from causalsig.sources.checks_view import positions
+
+    at, is_text = positions(keys, table.index), table.dtype == object
+    values = table.array if pd.api.types.is_extension_array_dtype(table.dtype) else table.to_numpy()
+    missing = None if is_text else (np.datetime64("NaT") if table.dtype.kind == "M" else np.nan)
+    found = pd.api.extensions.take(values, at, allow_fill=True, fill_value=missing)
+    return pd.Series(found, index=keys.index, dtype=object if is_text else None)

@@ -16,6 +16,7 @@ from causalsig.codes import ACCEPTED_RESULTS, CREDITOR_TYPES, DAYPARTS, METHODS,
 from causalsig.counts import AmountNotation, FindingCount, HouseholdCount, ProfileCounts, ShareCount
 from causalsig.sources import cells
 from causalsig.sources.lookup import look_up
+from causalsig.sources.parts import counted_in
 from causalsig.sources.schema import TABLES
 
 if TYPE_CHECKING:
@@ -67,18 +68,6 @@ TOLD_AS_SHARES: Final = frozenset(
     }
 )
 """Findings that only count how acceptance is coded: the profile tells it as shares."""
-TABLE_OF_TAB: Final = {
-    "Signalen": "signals",
-    "Meldingen": "cases",
-    "Melders": "creditors",
-    "Tussenresultaat": "attempts",
-    "Eindresultaat": "attempts",
-    "Follow-Up resultaat": "followups",
-    "vroegsignalen": "signals",
-    "vroegsignaalzaken": "cases",
-    "contactpogingen": "attempts",
-}
-"""Canonical table that a format's part becomes."""
 CODED: Final[Mapping[tuple[str, str], Sequence[str]]] = {
     ("signals", "creditor_type"): tuple(CREDITOR_TYPES),
     ("cases", "result"): tuple(RESULTS),
@@ -211,12 +200,13 @@ def _findings(findings: Iterable[Finding], rows: Mapping[str, _Rows]) -> tuple[F
     for finding in findings:
         if finding.code in TOLD_AS_SHARES:
             continue
-        table = TABLE_OF_TAB.get(finding.table, finding.table)
-        table = table if table in TABLES else ""
+        counted = counted_in(finding.table, finding.column)
+        table = counted.table
         column = finding.column if finding.column in TABLES.get(table, {}) else ""
         households = None
         if finding.code not in ABOUT_THE_FILE:
-            households = rows[table].at_least(finding.count) if table in rows else 0
+            of = rows.get(counted.rows_of)
+            households = of.at_least(finding.count // counted.cells) if of else 0
         found.append(FindingCount(finding.code, table, column, households))
     return tuple(dict.fromkeys(found))
 

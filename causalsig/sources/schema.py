@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import date
 
+    import numpy as np
     import pandas as pd
+    from numpy.typing import NDArray
 
 Kind = Literal["key", "date", "cents", "number", "flag", "code"]
 """key: text identifier · date: datetime64 · cents: float64 whole cents, NaN missing · number: float64, NaN
@@ -144,27 +146,53 @@ def conform(table: str, frame: pd.DataFrame) -> pd.DataFrame:
     Missing columns are added as missing values; columns outside the schema are dropped (names, streets and
     free text never come further than the adapter).
     """
+    there = set(frame.columns)
+    columns = {
+        name: _conformed(frame[name], kind) if name in there else _missing(kind, len(frame))
+        for name, kind in TABLES[table].items()
+    }
+    return frame_of(columns, len(frame))
+
+
+def frame_of(columns: Mapping[str, NDArray[Any]], rows: int) -> pd.DataFrame:
+    """Frame of arrays of shape (rows,), in which texts stay Python's, and None where there is none.
+
+    Else pandas chooses a text type by its version and by what is installed, and what is missing compares
+    differently in each.
+    """
+    import pandas as pd
+
+    index = pd.RangeIndex(rows)
+    texts = {
+        name: pd.Series(values, index=index, dtype=object, copy=False)
+        for name, values in columns.items()
+        if values.dtype == object
+    }
+    return pd.DataFrame({**columns, **texts}, index=index)
+
+
+def _missing(kind: Kind, rows: int) -> NDArray[Any]:
+    """Column of ``kind`` in which nothing is known, shape (rows,)."""
+    import numpy as np
+
+    if kind == "date":
+        return np.full(rows, np.datetime64("NaT", "s"))
+    return np.full(rows, None, dtype=object) if kind in ("key", "code") else np.full(rows, np.nan)
+
+
+def _conformed(values: pd.Series, kind: Kind) -> NDArray[Any]:
+    """Column of its canonical type, shape (n,); the frame's own memory where the type is right already."""
     import numpy as np
     import pandas as pd
 
-    kinds = TABLES[table]
-    columns: dict[str, object] = {}
-    for name, kind in kinds.items():
-        if name not in frame.columns:
-            fill = pd.NaT if kind == "date" else (None if kind in ("key", "code") else np.nan)
-            values = pd.Series([fill] * len(frame), index=frame.index)
-        else:
-            values = frame[name]
-        if kind == "date":
-            columns[name] = pd.to_datetime(values).astype("datetime64[s]").to_numpy()
-        elif kind in ("key", "code"):
-            # Python texts and None: else pandas chooses a text type by its version and by what is installed,
-            # and what is missing compares differently in each.
-            texts = values.to_numpy(dtype=object, copy=True)
-            if pd.api.types.infer_dtype(texts, skipna=True) not in ("string", "empty"):
-                texts = np.array(values.astype("string"), dtype=object)
-            texts[values.isna().to_numpy()] = None
-            columns[name] = pd.Series(list(texts), dtype="object")
-        else:
-            columns[name] = values.astype("float64").to_numpy()
-    return pd.DataFrame(columns)
+    if kind == "date":
+        if values.dtype == "datetime64[s]":
+            return values.to_numpy()
+        return pd.to_datetime(values).astype("datetime64[s]").to_numpy()
+    if kind not in ("key", "code"):
+        return values.to_numpy() if values.dtype == np.float64 else values.astype("float64").to_numpy()
+    texts: NDArray[np.object_] = values.to_numpy(dtype=object, copy=True)
+    if pd.api.types.infer_dtype(texts, skipna=True) not in ("string", "empty"):
+        texts = np.array(values.astype("string"), dtype=object)
+    texts[pd.isna(texts)] = None
+    return texts

@@ -11,9 +11,13 @@ import pandas as pd
 from causalsig.errors import SourceError
 from causalsig.sources import values, xxllnc_tokens
 from causalsig.sources.amounts import LARGEST_CENTS, cents_parser, check_scale, settle_locale
+from causalsig.sources.rows import repeated
+from causalsig.sources.schema import frame_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
+
+    from numpy.typing import NDArray
 
     from causalsig.sources.amounts import AmountLocale
     from causalsig.sources.findings import FindingList
@@ -39,10 +43,11 @@ class TabReader:
 
     def read(self, sheet: Sheet, columns: Sequence[Column]) -> pd.DataFrame:
         """Frame with the target columns of those present, one row a row of the tab."""
-        frame: dict[str, Any] = {
-            column.target: self._column(sheet, column) for column in columns if sheet.has(column.header)
-        }
-        return pd.DataFrame(frame, index=pd.RangeIndex(len(sheet)))
+        return frame_of(self.arrays(sheet, columns), len(sheet))
+
+    def arrays(self, sheet: Sheet, columns: Sequence[Column]) -> dict[str, NDArray[Any]]:
+        """Read the target columns of those present, each of shape (rows,)."""
+        return {column.target: self._column(sheet, column) for column in columns if sheet.has(column.header)}
 
     def _column(self, sheet: Sheet, column: Column) -> Any:
         cells = sheet.column(column.header)
@@ -199,7 +204,7 @@ def require(
 
 def refuse_duplicates(frame: pd.DataFrame, key: str, tab: str, header: str) -> None:
     """Raise ``source-duplicate-keys`` when a key that must be unique is not."""
-    doubled = int(frame[key].dropna().duplicated().sum())
+    doubled = repeated(frame[key])
     if doubled:
         raise SourceError(
             "source-duplicate-keys",

@@ -9,13 +9,17 @@ import numpy as np
 import pandas as pd
 
 from causalsig.errors import SourceError
+from causalsig.sources.arrears import new_arrears
+from causalsig.sources.assemble import households_of_cases
 from causalsig.sources.checks import check_tables
+from causalsig.sources.checks_view import as_objects, is_missing, positions
 from causalsig.sources.dates import settle_extraction_date
-from causalsig.sources.derive import classify_new_arrears, derive_episodes
+from causalsig.sources.episodes import episodes_by_matching_day
 from causalsig.sources.findings import FindingList, ReadResult
 from causalsig.sources.joined import join_workbooks
 from causalsig.sources.lookup import look_up
 from causalsig.sources.municipality import labels_of, select_municipality
+from causalsig.sources.rows import first_days, is_in, keep_rows, repeated, sort_rows
 from causalsig.sources.schema import SiteTables, conform
 from causalsig.sources.tabs import TabReader, amount_locale, refuse_duplicates, require
 from causalsig.sources.values import odd_keys
@@ -140,11 +144,12 @@ def read_sheets(
     signals = _signals(frames, findings)
     attempts, results = _attempts(frames, sheets, several, findings)
     cases = _cases(frames, signals, attempts, results, findings)
-    episodes, signals["episode_id"] = derive_episodes(signals, matching)
+    episodes, names = episodes_by_matching_day(signals, matching)
+    signals["episode_id"] = pd.Series(names, dtype=object)
     tables = SiteTables(
         municipality=municipality,
         extracted_on=extraction,
-        signals=conform("signals", signals),
+        signals=signals,
         episodes=conform("episodes", episodes),
         cases=conform("cases", cases),
         attempts=conform("attempts", attempts),
@@ -173,8 +178,8 @@ def _read_frames(sheets: Mapping[str, Sheet], declared: AmountLocale | None, fin
         findings.add("source-odd-key", tab, key, odd_keys(frame[key].to_numpy()))
         refuse_duplicates(frame, key, tab, header)
         if tab != SIGNALS_TAB:
-            findings.add("source-missing-key", tab, key, int(frame[key].isna().sum()))
-            frames[tab] = frame[frame[key].notna()].reset_index(drop=True)
+            findings.add("source-missing-key", tab, key, int(is_missing(frame[key]).sum()))
+            frames[tab] = keep_rows(frame, ~is_missing(frame[key]))
     findings.add("source-odd-key", SIGNALS_TAB, "hash", odd_keys(frames[SIGNALS_TAB]["hash"].to_numpy()))
     return frames
 
@@ -183,9 +188,9 @@ def _keep_linked(frames: Frames, cases_are_selected: bool) -> None:
     """Keep what belongs to this municipality's signals, where a tab does not say whose its rows are."""
     signals, cases, creditors = frames[SIGNALS_TAB], frames[CASES_TAB], frames[CREDITORS_TAB]
     if not cases_are_selected:
-        frames[CASES_TAB] = cases[cases["case_id"].isin(signals["case_id"])].reset_index(drop=True)
-    kept = creditors["creditor_id"].isin(signals["creditor_id"])
-    frames[CREDITORS_TAB] = creditors[kept].reset_index(drop=True)
+        frames[CASES_TAB] = keep_rows(cases, is_in(cases["case_id"], signals["case_id"]))
+    kept = is_in(creditors["creditor_id"], signals["creditor_id"])
+    frames[CREDITORS_TAB] = keep_rows(creditors, kept)
 
 
 def _signals(frames: Frames, findings: FindingList) -> pd.DataFrame:
@@ -194,18 +199,16 @@ def _signals(frames: Frames, findings: FindingList) -> pd.DataFrame:
     ranks, _ = pd.factorize(signals["hash"], sort=True)
     household = np.array([None if rank < 0 else f"h{rank}" for rank in ranks], dtype=object)
     creditors = frames[CREDITORS_TAB].set_index("creditor_id")["creditor_type"]
-    signals = signals.drop(columns="hash").assign(
-        household_key=household, creditor_type=look_up(signals["creditor_id"], creditors)
+    signals = signals.assign(
+        household_key=pd.Series(household, dtype=object),
+        creditor_type=look_up(signals["creditor_id"], creditors),
     )
     if {"forwarded", "forwarded_on"} <= set(signals):
-        dated = signals["forwarded_on"].notna()
-        wrong = ((signals["forwarded"] == 1) & ~dated) | ((signals["forwarded"] == 0) & dated)
+        dated, said = ~is_missing(signals["forwarded_on"]), signals["forwarded"].to_numpy()
+        wrong = ((said == 1) & ~dated) | ((said == 0) & dated)
         findings.add("source-forwarded-contradiction", SIGNALS_TAB, "forwarded_on", int(wrong.sum()))
-    signals = conform("signals", signals)
-    signals = signals.sort_values(
-        ["received_on", "household_key", "signal_id"], kind="stable", ignore_index=True
-    )
-    signals["new_arrears"] = classify_new_arrears(signals)
+    signals = sort_rows(conform("signals", signals), ["received_on", "household_key", "signal_id"])
+    signals["new_arrears"] = new_arrears(signals)
     return signals
 
 
@@ -213,45 +216,41 @@ def _attempts(
     frames: Frames, sheets: Mapping[str, Sheet], several: bool, findings: FindingList
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Read attempts of both tabs, and the rows of the last one that carry a final result."""
-    known = _case_numbers(frames)
     parts = []
     for tab, final in ((INTERIM_TAB, 0.0), (FINAL_TAB, 1.0)):
         frame = frames[tab]
         if "source_id" in frame:
-            repeated = int(frame["source_id"].dropna().duplicated().sum())
-            findings.add("source-repeated-attempt", tab, "attempt_id", repeated)
-            findings.add("source-missing-key", tab, "attempt_id", int(frame["source_id"].isna().sum()))
+            findings.add("source-repeated-attempt", tab, "attempt_id", repeated(frame["source_id"]))
+            findings.add("source-missing-key", tab, "attempt_id", int(is_missing(frame["source_id"]).sum()))
             findings.add("source-odd-key", tab, "attempt_id", odd_keys(frame["source_id"].to_numpy()))
-        linked = frame["case_id"].isin(known).to_numpy()
-        _count_unlinked(frame, linked, tab, several, "source-attempt-without-case", findings)
-        parts.append(frame[linked].assign(is_final=final))
+        linked = _of_known_cases(frame, frames)
+        _count_unlinked(linked, tab, several, "source-attempt-without-case", findings)
+        parts.append(keep_rows(frame, linked).assign(is_final=final))
     rows = pd.concat(parts, ignore_index=True) if any(len(part) for part in parts) else parts[1]
-    rows = rows.sort_values(
-        ["case_id", "attempted_on", "is_final", *(["source_id"] if "source_id" in rows else [])],
-        kind="stable",
-        na_position="first",
-        ignore_index=True,
-    )
-    results = rows[rows["result"].notna()] if "result" in rows else rows[:0]
+    by = ["case_id", "attempted_on", "is_final", *(["source_id"] if "source_id" in rows else [])]
+    rows = sort_rows(rows, by, missing_first=True)
+    results = keep_rows(rows, ~is_missing(rows["result"])) if "result" in rows else rows[:0]
     # A final result may stand without an attempt: a dated row without a method is one only when it tells of
     # contact. Else "moved" or "known in debt help" would pass for a first attempt.
-    contact = rows["reached"] == 1.0
+    contact = rows["reached"].to_numpy() == 1.0
     if "wants_help" in rows:
-        contact |= rows["wants_help"] == 1.0
-    interim = (rows["is_final"] == 0.0) & rows["attempted_on"].notna()
-    attempts = rows[rows["method"].notna() | interim | contact].reset_index(drop=True)
-    attempts["method"] = attempts["method"].where(attempts["method"].notna(), "unknown")
-    attempts["attempt_id"] = [f"a{row}" for row in range(len(attempts))]
+        contact |= rows["wants_help"].to_numpy() == 1.0
+    interim = (rows["is_final"].to_numpy() == 0.0) & ~is_missing(rows["attempted_on"])
+    attempts = keep_rows(rows, ~is_missing(rows["method"]) | interim | contact)
+    method = attempts["method"].to_numpy(dtype=object, copy=True)
+    method[pd.isna(method)] = "unknown"
+    names = [f"a{row}" for row in range(len(attempts))]
+    attempts = attempts.assign(
+        method=pd.Series(method, dtype=object), attempt_id=pd.Series(names, dtype=object)
+    )
     return attempts, results
 
 
-def _case_numbers(frames: Frames) -> NDArray[np.object_]:
-    numbers = pd.concat([frames[CASES_TAB]["case_id"], frames[SIGNALS_TAB]["case_id"]])
-    return np.unique(numbers.dropna().to_numpy(dtype=object))
+def _of_known_cases(frame: pd.DataFrame, frames: Frames) -> NDArray[np.bool_]:
+    return is_in(frame["case_id"], frames[CASES_TAB]["case_id"], frames[SIGNALS_TAB]["case_id"])
 
 
 def _count_unlinked(
-    frame: pd.DataFrame,
     linked: NDArray[np.bool_],
     tab: str,
     several: bool,
@@ -274,31 +273,31 @@ def _cases(
     findings: FindingList,
 ) -> pd.DataFrame:
     """Cases with household, opening date and result, none of which the tab of cases has."""
-    cases = frames[CASES_TAB].sort_values("case_id", kind="stable", ignore_index=True)
+    cases = sort_rows(frames[CASES_TAB], ["case_id"])
     number = cases["case_id"]
-    linked = signals[signals["case_id"].notna() & signals["household_key"].notna()]
-    pairs = linked[["case_id", "household_key"]].drop_duplicates().sort_values("household_key")
-    mixed = int(pairs.loc[pairs["case_id"].duplicated(), "case_id"].nunique())
+    households, mixed = households_of_cases(signals)
     findings.add("source-case-of-several-households", "cases", "household_key", mixed)
-    households = pairs.drop_duplicates("case_id").set_index("case_id")["household_key"]
-    several = results[results["case_id"].isin(number)]["case_id"].value_counts()
-    findings.add("source-several-final-results", FINAL_TAB, "result", int((several > 1).sum()))
+    at = positions(results["case_id"], number)
+    several = np.bincount(at[at >= 0], minlength=len(cases)) > 1
+    findings.add("source-several-final-results", FINAL_TAB, "result", int(several.sum()))
+    result = np.full(len(cases), None, dtype=object)
+    if "result" in results:
+        result[at[at >= 0]] = as_objects(results["result"])[at >= 0]  # of several the last one stays
     # Forwarding makes a case. Cases outlive their signals: then the first sign that it was taken up.
-    taken_up = look_up(number, attempts.groupby("case_id")["attempted_on"].min())
+    taken_up = first_days(number, attempts["case_id"], attempts["attempted_on"])
     if "seen_on" in cases:
-        taken_up = pd.concat([taken_up, cases["seen_on"]], axis=1).min(axis=1)
-    forwarded = look_up(number, signals.groupby("case_id")["forwarded_on"].min())
-    last = results.drop_duplicates("case_id", keep="last").set_index("case_id")
+        taken_up = np.fmin(taken_up, cases["seen_on"].to_numpy("datetime64[s]"))
+    forwarded = first_days(number, signals["case_id"], signals["forwarded_on"])
     return cases.assign(
         household_key=look_up(number, households),
-        opened_on=forwarded.fillna(taken_up),
-        result=look_up(number, last["result"]),
+        opened_on=np.where(np.isnat(forwarded), taken_up, forwarded),
+        result=pd.Series(result, dtype=object),
     )
 
 
 def _followups(frames: Frames, several: bool, findings: FindingList) -> pd.DataFrame:
     frame = frames[FOLLOWUPS_TAB]
-    linked = frame["case_id"].isin(_case_numbers(frames)).to_numpy()
-    _count_unlinked(frame, linked, FOLLOWUPS_TAB, several, "source-followup-without-case", findings)
+    linked = _of_known_cases(frame, frames)
+    _count_unlinked(linked, FOLLOWUPS_TAB, several, "source-followup-without-case", findings)
     order = [name for name in ("case_id", "followed_up_on", "method") if name in frame]
-    return frame[linked].sort_values(order, kind="stable", ignore_index=True)
+    return sort_rows(keep_rows(frame, linked), order)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -16,8 +16,11 @@ from causalsig.sources.carries import note_what_is_not_carried
 from causalsig.sources.findings import FindingList, ReadResult
 from causalsig.sources.joined import join_sheets
 from causalsig.sources.municipality import COLUMN, choose_labels, keep_rows, labels_of
+from causalsig.sources.rows import keep_rows as rows_kept
+from causalsig.sources.schema import frame_of
 from causalsig.sources.tabs import TabReader, amount_locale, require
 from causalsig.sources.workbook_tabs import first_sheet
+from causalsig.sources.xxllnc_flat_layout import SHEET
 
 if TYPE_CHECKING:
     from datetime import date
@@ -29,7 +32,9 @@ if TYPE_CHECKING:
     from causalsig.sources.workbook import Sheet
     from causalsig.sources.xxllnc_layout import Column
 
-SHEET = "flat sheet"
+    Arrays = dict[str, NDArray[Any]]
+
+_OF_CASES = ("withdrawn", "unjustified", "closed_on")
 
 
 def read_xxllnc_flat(
@@ -99,19 +104,25 @@ def read_sheet(
     # A tab's own name is free text, and findings carry it.
     chosen = _select(replace(sheet, name=SHEET), municipality, name, findings)
     reader = TabReader(findings, amount_locale(chosen, columns, declared_locale, findings))
-    rows = reader.read(chosen, columns)
+    rows = reader.arrays(chosen, columns)
     attempts, results = _attempts(reader, chosen)
     signals = _signals(rows, _creditors(reader, chosen))
-    cases = rows.reindex(columns=["case_id", "withdrawn", "unjustified", "closed_on"])
-    findings.add("source-cases-only", SHEET, count=len(rows))
+    cases: Arrays = {name: rows[name] for name in ("case_id", *_OF_CASES) if name in rows}
+    findings.add("source-cases-only", SHEET, count=len(chosen))
     note_what_is_not_carried("xxllnc_flat", findings)
-    kinds = signals[["creditor_id", "creditor_type"]].drop_duplicates("creditor_id")
+    kinds = dict(zip(signals["creditor_id"].tolist(), signals["creditor_type"].tolist(), strict=True))
     return assemble(
         {
             "signals": signals,
-            "cases": cases.assign(result=results),
+            "cases": frame_of({**cases, "result": results}, len(chosen)),
             "attempts": attempts,
-            "creditors": kinds[kinds["creditor_id"].notna()].reset_index(drop=True),
+            "creditors": frame_of(
+                {
+                    "creditor_id": np.array(list(kinds), dtype=object),
+                    "creditor_type": np.array(list(kinds.values()), dtype=object),
+                },
+                len(kinds),
+            ),
         },
         municipality=municipality,
         matching=matching,
@@ -131,7 +142,7 @@ def _select(sheet: Sheet, municipality: str, name: str | None, findings: Finding
     return keep_rows(sheet, SHEET, wanted, several, findings)
 
 
-def _creditors(reader: TabReader, sheet: Sheet) -> list[pd.DataFrame]:
+def _creditors(reader: TabReader, sheet: Sheet) -> list[Arrays]:
     """Read what the sheet says of the first, second and third signal of each case."""
     parts = []
     for number in range(1, layout.CREDITORS + 1):
@@ -141,50 +152,47 @@ def _creditors(reader: TabReader, sheet: Sheet) -> list[pd.DataFrame]:
     return parts
 
 
-def _signals(rows: pd.DataFrame, creditors: Sequence[pd.DataFrame]) -> pd.DataFrame:
+def _signals(rows: Arrays, creditors: Sequence[Arrays]) -> pd.DataFrame:
     """One signal a creditor of a case; the amount is only known of the first."""
-    parts = []
+    signals = {
+        name: np.tile(values, len(creditors)) for name, values in rows.items() if name not in _OF_CASES
+    }
+    signals.setdefault("household_key", np.full(len(creditors) * len(rows["case_id"]), None, dtype=object))
+    there, ids, names = [], [], []
     for number, creditor in enumerate(creditors, 1):
-        there = creditor.notna().any(axis=1)
+        kept = np.any([~pd.isna(values) for values in creditor.values()], axis=0)
         if number == 1:
-            there |= rows["received_on"].notna() | rows["amount_cents"].notna()
-        known = creditor["creditor_type"].notna()
-        part = rows.drop(columns=["withdrawn", "unjustified", "closed_on"], errors="ignore").assign(
-            signal_id=pd.Series(
-                [None if case is None else f"{case}-{number}" for case in _objects(rows["case_id"]).tolist()],
-                dtype="object",
-            ),
-            # The sheet names no creditor: its kind is all there is to tell one from another.
-            creditor_id=pd.Series(
-                np.where(known, _objects(creditor["creditor_type"]), f"unnamed-{number}"), dtype="object"
-            ),
-            creditor_type=creditor["creditor_type"],
-        )
-        if number > 1:
-            part = part.assign(amount_cents=np.nan, instalment_cents=np.nan)
-        parts.append(part[there])
-    signals = pd.concat(parts, ignore_index=True)
-    if "household_key" not in signals:
-        signals["household_key"] = pd.Series([None] * len(signals), dtype="object")
-    return signals
+            kept |= ~pd.isna(rows["received_on"]) | ~pd.isna(rows["amount_cents"])
+        there.append(kept)
+        ids += [None if case is None else f"{case}-{number}" for case in rows["case_id"].tolist()]
+        # The sheet names no creditor: its kind is all there is to tell one from another.
+        kinds = creditor["creditor_type"].tolist()
+        names += [f"unnamed-{number}" if kind is None else kind for kind in kinds]
+    signals["signal_id"], signals["creditor_id"] = (np.array(texts, dtype=object) for texts in (ids, names))
+    signals["creditor_type"] = np.concatenate([creditor["creditor_type"] for creditor in creditors])
+    for name in ("amount_cents", "instalment_cents"):
+        if name in signals:
+            signals[name][len(rows["case_id"]) :] = np.nan
+    return rows_kept(frame_of(signals, len(ids)), np.concatenate(there))
 
 
-def _attempts(reader: TabReader, sheet: Sheet) -> tuple[pd.DataFrame, pd.Series]:
+def _attempts(reader: TabReader, sheet: Sheet) -> tuple[pd.DataFrame, NDArray[np.object_]]:
     """Contact attempts of all groups below each other, and the final result of each case."""
-    number = reader.read(sheet, [layout.CASE[0].column()])["case_id"]
-    parts = []
-    groups = [(layout.interim_prefix(at), 0.0) for at in range(1, layout.INTERIM + 1)]
-    for prefix, final in [*groups, (layout.FINAL_PREFIX, 1.0)]:
-        columns = [column.column(prefix) for column in layout.ATTEMPT]
-        frame = _group(reader, sheet, columns)
-        contact = (frame["reached"] == 1.0) | (frame["wants_help"] == 1.0)
-        dated = frame["attempted_on"].notna() & (final == 0.0)
-        made = frame["method"].notna() | dated | contact
-        parts.append(frame.assign(case_id=number, is_final=final)[made])
+    number = reader.arrays(sheet, [layout.CASE[0].column()])["case_id"]
+    prefixes = [layout.interim_prefix(at) for at in range(1, layout.INTERIM + 1)] + [layout.FINAL_PREFIX]
+    groups = [
+        _group(reader, sheet, [column.column(prefix) for column in layout.ATTEMPT]) for prefix in prefixes
+    ]
+    attempts = {name: np.concatenate([group[name] for group in groups]) for name in groups[0]}
+    attempts["case_id"] = np.tile(number, len(groups))
+    attempts["is_final"] = np.repeat([0.0] * layout.INTERIM + [1.0], len(number))
+    contact = (attempts["reached"] == 1.0) | (attempts["wants_help"] == 1.0)
+    dated = ~np.isnat(attempts["attempted_on"]) & (attempts["is_final"] == 0.0)
+    made = ~pd.isna(attempts["method"]) | dated | contact
     result = _group(reader, sheet, [layout.RESULT.column(layout.FINAL_PREFIX)])["result"]
     _note_missing(reader, sheet, layout.ATTEMPT, _prefixes()[1])
     _note_missing(reader, sheet, [layout.RESULT], [layout.FINAL_PREFIX])
-    return pd.concat(parts, ignore_index=True), result
+    return rows_kept(frame_of(attempts, len(made)), made), result
 
 
 def _prefixes() -> tuple[list[str], list[str]]:
@@ -194,18 +202,20 @@ def _prefixes() -> tuple[list[str], list[str]]:
     return creditors, [*interim, layout.FINAL_PREFIX]
 
 
-def _group(reader: TabReader, sheet: Sheet, columns: Sequence[Column]) -> pd.DataFrame:
+def _group(reader: TabReader, sheet: Sheet, columns: Sequence[Column]) -> Arrays:
     """Read a group's columns; one that the sheet has not is missing, of its own type."""
-    frame = reader.read(sheet, columns)
-    for column in columns:
-        if column.target not in frame:
-            fill: object = {"date": np.datetime64("NaT", "s"), "flag": np.nan, "wants_help": np.nan}.get(
-                column.role
-            )
-            frame[column.target] = pd.Series(
-                np.full(len(sheet), fill), index=frame.index, dtype=None if fill is not None else "object"
-            )
-    return frame
+    read = reader.arrays(sheet, columns)
+    fills: Mapping[str, object] = {
+        "date": np.datetime64("NaT", "s"),
+        "flag": np.nan,
+        "wants_help": np.nan,
+    }
+    return {
+        column.target: read[column.target]
+        if column.target in read
+        else np.full(len(sheet), fills.get(column.role))
+        for column in columns
+    }
 
 
 def _note_missing(
@@ -215,10 +225,3 @@ def _note_missing(
     for column in columns:
         if not any(sheet.has(prefix + column.header) for prefix in prefixes):
             reader.findings.add("source-optional-column-missing", SHEET, column.target)
-
-
-def _objects(values: pd.Series) -> NDArray[np.object_]:
-    """Texts of a column, None where there is none."""
-    texts = np.empty(len(values), dtype=object)
-    texts[:] = [None if value is None or value != value else value for value in values.to_numpy(dtype=object)]
-    return texts

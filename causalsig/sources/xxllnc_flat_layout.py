@@ -14,6 +14,8 @@ from causalsig.sources.xxllnc_layout import Column
 if TYPE_CHECKING:
     from causalsig.sources.xxllnc_layout import Role
 
+SHEET: Final = "flat sheet"
+"""What findings call it: a tab's own name is free text."""
 MUNICIPALITY_HEADER: Final = "Gemeente"
 MARK: Final = "ris matching: "
 """How the headers that only this format has begin, in lower case."""

@@ -180,7 +180,10 @@ def _print_plan(plan: Plan) -> None:
         elif site.code in settled:
             outcome = settled[site.code]
             typer.echo(f"{site.code}  {_WOULD[outcome.status]:<16}  {outcome.message}".rstrip())
-    say("nothing was read but the study, the inventory and the digests of the sources.")
+    say(
+        "nothing was read but the study, the inventory, the digests of the sources, and which municipalities "
+        "a source of several names."
+    )
 
 
 _WOULD = {"kept": "would be kept", "failed": "would fail", "left_out": "would be left out"}

@@ -15,6 +15,7 @@ from evidence.context import Context
 
 if TYPE_CHECKING:
     from causalsig.sources.findings import Finding, ReadResult
+    from causalsig.study.models import Study
 
 CLAIM = """Any single-cell mutation of a source, in every column of every format, leads to a finding or to an
 error of our own where the value is a bad one, never to another exception; no message, warning, log, finding
@@ -69,13 +70,19 @@ def mutation(number: int) -> tuple[str, Column, Any, str]:
     return name, column, place, made.kinds[pair // len(made.columns)]
 
 
+@cache
+def _study() -> Study:
+    from causalsig.study.read import read_study
+
+    return read_study("vroegsignalering")
+
+
 def into_cohorts(result: ReadResult) -> str:
     """Take what was read into the cohorts of the default study; return what a run would write of it."""
     from causalsig.cohort.build import build_cohort, plan_cohorts, site_facts
     from causalsig.study.inventory import Site
-    from causalsig.study.read import read_study
 
-    study, tables = read_study("vroegsignalering"), small_site()
+    study, tables = _study(), small_site()
     site = Site(
         code=tables.municipality,
         name="Voorbeeldstad",

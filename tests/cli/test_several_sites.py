@@ -87,6 +87,17 @@ def test_profile_and_monitor_of_each_site_in_a_file(run: Run, ready: Desk, toget
     assert sorted(path.name for path in out.iterdir()) == ["9001", "9002"]
 
 
+def test_documents_of_one_file_share_no_identifier(run: Run, ready: Desk, together: Path) -> None:
+    seen = []
+    for kind in ("profile", "monitor"):
+        out = ready.folder / kind
+        given = ("site", kind, together, "--inventory", ready.inventory, "--keys", ready.keys, "--out", out)
+        for line in run(*given, "--format", "json").out.splitlines():
+            document = json.loads(line)
+            seen += [document["site_code"], document["snapshot"]]
+    assert len(seen) == len(set(seen)) == 8
+
+
 def test_one_failing_site_does_not_stop_the_others(run: Run, ready: Desk, two: list[SiteTables]) -> None:
     folder = ready.folder / "data"
     folder.mkdir()

@@ -134,14 +134,26 @@ def test_households_stay_apart_and_keep_their_address():
     assert person_of(keys[7]) == person_of(keys[7])
 
 
-def test_creditors_that_know_persons_only_split_their_households_and_are_counted(tmp_path):
+def test_creditors_that_know_persons_only_are_linked_by_cases_and_the_rest_is_counted(tmp_path):
     spec, tables = simulated()
     write_ddas(tables, tmp_path / "site.json", by_person=("health_insurance",))
     result = read_ddas(tmp_path / "site.json", municipality=spec.code, matching=spec.matching)
-    split = int((tables.signals["creditor_type"] == "health_insurance").sum())
-    counted = [f.count for f in result.findings if f.code == "source-household-by-person"]
-    assert counted == [split]
-    assert result.tables.signals["household_key"].nunique() > tables.signals["household_key"].nunique()
+    split = tables.signals["creditor_type"] == "health_insurance"
+    counted = {f.code: f.count for f in result.findings}
+    assert counted["source-household-by-person"] + counted["source-person-linked"] == int(split.sum())
+    keys = ["signal_id", "household_key"]
+    both = tables.signals[[*keys, "creditor_type", "episode_id"]].merge(
+        result.tables.signals[keys], on="signal_id"
+    )
+    # No two households are ever joined.
+    assert (both.groupby("household_key_y")["household_key_x"].nunique() == 1).all()
+    # Every household of which one episode holds both kinds is whole again.
+    kinds = both.assign(person=both["creditor_type"] == "health_insurance")
+    mixed = kinds.groupby("episode_id")["person"].nunique() == 2
+    whole = set(kinds.loc[kinds["episode_id"].map(mixed), "household_key_x"])
+    assert len(whole) > 20
+    pieces = both.groupby("household_key_x")["household_key_y"].nunique()
+    assert (pieces[pieces.index.isin(whole)] == 1).all() and (pieces <= 2).all()
 
 
 def test_several_municipalities_go_in_one_file_and_come_out_apart(tmp_path):

@@ -11,9 +11,12 @@ import pytest
 from causalsig.codes import CREDITOR_TYPES, METHODS
 from causalsig.counts import ProfileCounts
 from causalsig.simulation import SimulatedSite, SiteSpec, load_scenario, simulate_site
+from causalsig.sources import ddas_versions, xxllnc_flat_layout, xxllnc_layout
 from causalsig.sources.checks import check_tables
 from causalsig.sources.findings import MEANINGS, Finding
+from causalsig.sources.parts import counted_in
 from causalsig.sources.profile import ABOUT_THE_FILE, TOLD_AS_SHARES, profile_counts
+from causalsig.sources.schema import TABLES
 
 SCENARIO = load_scenario("ignorable")
 CANARY = "Zq7canary"
@@ -92,6 +95,43 @@ def test_a_finding_stands_for_at_least_its_rows_over_the_largest(made: Simulated
     assert (found["source-odd-key"].column, found["source-odd-key"].households) == ("", 9)
     assert found["source-retention-edge"].households is None
     assert (found["source-unknown-code"].table, found["source-unknown-code"].households) == ("", 0)
+
+
+@pytest.mark.parametrize(
+    ("part", "column", "expected"),
+    [
+        ("flat sheet", "received_on", ("signals", "received_on")),
+        ("flat sheet", "closed_on", ("cases", "closed_on")),
+        ("flat sheet", "attempted_on", ("attempts", "attempted_on")),
+        ("flat sheet", "contacted_on", ("signals", "")),
+        ("flat sheet", "creditor_type", ("signals", "creditor_type")),
+        ("client", "age", ("signals", "age")),
+        ("signaalpartner", "creditor_type", ("signals", "creditor_type")),
+    ],
+)
+def test_a_finding_is_told_of_the_table_its_part_becomes(
+    made: SimulatedSite, part: str, column: str, expected: tuple[str, str]
+) -> None:
+    [found] = profile_counts(
+        made.tables, (Finding("source-unreadable-date", part, column, 10_000, "warning"),)
+    ).findings
+    assert (found.table, found.column) == expected
+    assert found.households is not None and found.households > 100
+
+
+def test_cells_of_one_row_of_the_flat_sheet_stand_for_one_household(made: SimulatedSite) -> None:
+    most = int(made.tables.cases["household_key"].value_counts().max())
+    cells = {"closed_on": 1, "contacted_on": 3, "attempted_on": 8}
+    for column, times in cells.items():
+        for count, households in ((10 * most * times, 10), (10 * most * times - 1, 9)):
+            finding = Finding("source-unreadable-date", "flat sheet", column, count, "warning")
+            assert profile_counts(made.tables, (finding,)).findings[0].households == households
+
+
+def test_no_part_in_which_a_format_counts_rows_is_left_out_of_the_profile() -> None:
+    tabs = {*xxllnc_layout.MAPPING, xxllnc_flat_layout.SHEET}
+    lists = {ddas_versions.SIGNALS, ddas_versions.CASES, ddas_versions.ATTEMPTS, ddas_versions.CLIENT}
+    assert [part for part in {*tabs, *lists, *TABLES} if not counted_in(part, "").table] == []
 
 
 def test_findings_about_the_file_are_findings_that_exist() -> None:

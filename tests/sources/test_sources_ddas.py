@@ -338,8 +338,9 @@ def test_a_case_of_a_person_and_an_address_lives_at_the_address(read):
     signals = [signal("1", client={"burgerservicenummer": "123456789"}), signal("2")]
     result = read(file(signals, [case("1", "2")]))
     keys = result.tables.signals.set_index("signal_id")["household_key"]
-    assert result.tables.cases["household_key"].tolist() == [keys["2"]]
-    assert codes(result)["source-case-of-several-households"] == 1
+    assert result.tables.cases["household_key"].tolist() == [keys["2"]] == [keys["1"]]
+    assert codes(result)["source-person-linked"] == 1
+    assert not {"source-case-of-several-households", "source-household-by-person"} & set(codes(result))
 
 
 def test_references_to_signals_that_are_not_there_are_counted(read):

@@ -631,3 +631,16 @@ def test_any_changed_cell_ends_in_findings_or_our_own_error():
 def test_every_finding_has_a_meaning():
     for finding in read_tabs(small_tabs()).findings:
         assert finding.code in MEANINGS and finding.count > 0
+
+
+def test_signals_of_nobody_repeat_nothing():
+    tabs = small_tabs()
+    for header, cell in (
+        ("Hash", None),
+        ("Melder ID", tabs["Melders"][1][0]),
+        ("Achterstandsbedrag", "100,00"),
+    ):
+        set_column(tabs, "Signalen", header, lambda old, cell=cell: cell)
+    tables = read_tabs(tabs).tables
+    assert tables.signals["household_key"].isna().all()
+    assert (tables.signals["new_arrears"] == 1.0).all()
