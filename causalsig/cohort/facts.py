@@ -44,8 +44,6 @@ class SiteFacts:
     history : ContactHistory
     new_arrears : History
         Signals of new arrears.
-    unlinked_signals : int
-        Signals without a household key or date, in no episode.
     """
 
     facts: EpisodeFacts
@@ -56,7 +54,6 @@ class SiteFacts:
     undated_acceptance: NDArray[np.bool_]
     history: ContactHistory
     new_arrears: History
-    unlinked_signals: int
 
 
 def site_facts(tables: SiteTables) -> SiteFacts:
@@ -90,7 +87,6 @@ def site_facts(tables: SiteTables) -> SiteFacts:
         new_arrears=History.of(
             dated, signal_day, np.nan_to_num(signals["new_arrears"].to_numpy("float64"), nan=0.0)
         ),
-        unlinked_signals=int((dated < 0).sum()),
     )
 
 

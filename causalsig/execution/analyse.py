@@ -193,25 +193,25 @@ def _effects(
             failed.extend(Refusal(error.code, plan.question, o.id, estimand) for o in plan.outcomes)
             continue
         analyses.extend(
-            _analysis(cohort, study, estimand, place, found, unadjusted, outcomes[:, place])
+            _analysis(plan, study, estimand, place, found, unadjusted, propensity.codes, outcomes[:, place])
             for place in range(len(plan.outcomes))
         )
     return tuple(analyses), tuple(failed)
 
 
 def _analysis(
-    cohort: Cohort,
+    plan: CohortPlan,
     study: Study,
     estimand: str,
     place: int,
     found: ArmMeans,
     unadjusted: ArmMeans,
+    codes: np.ndarray,
     values: np.ndarray,
 ) -> Analysis:
-    plan = cohort.plan
     outcome = plan.outcomes[place]
     result = found.outcome(place)
-    codes, clusters = _codes(cohort, result.arms), result.clusters
+    clusters = result.clusters
     with_event = [np.unique(clusters[(codes == k) & (values > 0)]) for k in range(len(result.arms))]
     totals = result.households
     return Analysis(
@@ -229,12 +229,6 @@ def _analysis(
             int(total) - len(found) for total, found in zip(totals, with_event, strict=True)
         ),
     )
-
-
-def _codes(cohort: Cohort, arms: tuple[str, ...]) -> np.ndarray:
-    treatment = cohort.treatment[np.isin(cohort.treatment.astype(str), arms)].astype(str)
-    place = {arm: k for k, arm in enumerate(arms)}
-    return np.array([place[arm] for arm in treatment], dtype=np.int64)
 
 
 def _admission_row(cohort: Cohort, rows: np.ndarray) -> AttritionRow:

@@ -17,7 +17,7 @@ from causalsig.simulation.population import (
     MonthDraws,
     Population,
 )
-from causalsig.sources.derive import is_new_arrears
+from causalsig.sources.arrears import is_new_arrears
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -10,7 +10,8 @@ from causalsig.simulation import draws
 from causalsig.simulation.attempts import KNOWN_IN_DEBT_HELP, NOT_REACHED, NOTHING_FOUND
 from causalsig.simulation.ledger import columns
 from causalsig.simulation.population import CREDITOR_COUNTS, CREDITOR_TYPES, OWN_HAZARD
-from causalsig.sources.derive import classify_new_arrears, derive_episodes
+from causalsig.sources.arrears import new_arrears
+from causalsig.sources.episodes import episodes_by_matching_day
 from causalsig.sources.schema import SiteTables, conform
 
 if TYPE_CHECKING:
@@ -57,8 +58,8 @@ def site_tables(
     cases = _cases(columns(ledger.cases), spec, key, extract)
     signals = _signals(columns(ledger.signals), people, calendar, spec, key, extract, cases)
     attempts = _attempts(columns(ledger.attempts), key, extract, cases)
-    signals["new_arrears"] = classify_new_arrears(signals)
-    episodes, signals["episode_id"] = derive_episodes(signals, spec.matching)
+    signals["new_arrears"] = new_arrears(signals)
+    episodes, signals["episode_id"] = episodes_by_matching_day(signals, spec.matching)
     linked = signals.loc[signals["case_id"].notna(), ["case_id", "household_key"]].drop_duplicates("case_id")
     holder = linked.set_index("case_id")["household_key"]
     cases["household_key"] = holder.reindex(cases["case_id"]).to_numpy()

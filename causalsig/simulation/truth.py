@@ -65,7 +65,7 @@ class SiteTruth:
 
     Those are the episodes within guaranteed retention, at or above the threshold, without an open case, with
     three months of the contact question's follow-up before extraction. Signals count as new arrears by the
-    register's own definition (:func:`causalsig.sources.derive.is_new_arrears`) on the whole history.
+    register's own definition (:func:`causalsig.sources.arrears.is_new_arrears`) on the whole history.
 
     Attributes
     ----------

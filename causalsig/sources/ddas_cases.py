@@ -9,8 +9,7 @@ import pandas as pd
 
 from causalsig.sources import ddas_versions as layout
 from causalsig.sources.checks_view import as_objects, earliest, is_missing, one_of, positions
-from causalsig.sources.derive import matching_dates
-from causalsig.sources.episodes import episodes_of
+from causalsig.sources.episodes import episodes_of, matching_dates
 from causalsig.sources.rows import first_days, keep_rows, last_days, order_of, sort_rows
 
 if TYPE_CHECKING:

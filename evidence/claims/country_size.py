@@ -22,7 +22,8 @@ COVERS = (
     "causalsig/simulation/export/canonical.py",
     "causalsig/simulation/scenarios/base.toml",
     "causalsig/simulation/traps/*.py",
-    "causalsig/sources/derive.py",
+    "causalsig/sources/arrears.py",
+    "causalsig/sources/episodes.py",
     "causalsig/sources/schema.py",
 )
 SEED = 1

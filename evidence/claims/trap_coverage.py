@@ -41,7 +41,8 @@ COVERS = (
     "causalsig/simulation/scenarios/clean.toml",
     "causalsig/simulation/scenarios/ignorable.toml",
     "causalsig/simulation/traps/*.py",
-    "causalsig/sources/derive.py",
+    "causalsig/sources/arrears.py",
+    "causalsig/sources/episodes.py",
     "evidence/claims/_trap_blind.py",
 )
 REPLICATIONS = 200

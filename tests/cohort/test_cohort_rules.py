@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from causalsig.cohort import build_cohort, plan_cohorts
 from causalsig.cohort.window import entry_window, subtract_months
-from causalsig.sources.derive import classify_new_arrears, derive_episodes
+from causalsig.sources.arrears import new_arrears
+from causalsig.sources.episodes import episodes_by_matching_day
 from causalsig.sources.schema import Matching, SiteTables, conform
 from causalsig.study.inventory import Rule, Site
 from causalsig.study.read import read_study
@@ -65,8 +66,8 @@ def tables(
     frame = pd.DataFrame(signals)
     frame["signal_id"] = [f"s{i}" for i in range(len(frame))]
     frame = conform("signals", frame)
-    frame["new_arrears"] = classify_new_arrears(frame)
-    episodes, frame["episode_id"] = derive_episodes(frame, MATCHING)
+    frame["new_arrears"] = new_arrears(frame)
+    episodes, frame["episode_id"] = episodes_by_matching_day(frame, MATCHING)
     return SiteTables(
         municipality="9001",
         extracted_on=EXTRACTED,

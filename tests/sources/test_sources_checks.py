@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from causalsig.sources import Matching, SiteTables, check_tables, conform
-from causalsig.sources.derive import derive_episodes
+from causalsig.sources.episodes import episodes_by_matching_day
 
 MONTHS = 12
 TELLING = {
@@ -45,7 +45,7 @@ def tidy(**changes: pd.DataFrame) -> SiteTables:
     attempts["attempt_id"] = ids
     frames = {"signals": signals, "cases": cases, "attempts": attempts} | changes
     conformed = {table: conform(table, frame) for table, frame in frames.items()}
-    episodes, conformed["signals"]["episode_id"] = derive_episodes(conformed["signals"], Matching())
+    episodes, conformed["signals"]["episode_id"] = episodes_by_matching_day(conformed["signals"], Matching())
     return SiteTables(
         "0001",
         dt.date(2025, 1, 31),

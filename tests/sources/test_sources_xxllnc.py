@@ -16,7 +16,7 @@ from causalsig.errors import CausalsigError, SourceError
 from causalsig.simulation import draw_sites, load_scenario, simulate_site
 from causalsig.simulation.xxllnc import workbook_tabs, write_tabs, write_workbook
 from causalsig.sources import Matching, SiteTables, conform, read_xxllnc_2026
-from causalsig.sources.derive import derive_episodes
+from causalsig.sources.episodes import episodes_by_matching_day
 from causalsig.sources.findings import MEANINGS
 from causalsig.sources.workbook import sheet_from_rows
 from causalsig.sources.xxllnc_2026 import read_sheets
@@ -56,7 +56,7 @@ class Site:
         signals["creditor_type"] = signals["creditor_id"].map(
             creditors.set_index("creditor_id")["creditor_type"]
         )
-        episodes, signals["episode_id"] = derive_episodes(signals, MONTHLY)
+        episodes, signals["episode_id"] = episodes_by_matching_day(signals, MONTHLY)
         return SiteTables(
             "0363",
             EXTRACTED,
