@@ -57,7 +57,7 @@ def new_arrears(signals: pd.DataFrame) -> NDArray[np.float64]:
     Where ``arrears_start`` is known it decides: new when it lies after the creditor's previous signal on
     the household. Elsewhere :func:`is_new_arrears` decides from the amounts. A signal without a household
     has no earlier one: all of them together are not one household that keeps coming back. Unknown creditors
-    count as one, so that what may be a repeat is never called new; a signal without a date has none before it.
+    count as one, so that what may be a repeat is never called new; one without a date has none before it.
     """
     order = order_of(signals, ["household_key", "creditor_id", "received_on", "signal_id"])
     household, creditor = (signals[name].to_numpy()[order] for name in ("household_key", "creditor_id"))
