@@ -21,8 +21,8 @@ and the ATT vanishes with n and coverage stays at 92 % or more. 500 episodes and
 tabulated."""
 ISSUE = 6
 _RUN = (
-    "augmented design folds inference inputs multinomial nuisances outcome_models prepare propensity regressions"
-    " request tilting"
+    "augmented design folds inference inputs multinomial nuisances outcome_models prepare propensity"
+    " regressions request tilting"
 )
 COVERS = (
     *(f"causalsig/estimation/{name}.py" for name in _RUN.split()),
