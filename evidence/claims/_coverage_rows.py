@@ -37,7 +37,7 @@ def coverage_row(
     hits = int(np.sum((low <= truth) & (truth <= high)))
     rate = rate_figures(hits, len(estimate), band)
     bias, spread = float(estimate.mean() - truth), float(estimate.std(ddof=1))
-    vanished = abs(bias) <= LARGEST_BIAS * spread + NOISE * spread / math.sqrt(len(estimate))
+    vanished = not biased(bias, spread, len(estimate))
     held = bool(rate["passed"]) and (vanished or not bias_judged)
     return names | {
         "coverage": rate["rate"],
@@ -51,3 +51,8 @@ def coverage_row(
         "judged": judged,
         "passed": held or not judged,
     }
+
+
+def biased(bias: float, spread: float, replications: int) -> bool:
+    """Whether a mean lies further from the truth than `LARGEST_BIAS` and Monte Carlo noise allow."""
+    return abs(bias) > LARGEST_BIAS * spread + NOISE * spread / math.sqrt(replications)

@@ -14,7 +14,7 @@ LAST = 4  # periods
 HORIZONS = (2, LAST)
 LARGEST = 5_000
 NODES = 24  # Gauss-Hermite nodes a dimension: the truth holds to 1e-6, far below any standard error
-Model = Literal["right", "hazards", "weights"]
+Model = Literal["right", "hazards", "weights", "both"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,17 +24,17 @@ class Cell:
     Attributes
     ----------
     name : str
-    kind : whether all models are right, some are wrong, or coverage is only tabulated
+    kind : whether all models are right, some are wrong, coverage is only tabulated, or bias has to be seen
     arms, episodes : int
     household : largest number of episodes of a household; from 1, all equally likely
     censored : log odds of being followed no longer after a period, None for everybody to the end
     competing : whether other events compete
-    wrong : models that miss a square and a product: of the events, or of the arm and of being followed
+    wrong : models that miss a square and a product: of the events, of the arm and of being followed, or both
     estimands : which are judged
     """
 
     name: str
-    kind: Literal["right", "one wrong", "tabulated"]
+    kind: Literal["right", "one wrong", "tabulated", "control"]
     arms: int
     episodes: int
     household: int = 1
@@ -75,6 +75,7 @@ CELLS: tuple[Cell, ...] = (
     *_wrong("hazards"),
     *_wrong("weights"),
     Cell("two arms 500", "tabulated", 2, 500),
+    Cell(f"both wrong {LARGEST}", "control", 2, LARGEST, household=2, wrong="both"),
 )
 # Slopes of the log odds of arms 1 to 3, of the event, of the competing event and of being followed no longer.
 _ODDS = 0.4 * np.array([[1.0, -0.5, 0.5], [-0.8, 0.7, 0.4], [0.3, 0.9, -0.9]])
@@ -91,7 +92,7 @@ def probabilities(cell: Cell, x: Any) -> Any:
     """Probabilities of every arm (n, K)."""
     eta = np.zeros((len(x), cell.arms))
     eta[:, 1:] = x @ _ODDS[: cell.arms - 1].T
-    if cell.wrong == "weights":
+    if cell.wrong in ("weights", "both"):
         eta[:, 1] += _curve(x)
     p = np.exp(eta - eta.max(axis=1, keepdims=True))
     return p / p.sum(axis=1, keepdims=True)
@@ -100,7 +101,7 @@ def probabilities(cell: Cell, x: Any) -> Any:
 def hazards(cell: Cell, x: Any, arm: Any, t: int) -> tuple[Any, Any]:
     """Hazards of the event and of the competing one in period t: (n,) each; arm a number or (n,)."""
     eta = -1.9 + 0.1 * t + _EFFECT[arm] + x @ _EVENT
-    if cell.wrong == "hazards":
+    if cell.wrong in ("hazards", "both"):
         eta = eta + _curve(x)
     own = np.exp(eta)
     other = np.exp(-2.8 + x @ _OTHER) if cell.competing else 0.0 * own
@@ -119,7 +120,8 @@ def draw(cell: Cell, seed: int) -> Draw:
     gone = np.zeros(n)
     if cell.censored is not None:
         eta = cell.censored + x @ _GONE + 0.2 * arms
-        gone = 1.0 / (1.0 + np.exp(-(eta + _curve(x) if cell.wrong == "weights" else eta)))
+        curved = cell.wrong in ("weights", "both")
+        gone = 1.0 / (1.0 + np.exp(-(eta + _curve(x) if curved else eta)))
     for t in range(LAST):
         if t:
             own, other = hazards(cell, x, arms, t)

@@ -107,6 +107,41 @@ def test_the_residual_is_the_weighted_outcome_plus_the_censoring_martingale(meas
         assert residual[j, i] == pytest.approx(total - m[j, i], abs=1e-9)
 
 
+def every_path(hazards):
+    """Periods, events and chances of every path; hazards (3, LAST) of 1, 2 and, from period 0, of leaving."""
+    paths, there = [], 1.0
+    for t in range(LAST + 1):
+        for kind in (1, 2) if t else ():
+            paths.append((t, kind, there * hazards[kind - 1, t - 1]))
+        there *= 1 - hazards[:2, t - 1].sum() if t else 1.0
+        leaves = hazards[2, t] if t < LAST else 1.0
+        paths.append((t, 0, there * leaves))
+        there *= 1 - leaves
+    return [np.array(column) for column in zip(*paths, strict=True)]
+
+
+@pytest.mark.parametrize("measure", ["risk", "free", "time_lost", "time_free"])
+def test_over_every_path_one_model_may_be_wrong_and_not_both(measure):
+    """No draw and no noise: the mean over all paths, events of a period before those who leave in it."""
+    right, wrong = np.random.default_rng(5).uniform(0.05, 0.25, (2, 3, LAST))
+    period, ended, chance = every_path(right)
+    assert chance.sum() == pytest.approx(1.0)
+    horizons = np.arange(1, LAST + 1)
+    truth = [expected(right[0], right[0] + right[1], 0, h, measure) for h in horizons]
+    models = {"events": [*wrong[:2], right[2]], "leaving": [*right[:2], wrong[2]], "both": wrong}
+    for name, (own, other, leaving) in models.items():
+        one = Curves(own[None], (own + other)[None], np.cumprod(1 - leaving)[None])
+        every = Curves(
+            *(np.repeat(part, len(period), axis=0) for part in (one.event, one.anything, one.followed))
+        )
+        m, residual = pseudo_residuals(Times(period, ended), every, measure, horizons)
+        error = (m + residual) @ chance - truth
+        if name == "both":
+            assert abs(error[-1]) > 1e-3
+        else:
+            np.testing.assert_allclose(error, 0.0, atol=ROUNDING)
+
+
 def test_without_censoring_only_the_plain_residual_is_left():
     _, _, time, event, *_ = draw(n=100, censored=False)
     given, _ = curves(100, 2)
