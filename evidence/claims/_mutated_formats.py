@@ -1,13 +1,10 @@
 """Small sources of every format, of which one cell can be replaced before they are read.
 
-A new format is one entry of ``FORMATS``: what its columns are, and how it is read with one cell changed.
+Canonical tables are in ``_mutated_tables``.
 """
 
 from __future__ import annotations
 
-import csv
-import datetime as dt
-import io
 import json
 import tempfile
 from collections import defaultdict
@@ -291,74 +288,6 @@ def _replaced(whole: Any, path: Sequence[str | int], value: Any) -> Any:
     return copy
 
 
-_KIND_ROLES: Mapping[str, Role] = {
-    "key": "key",
-    "date": "date",
-    "cents": "amount",
-    "number": "number",
-    "flag": "flag",
-    "code": "code",
-}
-
-
-def canonical_csv() -> Format:
-    """Make a folder of canonical CSV files, of which the one with the changed cell is written anew."""
-    from causalsig.simulation.export.canonical import write_canonical
-    from causalsig.sources.canonical import read_canonical
-    from causalsig.sources.schema import TABLES
-
-    tables = small_site()
-    folder = scratch_folder() / "canonical"
-    write_canonical(tables, folder, form="csv")
-    contents: dict[str, list[list[str]]] = {}
-    lines: dict[str, list[str]] = {}
-    for path in sorted(folder.glob("*.csv")):
-        with path.open(encoding="utf-8", newline="") as stream:
-            contents[path.name] = list(csv.reader(stream))
-        lines[path.name] = [_csv_line(row) for row in contents[path.name]]
-    columns = tuple(
-        Column(
-            f"{name}.{header}",
-            "free"
-            if header in ("district", "municipality", "attempt_id")
-            else _KIND_ROLES[TABLES[name[:-4]][header]],
-            tuple((name, row, at) for row in range(1, len(rows))),
-        )
-        for name, rows in contents.items()
-        for at, header in enumerate(rows[0])
-    )
-
-    def read(change: tuple[Place, Any] | None) -> ReadResult:
-        if change is None:
-            return read_canonical(folder, extracted_on=tables.extracted_on, **arguments(tables))
-        (name, row, at), value = change
-        cells = [*contents[name][row][:at], _as_text(value), *contents[name][row][at + 1 :]]
-        try:
-            _write_lines(folder / name, [*lines[name][:row], _csv_line(cells), *lines[name][row + 1 :]])
-            return read_canonical(folder, extracted_on=tables.extracted_on, **arguments(tables))
-        finally:
-            _write_lines(folder / name, lines[name])
-
-    return Format(tuple(column for column in columns if column.places), read)
-
-
-def _as_text(value: Any) -> str:
-    if value is None:
-        return ""
-    return value.isoformat() if isinstance(value, dt.date | dt.time) else str(value)
-
-
-def _csv_line(cells: Sequence[str]) -> str:
-    line = io.StringIO(newline="")
-    csv.writer(line).writerow(cells)
-    return line.getvalue()
-
-
-def _write_lines(path: Path, lines: Sequence[str]) -> None:
-    # Half characters are written as bytes that are no UTF-8, as a careless program would.
-    path.write_bytes("".join(lines).encode("utf-8", "surrogatepass"))
-
-
 @cache
 def scratch_folder() -> Path:
     """Make a folder that goes when the process ends."""
@@ -369,11 +298,3 @@ def scratch_folder() -> Path:
 
 _KEPT: list[tempfile.TemporaryDirectory[str]] = []
 """Folders that go when the process ends."""
-
-FORMATS: Mapping[str, Callable[[], Format]] = {
-    "xxllnc 2026": xxllnc_2026,
-    "xxllnc flat sheet": xxllnc_flat,
-    "DDAS 1.2": ddas,
-    "DDAS 0.9": lambda: ddas("0.9"),
-    "canonical CSV": canonical_csv,
-}

@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from evidence.claim import Verdict
 from evidence.claims._mutated_files import file_mutation
-from evidence.claims._mutated_formats import FORMATS, Column, Format, arguments, small_site
+from evidence.claims._mutated_formats import (
+    Column,
+    Format,
+    arguments,
+    ddas,
+    small_site,
+    xxllnc_2026,
+    xxllnc_flat,
+)
+from evidence.claims._mutated_tables import canonical_csv, canonical_parquet, database
 from evidence.claims._mutations import KINDS, judge, make_value
 from evidence.context import Context
 
@@ -38,6 +48,7 @@ COVERS = (
     "evidence/claims/_mutated_files.py",
     "evidence/claims/_mutations.py",
     "evidence/claims/_mutated_formats.py",
+    "evidence/claims/_mutated_tables.py",
 )
 MUTATIONS: Final = 100_000
 FILES: Final = 400
@@ -50,6 +61,16 @@ GOES_ON_EVERY: Final = 20
 STRIDE: Final = 1_000_003
 """Prime, so that consecutive mutations meet other columns and kinds, and all pairs in the end."""
 LISTED: Final = 20
+FORMATS: Mapping[str, Callable[[], Format]] = {
+    "xxllnc 2026": xxllnc_2026,
+    "xxllnc flat sheet": xxllnc_flat,
+    "DDAS 1.2": ddas,
+    "DDAS 0.9": lambda: ddas("0.9"),
+    "canonical CSV": canonical_csv,
+    "canonical Parquet": canonical_parquet,
+    "database": database,
+}
+"""A new format is one entry: what its columns are, and how it is read with one cell changed."""
 
 
 @cache
