@@ -17,6 +17,16 @@ if TYPE_CHECKING:
 DAYS_A_MONTH = 30.4375
 REPEAT_WINDOW_MONTHS = 6
 """A creditor's earlier signal older than this says nothing on whether the arrear is the same one."""
+BEFORE = (
+    "household_key",
+    "creditor_id",
+    "received_on",
+    "amount_cents",
+    "instalment_cents",
+    "arrears_start",
+    "signal_id",
+)
+"""Order in which one signal comes before another. The identifier decides last: it is only a name."""
 
 
 def is_new_arrears(
@@ -59,7 +69,7 @@ def new_arrears(signals: pd.DataFrame) -> NDArray[np.float64]:
     has no earlier one: all of them together are not one household that keeps coming back. Unknown creditors
     count as one, so that what may be a repeat is never called new; one without a date has none before it.
     """
-    order = order_of(signals, ["household_key", "creditor_id", "received_on", "signal_id"])
+    order = order_of(signals, BEFORE)
     household, creditor = (signals[name].to_numpy()[order] for name in ("household_key", "creditor_id"))
     received, start = (
         signals[name].to_numpy("datetime64[D]")[order] for name in ("received_on", "arrears_start")

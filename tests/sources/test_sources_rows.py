@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from causalsig.sources.arrears import DAYS_A_MONTH, is_new_arrears, new_arrears
+from causalsig.sources.arrears import BEFORE, DAYS_A_MONTH, is_new_arrears, new_arrears
 from causalsig.sources.episodes import episodes_by_matching_day, matching_dates
 from causalsig.sources.lookup import look_up
 from causalsig.sources.rows import first_days, is_in, keep_rows, repeated, sort_rows
@@ -101,7 +101,7 @@ def new_arrears_one_by_one(signals: pd.DataFrame) -> list[float]:
     for row in signals.itertuples():
         same = signals[
             (signals["household_key"] == row.household_key) & (signals["creditor_id"] == row.creditor_id)
-        ].sort_values(["received_on", "signal_id"], na_position="last")
+        ].sort_values([*BEFORE], na_position="last")
         place = same.index.tolist().index(row.Index) if row.Index in same.index else 0
         before = same.iloc[place - 1] if place else None
         since = np.nan if before is None else (row.received_on - before["received_on"]).days / DAYS_A_MONTH
