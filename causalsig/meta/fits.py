@@ -14,13 +14,12 @@ from causalsig.meta.gls import (
     WeightedFit,
     in_units_of_design,
     score_of_fit,
-    squeeze_grid,
     trace_p,
     weighted_fit,
 )
 from causalsig.meta.heterogeneity import Tau2Fits, estimate_tau2
 from causalsig.meta.intervals import chi_square_upper_tail, critical_value, two_sided_p
-from causalsig.meta.maximum import CHUNK
+from causalsig.meta.maximum import CHUNK, PART
 from causalsig.meta.options import IntervalMethod, Tau2Method
 
 FloatArray = NDArray[np.float64]
@@ -60,14 +59,15 @@ def fit_batch(
 ) -> Fits:
     """Fit checked data: effects and variances (B, k), a basis that is shared or has the same leading axis."""
     # A part of the batch at a time, so that what every step passes through stays in the cache.
-    size = max(16, 8 * CHUNK // basis.k)
+    size = max(16, PART // basis.k)
     if len(y) <= size:
         return _fit_part(y, v, basis, method, interval, level)
     parts = []
+    room = np.empty((2, size, 3, basis.k)) if basis.constant else None
     for begin in range(0, len(y), size):
         part = slice(begin, begin + size)
         some = basis.rows(np.arange(begin, min(begin + size, len(y))))
-        parts.append(_fit_part(y[part], v[part], some, method, interval, level))
+        parts.append(_fit_part(y[part], v[part], some, method, interval, level, room))
     columns = {each.name: [getattr(part, each.name) for part in parts] for each in fields(Fits)}
     whole: dict[str, Any] = {
         name: np.concatenate(values) if isinstance(values[0], np.ndarray) else values[0]
@@ -78,17 +78,19 @@ def fit_batch(
 
 @np.errstate(divide="ignore", invalid="ignore", over="ignore")
 def _fit_part(
-    y: FloatArray, v: FloatArray, basis: Basis, method: Tau2Method, interval: IntervalMethod, level: float
+    y: FloatArray,
+    v: FloatArray,
+    basis: Basis,
+    method: Tau2Method,
+    interval: IntervalMethod,
+    level: float,
+    room: FloatArray | None = None,
 ) -> Fits:
     k, p = basis.k, basis.p
     if k == 1:
         return _alone(y, v, method, level)
-    tau2 = estimate_tau2(y, v, basis, method)
-    # One pass at zero, for Q, and at the estimate.
-    grid = np.zeros((len(y), 2))
-    grid[:, 1] = tau2.tau2
-    both = weighted_fit(y[:, None], v[:, None], basis.spread(), grid)
-    fitted = squeeze_grid(both, 1)
+    tau2 = estimate_tau2(y, v, basis, method, room)
+    fitted = weighted_fit(y, v, basis, tau2.tau2)
     coefficients, plain = in_units_of_design(fitted, basis)
     factor, df = _interval_factor(interval, method, fitted.rss, k - p)
     covariance = factor[:, None, None] * plain
@@ -101,7 +103,7 @@ def _fit_part(
         # Knapp-Hartung gives a standard error of zero when all effects are equal: the statistic is then
         # infinite, or, at an effect of zero, absent.
         p_values = two_sided_p(coefficients / std_errors, df)
-    q, i2, h2 = _heterogeneity(squeeze_grid(both, 0), basis, method, tau2.tau2)
+    q, i2, h2 = _heterogeneity(y, v, basis, method, tau2)
     score, std_error, converged = _story(fitted, basis, method, tau2)
     total = fitted.weights.sum(axis=1)
     return Fits(
@@ -209,13 +211,15 @@ def _story(
 
 
 def _heterogeneity(
-    at_zero: WeightedFit, basis: Basis, method: Tau2Method, tau2: FloatArray
+    y: FloatArray, v: FloatArray, basis: Basis, method: Tau2Method, fits: Tau2Fits
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Q, I² (per cent) and H²; Higgins & Thompson (2002), doi:10.1002/sim.1186."""
-    df = basis.k - basis.p
-    q = at_zero.rss
+    df, tau2, q, trace = basis.k - basis.p, fits.tau2, fits.q, fits.trace_p
+    if q is None or trace is None:
+        at_zero = weighted_fit(y, v, basis, 0.0)
+        q, trace = at_zero.rss, trace_p(at_zero, basis)
     if method == "EE":
         h2 = q / df
         return q, 100.0 * np.maximum(0.0, 1.0 - 1.0 / np.where(h2 > 0.0, h2, 1.0)), h2
-    typical_variance = df / trace_p(at_zero, basis)
+    typical_variance = df / trace
     return q, 100.0 * tau2 / (tau2 + typical_variance), tau2 / typical_variance + 1.0

@@ -235,18 +235,6 @@ def log_likelihood(
     return np.asarray(value)
 
 
-def squeeze_grid(fit: WeightedFit, place: int) -> WeightedFit:
-    """Take one value of tau² out of fits of a batch (B, T, ...) on a grid."""
-    return WeightedFit(
-        fit.weights[:, place],
-        fit.gram_inverse[:, place],
-        fit.coefficients[:, place],
-        fit.residuals[:, place],
-        fit.weighted_residuals[:, place],
-        fit.rss[:, place],
-    )
-
-
 def _weights(v: FloatArray, tau2: FloatArray | float) -> FloatArray:
     total = v + np.asarray(tau2, dtype=np.float64)[..., None]
     return np.asarray(np.reciprocal(total, out=total))

@@ -39,22 +39,29 @@ class Tau2Fits:
     maxima : int
         Local maxima of the (restricted) likelihood on tau² ≥ 0, the one at zero included; 1 for methods that
         maximise nothing.
+    q, trace_p : float, optional
+        y'Py and tr P at zero, where the estimator came past them.
     """
 
     tau2: FloatArray
     std_error: FloatArray
     boundary: NDArray[np.bool_]
     maxima: NDArray[np.int_]
+    q: FloatArray | None = None
+    trace_p: FloatArray | None = None
 
 
-def estimate_tau2(y: FloatArray, v: FloatArray, basis: Basis, method: Tau2Method) -> Tau2Fits:
+def estimate_tau2(
+    y: FloatArray, v: FloatArray, basis: Basis, method: Tau2Method, room: FloatArray | None = None
+) -> Tau2Fits:
     """Estimate tau² of effects y (B, k) with variances v (B, k) around the span of `basis`, with k > p."""
     if method == "EE":
         zero = np.zeros(len(y))
         return _fits(zero, np.full_like(zero, np.nan), np.zeros(len(y), np.bool_))
     if method in ("REML", "ML"):
-        tau2, maxima = maximum_likelihood(y, v, basis, restricted=method == "REML")
-        return Tau2Fits(tau2, np.full(tau2.shape, np.nan), tau2 == 0.0, maxima)
+        tau2, maxima, met = maximum_likelihood(y, v, basis, restricted=method == "REML", room=room)
+        nothing = np.full(tau2.shape, np.nan)
+        return Tau2Fits(tau2, nothing, tau2 == 0.0, maxima, met.q, met.trace_p)
     if method in ("PM", "EB"):
         return _paule_mandel(y, v, basis)
     return _MOMENTS[method](y, v, basis)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,9 @@ from causalsig.errors import MetaError
 from causalsig.meta.gls import Basis, constant_basis, orthonormal_basis
 
 FloatArray = NDArray[np.float64]
+
+# Above this the third power of a weight is far from overflow.
+LEAST_VARIANCE = 1e-100
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,10 +104,18 @@ def check_inputs(estimates: Any, variances: Any, moderators: Any, intercept: boo
     """
     y, v = check_effects(estimates, variances, 1)
     design, names = design_of(moderators, intercept, len(y))
-    return MetaInputs(freeze(y), freeze(v), freeze(design), checked_basis(design, names), names, intercept)
+    basis = checked_basis(design, names)
+    # These three are copies of what the caller gave already.
+    for each in (y, v, design):
+        each.setflags(write=False)
+    return MetaInputs(y, v, design, basis, names, intercept)
 
 
 def _refuse_not_finite(name: str, values: FloatArray) -> None:
+    # One pass: a sum is finite only when all its terms are. (It may overflow where they are: then count.)
+    with np.errstate(over="ignore", invalid="ignore"):
+        if math.isfinite(np.add.reduce(values, axis=None)):
+            return
     bad = int(np.count_nonzero(~np.isfinite(values)))
     if bad:
         raise MetaError(
@@ -115,6 +127,8 @@ def _refuse_not_finite(name: str, values: FloatArray) -> None:
 
 
 def _refuse_variances(variances: FloatArray) -> None:
+    if variances.min() > LEAST_VARIANCE:
+        return
     with np.errstate(divide="ignore", over="ignore"):
         # Third powers of the weights enter the curvature of the likelihood.
         usable = (variances > 0.0) & np.isfinite(variances**-3.0)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from numpy.typing import NDArray
 
 from causalsig.meta.gls import Basis, Score, log_likelihood, plain_rss, score_terms
+from causalsig.meta.only_maximum import OnlyMaximum, only_maximum, ratio_and_slope, scan_top
 from causalsig.meta.roots import falling_roots
 from causalsig.meta.scan import scan_terms
 
@@ -26,16 +25,27 @@ DOUBT = 0.2
 LENGTHS = np.array([*range(1, 17), 20, 24, 32, 48, 64, 96, 128, 256, 512, 1024, 4096])
 # Elements of one intermediate array, so that a chunk of the batch stays in the processor's cache.
 CHUNK = 16_384
+# Elements of a part of the batch: its arrays, powers of effects and of weights, stay in the cache.
+PART = 60_000
 
 
 def maximum_likelihood(
+    y: FloatArray, v: FloatArray, basis: Basis, *, restricted: bool, room: FloatArray | None = None
+) -> tuple[FloatArray, NDArray[np.int_], OnlyMaximum]:
+    """Highest maximum on tau² ≥ 0, how many local ones (that at zero included), and what was met."""
+    first = only_maximum(y, v, basis, restricted=restricted, room=room)
+    tau2, proven = first.tau2, first.proven
+    maxima = np.ones(len(y), dtype=np.int_)
+    if not proven.all():
+        rest = np.flatnonzero(~proven)
+        tau2[rest], maxima[rest] = _by_scan(y[rest], v[rest], basis.rows(rest), restricted=restricted)
+    return tau2, maxima, first
+
+
+def _by_scan(
     y: FloatArray, v: FloatArray, basis: Basis, *, restricted: bool
 ) -> tuple[FloatArray, NDArray[np.int_]]:
-    """Highest maximum on tau² ≥ 0, and how many local ones there are (that at zero included), each (B,)."""
-    if len(y) == 1:
-        one = _single_maximum(y, v, basis, restricted=restricted)
-        if one is not None:
-            return np.array([one[0]]), np.array([one[1]])
+    """`maximum_likelihood` where nothing is known beforehand."""
     rows, low, high, start, at_zero = _brackets(y, v, basis, restricted=restricted)
     tau2 = np.zeros(len(y))
     maxima = at_zero.astype(np.int_) + np.bincount(rows, minlength=len(y))
@@ -46,7 +56,7 @@ def maximum_likelihood(
         def ratio(point: FloatArray, which: NDArray[np.intp]) -> tuple[FloatArray, FloatArray]:
             every = which.size == len(yy)
             ys, vs, bs = (yy, vv, bb) if every else (yy[which], vv[which], bb.rows(which))
-            return _ratio(_chunked(ys, vs, bs, point, restricted=restricted))
+            return ratio_and_slope(_chunked(ys, vs, bs, point, restricted=restricted))
 
         roots = falling_roots(ratio, low, high, vv.min(axis=1), start)
         tau2[rows] = roots
@@ -89,13 +99,6 @@ def _chunked(y: FloatArray, v: FloatArray, basis: Basis, tau2: FloatArray, *, re
     return Score(*(np.concatenate([getattr(part, name) for part in parts]) for name in fields))
 
 
-def _ratio(score: Score) -> tuple[FloatArray, FloatArray]:
-    """1 - trace/(y'PPy) and its derivative: the score's sign, and nearly linear in tau²."""
-    quotient = score.trace / score.y_pp_y
-    slope = (score.trace_square - 2.0 * score.y_ppp_y * quotient) / score.y_pp_y
-    return 1.0 - quotient, slope
-
-
 Brackets = tuple[NDArray[np.intp], FloatArray, FloatArray, FloatArray, NDArray[np.bool_]]
 
 
@@ -131,18 +134,13 @@ def _scan_ends(
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Smallest variance, a tau² beyond the last stationary point, and where the scan can stop.
 
-    y'PPy ≤ SSE/(t + v_min)² and tr P ≥ (k - p)/(t + v_max) with SSE the unweighted residual sum of
-    squares, so the score is negative once (t + v_min)² > s (t + v_max), s = SSE/(k - p); for ML k replaces
-    k - p. Beyond v_max - 2 v_min the ratio y'PPy / tr P falls: its logarithm's derivative is at most
+    Beyond v_max - 2 v_min the ratio y'PPy / tr P falls: its logarithm's derivative is at most
     1/(t + v_min) - 2/(t + v_max), since P has eigenvalues between 1/(t + v_max) and 1/(t + v_min). So there
     is at most one root there.
     """
     df = basis.k - basis.p if restricted else basis.k
-    s = plain_rss(y, basis) / df
     smallest, largest = v.min(axis=1), v.max(axis=1)
-    # Larger root of z² - s z - s (v_max - v_min) = 0 in z = t + v_min.
-    z = 0.5 * (s + np.sqrt(s * s + 4.0 * s * (largest - smallest)))
-    top = np.maximum(1.1 * z - smallest, 0.1 * smallest)
+    top = np.maximum(scan_top(smallest, largest, plain_rss(y, basis) / df), 0.1 * smallest)
     return smallest, top, np.minimum(top, np.maximum(largest - 2.0 * smallest, 0.0))
 
 
@@ -182,7 +180,7 @@ def _crossings(
     row, place = np.nonzero(above[:, :-1] & ~above[:, 1:] & wanted[:, None])
     ends = (np.stack([row, row]), np.stack([place, place + 1]))
     fields = (terms.y_pp_y, terms.trace, terms.y_ppp_y, terms.trace_square)
-    value, slope = _ratio(Score(*(each[ends] for each in fields)))
+    value, slope = ratio_and_slope(Score(*(each[ends] for each in fields)))
     left, right = grid[ends]
     return which[row], left, right, _inverse_cubic(left, right, *value, *slope)
 
@@ -197,85 +195,3 @@ def _inverse_cubic(
     cubic = left + s * (s * (3.0 - 2.0 * s) * (right - left) + rest * width * (rest / da - s / db))
     # Not so when a slope has the wrong sign or a value is infinite.
     return np.where((cubic > left) & (cubic < right), cubic, 0.5 * (left + right))
-
-
-def _single_maximum(
-    y: FloatArray, v: FloatArray, basis: Basis, *, restricted: bool
-) -> tuple[float, int] | None:
-    """Find the only maximum of one data set by the same steps in floats; None when that takes a closer look.
-
-    For one data set arrays of one and of eight elements cost more than the arithmetic on the sites.
-    """
-    low, top, last = _scan_ends(y, v, basis, restricted=restricted)
-    wanted = np.log1p(last / low)
-    length = int(LENGTHS[np.searchsorted(LENGTHS, wanted[0] / SCAN_STEP)])
-    grid = _grid(low, wanted, top, length)
-    terms = scan_terms(y, v, basis, grid, restricted=restricted)
-    points: list[float] = grid[0].tolist()
-    parts = zip(
-        terms.y_pp_y[0].tolist(),
-        terms.trace[0].tolist(),
-        terms.y_ppp_y[0].tolist(),
-        terms.trace_square[0].tolist(),
-        strict=True,
-    )
-    found = list(parts)
-    above = [each[0] > each[1] for each in found]
-    falls = [at for at in range(len(above) - 1) if above[at] and not above[at + 1]]
-    # One fall, or none and a score that starts below zero; anything else is for the general search.
-    if len(falls) != above[0]:
-        return None
-    try:
-        if _is_doubtful(found, points, float(low[0])):
-            return None
-        if not falls:
-            return 0.0, 1
-        ends = slice(falls[0], falls[0] + 2)
-        start = _start(points[ends], found[ends])
-    except ZeroDivisionError:
-        return None
-
-    def ratio(point: FloatArray, _: NDArray[np.intp]) -> tuple[FloatArray, FloatArray]:
-        return _ratio(score_terms(y, v, basis, point, restricted=restricted))
-
-    left, right = np.array(points[ends])[:, None]
-    return float(falling_roots(ratio, left, right, low, np.array([start]))[0]), 1
-
-
-Parts = tuple[float, float, float, float]
-
-
-def _is_doubtful(found: list[Parts], points: list[float], low: float) -> bool:
-    """`_doubtful` of one data set."""
-    values, slopes = [], []
-    for (y_pp_y, trace, y_ppp_y, trace_square), point in zip(found[:-1], points[:-1], strict=True):
-        total = y_pp_y + trace
-        values.append(1.0 - 2.0 * trace / total)
-        bend = y_pp_y * trace_square - 2.0 * y_ppp_y * trace
-        slopes.append(bend * (2.0 * (point + low) / (total * total)))
-    for at in range(len(values) - 1):
-        step = math.log((points[at + 1] + low) / (points[at] + low))
-        side = (values[at] > 0.0) - (values[at] < 0.0)
-        da, db = side * slopes[at] * step, side * slopes[at + 1] * step
-        a, b = abs(values[at]), side * values[at + 1]
-        if b > 0.0 and da < 0.0 and db > 0.0:
-            middle = 0.5 * (a + b) + 0.125 * (da - db)
-            if middle < DOUBT * min(a, b) + 0.05 * (db - da):
-                return True
-        elif b <= 0.0 and (da > 0.0 or db > 0.0):
-            return True
-    return False
-
-
-def _start(ends: list[float], found: list[Parts]) -> float:
-    """Find a starting point between two ends: `_ratio` and `_inverse_cubic` in floats."""
-    (left, right), numbers = ends, []
-    for y_pp_y, trace, y_ppp_y, trace_square in found:
-        quotient = trace / y_pp_y
-        numbers.append((1.0 - quotient, (trace_square - 2.0 * y_ppp_y * quotient) / y_pp_y))
-    (a, da), (b, db) = numbers
-    width = b - a
-    s = -a / width
-    rest = 1.0 - s
-    cubic = left + s * (s * (3.0 - 2.0 * s) * (right - left) + rest * width * (rest / da - s / db))
-    return cubic if left < cubic < right else 0.5 * (left + right)
