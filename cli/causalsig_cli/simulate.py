@@ -133,8 +133,9 @@ def _make(country: InventedCountry, out: Path, workers: int) -> None:
     first = wave_folder(out, country_specs(country)[0], 0)
     source = first / "sources" / source_name(made[0].code, country.format)
     signals = sum(site.signals for site in made)
+    municipalities = "1 municipality" if country.sites == 1 else f"{country.sites} municipalities"
     say(
-        f"made {country.sites} municipalities with {signals} signals. Next: causalsig site check {source} "
+        f"made {municipalities} with {signals} signals. Next: causalsig site check {source} "
         f"--inventory {first}/inventory.toml"
     )
 
