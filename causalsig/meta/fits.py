@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -62,15 +62,18 @@ def fit_batch(
     size = max(16, PART // basis.k)
     if len(y) <= size:
         return _fit_part(y, v, basis, method, interval, level)
-    parts = []
+    parts, weights = [], np.empty_like(y)
     room = np.empty((2, size, 3, basis.k)) if basis.constant else None
     for begin in range(0, len(y), size):
         part = slice(begin, begin + size)
         some = basis.rows(np.arange(begin, min(begin + size, len(y))))
-        parts.append(_fit_part(y[part], v[part], some, method, interval, level, room))
+        fits = _fit_part(y[part], v[part], some, method, interval, level, room)
+        weights[part] = fits.weights
+        parts.append(replace(fits, weights=weights[part]))
     columns = {each.name: [getattr(part, each.name) for part in parts] for each in fields(Fits)}
+    columns["weights"] = [weights]
     whole: dict[str, Any] = {
-        name: np.concatenate(values) if isinstance(values[0], np.ndarray) else values[0]
+        name: np.concatenate(values) if len(values) > 1 and isinstance(values[0], np.ndarray) else values[0]
         for name, values in columns.items()
     }
     return Fits(**whole)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -102,10 +103,14 @@ class Score:
         return np.asarray(0.5 * (self.y_pp_y - self.trace))
 
 
+@lru_cache(maxsize=64)
 def constant_basis(k: int) -> Basis:
-    """Return the basis of an intercept alone."""
+    """Return the basis of an intercept alone, read-only."""
     root = np.sqrt(float(k))
-    return Basis(np.full((k, 1), 1.0 / root), np.full((1, 1), root), True)
+    basis = Basis(np.full((k, 1), 1.0 / root), np.full((1, 1), root), True)
+    basis.q.setflags(write=False)
+    basis.r.setflags(write=False)
+    return basis
 
 
 def orthonormal_basis(design: FloatArray) -> Basis | None:
