@@ -57,6 +57,30 @@ def largest_two(
     return largest, both
 
 
+def seen_before(
+    month: NDArray[np.int64],
+    household: NDArray[np.int64],
+    months: NDArray[np.int64],
+    households: NDArray[np.int64],
+    span: int,
+) -> NDArray[np.bool_]:
+    """Whether the household of each episode has an item in the ``span`` months before its own, shape (m,).
+
+    ``month`` and ``household`` (m,) are the episodes', ``months`` and ``households`` (n,) those of all items;
+    months are numbered from any one, and may lie before it.
+    """
+    known = (households >= 0) & (months > np.iinfo(np.int64).min)  # a missing date is the lowest number
+    if not known.any() or not len(month):
+        return np.zeros(len(month), np.bool_)
+    first = min(int(months[known].min()), int(month.min())) - span
+    width = max(int(months[known].max()), int(month.max())) - first + 1
+    there = np.unique(households[known] * width + months[known] - first)
+    own = household * width + month - first
+    before = np.searchsorted(there, own)
+    last = there[np.maximum(before - 1, 0)]
+    return (before > 0) & (last >= own - span)
+
+
 @dataclass(frozen=True, slots=True)
 class Shares:
     """Of the items of each cell, how many; all shape (size,). Attributes as of ``counts.ShareCount``."""

@@ -59,7 +59,8 @@ def read_ddas(
     A citizen number and an address that share a case are one household. The matching of the municipality
     itself makes the episodes; signals in no case are matched as the inventory says. The standard names no
     creditor, only its kind, gives cases no identifier and no closing date: a case with a result is taken to
-    close at its last attempt, and a finding counts these.
+    close a stated number of days after its last attempt (:mod:`~causalsig.sources.ddas_versions`), and a
+    finding counts these.
 
     Parameters
     ----------
@@ -110,7 +111,7 @@ def read_ddas(
         extracted_on=extraction,
         signals=_classified(signals),
         episodes=conform("episodes", episodes),
-        cases=conform("cases", assemble_cases(cases, signals, links, attempts, findings)),
+        cases=conform("cases", assemble_cases(cases, signals, links, attempts, extraction, findings)),
         attempts=conform("attempts", attempts),
         followups=conform("followups", pd.DataFrame({"case_id": np.empty(0, dtype=object)})),
         creditors=conform("creditors", _creditors(signals)),

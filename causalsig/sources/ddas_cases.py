@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from causalsig.codes import ACCEPTED_RESULTS
 from causalsig.sources import ddas_versions as layout
 from causalsig.sources.checks_view import as_objects, earliest, is_missing, one_of, positions
 from causalsig.sources.episodes import episodes_of, matching_dates
 from causalsig.sources.rows import first_days, keep_rows, last_days, order_of, sort_rows
 
 if TYPE_CHECKING:
+    from datetime import date
+
     from numpy.typing import NDArray
 
     from causalsig.sources.findings import FindingList
@@ -137,6 +140,7 @@ def assemble_cases(
     signals: pd.DataFrame,
     links: pd.DataFrame,
     attempts: pd.DataFrame,
+    extraction: date,
     findings: FindingList,
 ) -> pd.DataFrame:
     """Cases taken up, with household, opening date and a closing date inferred from what was done last."""
@@ -159,10 +163,26 @@ def assemble_cases(
     cases = sort_rows(keep_rows(cases, ~is_missing(cases["case_id"])), ["rank"])
     dates = (cases["case_id"], attempts["case_id"], attempts["attempted_on"])
     opened = cases["opened_on"].to_numpy("datetime64[s]")
-    closed = np.fmax(last_days(*dates), opened)
-    closed[is_missing(cases["result"])] = np.datetime64("NaT")
+    closed = _closing_dates(cases["result"], np.fmax(last_days(*dates), opened), extraction)
     findings.add("source-close-date-inferred", "cases", "closed_on", int((~np.isnat(closed)).sum()))
     return cases.assign(opened_on=np.where(np.isnat(opened), first_days(*dates), opened), closed_on=closed)
+
+
+def _closing_dates(
+    result: pd.Series, last_done: NDArray[np.datetime64], extraction: date
+) -> NDArray[np.datetime64]:
+    """Day each case closed, shape (n,): so many days after what was done last; NaT while it has no result.
+
+    What has a result was closed by the day of the extract.
+    """
+    days = np.full(len(result), layout.DAYS_TO_CLOSE)
+    days[one_of(result, ACCEPTED_RESULTS)] = layout.DAYS_TO_CLOSE_WITH_HELP
+    days[one_of(result, layout.ENDED_AT_THE_DESK)] = layout.DAYS_TO_CLOSE_AT_THE_DESK
+    closed: NDArray[np.datetime64] = np.maximum(
+        np.minimum(last_done + days.astype("timedelta64[D]"), np.datetime64(extraction, "s")), last_done
+    )
+    closed[is_missing(result)] = np.datetime64("NaT")
+    return closed
 
 
 def _households(

@@ -1,8 +1,9 @@
 """The national monitor's indicators of one site, by its definitions: what municipalities know today.
 
 An episode here is a *melding* as the monitor counts it: the signals at one address in one calendar month.
-Multiple: two or more of them. Successive: a signal at the address in the six months before. Single: neither
-(an episode can be both multiple and successive). Reached and accepted are counted over closed cases; of
+Multiple: two or more of them. Successive: a signal at the address in the six months before, by the source's
+flags, or without them by the signals still held. Single: neither (an episode can be both multiple and
+successive). Reached and accepted are counted over closed cases; of
 reach, the denominator also holds the episodes that could have become a case and did not.
 
 Source of the definitions: Divosa, Monitor Vroegsignalering Schulden 2022 and 2023.
@@ -43,6 +44,8 @@ class _Window:
     first: np.datetime64
     months: int
     contact_months: int
+    earlier: int
+    """Whole months before the first that are held too."""
 
     def number(self, dates: NDArray[np.datetime64]) -> NDArray[np.int64]:
         """Give the number of each date's month, ``UNKNOWN`` outside the window."""
@@ -110,24 +113,25 @@ def monitor_counts(
 def _window(tables: SiteTables, guaranteed_months: int) -> _Window:
     # The month of the extract counts when the extract is of its last day.
     end = (np.datetime64(tables.extracted_on, "D") + 1).astype("datetime64[M]")
-    months = min(guaranteed_months, LONGEST_WINDOW)
+    whole = guaranteed_months
     received = tables.signals["received_on"].to_numpy("datetime64[D]")
     held = received[~np.isnat(received)]
     if len(held):
-        months = min(months, int((end - held.min().astype("datetime64[M]")).astype(np.int64)))
-    if months < 1 or not len(held):
+        whole = min(whole, int((end - held.min().astype("datetime64[M]")).astype(np.int64)))
+    if whole < 1 or not len(held):
         raise SourceError(
             "source-no-whole-month",
             expected="at least one whole month of signals before the extraction date",
             found="none",
             mend="Make an extract that holds whole months, or check retention_months in the inventory.",
         )
-    return _Window(end - months, months, max(months - MONTHS_TO_CLOSE, 0))
+    months = min(whole, LONGEST_WINDOW)
+    return _Window(end - months, months, max(months - MONTHS_TO_CLOSE, 0), whole - months)
 
 
 @dataclass(frozen=True, slots=True)
 class _Episodes:
-    """Episodes by the monitor's definition, (m,); ``known``: whether earlier signals were recorded."""
+    """Episodes by the monitor's definition, (m,); ``known``: whether earlier signals are told or held."""
 
     month: NDArray[np.int64]
     household: NDArray[np.int64]
@@ -145,13 +149,21 @@ def _episodes(tables: SiteTables, window: _Window, household: NDArray[np.int64])
     distinct, where = np.unique(address, return_inverse=True)
     size = len(distinct)
     repeated = (flags[counted] > 0).any(axis=1)
-    recorded = ~np.isnan(flags[counted]).all(axis=1)
+    flagged = ~np.isnan(flags[counted]).all(axis=1)
+    told = np.bincount(where, weights=flagged, minlength=size) > 0
+    of, owner = distinct % window.months, distinct // window.months
+    dates = (signals["received_on"].to_numpy("datetime64[M]") - window.first).astype(np.int64)
+    held = of + window.earlier >= len(LOOK_BACK)
     return _Episodes(
-        month=distinct % window.months,
-        household=distinct // window.months,
+        month=of,
+        household=owner,
         signals=np.bincount(where, minlength=size),
-        successive=np.bincount(where, weights=repeated, minlength=size) > 0,
-        known=np.bincount(where, weights=recorded, minlength=size) > 0,
+        successive=np.where(
+            told,
+            np.bincount(where, weights=repeated, minlength=size) > 0,
+            cells.seen_before(of, owner, dates, household, len(LOOK_BACK)),
+        ),
+        known=told | held,
     )
 
 

@@ -14,8 +14,8 @@ from causalsig.errors import SourceError
 from causalsig.simulation import SimulatedSite, draw_sites, load_scenario, simulate_site
 from causalsig.simulation.calibration import window_parts
 from causalsig.simulation.sites import guaranteed_months
-from causalsig.sources import cells
-from causalsig.sources.monitor import MONTHS_TO_CLOSE, monitor_counts
+from causalsig.sources import cells, monitor
+from causalsig.sources.monitor import LOOK_BACK, MONTHS_TO_CLOSE, monitor_counts
 from causalsig.sources.schema import SiteTables
 
 EXACT = 1e-12
@@ -123,9 +123,36 @@ def test_an_unfinished_month_is_not_counted(made: SimulatedSite) -> None:
     assert np.datetime64(whole.contact_last or "") == np.datetime64(whole.last) - 2
 
 
-def test_without_a_record_of_earlier_signals_only_multiple_is_known(made: SimulatedSite) -> None:
-    flags = {f"repeat_m{month}": np.nan for month in range(1, 7)}
-    counts = counted(made, replace(made.tables, signals=made.tables.signals.assign(**flags)))
+def without_flags(tables: SiteTables) -> SiteTables:
+    return replace(tables, signals=tables.signals.assign(**dict.fromkeys(LOOK_BACK, np.nan)))
+
+
+def mix_by_month(counts: MonitorCounts) -> dict[tuple[str, str], ShareCount]:
+    return {(s.group, s.month): s for s in counts.shares if s.figure == "mix" and s.month is not None}
+
+
+def test_signals_still_held_tell_what_the_flags_tell(made: SimulatedSite) -> None:
+    flagged, held = (mix_by_month(counted(made, t)) for t in (made.tables, without_flags(made.tables)))
+    months = sorted({month for _, month in flagged})
+    known = months[len(LOOK_BACK) :]
+    assert known
+    for group in ("single", "multiple", "successive"):
+        for month in known:
+            assert held[group, month] == flagged[group, month]
+        for month in months[: len(LOOK_BACK)]:
+            assert (held[group, month].denominator == 0) == (group != "multiple")
+
+
+def test_signals_before_the_window_tell_of_its_first_months(
+    made: SimulatedSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(monitor, "LONGEST_WINDOW", 12)
+    flagged, held = (mix_by_month(counted(made, t)) for t in (made.tables, without_flags(made.tables)))
+    assert len(flagged) == 3 * 12 and held == flagged
+
+
+def test_a_source_that_keeps_signals_for_six_months_tells_no_look_back(made: SimulatedSite) -> None:
+    counts = monitor_counts(without_flags(made.tables), inhabitants=9_000, guaranteed_months=6)
     mix = {s.group: s for s in counts.shares if s.figure == "mix" and s.month is None}
     assert mix["single"].denominator == mix["successive"].denominator == 0
     assert mix["multiple"].denominator > 0
@@ -165,6 +192,20 @@ def test_cells_are_counted_as_a_loop_would() -> None:
         assert found.households_without[at] == len(set(household[here & ~yes]) - {-1})
         sizes = sorted((np.sum(here & (household == h)) for h in range(30)), reverse=True)
         assert (largest[at], both[at]) == (sizes[0], sizes[0] + sizes[1])
+
+
+def test_an_earlier_item_is_looked_for_as_a_loop_would() -> None:
+    rng = np.random.default_rng(6)
+    months, households = rng.integers(-9, 12, 200), rng.integers(-1, 30, 200)
+    months[:5] = np.iinfo(np.int64).min
+    month, household = rng.integers(0, 12, 80), rng.integers(0, 40, 80)
+    found = cells.seen_before(month, household, months, households, 6)
+    for at in range(80):
+        own = months[households == household[at]]
+        assert found[at] == bool(((own < month[at]) & (own >= month[at] - 6)).any())
+    assert found.any() and not found.all()
+    nothing = cells.seen_before(month, household, months, np.full(200, -1), 6)
+    assert not nothing.any()
 
 
 def test_no_items_is_no_households() -> None:

@@ -18,7 +18,13 @@ from causalsig.errors import SourceError
 from causalsig.simulation import draw_sites, load_scenario, simulate_site
 from causalsig.simulation.export.ddas import ddas_file
 from causalsig.sources import Matching, read_ddas
-from causalsig.sources.ddas_versions import VERSIONS, all_tokens
+from causalsig.sources.ddas_versions import (
+    DAYS_TO_CLOSE,
+    DAYS_TO_CLOSE_AT_THE_DESK,
+    DAYS_TO_CLOSE_WITH_HELP,
+    VERSIONS,
+    all_tokens,
+)
 from causalsig.sources.findings import MEANINGS
 from causalsig.sources.household import household_hashes, normalise_address
 from causalsig.sources.schema import TABLES
@@ -196,11 +202,31 @@ def test_a_file_becomes_a_signal_an_episode_a_case_and_its_attempts(read):
     assert dates == ["2025-01-12", "2025-01-01", "2025-01-31"]
     opened = tables.cases.iloc[0]
     assert opened["result"] == "quick_fix" and opened["opened_on"] == pd.Timestamp("2025-01-13")
-    assert opened["closed_on"] == pd.Timestamp("2025-01-20")
+    assert opened["closed_on"] == pd.Timestamp("2025-01-20") + pd.Timedelta(days=DAYS_TO_CLOSE_WITH_HELP)
     assert opened["household_key"] == episode["household_key"] == first["household_key"]
     assert list(tables.attempts["method"]) == ["phone", "home_visit"]
     assert list(tables.attempts["reached"]) == [0.0, 1.0]
     assert codes(result)["source-close-date-inferred"] == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "closed"),
+    [
+        ({}, ("2025-01-20", DAYS_TO_CLOSE_WITH_HELP)),
+        ({"resultaat": "Definitief geen contact kunnen krijgen"}, ("2025-01-20", DAYS_TO_CLOSE)),
+        ({"resultaat": "Inwoner is overleden"}, ("2025-01-20", DAYS_TO_CLOSE_AT_THE_DESK)),
+        ({"resultaat": "Inwoner is overleden", "contactpogingen": None}, ("2025-01-13", 14)),
+        ({"resultaat": None}, None),
+        # Nine weeks after an attempt of May are beyond the extract, and the result is there already.
+        ({"contactpogingen": [{"soort": "Telefoon", "datum": "2025-05-28"}]}, ("2025-06-30", 0)),
+    ],
+)
+def test_a_case_with_a_result_closes_so_many_days_after_what_was_done_last(read, changes, closed):
+    found = read(file(TWO, [case("VS-1", "VS-2", **changes)])).tables.cases["closed_on"].iloc[0]
+    if closed is None:
+        assert pd.isna(found)
+    else:
+        assert found == pd.Timestamp(closed[0]) + pd.Timedelta(days=closed[1])
 
 
 def test_every_version_reads_alike_and_says_which_it_is(read):
