@@ -220,9 +220,9 @@ DAYS_TO_CLOSE: Final = 35
 
 An assumption, as are the two that follow, and on the long side. A household whose case is still open is not
 offered help anew; taken for one that could have been, it would count as "nothing was done". At three of the
-generator's sites, whose cases are open for 31 days at the median and 74 with help, 22 to 27 of 100 episodes in
-that arm were of such households with a close at the last attempt, 10 to 13 with three weeks, 2 with five. The
-price, in every arm alike, are 8 to 9 of 100 episodes: they come soon after a case that closed early.
+generator's sites, whose cases are open for 31 days at the median and 74 with help, 22 to 27 in 100 episodes
+of that arm were of such households with a close at the last attempt, 10 to 13 with three weeks, 2 with five.
+The price, in every arm alike, is 8 to 9 in 100 episodes: those soon after a case that closed early.
 """
 DAYS_TO_CLOSE_WITH_HELP: Final = 77
 DAYS_TO_CLOSE_AT_THE_DESK: Final = 14

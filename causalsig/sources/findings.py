@@ -81,7 +81,7 @@ MEANINGS: Mapping[str, str] = MappingProxyType(
         "source-case-without-matching-date": "cases without a matching date; matched as the inventory says",
         "source-case-not-taken-up": "cases that were matched and not taken up: episodes only",
         "source-matched-before-signal": "signals received after the matching date of their case",
-        "source-close-date-inferred": "cases with a result, in a format without closing dates: after some weeks",
+        "source-close-date-inferred": "cases with a result, in a format without closing dates: inferred",
         "source-table-column-missing": "a canonical column is not there",
         "source-table-column-kind": "a canonical column is not of its kind",
         "source-needed-column-empty": "a column that the questions need is wholly empty",

@@ -24,7 +24,7 @@ FORMATS: tuple[SourceFormat, ...] = ("xxllnc-2026", "ddas-1.2", "parquet")
 ROUNDED = 0.005
 """Share of episodes that whole euros lift to the threshold: 1 or 2 in 2,800 at sites of 60,000."""
 LEFT_OUT = (0.06, 0.12)
-"""Share of a cohort that DDAS leaves out beyond the others, because a case may still have been open: 8 to 9 in
+"""Share of a cohort that DDAS leaves out beyond the others, because a case may still be open: 8 to 9 in
 100 at three sites of 60,000, as docs/sources.md says."""
 SAME_REACH = 0.01
 """Relative. Cases reached are the same; which of the others were in an open case is partly inferred."""
