@@ -10,6 +10,8 @@ from datetime import date
 from typing import Literal
 
 AmountNotation = Literal["nl", "en", "detected"]
+Scale = Literal["below", "usual", "above"]
+"""Of a median arrear: within what is plausible for its kind of creditor, below it, or above it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,15 @@ class HouseholdCount:
     table: str
     column: str
     code: str
+    households: int
+
+
+@dataclass(frozen=True, slots=True)
+class ScaleCount:
+    """Whether the arrears of a kind of creditor are on a plausible scale, and how many households have one."""
+
+    creditor_type: str
+    scale: Scale
     households: int
 
 
@@ -116,6 +127,8 @@ class ProfileCounts:
         Distinct households of the site's signals.
     amounts : {"nl", "en", "detected"}
         How the notation of amounts was settled.
+    scale : tuple of ScaleCount
+        Of each kind of creditor with enough amounts.
     findings : tuple of FindingCount
     codes, months : tuple of HouseholdCount
         By code of each code list, and by month of each dated table.
@@ -127,6 +140,7 @@ class ProfileCounts:
     extracted_on: date
     households: int
     amounts: AmountNotation
+    scale: tuple[ScaleCount, ...]
     findings: tuple[FindingCount, ...]
     codes: tuple[HouseholdCount, ...]
     months: tuple[HouseholdCount, ...]

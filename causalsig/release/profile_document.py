@@ -13,7 +13,7 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from causalsig.codes import CREDITOR_TYPES, DAYPARTS, METHODS, RESULTS
-from causalsig.counts import AmountNotation, FindingCount, ProfileCounts, ShareCount
+from causalsig.counts import AmountNotation, FindingCount, ProfileCounts, Scale, ScaleCount, ShareCount
 from causalsig.errors import RefusedError
 from causalsig.release import grid
 from causalsig.release.build import ReleaseIdentity
@@ -87,6 +87,9 @@ ACCEPTANCE = (
     "reached_of_accepted",
     "wants_help_of_accepted",
 )
+ACROSS_A_MEDIAN = 2
+"""Whether a median lies within bounds rests on the households at either side of it: each side holds the
+floor."""
 State = Literal["mixed", "nearly_all", "nearly_none"]
 """nearly_all, nearly_none: all but fewer than 10 households, fewer than 10 households; none included."""
 
@@ -102,6 +105,19 @@ class FindingEntry(Closed):
     @model_validator(mode="after")
     def _known_place(self) -> FindingEntry:
         _check_column(self.table, self.column)
+        return self
+
+
+class ScaleEntry(Closed):
+    """Whether the arrears of a kind of creditor are on a plausible scale; no amount."""
+
+    creditor_type: str
+    scale: Scale
+
+    @model_validator(mode="after")
+    def _in_its_list(self) -> ScaleEntry:
+        if self.creditor_type not in CREDITOR_TYPES:
+            raise ValueError("not a kind of creditor")
         return self
 
 
@@ -190,6 +206,7 @@ class ProfileDocument(Header):
 
     kind: Literal["profile"]
     amounts: AmountNotation
+    scale: tuple[ScaleEntry, ...] = Field(max_length=len(CREDITOR_TYPES))
     findings: tuple[FindingEntry, ...] = Field(max_length=200)
     codes: tuple[CodeEntry, ...] = Field(max_length=200)
     months: tuple[MonthEntry, ...] = Field(max_length=2000)
@@ -248,6 +265,7 @@ def build_profile(
         kind="profile",
         **header(identity, f"{counts.extracted_on:%Y-%m}", counts.households, floors),
         amounts=counts.amounts,
+        scale=_scale(counts.scale, floors, held),
         findings=_findings(counts.findings, floors, held),
         codes=codes,
         months=months,
@@ -291,6 +309,15 @@ def _findings(
             )
     held.append(("findings", CELL_FLOOR))  # always: it must not tell whether there was a small one
     return tuple(entries.values())
+
+
+def _scale(
+    cells: Sequence[ScaleCount], floors: Disclosure, held: list[tuple[str, str]]
+) -> tuple[ScaleEntry, ...]:
+    """Give the scale of each kind of creditor whose median has enough households on either side."""
+    shown = [cell for cell in cells if cell.households >= ACROSS_A_MEDIAN * floors.min_households_cell]
+    held.append(("scale", CELL_FLOOR))  # always: kinds with few amounts are among those not there
+    return tuple(make(ScaleEntry, creditor_type=cell.creditor_type, scale=cell.scale) for cell in shown)
 
 
 def _codes(counts: ProfileCounts, floors: Disclosure, held: list[tuple[str, str]]) -> tuple[CodeEntry, ...]:

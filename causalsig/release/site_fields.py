@@ -63,6 +63,13 @@ PROFILE: Mapping[str, Field] = MappingProxyType(
         "kind": Field("kind of document", "code", "profile", _PUBLIC),
         "households": _band("households with a signal in the extract"),
         "amounts": Field("how the notation of amounts was settled", "code", "-", _CODE),
+        "scale[].creditor_type": Field("kind of creditor", "code", "-", _CODE),
+        "scale[].scale": Field(
+            "whether the median arrear is within what is plausible, below or above it; 20 households or more",
+            "code",
+            "-",
+            _FLOOR,
+        ),
         "findings[].code": Field("finding of reading or of a check", "code", "-", _CODE),
         "findings[].table": _TABLE,
         "findings[].column": _COLUMN,

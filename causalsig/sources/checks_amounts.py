@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import pandas as pd
 
+from causalsig.sources.amounts import SMALLEST_SAMPLE
 from causalsig.sources.checks_view import as_objects, group_medians, month_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
+    from causalsig.counts import Scale
     from causalsig.sources.checks_view import View
     from causalsig.sources.findings import FindingList
     from causalsig.sources.schema import SiteTables
@@ -23,6 +28,23 @@ AMOUNTS_FOR_A_SHARE: Final = 50
 LARGEST_SHARE_FAR_OFF: Final = 0.1
 """Share of a creditor's amounts eight times the usual: 1 % where the log has a spread of 0.9."""
 FEWEST_PEERS: Final = 3
+PLAUSIBLE_CENTS: Final[Mapping[str, tuple[float, float]]] = MappingProxyType(
+    {
+        "rent": (17_000, 425_000),
+        "energy": (7_000, 175_000),
+        "health_insurance": (5_000, 125_000),
+        "water": (1_000, 37_500),
+    }
+)
+"""Where the median arrear of a kind of creditor lies, whatever the municipality.
+
+A fifth to five times the medians of the invented country (850, 350, 250 and 75 euro), which are assumptions;
+within it lie what is published and known: corporations' mean arrear of 1,280 euro (CreditExpo 2023), one to
+three premiums of about 150 euro, and since 2024 a month of water, for which the lower end is lower still.
+Ten times as much or as little of any of them is outside.
+"""
+MOST_ABOVE_ARREARS: Final = 0.5
+"""Share of the signals that may owe less than one instalment: in the invented country one in six."""
 
 
 def check_amounts(tables: SiteTables, view: View, findings: FindingList) -> None:
@@ -41,6 +63,31 @@ def check_amounts(tables: SiteTables, view: View, findings: FindingList) -> None
     findings.add("source-amount-unlike-kind", "signals", "amount_cents", off)
     whole = len(cents) >= AMOUNTS_FOR_A_SHARE and not np.any(cents % 100)
     findings.add("source-amount-whole-euros", "signals", "amount_cents", int(whole), "info")
+    far_off = sum(scale != "usual" for scale in scale_by_kind(tables).values())
+    findings.add("source-amount-implausible", "signals", "amount_cents", far_off, "error")
+    _check_instalments(tables, view, findings)
+
+
+def scale_by_kind(tables: SiteTables) -> dict[str, Scale]:
+    """Say for each kind of creditor with enough amounts whether their median is a plausible one."""
+    kinds, names = pd.factorize(as_objects(tables.signals["creditor_type"]))
+    cents = tables.signals["amount_cents"].to_numpy("float64")
+    told = (cents > 0) & (kinds >= 0)
+    found: dict[str, Scale] = {}
+    for kind, size, median in zip(*group_medians(kinds[told], cents[told]), strict=True):
+        low, high = PLAUSIBLE_CENTS.get(names[kind], (0.0, np.inf))
+        if names[kind] in PLAUSIBLE_CENTS and size >= SMALLEST_SAMPLE:
+            found[names[kind]] = "below" if median < low else "above" if median > high else "usual"
+    return found
+
+
+def _check_instalments(tables: SiteTables, view: View, findings: FindingList) -> None:
+    """Whether most signals owe less than one instalment: then the columns are exchanged, or one is scaled."""
+    instalments = tables.signals["instalment_cents"].to_numpy("float64")
+    both = (view.cents > 0) & (instalments > 0)
+    above = int((instalments[both] > view.cents[both]).sum())
+    if both.sum() >= AMOUNTS_FOR_A_SHARE and above > MOST_ABOVE_ARREARS * both.sum():
+        findings.add("source-instalment-above-arrears", "signals", "instalment_cents", above, "error")
 
 
 def _check_months(view: View, told: NDArray[np.bool_], findings: FindingList) -> None:

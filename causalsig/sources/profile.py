@@ -13,8 +13,16 @@ import numpy as np
 import pandas as pd
 
 from causalsig.codes import ACCEPTED_RESULTS, CREDITOR_TYPES, DAYPARTS, METHODS, RESULTS
-from causalsig.counts import AmountNotation, FindingCount, HouseholdCount, ProfileCounts, ShareCount
+from causalsig.counts import (
+    AmountNotation,
+    FindingCount,
+    HouseholdCount,
+    ProfileCounts,
+    ScaleCount,
+    ShareCount,
+)
 from causalsig.sources import cells
+from causalsig.sources.checks_amounts import scale_by_kind
 from causalsig.sources.lookup import look_up
 from causalsig.sources.parts import counted_in
 from causalsig.sources.schema import TABLES
@@ -29,6 +37,7 @@ if TYPE_CHECKING:
 
 ABOUT_THE_FILE: Final = frozenset(
     {
+        "source-amount-implausible",
         "source-amount-jump",
         "source-amount-locale-detected",
         "source-amount-two-scales",
@@ -46,6 +55,7 @@ ABOUT_THE_FILE: Final = frozenset(
         "source-extraction-date-inferred",
         "source-extraction-date-of-delivery",
         "source-format-version",
+        "source-instalment-above-arrears",
         "source-month-without-attempts",
         "source-month-without-signals",
         "source-municipality-unconfirmed",
@@ -117,6 +127,7 @@ def profile_counts(
         extracted_on=tables.extracted_on,
         households=rows["signals"].households(np.ones(len(tables.signals), np.bool_)),
         amounts=amount_locale or "detected",
+        scale=tuple(_scale(tables, rows["signals"])),
         findings=_findings(findings, rows),
         codes=tuple(_codes(tables, rows)),
         months=tuple(_months(tables, rows)),
@@ -209,6 +220,13 @@ def _findings(findings: Iterable[Finding], rows: Mapping[str, _Rows]) -> tuple[F
             households = of.at_least(finding.count // counted.cells) if of else 0
         found.append(FindingCount(finding.code, table, column, households))
     return tuple(dict.fromkeys(found))
+
+
+def _scale(tables: SiteTables, rows: _Rows) -> Iterable[ScaleCount]:
+    """Whether arrears are on a plausible scale, with the households that have one."""
+    kinds, cents = tables.signals["creditor_type"], tables.signals["amount_cents"].to_numpy("float64")
+    for kind, scale in sorted(scale_by_kind(tables).items()):
+        yield ScaleCount(kind, scale, rows.households((kinds == kind).to_numpy() & (cents > 0)))
 
 
 def _codes(tables: SiteTables, rows: Mapping[str, _Rows]) -> Iterable[HouseholdCount]:

@@ -21,6 +21,7 @@ from causalsig.counts import (
     MonitorCounts,
     ProfileCounts,
     RateCount,
+    ScaleCount,
     ShareCount,
 )
 from causalsig.errors import RefusedError, ReleaseError
@@ -72,6 +73,7 @@ def profile(**changes: Any) -> ProfileDocument:
         "extracted_on": DAY,
         "households": 4321,
         "amounts": "nl",
+        "scale": (),
         "findings": (),
         "codes": (),
         "months": (),
@@ -83,6 +85,7 @@ def profile(**changes: Any) -> ProfileDocument:
 
 
 FULL_PROFILE = profile(
+    scale=(ScaleCount("rent", "usual", 900), ScaleCount("water", "above", 20)),
     findings=(
         FindingCount("source-absurd-age", "signals", "age", 40),
         FindingCount("source-retention-edge", "signals", "received_on", None),
@@ -119,6 +122,14 @@ def test_every_exported_field_is_in_the_table_and_no_other(kind: str) -> None:
     assert set(exported_paths(MODELS[kind])) == set(FIELDS[kind])
     rules_and_words = {*RULE_CODES, "code list", "public", "keyed hash", "named in the study"}
     assert {field.rule for field in FIELDS[kind].values()} <= rules_and_words
+
+
+def test_the_scale_of_amounts_leaves_as_a_verdict_of_twenty_households() -> None:
+    counted = (ScaleCount("rent", "usual", 20), ScaleCount("energy", "above", 2 * FLOOR - 1))
+    document = profile(scale=counted)
+    assert [(entry.creditor_type, entry.scale) for entry in document.scale] == [("rent", "usual")]
+    held = {item.table for item in document.suppressions}
+    assert "scale" in held and held == {item.table for item in profile(scale=()).suppressions}
 
 
 @pytest.mark.parametrize("document", [FULL_PROFILE, FULL_MONITOR], ids=["profile", "monitor"])

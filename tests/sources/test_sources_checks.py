@@ -7,7 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
+import pytest
 
+from causalsig.simulation import draw_sites, load_scenario, simulate_site
 from causalsig.sources import Matching, SiteTables, check_tables, conform
 from causalsig.sources.episodes import episodes_by_matching_day
 
@@ -19,6 +21,11 @@ TELLING = {
     "source-reached-declined",
 }
 """Findings that tell how a site codes acceptance; they are there for every site."""
+BOUNDS = {
+    "source-amount-implausible",
+    "source-instalment-above-arrears",
+}
+"""Findings of a whole file that is wrong; no invented municipality is."""
 
 
 def tidy(**changes: pd.DataFrame) -> SiteTables:
@@ -31,6 +38,7 @@ def tidy(**changes: pd.DataFrame) -> SiteTables:
             "household_key": [f"h{at}" for at in ids],
             "received_on": received,
             "creditor_id": "1",
+            "creditor_type": "rent",
             "amount_cents": 50_025.0,
             "case_id": ids,
             "forwarded_on": received + pd.Timedelta(days=10),
@@ -206,6 +214,44 @@ def test_a_creditor_far_from_its_kind_is_told():
     creditors = conform("creditors", pd.DataFrame({"creditor_id": ["0", "1", "2"], "creditor_type": "rent"}))
     tables = replace(tidy(signals=signals), creditors=creditors)
     assert counts(tables) == {"source-amount-unlike-kind": 1}
+
+
+@pytest.mark.parametrize(
+    ("kind", "factor", "found"),
+    [
+        ("rent", 1.0, 0),
+        ("rent", 10.0, 1),
+        ("rent", 0.1, 1),
+        ("energy", 0.1, 1),
+        ("other", 100.0, 0),
+        (None, 100.0, 0),
+    ],
+)
+def test_a_scale_that_no_municipality_has_is_an_error(kind, factor, found):
+    tables = scaled(np.ones(len(tidy().signals), dtype=bool), factor)
+    tables = replace(tables, signals=tables.signals.assign(creditor_type=kind))
+    listed = [f for f in check_tables(tables) if f.code == "source-amount-implausible"]
+    assert [(f.count, f.severity) for f in listed] == [(1, "error")] * found
+
+
+def test_instalments_above_the_arrears_are_an_error_when_most_are():
+    signals = tidy().signals.assign(instalment_cents=40_000.0)
+    assert counts(tidy(signals=signals)) == {}
+    signals.loc[: len(signals) // 2 - 1, "instalment_cents"] = 90_000.0
+    assert counts(tidy(signals=signals)) == {}
+    signals.loc[: len(signals) // 2, "instalment_cents"] = 90_000.0
+    [found] = [f for f in check_tables(tidy(signals=signals)) if f.code not in TELLING]
+    assert (found.code, found.count, found.severity) == ("source-instalment-above-arrears", 73, "error")
+
+
+@pytest.mark.parametrize("inhabitants", [2_000, 30_000])
+@pytest.mark.parametrize("retention", ["full", "strict6", "6-12-18"])
+def test_an_invented_municipality_of_any_size_and_retention_breaks_none_of_the_bounds(inhabitants, retention):
+    scenario = load_scenario("ignorable")
+    [spec] = draw_sites(scenario, 1, 4, inhabitants=inhabitants, retention=retention)
+    found = check_tables(simulate_site(spec, scenario, 4, truth=False).tables)
+    assert BOUNDS & {f.code for f in found} == set()
+    assert [f.code for f in found if f.severity == "error"] == []
 
 
 def test_old_signals_that_were_kept_do_not_hide_the_retention_edge():
