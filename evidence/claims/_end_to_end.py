@@ -20,8 +20,8 @@ _ROOMS = {
     "estimation": "augmented design folds inference inputs multinomial nuisances outcome_models prepare"
     " propensity regressions request tilting weighting",
     "execution": "analyse comparison truth",
-    "meta": "fits gls heterogeneity inputs intervals maximum mixture only_maximum options prediction results roots scan"
-    " sums tau2_intervals univariate weights",
+    "meta": "fits gls heterogeneity inputs intervals maximum mixture only_maximum options prediction results"
+    " roots scan sums tau2_intervals univariate weights",
     "pooling": "lineup pool",
     "release": "build documents grid rules vocabulary",
     "simulation": "acceptance accepted arrears attempts calendar choice clones draws episode_facts ledger"
