@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from causalsig.sources.schema import SiteTables
 
 GRACE = 14
+PAUSE = 45
+BLANK = 60
 QUARTER = 91
 HALF_YEAR = 182
 PERSONAL = ("phone", "home_visit")
@@ -38,7 +40,11 @@ class Cases:
         Reached within 28 days; result is help; result says the case ended for another reason.
     stratum : int64
         Recorded history: earlier signals, several signals.
-    signals : (days, households) of all signals and of those with new arrears, for counting returns.
+    signals : dict
+        Household and day of signals as one number, sorted, for counting returns: ``all`` of them and those
+        with ``new`` arrears; in ``own`` the creditor too.
+    creditors : (2, p) int64
+        Row of the case, and household and creditor as one number, of each signal that is taken up.
     """
 
     household: NDArray[np.int64]
@@ -50,19 +56,22 @@ class Cases:
     ended: NDArray[np.bool_]
     stratum: NDArray[np.int64]
     signals: dict[str, NDArray[np.int64]]
+    creditors: NDArray[np.int64]
 
     def returned(self, start: int, days: int, which: str = "all") -> NDArray[np.float64]:
-        """Say who has a signal from ``start`` days after the match, for so many days."""
-        return (self.counted(start, days, which) > 0).astype(np.float64)
+        """Say who has a signal from ``start`` days after the match, for so many days.
 
-    def counted(self, start: int, days: int, which: str = "all") -> NDArray[np.float64]:
-        """Count signals in the window."""
-        known, base = self.signals[which], self.household * SPAN + self.zero + start
+        ``which`` is ``all``, ``new`` (with new arrears), or ``own``: of a creditor the case is about.
+        """
+        row = np.arange(len(self.zero)) if which != "own" else self.creditors[0]
+        who = self.household if which != "own" else self.creditors[1]
+        known, base = self.signals[which], who * SPAN + self.zero[row] + start
         found = np.searchsorted(known, base + days) - np.searchsorted(known, base)
-        return found.astype(np.float64)
+        return (np.bincount(row, found, len(self.zero)) > 0).astype(np.float64)
 
 
 SPAN = 1 << 20
+MOST_CREDITORS = 1 << 8
 
 
 def cases_of(tables: SiteTables, *, followed_days: int) -> Cases:
@@ -72,6 +81,7 @@ def cases_of(tables: SiteTables, *, followed_days: int) -> Cases:
     signals, episodes = tables.signals, tables.episodes
     keys = pd.Index(signals["household_key"].unique())
     code = keys.get_indexer(signals["household_key"]).astype(np.int64)
+    debt = code * MOST_CREDITORS + pd.factorize(signals["creditor_id"])[0]
     day = signals["received_on"].to_numpy("datetime64[D]").astype(np.int64)
     new = signals["new_arrears"].to_numpy() > 0
     history = signals[["repeat_m1", "repeat_m2", "repeat_m3"]].to_numpy().max(axis=1)
@@ -85,6 +95,7 @@ def cases_of(tables: SiteTables, *, followed_days: int) -> Cases:
     rows, zero = rows[own & (zero <= last)], zero[own & (zero <= last)]
     tried = _attempts(tables, rows, zero)
     facts = per_episode.reindex(rows["episode_id"])
+    case = pd.Index(rows["episode_id"]).get_indexer(signals["episode_id"])
     result = rows["result"]
     return Cases(
         household=keys.get_indexer(rows["household_key"]).astype(np.int64),
@@ -98,7 +109,9 @@ def cases_of(tables: SiteTables, *, followed_days: int) -> Cases:
         signals={
             "all": np.sort(code * SPAN + day),
             "new": np.sort(code[new] * SPAN + day[new]),
+            "own": np.sort(debt * SPAN + day),
         },
+        creditors=np.stack([case, debt])[:, case >= 0],
     )
 
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import date
-from functools import cache, partial
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from evidence.claim import Verdict
 from evidence.claims._trap_blind import (
+    BLANK,
     GRACE,
     HALF_YEAR,
+    PAUSE,
     QUARTER,
     Cases,
     cases_of,
@@ -22,7 +24,7 @@ from evidence.claims._trap_blind import (
     log_ratio,
 )
 from evidence.context import Context
-from evidence.montecarlo import rate_figures
+from evidence.montecarlo import mean_and_error, rate_figures
 
 if TYPE_CHECKING:
     from causalsig.simulation import Scenario, SimulatedSite
@@ -31,9 +33,9 @@ if TYPE_CHECKING:
 
 CLAIM = """For each trap that needs no cohort machinery, an analysis that is sound where every trap is off
 (95 % intervals cover the truth in 91 to 99 % of municipalities) and blind to this trap covers in less than
-90 % once it is on: severity, hidden stress, the pause after help, repeats of the same arrear, unequal
-retention, coding of acceptance, national shocks, billing and outages. The others belong to cohorts,
-thresholds and findings, and are judged there."""
+90 % once it is on, with the whole exact 99 % interval below: severity, hidden stress, the pause after help,
+repeats of the same arrear, unequal retention, coding of acceptance, national shocks, billing and outages. The
+others belong to cohorts, thresholds and findings, and are judged there."""
 ISSUE = 3
 COVERS = (
     "causalsig/simulation/[a-w]*.py",
@@ -46,9 +48,13 @@ COVERS = (
     "evidence/claims/_trap_blind.py",
 )
 REPLICATIONS = 200
+FEW = 60
+"""Replications with a trap on: pilots of 30 covered at most 37 %, so that even these end far below 90 %."""
 SOUND = (0.91, 0.99)
 CAUGHT = (0.0, 0.90)
 NORMAL = 1.959963984540054
+TRUTH_SEEDS = range(10_000, 10_032)
+"""Municipalities that no analysis sees; so many that the truth is off by a tenth of a standard error."""
 EXTRACTED_ON = date(2024, 12, 31)
 MONTHS = 30
 INHABITANTS = 300_000
@@ -99,39 +105,46 @@ class Blind:
         Nothing works, and the truth is 0; or help works, and it is the true contrast of who accepted.
     sizes : dict
         Size of the trap, where it is not the packaged one.
+    replications : int
+        With the trap on.
     """
 
     about: str
     analysis: Callable[[SiteTables], Estimate]
     truth: Literal["nothing", "difference", "log_ratio"] = "nothing"
     sizes: dict[str, Any] = field(default_factory=dict)
+    replications: int = FEW
 
 
 BLIND: dict[TrapName, Blind] = {
     "severity": Blind(
         "returns after a first visit against a first letter, unadjusted", partial(_followed, 105, _visits)
     ),
+    # From day 14 on: stress, which moves acceptance, ends for a quarter of households every month.
     "hidden_stress": Blind(
-        "returns after accepting against declining, adjusted for recorded history",
-        partial(_followed, 151, partial(_accepted, start=60, days=QUARTER)),
+        "returns after accepting against declining from day 14 on, adjusted for recorded history",
+        partial(_followed, GRACE + QUARTER, partial(_accepted, start=GRACE, days=QUARTER)),
     ),
+    # Only the creditors of the case are silent; among all returns in these weeks theirs are few.
     "pause": Blind(
-        "the same, counted from day 14 to day 59 instead of from day 60 on",
-        partial(_followed, 151, partial(_accepted, start=14, days=45)),
+        "signals of the same creditors from day 14 to day 58, accepting against declining",
+        partial(_followed, GRACE + PAUSE, partial(_accepted, start=GRACE, days=PAUSE, which="own")),
     ),
+    # Of cases older than a year only those with help are still held, but not their returns; and what comes in
+    # while a case is open is not taken up and goes first, most of it of help, whose cases are open longest.
     "retention": Blind(
-        "the same over six months, of every case the extract still holds",
-        partial(_followed, 60 + HALF_YEAR, partial(_accepted, start=60, days=HALF_YEAR)),
+        "returns in the half year from day 14 of every case the extract still holds",
+        partial(_followed, GRACE + HALF_YEAR, partial(_accepted, start=GRACE, days=HALF_YEAR)),
         sizes={"full": 0.0, "six_twelve_eighteen": 1.0, "strict6": 0.0},
     ),
     "repeats": Blind(
         "ratio of any signals after accepting against declining, read as that of new arrears",
-        partial(_followed, 151, partial(_accepted, start=60, days=QUARTER, ratio=True)),
+        partial(_followed, BLANK + QUARTER, partial(_accepted, start=BLANK, days=QUARTER, ratio=True)),
         "log_ratio",
     ),
     "acceptance_coding": Blind(
         "new arrears after accepting against declining, by the result as it was booked",
-        partial(_followed, 151, partial(_accepted, start=60, days=QUARTER, which="new")),
+        partial(_followed, BLANK + QUARTER, partial(_accepted, start=BLANK, days=QUARTER, which="new")),
         "difference",
         {"recorded": 0.0, "quick_fix": 1.0, "declined": 0.0},
     ),
@@ -142,9 +155,12 @@ BLIND: dict[TrapName, Blind] = {
     "billing": Blind(
         "signals of 2024 against 2023, read the same way", partial(log_change, before=BEFORE, after=AFTER)
     ),
+    # Three creditors in a hundred are out in a month: most misses are of the few municipalities in which one
+    # of the largest was, so coverage falls to about three quarters and no further.
     "outage": Blind(
         "signals of November against October, read the same way",
         partial(log_change, before=LAST_TWO[0], after=LAST_TWO[1]),
+        replications=REPLICATIONS,
     ),
 }
 
@@ -168,11 +184,11 @@ def law_of(trap: TrapName | None, works: bool) -> Scenario:
     return scenario.model_copy(update={"traps": scenario.traps.model_copy(update={trap: size})})
 
 
-def site_of(law: Scenario, seed: int, truth: bool = False, size: int = INHABITANTS) -> SimulatedSite:
+def site_of(law: Scenario, seed: int, truth: bool = False) -> SimulatedSite:
     """Draw and simulate one municipality."""
     from causalsig.simulation import draw_sites, simulate_site
 
-    [drawn] = draw_sites(law, 1, seed, inhabitants=size)
+    [drawn] = draw_sites(law, 1, seed, inhabitants=INHABITANTS)
     # Where arrears are more frequent help has more to prevent: with one rate there is one truth.
     spec = replace(drawn, rate_multiplier=1.0)
     return simulate_site(spec, law, seed, months=MONTHS, truth=truth, six_months=False)
@@ -195,37 +211,51 @@ def replicate_clean(seed: int) -> dict[str, list[float]]:
     return found
 
 
-@cache
-def truths() -> dict[str, float]:
-    """Give the true contrasts of help that works, among who accepts: mean over clean municipalities."""
-    means = []
-    for seed in range(TRUTH_SITES):
-        truth = site_of(law_of(None, True), seed, truth=True, size=TRUTH_INHABITANTS).truth
-        assert truth is not None
-        means.append(truth.arm_means("accepted_help", "any_new_arrears_3m", ("ATT", "accepted")).means)
-    accepted, declined = np.mean(means, axis=0)
-    return {
-        "nothing": 0.0,
-        "difference": float(accepted - declined),
-        "log_ratio": float(np.log(accepted / declined)),
-    }
+def replicate_truth(seed: int) -> list[float]:
+    """Give the true chance of new arrears of who accepts, had they accepted and had they not.
+
+    Every episode counts by its true chance of accepting. That is the mean over who did accept, without the
+    noise of who that was: those alone, in eight municipalities, were off by most of a standard error.
+    """
+    truth = site_of(law_of(None, True), seed, truth=True).truth
+    assert truth is not None
+    means = truth.potential["accepted_help"]["any_new_arrears_3m"]
+    known = np.flatnonzero(~np.isnan(means).any(axis=1))
+    share = truth.propensity["accepted_help"][known, 0]
+    found: list[float] = (share @ means[known] / share.sum()).tolist()
+    return found
 
 
-TRUTH_SITES, TRUTH_INHABITANTS = 8, 300_000
+def truths(rows: list[list[float]]) -> tuple[dict[str, float], dict[str, float]]:
+    """Give the truth each kind of analysis is after, and the Monte Carlo error of each."""
+    accepted, declined = np.array(rows).T
+    one, other = float(accepted.mean()), float(declined.mean())
+    gap, gap_error = mean_and_error((accepted - declined).tolist())
+    _, log_error = mean_and_error((accepted / one - declined / other).tolist())
+    true = {"nothing": 0.0, "difference": gap, "log_ratio": float(np.log(one / other))}
+    return true, {"nothing": 0.0, "difference": gap_error, "log_ratio": log_error}
 
 
 def run(context: Context) -> Verdict:
     """Count coverage of every analysis with its trap on and with all traps off."""
-    true = truths()
     seeds = range(REPLICATIONS)
+    true, error = truths(context.replicate(replicate_truth, TRUTH_SEEDS, part="truth"))
     clean = context.replicate(replicate_clean, seeds, part="clean")
     rows: list[dict[str, Any]] = []
     for trap, blind in BLIND.items():
-        caught = context.replicate(partial(replicate, trap), seeds, part=trap)
-        about = {"trap": trap, "analysis": blind.about, "truth": true[blind.truth]}
-        rows.append(about | {"switch": "on"} | _coverage(caught, true[blind.truth], CAUGHT))
-        sound = [row[trap] for row in clean]
-        rows.append(about | {"switch": "all off"} | _coverage(sound, true[blind.truth], SOUND))
+        target = true[blind.truth]
+        about = {
+            "trap": trap,
+            "analysis": blind.about,
+            "truth": target,
+            "Monte Carlo error of the truth": error[blind.truth],
+        }
+        caught = context.replicate(partial(replicate, trap), seeds[: blind.replications], part=trap)
+        found = _coverage(caught, target, CAUGHT)
+        # To overlap with the band is not enough to have been caught: all of the interval is inside.
+        found["passed"] = found["rate_high"] < CAUGHT[1]
+        rows.append(about | {"switch": "on"} | found)
+        rows.append(about | {"switch": "all off"} | _coverage([row[trap] for row in clean], target, SOUND))
     return {
         "passed": all(row["passed"] for row in rows),
         "figures": {"analyses": rows, "judged elsewhere": OTHERS},

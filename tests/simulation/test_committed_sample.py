@@ -78,7 +78,7 @@ def test_the_inventory_is_the_same_and_lists_the_sample(made_again: Path) -> Non
 def test_a_second_run_gives_the_same_bytes(tmp_path: Path) -> None:
     from causalsig.execution.invent import InventedCountry, country_specs, invent_site
 
-    country = InventedCountry("ignorable", "modest", 3, 1, 1, inhabitants=40_000)
+    country = InventedCountry("ignorable", "modest", 1, 0, 1, months=12, inhabitants=10_000)
     scenario, specs = country_specs(country)
     books = []
     for run in ("one", "two"):

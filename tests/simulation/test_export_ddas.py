@@ -30,7 +30,7 @@ WEIGHTS = (9, 8, 7, 6, 5, 4, 3, 2, -1)
 @cache
 def simulated(retention: str = "full"):
     scenario = load_scenario("ignorable")
-    spec = draw_sites(scenario, 1, 3, inhabitants=20_000, retention=retention)[0]
+    spec = draw_sites(scenario, 1, 3, inhabitants=10_000, retention=retention)[0]
     return spec, simulate_site(spec, scenario, 3, months=12, truth=False).tables
 
 

@@ -29,7 +29,7 @@ LOWEST_Z = 3.0
 @cache
 def one_site(scenario: str, effect: str, number: int) -> SimulatedSite:
     law = load_scenario(scenario, effect=effect)  # type: ignore[arg-type]
-    (spec,) = draw_sites(law, 1, 20, inhabitants=60_000, retention="full", first=number)
+    (spec,) = draw_sites(law, 1, 20, inhabitants=40_000, retention="full", first=number)
     return simulate_site(spec, law, 8)
 
 
@@ -84,7 +84,7 @@ def observed(site: SimulatedSite, start: int, days: int, new_only: bool) -> np.n
 
 def test_the_same_seed_gives_the_same_site_whatever_was_simulated_before():
     law = load_scenario("ignorable")
-    one, two = draw_sites(law, 2, 3, inhabitants=20_000)
+    one, two = draw_sites(law, 2, 3, inhabitants=8_000)
     alone = simulate_site(two, law, 5)
     simulate_site(one, law, 5)
     again = simulate_site(two, law, 5)
@@ -102,7 +102,7 @@ def test_the_same_seed_gives_the_same_site_whatever_was_simulated_before():
 
 def test_truth_changes_nothing_in_the_tables():
     law = load_scenario("hidden_stress", effect="harmful")
-    spec = draw_sites(law, 1, 3, inhabitants=20_000)[0]
+    spec = draw_sites(law, 1, 3, inhabitants=10_000)[0]
     with_truth, without = simulate_site(spec, law, 5), simulate_site(spec, law, 5, truth=False)
     assert without.truth is None
     for name in TABLES:
@@ -111,7 +111,7 @@ def test_truth_changes_nothing_in_the_tables():
 
 def test_following_six_months_does_not_change_three():
     law = load_scenario("ignorable")
-    spec = draw_sites(law, 1, 3, inhabitants=20_000, retention="full")[0]
+    spec = draw_sites(law, 1, 3, inhabitants=10_000, retention="full")[0]
     long, short = (simulate_site(spec, law, 5, six_months=six).truth for six in (True, False))
     assert long is not None and short is not None
     for question in QUESTIONS:
@@ -279,8 +279,8 @@ def test_hidden_stress_confounds_beyond_the_record():
 @pytest.mark.parametrize("regime", ["strict6", "6-12-18", "full"])
 def test_retention_leaves_what_the_regime_keeps(regime: str):
     law = load_scenario("ignorable")
-    spec = draw_sites(law, 1, 9, inhabitants=60_000, retention=regime)[0]  # type: ignore[arg-type]
-    site = simulate_site(spec, law, 2)
+    spec = draw_sites(law, 1, 9, inhabitants=30_000, retention=regime)[0]  # type: ignore[arg-type]
+    site = simulate_site(spec, law, 2, six_months=False)
     tables, extract = site.tables, pd.Timestamp(site.tables.extracted_on)
     signals = tables.signals.merge(tables.cases[["case_id", "result"]], on="case_id", how="left")
     age = (extract.to_period("M") - signals["received_on"].dt.to_period("M")).map(lambda gap: gap.n)
@@ -303,8 +303,8 @@ def test_retention_leaves_what_the_regime_keeps(regime: str):
 
 def test_episodes_below_the_threshold_are_never_taken_up():
     law = load_scenario("ignorable")
-    spec = SiteSpec("9001", "Voorbeeldstad 01", 40_000, threshold_eur=100.0)
-    site = simulate_site(spec, law, 4)
+    spec = SiteSpec("9001", "Voorbeeldstad 01", 20_000, threshold_eur=100.0)
+    site = simulate_site(spec, law, 4, six_months=False)
     owed = site.tables.signals.groupby("episode_id")["amount_cents"].sum()
     episodes = site.tables.episodes.set_index("episode_id")
     below = owed[owed < 10_000].index
@@ -318,7 +318,7 @@ def test_acceptance_is_booked_as_the_site_books_it():
     law = load_scenario("ignorable")
     results = {}
     for coding in ("recorded", "quick_fix", "declined"):
-        spec = SiteSpec("9001", "Voorbeeldstad 01", 40_000, acceptance_coding=coding)  # type: ignore[arg-type]
+        spec = SiteSpec("9001", "Voorbeeldstad 01", 15_000, acceptance_coding=coding)  # type: ignore[arg-type]
         results[coding] = (
             simulate_site(spec, law, 4, truth=False).tables.cases["result"] == "quick_fix"
         ).sum()
@@ -384,7 +384,7 @@ def test_arm_means_line_up_with_a_cohort_by_household_and_time_zero():
 def test_the_truth_is_what_the_tables_show_with_every_dynamic_trap_on(rhythm: Matching):
     extract = {"opt_outs", "missing_links", "reach_not_recorded", "canaries"}
     law = load_scenario("base", "harmful").switch(on=[name for name in TRAP_NAMES if name not in extract])
-    spec = SiteSpec("9001", "Voorbeeldstad 01", 40_000, matching=rhythm)
+    spec = SiteSpec("9001", "Voorbeeldstad 01", 25_000, matching=rhythm)
     made = simulate_site(spec, law, 5)
     truth = made.truth
     assert truth is not None

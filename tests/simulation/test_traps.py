@@ -167,7 +167,7 @@ def test_two_notations_of_amounts_are_the_same_amounts():
 
 def test_calendar_shocks_are_the_same_in_every_site():
     law = scenario("calendar_shocks", calendar_shocks=(("surprise", 0.5),))
-    specs = draw_sites(load_scenario("clean"), 2, 1, inhabitants=40_000)
+    specs = draw_sites(load_scenario("clean"), 2, 1, inhabitants=30_000)
     counts = []
     for spec in specs:
         signals = simulate_site(spec, law, 3, truth=False).tables.signals

@@ -25,7 +25,7 @@ from causalsig.simulation.truth_file import TruthRow
 @cache
 def made(scenario: str, effect: str | None, number: int = 1) -> SimulatedSite:
     law = load_scenario(scenario, effect)  # type: ignore[arg-type]
-    (spec,) = draw_sites(law, 1, 5, inhabitants=40_000, first=number)
+    (spec,) = draw_sites(law, 1, 5, inhabitants=25_000, first=number)
     return simulate_site(spec, law, 2, six_months=False)
 
 
@@ -96,7 +96,7 @@ def test_a_subgroup_effect_is_in_the_subgroup_only():
 
 def test_an_effect_that_fades_is_smaller_later():
     law = load_scenario("ignorable", "fading")
-    spec = draw_sites(law, 1, 5, inhabitants=60_000)[0]
+    spec = draw_sites(law, 1, 5, inhabitants=25_000)[0]
     still = law.model_copy(
         update={
             "effects": law.effects
