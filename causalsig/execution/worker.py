@@ -12,7 +12,7 @@ import os
 import sys
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -24,7 +24,7 @@ from causalsig.release.files import write_atomic
 
 if TYPE_CHECKING:
     from causalsig.records import SiteResult
-    from causalsig.sources.findings import Finding
+    from causalsig.sources.findings import Finding, ReadResult
     from causalsig.study.inventory import Site
     from causalsig.study.models import Study
 
@@ -92,7 +92,7 @@ def run_job(job: Job) -> Literal["done", "kept"]:
                 if standing(folder, inputs, job.wave) is not None:
                     return "kept"
         with _timed(timings, "analyse"):
-            result = _analyse(read.tables, study, site, read.findings)
+            result = _analyse(read, study, site)
         with _timed(timings, "release"):
             payload_hash = release_site(
                 result,
@@ -138,12 +138,24 @@ class _timed:
         self.table[self.name] = time.perf_counter() - self.start
 
 
-def _analyse(tables: Any, study: Study, site: Site, findings: tuple[Finding, ...]) -> SiteResult:
+def _analyse(read: ReadResult, study: Study, site: Site) -> SiteResult:
+    """Answer the questions that the source carries the signals for, and refuse the others."""
+    from causalsig.cohort.build import plan_cohorts
     from causalsig.execution.analyse import analyse_site
+    from causalsig.execution.carried import unanswerable
     from causalsig.execution.site import matching_of
 
-    codes = {finding.code for finding in findings}
-    return analyse_site(tables, study, site, matching_of(site), finding_codes=codes)
+    refused = unanswerable(study, read.carries)
+    result = analyse_site(
+        read.tables,
+        study,
+        site,
+        matching_of(site),
+        finding_codes={finding.code for finding in read.findings},
+        plans=tuple(plan for plan in plan_cohorts(study) if plan.question not in refused),
+    )
+    answered = {question.question: question for question in result.questions} | refused
+    return replace(result, questions=tuple(answered[question] for question in study.asked))
 
 
 def _refuse_errors(findings: tuple[Finding, ...], code: str) -> None:

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from causalsig.sources.schema import SiteTables
 
 Severity = Literal["info", "warning", "error"]
+Carries = Literal["all_signals", "cases_only"]
+"""Of which signals a format holds rows: all of them, or only those that became a case."""
 
 MEANINGS: Mapping[str, str] = MappingProxyType(
     {
@@ -60,6 +62,7 @@ MEANINGS: Mapping[str, str] = MappingProxyType(
         "source-repeat-flags-missing": "signals without repeat flags; the look-back needs kept signals",
         "source-retention-edge": "signals vanish while cases remain; the count is the months of signals kept",
         "source-month-without-signals": "calendar months without any signal, between the first and the last",
+        "source-signal-far-off": "few signals that a quarter without any parts from all others",
         "source-creditor-gap": "creditor-months without a signal, for creditors that report most months",
         "source-cases-only": "rows of a format that lists cases only: signals not taken up are not in it",
         "source-amount-jump": "creditor-months with a median amount eight times the usual, or an eighth",
@@ -177,7 +180,10 @@ class ReadResult:
         One municipality in canonical form.
     findings : tuple of Finding
         What reading met and what :func:`causalsig.sources.checks.check_tables` says of the tables.
+    carries : {"all_signals", "cases_only"}
+        What the format declares (:attr:`causalsig.sources.formats.Format.carries`).
     """
 
     tables: SiteTables
     findings: tuple[Finding, ...]
+    carries: Carries = "all_signals"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from types import MappingProxyType
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from causalsig.sources.amounts import AmountLocale
-    from causalsig.sources.findings import ReadResult
+    from causalsig.sources.findings import Carries, ReadResult
     from causalsig.sources.schema import Matching
 
 Source = Path | str
@@ -43,6 +43,9 @@ class Format:
         Whether a path, or a URL as text, is of this format, without reading its rows.
     has_locale : bool
         Whether amounts are texts whose notation can be declared.
+    carries : {"all_signals", "cases_only"}
+        Of which signals it has rows. Without those that became no case there is no later signal to count:
+        questions and figures that need them are refused.
     """
 
     title: str
@@ -50,6 +53,7 @@ class Format:
     lister: str
     fits: Callable[[Source], bool]
     has_locale: bool = False
+    carries: Carries = "all_signals"
 
 
 def _is_url(source: Source) -> bool:
@@ -122,6 +126,7 @@ FORMATS: Final[Mapping[str, Format]] = MappingProxyType(
             "xxllnc_flat:municipalities",
             _is_workbook,
             True,
+            "cases_only",
         ),
         "ddas": Format("DDAS-Vroegsignalering JSON", "ddas:read_ddas", "ddas_json:municipalities", _is_json),
     }
@@ -213,7 +218,7 @@ def read_source(
     if chosen.has_locale:
         options["amount_locale"] = amount_locale
     read: Callable[..., ReadResult] = _load(chosen.reader)
-    return read(
+    result = read(
         parts[0] if len(parts) == 1 else parts,
         municipality=municipality,
         matching=matching,
@@ -221,6 +226,7 @@ def read_source(
         extracted_on=extracted_on,
         **options,
     )
+    return replace(result, carries=chosen.carries)
 
 
 def municipalities_in(source: Source) -> frozenset[str]:
