@@ -36,7 +36,7 @@ def check_tables(tables: SiteTables) -> tuple[Finding, ...]:
         view = View.of(tables)
         check_links(tables, view, findings)
         check_retention(view, findings)
-        check_coverage(view, findings)
+        check_coverage(tables, view, findings)
         check_amounts(tables, view, findings)
         check_acceptance(tables, view, findings)
     return findings.freeze()

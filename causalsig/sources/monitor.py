@@ -21,7 +21,10 @@ from causalsig.counts import MonitorCounts, RateCount, ShareCount
 from causalsig.errors import SourceError
 from causalsig.sources import cells
 from causalsig.sources.cells import UNKNOWN
+from causalsig.sources.checks_coverage import retention_edge
+from causalsig.sources.checks_view import View
 from causalsig.sources.offered import offered
+from causalsig.sources.window import covered_months
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -68,7 +71,7 @@ def monitor_counts(
     inhabitants : int
     guaranteed_months : int
         Months for which every signal is still held; at most the last 24 of them are counted, and only whole
-        ones.
+        ones that the signals cover.
     threshold_cents : float
         Episodes that owe less in total are never taken up, so they are not offered help.
 
@@ -82,10 +85,10 @@ def monitor_counts(
     SourceError
         ``source-no-whole-month``: the extract holds no month that is guaranteed and whole.
     """
-    window = _window(tables, guaranteed_months)
     signals = tables.signals
-    month = window.number(signals["received_on"].to_numpy("datetime64[D]"))
     household = cells.households_of(signals["household_key"])
+    window = _window(tables, guaranteed_months, household)
+    month = window.number(signals["received_on"].to_numpy("datetime64[D]"))
     episodes = _episodes(tables, window, household)
     contact = _contact(tables, window, threshold_cents)
     rates = _rates(window, month, household, episodes, inhabitants)
@@ -110,23 +113,30 @@ def monitor_counts(
     )
 
 
-def _window(tables: SiteTables, guaranteed_months: int) -> _Window:
+def _window(tables: SiteTables, guaranteed_months: int, household: NDArray[np.int64]) -> _Window:
+    """Give the last whole months that are guaranteed, and that the signals cover: see ``covered_months``."""
     # The month of the extract counts when the extract is of its last day.
     end = (np.datetime64(tables.extracted_on, "D") + 1).astype("datetime64[M]")
-    whole = guaranteed_months
+    first = end - guaranteed_months
     received = tables.signals["received_on"].to_numpy("datetime64[D]")
-    held = received[~np.isnat(received)]
-    if len(held):
-        whole = min(whole, int((end - held.min().astype("datetime64[M]")).astype(np.int64)))
-    if whole < 1 or not len(held):
+    number = (received.astype("datetime64[M]") - first).astype(np.int64)
+    number = np.where(np.isnat(received), UNKNOWN, number)
+    if not ((number >= 0) & (number < guaranteed_months)).any():
         raise SourceError(
             "source-no-whole-month",
             expected="at least one whole month of signals before the extraction date",
             found="none",
             mend="Make an extract that holds whole months, or check retention_months in the inventory.",
         )
+    begin, last = covered_months(number, household, guaranteed_months) or (0, guaranteed_months - 1)
+    edge = retention_edge(View.of(tables))
+    if edge is not None:
+        kept = edge - int(first.astype(np.int64))
+        # A case is opened up to a month after its signals: an edge one month later says nothing else.
+        begin = kept if begin + 1 < kept <= last else begin
+    whole = last - begin + 1
     months = min(whole, LONGEST_WINDOW)
-    return _Window(end - months, months, max(months - MONTHS_TO_CLOSE, 0), whole - months)
+    return _Window(first + last + 1 - months, months, max(months - MONTHS_TO_CLOSE, 0), whole - months)
 
 
 @dataclass(frozen=True, slots=True)

@@ -158,6 +158,49 @@ def test_a_source_that_keeps_signals_for_six_months_tells_no_look_back(made: Sim
     assert mix["multiple"].denominator > 0
 
 
+def since(tables: SiteTables, day: str) -> SiteTables:
+    signals = tables.signals
+    return replace(tables, signals=signals[signals["received_on"] >= day].reset_index(drop=True))
+
+
+def with_stray(tables: SiteTables, day: str, count: int = 1) -> SiteTables:
+    signals = tables.signals.copy()
+    signals.loc[: count - 1, "received_on"] = pd.Timestamp(day)
+    return replace(tables, signals=signals)
+
+
+@pytest.mark.parametrize("inhabitants", [2_000, 9_000, 30_000])
+def test_a_few_stray_signals_set_neither_end_of_the_window(inhabitants: int) -> None:
+    made = simulate("full", inhabitants)
+    late = since(made.tables, "2026-01-01")
+    plain = counted(made, late)
+    assert plain.first in ("2026-01", "2026-02") and plain.last == "2026-06"
+    for day, count in (("2024-08-03", 1), ("2025-02-01", 3)):
+        stray = counted(made, with_stray(late, day, count))
+        assert (stray.first, stray.last) == (plain.first, plain.last), (day, count)
+    signals = made.tables.signals
+    until = signals[signals["received_on"] < "2025-10-01"].reset_index(drop=True)
+    ended = replace(made.tables, signals=until)
+    lasts = {counted(made, tables).last for tables in (ended, with_stray(ended, "2026-04-02"))}
+    # Where ten households take months to come together, the months they take.
+    assert lasts == {"2025-09"} if inhabitants > 2_000 else lasts <= {"2025-07", "2025-08", "2025-09"}
+
+
+def test_the_window_does_not_reach_back_beyond_the_retention_edge() -> None:
+    made = simulate("strict6", 30_000)
+    longer = monitor_counts(made.tables, inhabitants=30_000, guaranteed_months=18)
+    assert longer.first == counted(made).first == "2026-01"
+    # Some signals of every earlier month outlive it, because help was accepted.
+    signals = made.tables.signals
+    old = signals.iloc[:120].assign(
+        received_on=pd.date_range("2025-01-03", periods=120, freq="D").as_unit("s"),
+        signal_id=[f"old{n}" for n in range(120)],
+        case_id=None,
+    )
+    kept = replace(made.tables, signals=pd.concat([old, signals], ignore_index=True))
+    assert monitor_counts(kept, inhabitants=30_000, guaranteed_months=18).first == "2026-01"
+
+
 def test_without_a_whole_month_there_is_no_monitor(made: SimulatedSite) -> None:
     first = made.tables.signals["received_on"].min().date()
     tables = replace(made.tables, extracted_on=date(first.year, first.month, 20))

@@ -24,6 +24,7 @@ TELLING = {
 BOUNDS = {
     "source-amount-implausible",
     "source-instalment-above-arrears",
+    "source-signal-far-off",
 }
 """Findings of a whole file that is wrong; no invented municipality is."""
 
@@ -172,6 +173,25 @@ def test_a_month_in_which_nothing_came_in_is_a_gap():
     found = counts(tidy(signals=silent))
     assert found["source-month-without-signals"] == 1
     assert found["source-creditor-gap"] == 1
+
+
+def test_one_date_far_from_all_others_makes_no_months_without_signals():
+    for day in ("2003-03-05", "2025-01-30"):
+        stray = changed("signals", "received_on", slice(0, 1), pd.Timestamp(day))
+        found = counts(replace(stray, extracted_on=dt.date(2026, 1, 31)) if day > "2025" else stray)
+        assert "source-month-without-signals" not in found
+        assert "source-creditor-began" not in found
+    far = changed("signals", "received_on", slice(0, 1), pd.Timestamp("2003-03-05"))
+    assert counts(far)["source-signal-far-off"] == 1
+    assert "source-signal-far-off" not in counts(tidy())
+
+
+def test_one_early_attempt_makes_no_months_without_attempts():
+    attempts = tidy().attempts
+    later = attempts[attempts["attempted_on"].dt.month >= 6].reset_index(drop=True)
+    assert counts(tidy(attempts=later)) == {}
+    later.loc[0, "attempted_on"] = attempts["attempted_on"].min()
+    assert "source-month-without-attempts" not in counts(tidy(attempts=later))
 
 
 def test_a_site_without_signals_or_cases_can_be_checked():
