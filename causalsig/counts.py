@@ -36,7 +36,7 @@ class HouseholdCount:
 
 @dataclass(frozen=True, slots=True)
 class ScaleCount:
-    """Whether the arrears of a kind of creditor are on a plausible scale, and how many households have one."""
+    """Whether the arrears of a kind of creditor have a plausible scale, and how many households have any."""
 
     creditor_type: str
     scale: Scale
@@ -135,6 +135,8 @@ class ProfileCounts:
     missing, links, acceptance : tuple of ShareCount
         Rows of a table (``figure``) whose column (``group``) is empty; rows that find what they refer to; how
         acceptance is coded.
+    not_carried : tuple of str
+        Figures of acceptance whose column the source has no place for; they are not among ``acceptance``.
     """
 
     extracted_on: date
@@ -147,6 +149,7 @@ class ProfileCounts:
     missing: tuple[ShareCount, ...]
     links: tuple[ShareCount, ...]
     acceptance: tuple[ShareCount, ...]
+    not_carried: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

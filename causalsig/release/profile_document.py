@@ -90,8 +90,9 @@ ACCEPTANCE = (
 ACROSS_A_MEDIAN = 2
 """Whether a median lies within bounds rests on the households at either side of it: each side holds the
 floor."""
-State = Literal["mixed", "nearly_all", "nearly_none"]
-"""nearly_all, nearly_none: all but fewer than 10 households, fewer than 10 households; none included."""
+State = Literal["mixed", "nearly_all", "nearly_none", "not_carried"]
+"""nearly_all, nearly_none: all but fewer than 10 households, fewer than 10 households; none included.
+not_carried: the source has no such column, which is a fact of its format."""
 
 
 class FindingEntry(Closed):
@@ -162,7 +163,17 @@ class StateEntry(Closed):
         return self
 
 
-class MissingEntry(StateEntry):
+class RowsEntry(StateEntry):
+    """A share of rows that are there, whatever the format carries."""
+
+    @model_validator(mode="after")
+    def _of_rows(self) -> RowsEntry:
+        if self.state == "not_carried":
+            raise ValueError("only a figure of acceptance may not be carried")
+        return self
+
+
+class MissingEntry(RowsEntry):
     """Share of a table's rows in which a column is empty."""
 
     table: TableName
@@ -174,7 +185,7 @@ class MissingEntry(StateEntry):
         return self
 
 
-class LinkEntry(StateEntry):
+class LinkEntry(RowsEntry):
     """Share of rows that find what they refer to."""
 
     link: Literal[
@@ -276,6 +287,10 @@ def build_profile(
         links=tuple(make(LinkEntry, link=cell.figure, **fields) for cell, fields in shares["links"]),
         acceptance=tuple(
             make(AcceptanceEntry, figure=cell.figure, **fields) for cell, fields in shares["acceptance"]
+        )
+        + tuple(
+            make(AcceptanceEntry, figure=figure, state="not_carried", **_NO_SHARE)
+            for figure in counts.not_carried
         ),
         suppressions=tuple(
             make(HeldBack, rule=rule, table=table) for table, rule in sorted(dict.fromkeys(held))

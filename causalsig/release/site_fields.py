@@ -47,7 +47,7 @@ def _share(prefix: str, meaning: str) -> dict[str, Field]:
 
 
 def _state(prefix: str, name: str, of: str, meaning: str) -> dict[str, Field]:
-    state = "a share, or all but fewer than 10 households, or fewer than 10 (none included)"
+    state = "a share, all but fewer than 10 households, fewer than 10 (none included), or not in the format"
     return {
         f"{prefix}.{name}": Field(of, "code", "-", _CODE),
         f"{prefix}.state": Field(state, "code", "-", "release-class-floor"),

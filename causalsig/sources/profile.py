@@ -94,6 +94,12 @@ FLAGS: Final = (
     ("attempts", "reached"),
     ("attempts", "wants_help"),
 )
+NO_PLACE: Final = frozenset(
+    {"source-column-not-in-format", "source-optional-column-missing", "source-table-column-missing"}
+)
+"""Findings that a format or a file has no such column."""
+OF_COLUMN: Final[Mapping[str, tuple[str, str]]] = {"wants_help_of_accepted": ("attempts", "wants_help")}
+"""Figures of acceptance that rest on a column which not every format has."""
 DATED: Final = (
     ("signals", "received_on"),
     ("cases", "opened_on"),
@@ -120,6 +126,8 @@ def profile_counts(
     ProfileCounts
         Every cell of every table, empty ones too; what may leave is not decided here.
     """
+    findings = tuple(findings)
+    not_carried = _not_carried(tables, findings)
     keys = _household_keys(tables)
     numbered = _Numbered(keys)
     rows = {name: _Rows(numbered.of(name), _dates(tables, name)) for name in keys}
@@ -133,7 +141,10 @@ def profile_counts(
         months=tuple(_months(tables, rows)),
         missing=tuple(_missing(tables, rows)),
         links=tuple(_links(tables, rows)),
-        acceptance=tuple(_acceptance(tables, rows["cases"])),
+        acceptance=tuple(
+            share for share in _acceptance(tables, rows["cases"]) if share.figure not in not_carried
+        ),
+        not_carried=not_carried,
     )
 
 
@@ -298,6 +309,16 @@ def _links(tables: SiteTables, rows: Mapping[str, _Rows]) -> Iterable[ShareCount
     ):
         base = np.ones(len(yes), np.bool_) if of is None else of.to_numpy()
         yield _share(link, "", rows[name], base, yes.to_numpy())
+
+
+def _not_carried(tables: SiteTables, findings: Iterable[Finding]) -> tuple[str, ...]:
+    """Figures of acceptance whose column is not there: that nobody says yes to it would be no fact."""
+    absent = {(counted_in(f.table, f.column).table, f.column) for f in findings if f.code in NO_PLACE}
+    return tuple(
+        figure
+        for figure, (name, column) in OF_COLUMN.items()
+        if (name, column) in absent and getattr(tables, name)[column].isna().all()
+    )
 
 
 def _acceptance(tables: SiteTables, rows: _Rows) -> Iterable[ShareCount]:

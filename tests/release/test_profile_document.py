@@ -41,6 +41,7 @@ from causalsig.release.profile_document import (
     build_profile,
 )
 from causalsig.release.vocabulary import RULE_CODES
+from causalsig.report.profile import profile_view
 from causalsig.sources.profile import CODED, FLAGS
 from causalsig.sources.schema import TABLES
 from causalsig.study.models import Disclosure
@@ -197,6 +198,17 @@ def test_a_unknown_finding_leaves_as_other() -> None:
     assert [entry.code for entry in made.findings] == ["other"]
 
 
+def test_what_the_format_does_not_carry_is_said_and_has_no_share() -> None:
+    made = profile(not_carried=("wants_help_of_accepted",))
+    [entry] = made.acceptance
+    assert (entry.state, entry.value, entry.households) == ("not_carried", None, None)
+    page = profile_view(made, "d" * 64, "en")
+    [section] = [section for section in page.sections if section.id == "acceptance"]
+    assert section.tables[0].rows[0][1] == "not in this format"
+    with pytest.raises(ReleaseError, match="release-schema"):
+        profile(not_carried=("a_figure_of_ones_own",))
+
+
 def test_a_code_outside_its_list_never_leaves() -> None:
     made = profile(
         codes=(
@@ -247,6 +259,8 @@ def changed(document: Any, *path: Any, value: Any) -> str:
         (FULL_PROFILE, ("missing", 0, "value_exponent"), -20),
         (FULL_PROFILE, ("missing", 0, "state"), "nearly_none"),
         (FULL_PROFILE, ("missing", 1, "households"), "10-29"),
+        (FULL_PROFILE, ("missing", 1, "state"), "not_carried"),
+        (FULL_PROFILE, ("acceptance", 0, "state"), "not_carried"),
         (FULL_PROFILE, ("floors", "min_households_cell"), 5),
         (FULL_PROFILE, ("site_code",), "0363"),
         (FULL_MONITOR, ("shares", 0, "group"), "Jansen"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -10,10 +11,13 @@ import pytest
 
 from causalsig.codes import CREDITOR_TYPES, METHODS
 from causalsig.counts import ProfileCounts
+from causalsig.release.profile_document import ACCEPTANCE
 from causalsig.simulation import SimulatedSite, SiteSpec, load_scenario, simulate_site
+from causalsig.simulation.export.ddas import write_ddas
 from causalsig.sources import ddas_versions, xxllnc_flat_layout, xxllnc_layout
 from causalsig.sources.checks import check_tables
 from causalsig.sources.findings import MEANINGS, Finding
+from causalsig.sources.formats import read_source
 from causalsig.sources.parts import counted_in
 from causalsig.sources.profile import ABOUT_THE_FILE, TOLD_AS_SHARES, profile_counts
 from causalsig.sources.schema import TABLES
@@ -147,6 +151,21 @@ def test_how_acceptance_is_coded_is_counted_over_closed_cases(
     accepted = closed["result"].isin(["quick_fix", "follow_up_help"])
     assert found["quick_fix_of_accepted"].denominator == int(accepted.sum())
     assert found["quick_fix_of_accepted"].numerator == int((closed["result"] == "quick_fix").sum())
+
+
+def test_what_a_format_has_no_column_for_is_not_told_as_nobody(made: SimulatedSite, tmp_path: Path) -> None:
+    write_ddas(made.tables, tmp_path / "ddas.json")
+    read = read_source(tmp_path / "ddas.json", municipality="9001", matching=made.spec.matching)
+    ddas = profile_counts(read.tables, read.findings)
+    assert ddas.not_carried == ("wants_help_of_accepted",)
+    assert {share.figure for share in ddas.acceptance} == set(ACCEPTANCE) - set(ddas.not_carried)
+    # A column that is there and says nothing, or that one of two tabs has not, is counted as before.
+    silent = replace(made.tables, attempts=made.tables.attempts.assign(wants_help=np.nan))
+    noted = (Finding("source-optional-column-missing", "Tussenresultaat", "wants_help", 1, "warning"),)
+    for tables, findings in ((silent, ()), (made.tables, noted)):
+        found = profile_counts(tables, findings)
+        assert found.not_carried == () and len(found.acceptance) == len(ACCEPTANCE)
+    assert profile_counts(silent, noted).not_carried == ("wants_help_of_accepted",)
 
 
 def test_the_order_of_the_rows_changes_nothing(made: SimulatedSite, counts: ProfileCounts) -> None:
