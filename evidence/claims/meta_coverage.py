@@ -1,4 +1,43 @@
-"""How often the intervals of a random-effects pool hold the truth, and how wide they are."""
+"""How often the intervals of a random-effects pool hold the truth, and how wide they are.
+
+Why a pilot was lower. With 400 replications of each of the 144 cells the lowest was 91.2 %. That is the
+least of many small samples: where 45 cells cover at 94.75 % or more, the lowest of them has a median of
+92.25 %, and is at 91.25 % or less one time in fourteen. With 4,000 replications the lowest mean is at 94.1
+%. Of cells that were low or high then, and the extremes, with 40,000 of other seeds (15,000 for 50 sites):
+
+====================================  ======  ============  ============  ==========
+cell (sites, sizes, ratio, outcome)    mean   wholly above  wholly below  prediction
+====================================  ======  ============  ============  ==========
+20, one giant, 1/3, normal            94.38 %       2.80 %        2.82 %     93.54 %
+13, one giant, 1/3, binary            94.48 %       2.70 %        2.82 %     93.63 %
+20, one giant, 1/3, binary            94.54 %       2.59 %        2.88 %     93.42 %
+50, equal, 3, binary                  94.64 %       1.92 %        3.44 %     94.89 %
+8, one giant, 3, binary               94.93 %       2.21 %        2.86 %     94.40 %
+8, one giant, 1, binary               95.03 %       2.24 %        2.73 %     93.88 %
+13, lognormal, 1, normal              95.07 %       2.46 %        2.48 %     93.96 %
+3, one giant, 3, binary               95.48 %       2.10 %        2.42 %     94.58 %
+3, one giant, 0, binary               99.32 %       0.31 %        0.38 %     99.62 %
+5, equal, 1/3, binary                 97.66 %       1.12 %        1.22 %     96.84 %
+50, equal, 1/3, normal                95.56 %       2.26 %        2.18 %     93.14 %
+====================================  ======  ============  ============  ==========
+
+The code does what the definition says: in these kinds of cells the bounds of the mean and of the prediction
+are those of an adaptive quadrature, nested in root finding, within 2e-10 of the interval's width.
+
+What remains under 95 % is the method's own, and two things are behind it. Beside a giant site: with tau²
+known the normal interval of the 20-site cell covers 95.1 %; its mixture 94.5 % (30,000 replications). That
+the mean moves with tau² is not why: held at the mean of the true tau² it is 94.1 %. The variance of the
+mean is: at tau² = 0 the giant leaves 30 % of what it is at the true tau² (with equal sites 75 %), so data
+sets that put much mass on zero get narrow intervals (coverage 79 % in the 9 % with more than 0.6 of it
+there, against 91 % with equal sites). With a variance linear in tau², as equal sites have, it is 96.0 %.
+
+With binary outcomes the interval lies wholly below the truth more often than wholly above it. A site's
+variance rises with its estimated risk (correlation 0.75 in the cell of 50 equal sites), so low risks weigh
+more and the mean is 0.0011 too low, a seventh of its standard error. With one variance for all sites of a
+data set the same draws give 95.1 %, 2.5 above and 2.4 below. This grows with the number of sites, and the
+remedy is in the variances (:mod:`causalsig.meta.weights`), not in the interval. Over-coverage at tau² = 0
+is the price of carrying what is not known of tau².
+"""
 
 from __future__ import annotations
 

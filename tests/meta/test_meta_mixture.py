@@ -13,9 +13,12 @@ from causalsig.meta.mixture import confidence_distribution
 
 FloatArray = NDArray[np.float64]
 # Two quadratures of the same integral; ours leaves 1e-9 of the mass out at worst.
-QUADRATURE = 1e-6
+QUADRATURE = 1e-8
 EFFECTS = np.array([0.12, -0.30, 0.55, 0.80, -0.10, 0.33])
 UNEQUAL = np.array([0.010, 0.040, 0.025, 0.090, 0.016, 0.070])
+# A site with two thirds of all households, and effects that agree with it or lie far around it.
+GIANT = np.array([0.0010, 0.016, 0.015, 0.017, 0.014, 0.016, 0.015, 0.017, 0.014])
+APART = np.array([0.05, -0.30, 0.55, 0.30, -0.10, 0.21, -0.25, 0.02, 0.40])
 
 
 def generalised_q(y: FloatArray, v: FloatArray, tau2: float) -> float:
@@ -23,34 +26,36 @@ def generalised_q(y: FloatArray, v: FloatArray, tau2: float) -> float:
     return float(w @ (y - w @ y / w.sum()) ** 2)
 
 
-def plain_quantile(y: FloatArray, v: FloatArray, probability: float, new_site: bool) -> float:
-    """The definition, with scipy's adaptive integration over the probability of tau²."""
+def plain_probability(y: FloatArray, v: FloatArray, x: float, new_site: bool) -> float:
+    """Probability below x by the definition: scipy's adaptive integration over the probability of tau²."""
     df = len(y) - 1
 
-    def below(x: float) -> float:
-        def given(tau2: float) -> float:
-            w = 1 / (v + tau2)
-            return float(stats.norm.cdf((x - w @ y / w.sum()) / np.sqrt(1 / w.sum() + tau2 * new_site)))
+    def given(tau2: float) -> float:
+        w = 1 / (v + tau2)
+        return float(stats.norm.cdf((x - w @ y / w.sum()) / np.sqrt(1 / w.sum() + tau2 * new_site)))
 
-        def at(share: float) -> float:
-            target = stats.chi2.isf(share, df)
-            top = optimize.brentq(lambda log: generalised_q(y, v, np.exp(log)) - target, -40, 60, xtol=1e-13)
-            return given(np.exp(top))
+    def at(share: float) -> float:
+        target = stats.chi2.isf(share, df)
+        top = optimize.brentq(lambda log: generalised_q(y, v, np.exp(log)) - target, -40, 60, xtol=1e-13)
+        return given(np.exp(top))
 
-        atom = stats.chi2.sf(generalised_q(y, v, 0.0), df)
-        inner = integrate.quad(at, atom, 1 - 1e-12, epsabs=1e-10, epsrel=1e-10, limit=400)[0]
-        return float(atom * given(0.0) + inner)
-
-    return float(optimize.brentq(lambda x: below(x) - probability, -20, 20, xtol=1e-9))
+    atom = stats.chi2.sf(generalised_q(y, v, 0.0), df)
+    inner = integrate.quad(at, atom, 1 - 1e-12, epsabs=1e-10, epsrel=1e-10, limit=400)[0]
+    return float(atom * given(0.0) + inner)
 
 
 @pytest.mark.parametrize("new_site", [False, True])
-@pytest.mark.parametrize("k", [4, 6])
-def test_bounds_are_those_of_the_definition(new_site: bool, k: int) -> None:
-    result = random_effects(EFFECTS[:k], UNEQUAL[:k])
+@pytest.mark.parametrize(
+    ("y", "v"),
+    [(EFFECTS[:4], UNEQUAL[:4]), (EFFECTS, UNEQUAL), (APART[:3], GIANT[:3]), (APART, GIANT)],
+    ids=["4 sites", "6 sites", "giant of 3", "giant of 9"],
+)
+def test_bounds_are_those_of_the_definition(y: FloatArray, v: FloatArray, new_site: bool) -> None:
+    result = random_effects(y, v)
     found = result.prediction_interval()
-    ours = found.high if new_site else float(result.conf_high[0])
-    assert ours == pytest.approx(plain_quantile(EFFECTS[:k], UNEQUAL[:k], 0.975, new_site), rel=QUADRATURE)
+    bounds = (found.low, found.high) if new_site else (result.conf_low[0], result.conf_high[0])
+    below = [plain_probability(y, v, float(bound), new_site) for bound in bounds]
+    np.testing.assert_allclose(below, [0.025, 0.975], rtol=0.0, atol=QUADRATURE)
 
 
 @pytest.mark.parametrize("k", [2, 3, 5, 8, 13, 50, 300])
