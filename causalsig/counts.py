@@ -10,6 +10,8 @@ from datetime import date
 from typing import Literal
 
 AmountNotation = Literal["nl", "en", "detected"]
+AbsentReason = Literal["source-cases-only", "source-repeat-flags-missing"]
+"""Why a source cannot give a figure, whatever its size: the code of the finding that says so."""
 Scale = Literal["below", "usual", "above"]
 """Of a median arrear: within what is plausible for its kind of creditor, below it, or above it."""
 
@@ -117,6 +119,15 @@ class RateCount:
 
 
 @dataclass(frozen=True, slots=True)
+class AbsentFigure:
+    """A figure of the monitor, or one group of it ("": all), that the source cannot give."""
+
+    figure: str
+    group: str
+    reason: AbsentReason
+
+
+@dataclass(frozen=True, slots=True)
 class ProfileCounts:
     """All that a profile is made from.
 
@@ -168,6 +179,8 @@ class MonitorCounts:
     rates : tuple of RateCount
     shares : tuple of ShareCount
         In the order in which they matter, when not all may leave.
+    absent : tuple of AbsentFigure
+        What the source cannot give; no rate or share is of these.
     """
 
     extracted_on: date
@@ -177,3 +190,4 @@ class MonitorCounts:
     households: int
     rates: tuple[RateCount, ...]
     shares: tuple[ShareCount, ...]
+    absent: tuple[AbsentFigure, ...] = ()

@@ -11,23 +11,33 @@ if TYPE_CHECKING:
     from causalsig.counts import MonitorCounts
     from causalsig.release.build import ReleaseIdentity
     from causalsig.release.monitor_document import MonitorDocument
-    from causalsig.sources.findings import ReadResult
+    from causalsig.sources.findings import Carries, ReadResult
     from causalsig.sources.schema import SiteTables
     from causalsig.study.inventory import Site
 
 CENTS = 100.0
 
 
-def monitor_of(tables: SiteTables, site: Site) -> MonitorCounts:
-    """Count a site's monitor figures with what the inventory says of it."""
-    from causalsig.sources.monitor import monitor_counts
+def monitor_of(tables: SiteTables, site: Site, *, carries: Carries = "all_signals") -> MonitorCounts:
+    """Count a site's monitor figures with what the inventory says of it, but for what the source cannot give.
 
-    return monitor_counts(
+    Parameters
+    ----------
+    tables : SiteTables
+    site : Site
+    carries : {"all_signals", "cases_only"}
+        What the format of the source declares.
+    """
+    from causalsig.sources.monitor import monitor_counts
+    from causalsig.sources.monitor_absent import leave_out_absent
+
+    counts = monitor_counts(
         tables,
         inhabitants=site.inhabitants,
         guaranteed_months=site.guaranteed_months,
         threshold_cents=site.rule.threshold_eur * CENTS,
     )
+    return leave_out_absent(counts, carries)
 
 
 def monitor_site(
@@ -38,6 +48,6 @@ def monitor_site(
     def build(read: ReadResult, identity: ReleaseIdentity) -> MonitorDocument:
         from causalsig.release.monitor_document import build_monitor
 
-        return build_monitor(monitor_of(read.tables, site), identity=identity)
+        return build_monitor(monitor_of(read.tables, site, carries=read.carries), identity=identity)
 
     return describe("monitor", source, site, build, keys=keys, folder=folder, wave=wave, force=force)

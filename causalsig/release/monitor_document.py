@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from causalsig.codes import CREDITOR_TYPES
-from causalsig.counts import MonitorCounts, RateCount, ShareCount
+from causalsig.counts import AbsentReason, MonitorCounts, RateCount, ShareCount
 from causalsig.release import grid
 from causalsig.release.build import ReleaseIdentity
 from causalsig.release.cell_rules import sift
@@ -90,6 +90,20 @@ class ShareEntry(Share):
         return self
 
 
+class AbsentEntry(Closed):
+    """A figure, or one group of it, that the source cannot give, and why; it tells nothing of anyone."""
+
+    figure: RateName | ShareName
+    group: str
+    reason: AbsentReason
+
+    @model_validator(mode="after")
+    def _in_its_list(self) -> AbsentEntry:
+        if self.group and self.group not in GROUPS.get(self.figure, ()):
+            raise ValueError("not a group of this figure")
+        return self
+
+
 class MonitorDocument(Header):
     """Kind ``monitor``."""
 
@@ -99,6 +113,7 @@ class MonitorDocument(Header):
     contact_last: Month | None
     rates: tuple[RateEntry, ...] = Field(max_length=500)
     shares: tuple[ShareEntry, ...] = Field(max_length=5000)
+    absent: tuple[AbsentEntry, ...] = Field(max_length=30)
     suppressions: tuple[HeldBack, ...] = Field(max_length=100)
 
     @model_validator(mode="after")
@@ -109,6 +124,9 @@ class MonitorDocument(Header):
             raise ValueError("a cell is released twice")
         if any(not self.first <= month <= self.last for *_, month in cells if month is not None):
             raise ValueError("a month outside the window")
+        absent = {(str(item.figure), item.group) for item in self.absent}
+        if any({(figure, ""), (figure, group)} & absent for figure, group, _ in cells):
+            raise ValueError("a figure is both released and said to be absent")
         highest = grid.band_limits(self.households)[1]
         if highest is not None and len(cells) * 1000 > self.floors.max_parameter_share_per_mille * highest:
             raise ValueError("more numbers than the households allow")
@@ -150,6 +168,10 @@ def build_monitor(
         contact_last=counts.contact_last,
         rates=tuple(_rate(cell) for cell in released if isinstance(cell, RateCount)),
         shares=tuple(_share(cell) for cell in released if isinstance(cell, ShareCount)),
+        absent=tuple(
+            make(AbsentEntry, figure=item.figure, group=item.group, reason=item.reason)
+            for item in counts.absent
+        ),
         suppressions=tuple(make(HeldBack, rule=rule, table=table) for table, rule in sorted(set(tables))),
     )
 

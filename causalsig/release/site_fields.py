@@ -115,6 +115,9 @@ MONITOR: Mapping[str, Field] = MappingProxyType(
         "shares[].group": Field("method, kind of creditor or kind of episode; none: all", "code", "-", _CODE),
         "shares[].month": _MONTH,
         **_share("shares[].", "the share"),
+        "absent[].figure": Field("rate or share that the source cannot give", "code", "-", _CODE),
+        "absent[].group": Field("group of it; none: all", "code", "-", _CODE),
+        "absent[].reason": Field("finding that says why", "code", "-", _CODE),
         **_HELD,
     }
 )

@@ -28,6 +28,11 @@ class _Figures:
         self._shares: dict[tuple[str, str, str | None], ShareEntry] = {
             (entry.figure, entry.group, entry.month): entry for entry in document.shares
         }
+        self._absent = {(str(entry.figure), entry.group) for entry in document.absent}
+
+    def given(self, figure: str, group: str = "") -> bool:
+        """Whether the source can give a figure; whether any of it may leave is another matter."""
+        return self._absent.isdisjoint({(figure, ""), (figure, group)})
 
     def rate(self, figure: str, month: str | None = None) -> str:
         found = self._rates.get((figure, month))
@@ -67,6 +72,7 @@ def monitor_view(document: MonitorDocument, payload_hash: str, language: Languag
         _creditors(words, figures),
         _months(words, figures),
         _creditors_by_month(words, figures),
+        _absent(words, document),
         views.Section(
             "unknown",
             words("monitor.unknown-title"),
@@ -92,13 +98,14 @@ def _answer(words: Words, figures: _Figures, document: MonitorDocument) -> views
     first, last = (month_name(month, words.language) for month in (document.first, document.last))
     rate = figures.rate("signals_per_1000")
     shown = rate != words.plain("not-shown")
+    missing = "none" if figures.given("signals_per_1000") else "absent"
     lead = [words("monitor.lead", first=first, last=last)]
     reached, accepted = figures.share("reached"), figures.share("accepted")
     if words.plain("not-shown") not in (reached, accepted):
         lead.append(words("monitor.lead-contact", reached=reached, accepted=accepted))
     return views.Answer(
         kicker=words("monitor.kicker"),
-        headline=words("monitor.headline", rate=rate) if shown else words("monitor.headline-none"),
+        headline=words("monitor.headline", rate=rate) if shown else words(f"monitor.headline-{missing}"),
         verdict=words("monitor.verdict"),
         tone="sure" if shown else "none",
         lead=tuple(lead),
@@ -149,26 +156,22 @@ def _creditors(words: Words, figures: _Figures) -> views.Section | None:
     groups = figures.groups(["signals_by_creditor", "reached_by_creditor", "accepted_by_creditor"])
     if not groups:
         return None
+    told = [name for name in ("signals", "reached", "accepted") if figures.given(f"{name}_by_creditor")]
     rows = tuple(
         (
             code_name("creditor_type", group, words.language),
-            figures.share("signals_by_creditor", group),
-            figures.share("reached_by_creditor", group),
-            figures.share("accepted_by_creditor", group),
+            *(figures.share(f"{name}_by_creditor", group) for name in told),
         )
         for group in groups
     )
-    columns = (
-        words("creditors.creditor"),
-        words("creditors.signals"),
-        words("creditors.reached"),
-        words("creditors.accepted"),
-    )
+    columns = (words("creditors.creditor"), *(words(f"creditors.{name}") for name in told))
     return views.Section(
         "creditors",
         words("creditors.title"),
         paragraphs=(words("creditors.intro"),),
-        tables=(views.Table(words("creditors.caption"), columns, rows),),
+        tables=(
+            views.Table(words("creditors.caption" if told[1:] else "creditors.caption-cases"), columns, rows),
+        ),
     )
 
 
@@ -176,22 +179,23 @@ def _months(words: Words, figures: _Figures) -> views.Section | None:
     months = figures.months()
     if not months:
         return None
+    mix = [group for group in GROUPS["mix"] if figures.given("mix", group)]
+    contact = [figure for figure in ("reached", "accepted") if figures.given(figure)]
+    rated = figures.given("signals_per_1000")
     rows = tuple(
         (
             month_name(month, words.language),
-            figures.rate("signals_per_1000", month),
-            *(figures.share("mix", group, month) for group in GROUPS["mix"]),
-            figures.share("reached", "", month),
-            figures.share("accepted", "", month),
+            *([figures.rate("signals_per_1000", month)] if rated else []),
+            *(figures.share("mix", group, month) for group in mix),
+            *(figures.share(figure, "", month) for figure in contact),
         )
         for month in months
     )
     columns: tuple[Markup, ...] = (
         words("months.month"),
-        words("months.rate"),
-        *(words(f"mix.{group}-short") for group in GROUPS["mix"]),
-        words("months.reached"),
-        words("months.accepted"),
+        *([words("months.rate")] if rated else []),
+        *(words(f"mix.{group}-short") for group in mix),
+        *(words(f"months.{figure}") for figure in contact),
     )
     return views.Section(
         "months",
@@ -220,4 +224,20 @@ def _creditors_by_month(words: Words, figures: _Figures) -> views.Section | None
         "creditors-by-month",
         words("creditors.month-title"),
         tables=(views.Table(words("creditors.month-caption"), columns, rows),),
+    )
+
+
+def _absent(words: Words, document: MonitorDocument) -> views.Section | None:
+    """Say which figures this source cannot give, and why."""
+    if not document.absent:
+        return None
+    named: dict[str, list[str]] = {}
+    for entry in document.absent:
+        name = words.plain(f"mix.{entry.group}") if entry.group else words.plain(f"held.{entry.figure}")
+        named.setdefault(entry.reason, []).append(name)
+    return views.Section(
+        "absent",
+        words("absent.title"),
+        paragraphs=tuple(words(f"absent.{reason}") for reason in named),
+        bullets=tuple(words.plain("absent.figures", names=", ".join(names)) for names in named.values()),
     )

@@ -9,12 +9,18 @@ from typing import Any, get_args
 import pytest
 
 from causalsig.execution.carried import COVARIATES, NEEDS_ALL_SIGNALS, OUTCOMES, unanswerable
+from causalsig.execution.monitor import monitor_site
 from causalsig.execution.run import run_sites
 from causalsig.execution.site import read_site
+from causalsig.release.monitor_document import MonitorDocument
+from causalsig.report.monitor import monitor_view
+from causalsig.report.numbers import Language
 from causalsig.simulation.export.flat_sheet import write_flat_sheet
 from causalsig.sources.carries import CARRIES
 from causalsig.sources.formats import FORMATS
+from causalsig.sources.monitor_absent import OF_ALL_SIGNALS
 from causalsig.study.models import SignalSet, Study
+from causalsig.texts import text
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -52,3 +58,30 @@ def test_a_run_refuses_the_flat_sheet_before_anyone_is_compared(
     for entry in document["questions"]:
         assert [refusal["code"] for refusal in entry["refusals"]] == [NEEDS_ALL_SIGNALS]
         assert not entry["analyses"]
+
+
+def test_a_monitor_of_the_flat_sheet_withholds_what_rests_on_all_signals(
+    provider: Any, invented: Any, tmp_path: Path
+) -> None:
+    found = invented["9001"]
+    sheet = provider.sources / "9001.xlsx"
+    write_flat_sheet(found.tables, sheet, names=[found.spec.name])
+    made = monitor_site(sheet, found.site, keys=provider.keys, folder=tmp_path / "monitor")
+    document = made.document
+    assert isinstance(document, MonitorDocument)
+    assert document.rates == ()
+    assert {entry.figure for entry in document.shares} == {
+        "reached_by_method",
+        "accepted",
+        "accepted_by_method",
+        "accepted_by_creditor",
+    }
+    assert {(entry.figure, entry.group, entry.reason) for entry in document.absent} == {
+        (figure, "", "source-cases-only") for figure in OF_ALL_SIGNALS
+    }
+    assert not {held.table.removesuffix("_by_month") for held in document.suppressions} & {*OF_ALL_SIGNALS}
+    for language in get_args(Language):
+        page = monitor_view(document, made.payload_hash, language)
+        [section] = [section for section in page.sections if section.id == "absent"]
+        assert "source-cases-only" not in str(section) and len(section.bullets) == 1
+        assert page.answer.headline == text("site.monitor.headline-absent", language)

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from causalsig.codes import CREDITOR_TYPES
 from causalsig.counts import (
+    AbsentFigure,
     FindingCount,
     HouseholdCount,
     MonitorCounts,
@@ -63,9 +64,12 @@ def rate(figure: str, month: str | None, households: int, largest: int = 1) -> R
 
 
 def monitor(
-    shares: tuple[ShareCount, ...], rates: tuple[RateCount, ...] = (), households: int = 5000
+    shares: tuple[ShareCount, ...],
+    rates: tuple[RateCount, ...] = (),
+    households: int = 5000,
+    absent: tuple[AbsentFigure, ...] = (),
 ) -> MonitorDocument:
-    counts = MonitorCounts(DAY, "2026-01", "2026-06", "2026-04", households, rates, shares)
+    counts = MonitorCounts(DAY, "2026-01", "2026-06", "2026-04", households, rates, shares, absent)
     return build_monitor(counts, identity=IDENTITY)
 
 
@@ -115,6 +119,10 @@ FULL_MONITOR = monitor(
         *(share("reached", "", f"2026-0{month}", 40, 160) for month in (1, 2, 3, 4)),
     ),
     (rate("signals_per_1000", None, 900), rate("signals_per_1000", "2026-05", 120)),
+    absent=(
+        AbsentFigure("mix", "successive", "source-repeat-flags-missing"),
+        AbsentFigure("accepted", "", "source-cases-only"),
+    ),
 )
 
 
@@ -271,6 +279,11 @@ def changed(document: Any, *path: Any, value: Any) -> str:
         (FULL_MONITOR, ("rates", 0, "households"), "under-10"),
         (FULL_MONITOR, ("households",), "10-29"),
         (FULL_MONITOR, ("first",), "2026-01-15"),
+        (FULL_MONITOR, ("absent", 0, "group"), "single"),
+        (FULL_MONITOR, ("absent", 0, "group"), ""),
+        (FULL_MONITOR, ("absent", 0, "group"), "kring Noord"),
+        (FULL_MONITOR, ("absent", 1, "figure"), "signals_per_1000"),
+        (FULL_MONITOR, ("absent", 1, "reason"), "because"),
     ],
 )
 def test_what_the_schema_does_not_allow_is_refused(

@@ -16,6 +16,7 @@ from causalsig.simulation.calibration import window_parts
 from causalsig.simulation.sites import guaranteed_months
 from causalsig.sources import cells, monitor
 from causalsig.sources.monitor import LOOK_BACK, MONTHS_TO_CLOSE, monitor_counts
+from causalsig.sources.monitor_absent import leave_out_absent
 from causalsig.sources.schema import SiteTables
 
 EXACT = 1e-12
@@ -199,6 +200,32 @@ def test_the_window_does_not_reach_back_beyond_the_retention_edge() -> None:
     )
     kept = replace(made.tables, signals=pd.concat([old, signals], ignore_index=True))
     assert monitor_counts(kept, inhabitants=30_000, guaranteed_months=18).first == "2026-01"
+
+
+def test_what_no_look_back_can_tell_is_left_out_by_name(made: SimulatedSite) -> None:
+    bare = monitor_counts(without_flags(made.tables), inhabitants=9_000, guaranteed_months=6)
+    found = leave_out_absent(bare, "all_signals")
+    assert [(a.figure, a.group, a.reason) for a in found.absent] == [
+        ("mix", group, "source-repeat-flags-missing") for group in ("single", "successive")
+    ]
+    assert {s.group for s in found.shares if s.figure == "mix"} == {"multiple"}
+    assert found.rates == bare.rates
+    # With flags, or with signals of more than half a year, nothing is absent.
+    for counts in (counted(made), counted(made, without_flags(made.tables))):
+        assert leave_out_absent(counts, "all_signals") == counts
+
+
+def test_of_a_source_of_cases_only_figures_over_cases_are_left(made: SimulatedSite) -> None:
+    counts = counted(made)
+    found = leave_out_absent(counts, "cases_only")
+    assert found.rates == ()
+    assert {s.figure for s in counts.shares} - {s.figure for s in found.shares} == {
+        "mix",
+        "signals_by_creditor",
+        "reached",
+        "reached_by_creditor",
+    }
+    assert {a.reason for a in found.absent} == {"source-cases-only"}
 
 
 def test_without_a_whole_month_there_is_no_monitor(made: SimulatedSite) -> None:
