@@ -15,6 +15,7 @@ import pandas as pd
 from causalsig.errors import SourceError
 from causalsig.sources.arrears import new_arrears
 from causalsig.sources.checks import check_tables
+from causalsig.sources.checks_bounds import is_most
 from causalsig.sources.checks_view import as_objects, is_missing
 from causalsig.sources.dates import settle_extraction_date
 from causalsig.sources.episodes import episodes_by_matching_day
@@ -28,7 +29,7 @@ from causalsig.sources.values import odd_keys
 if TYPE_CHECKING:
     from datetime import date
 
-    from causalsig.sources.findings import FindingList
+    from causalsig.sources.findings import FindingList, Severity
     from causalsig.sources.schema import Matching
 
 Frames = dict[str, pd.DataFrame]
@@ -274,7 +275,8 @@ def _keep_linked(
         if table in unsaid:
             findings.add("source-other-municipality", table, count=missing, severity="info")
         else:
-            findings.add(code, table, "case_id", missing)
+            weight: Severity = "error" if is_most(missing, len(frame)) else "warning"
+            findings.add(code, table, "case_id", missing, weight)
         tables[table] = keep_rows(frame, linked)
 
 

@@ -143,8 +143,11 @@ def _municipality(
     if MUNICIPALITY not in _columns(signals):
         findings.add("source-municipality-unconfirmed", "signals", severity="info")
         return set(), False
+    # Signals that all lack the name are those of the municipality that the cases name.
+    cases = files["cases"] if MUNICIPALITY in _columns(files["cases"]) else ()
+    present = _labels(signals) or _labels(cases)
     return choose_labels(
-        _labels(signals), municipality, name, where="table signals", table="signals", findings=findings
+        present, municipality, name, where="table signals", table="signals", findings=findings
     )
 
 

@@ -6,8 +6,11 @@ from typing import TYPE_CHECKING
 
 from causalsig.sources.checks_acceptance import check_acceptance
 from causalsig.sources.checks_amounts import check_amounts
+from causalsig.sources.checks_codes import check_codes
 from causalsig.sources.checks_coverage import check_coverage, check_retention
+from causalsig.sources.checks_households import check_households
 from causalsig.sources.checks_links import check_links
+from causalsig.sources.checks_repeats import check_repeats
 from causalsig.sources.checks_tables import check_form, check_values
 from causalsig.sources.checks_view import View
 from causalsig.sources.findings import Finding, FindingList
@@ -17,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def check_tables(tables: SiteTables) -> tuple[Finding, ...]:
-    """Check columns, keys, code lists, links, order in time, retention, coverage, amounts and acceptance.
+    """Check columns, keys, codes, links, order, households, flags, retention, coverage, amounts, acceptance.
 
     Parameters
     ----------
@@ -35,6 +38,9 @@ def check_tables(tables: SiteTables) -> tuple[Finding, ...]:
         check_values(tables, findings)
         view = View.of(tables)
         check_links(tables, view, findings)
+        check_codes(tables, view, findings)
+        check_households(tables, view, findings)
+        check_repeats(tables, view, findings)
         check_retention(view, findings)
         check_coverage(tables, view, findings)
         check_amounts(tables, view, findings)

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from causalsig.codes import ACCEPTED_RESULTS
+from causalsig.sources.checks_bounds import is_most
 from causalsig.sources.checks_view import as_objects, at, days, earliest, is_missing, one_of, positions
 
 if TYPE_CHECKING:
@@ -34,18 +35,37 @@ def _check_signals(tables: SiteTables, view: View, findings: FindingList) -> Non
     findings.add("source-creditor-without-type", "creditors", "creditor_type", untyped)
     flags = np.all([is_missing(signals[f"repeat_m{month}"]) for month in range(1, 7)], axis=0)
     began = days(signals["arrears_start"])
+    creditor = ~is_missing(signals["creditor_id"])
+    every = np.ones(len(signals), dtype=bool)
+    for code, column, rows, of in (
+        ("source-signal-without-household", "household_key", is_missing(signals["household_key"]), every),
+        ("source-signal-without-date", "received_on", np.isnan(view.received), every),
+        ("source-case-number-without-case", "case_id", view.named & (view.case < 0), view.named),
+        ("source-signal-without-creditor", "creditor_id", creditor & (view.creditor < 0), creditor),
+    ):
+        _add_broken(findings, code, "signals", column, rows, of)
     for code, column, rows in (
-        ("source-signal-without-household", "household_key", is_missing(signals["household_key"])),
-        ("source-signal-without-date", "received_on", np.isnan(view.received)),
-        ("source-case-number-without-case", "case_id", view.named & (view.case < 0)),
+        ("source-signal-without-creditor", "creditor_id", ~creditor),
         ("source-forwarded-without-case", "case_id", ~np.isnan(view.forwarded) & ~view.named),
-        ("source-signal-without-creditor", "creditor_id", view.creditor < 0),
         ("source-repeat-flags-missing", "repeat_m1", flags),
         ("source-forwarded-before-received", "forwarded_on", view.forwarded < view.received),
         ("source-arrears-after-signal", "arrears_start", began > view.received),
         ("source-signal-twice", "signal_id", _twice(signals, view)),
     ):
         findings.add(code, "signals", column, int(rows.sum()))
+
+
+def _add_broken(
+    findings: FindingList,
+    code: str,
+    table: str,
+    column: str,
+    rows: NDArray[np.bool_],
+    of: NDArray[np.bool_],
+) -> None:
+    """Count ``rows``: an error where they are most of those that could be, for then the file is wrong."""
+    broken = int(rows.sum())
+    findings.add(code, table, column, broken, "error" if is_most(broken, int(of.sum())) else "warning")
 
 
 def _twice(signals: pd.DataFrame, view: View) -> NDArray[np.bool_]:
@@ -74,12 +94,12 @@ def _check_cases(tables: SiteTables, view: View, findings: FindingList) -> None:
     for code, column, rows in (
         ("source-case-without-signals", "case_id", ~view.with_signals),
         ("source-accepted-without-reach", "result", accepted & ~reached),
-        ("source-closed-without-result", "result", unsaid),
         ("source-closed-before-opened", "closed_on", view.closed < view.opened),
         ("source-case-before-signal", "opened_on", view.opened < view.first_signal),
         ("source-case-household-contradiction", "household_key", other),
     ):
         findings.add(code, "cases", column, int(rows.sum()))
+    _add_broken(findings, "source-closed-without-result", "cases", "result", unsaid, ~np.isnan(view.closed))
     unopened = view.with_signals & np.isnan(view.opened)
     findings.add("source-case-without-opening", "cases", "opened_on", int(unopened.sum()), "info")
 
@@ -121,7 +141,6 @@ def _check_episodes(tables: SiteTables, view: View, findings: FindingList) -> No
 def _check_attempts(tables: SiteTables, view: View, findings: FindingList) -> None:
     first, closed = at(view.first_signal, view.attempt_case), at(view.closed, view.attempt_case)
     for code, column, rows in (
-        ("source-attempt-outside-cases", "case_id", view.attempt_case < 0),
         ("source-attempt-without-date", "attempted_on", np.isnan(view.attempted)),
         (
             "source-attempt-before-signal",
@@ -131,5 +150,9 @@ def _check_attempts(tables: SiteTables, view: View, findings: FindingList) -> No
         ("source-attempt-after-close", "attempted_on", view.attempted > closed),
     ):
         findings.add(code, "attempts", column, int(rows.sum()))
+    outside = view.attempt_case < 0
+    _add_broken(
+        findings, "source-attempt-outside-cases", "attempts", "case_id", outside, np.ones_like(outside)
+    )
     unsaid = int(is_missing(tables.attempts["reached"]).sum())
     findings.add("source-reach-unknown", "attempts", "reached", unsaid, "info")

@@ -31,6 +31,11 @@ def labels_of(sheet: Sheet) -> frozenset[str]:
     return frozenset(parse_column(sheet.column(COLUMN), label)) - {""}
 
 
+def asked_labels(municipality: str, name: str | None) -> frozenset[str]:
+    """Labels under which this municipality may stand: its code, and its name."""
+    return frozenset({label(municipality)} | ({label(name)} if name else set()))
+
+
 def choose_labels(
     present: AbstractSet[str],
     municipality: str,
@@ -56,8 +61,7 @@ def choose_labels(
     SourceError
         ``source-municipality-not-found``.
     """
-    asked = {label(municipality)} | ({label(name)} if name else set())
-    wanted = present & asked
+    wanted = present & asked_labels(municipality, name)
     if not wanted:
         if len(present) > 1 or (present and name):
             raise SourceError(
@@ -88,8 +92,9 @@ def select_municipality(
     if not signals.has(COLUMN):
         findings.add("source-municipality-unconfirmed", SIGNALS_TAB, severity="info")
         return chosen, False
+    # Signals that all lack the name are those of the municipality that the cases name.
     wanted, several = choose_labels(
-        labels_of(signals),
+        labels_of(signals) or labels_of(sheets[CASES_TAB.casefold()]),
         municipality,
         name,
         where=f"tab {SIGNALS_TAB}",
@@ -99,7 +104,10 @@ def select_municipality(
     for tab in (SIGNALS_TAB, CASES_TAB):
         sheet = sheets[tab.casefold()]
         if sheet.has(COLUMN):
-            chosen[tab.casefold()] = keep_rows(sheet, tab, wanted, several, findings)
+            # One tab may write the code where the other writes the name.
+            chosen[tab.casefold()] = keep_rows(
+                sheet, tab, wanted | asked_labels(municipality, name), several, findings
+            )
     return chosen, several
 
 

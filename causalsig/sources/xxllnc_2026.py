@@ -12,6 +12,7 @@ from causalsig.errors import SourceError
 from causalsig.sources.arrears import new_arrears
 from causalsig.sources.assemble import households_of_cases
 from causalsig.sources.checks import check_tables
+from causalsig.sources.checks_bounds import is_most
 from causalsig.sources.checks_view import as_objects, is_missing, positions
 from causalsig.sources.dates import settle_extraction_date
 from causalsig.sources.episodes import episodes_by_matching_day
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from causalsig.sources.amounts import AmountLocale
+    from causalsig.sources.findings import Severity
     from causalsig.sources.schema import Matching
     from causalsig.sources.workbook import Sheet
 
@@ -262,7 +264,8 @@ def _count_unlinked(
     if several:
         findings.add("source-other-municipality", tab, count=missing, severity="info")
     else:
-        findings.add(code, tab, "case_id", missing)
+        weight: Severity = "error" if is_most(missing, len(linked)) else "warning"
+        findings.add(code, tab, "case_id", missing, weight)
 
 
 def _cases(

@@ -25,6 +25,9 @@ BOUNDS = {
     "source-amount-implausible",
     "source-instalment-above-arrears",
     "source-signal-far-off",
+    "source-household-implausible",
+    "source-repeat-flags-contradicted",
+    "source-codes-mostly-unknown",
 }
 """Findings of a whole file that is wrong; no invented municipality is."""
 
@@ -51,6 +54,7 @@ def tidy(**changes: pd.DataFrame) -> SiteTables:
     cases["closed_on"] = cases["opened_on"] + pd.Timedelta(days=30)
     attempts = pd.DataFrame({"case_id": ids, "attempted_on": cases["opened_on"] + pd.Timedelta(days=2)})
     attempts["reached"] = 1.0
+    attempts["method"] = "letter"
     attempts["attempt_id"] = ids
     frames = {"signals": signals, "cases": cases, "attempts": attempts} | changes
     conformed = {table: conform(table, frame) for table, frame in frames.items()}
@@ -173,6 +177,91 @@ def test_a_month_in_which_nothing_came_in_is_a_gap():
     found = counts(tidy(signals=silent))
     assert found["source-month-without-signals"] == 1
     assert found["source-creditor-gap"] == 1
+
+
+def severities(tables: SiteTables) -> dict[str, tuple[int, str]]:
+    return {f.code: (f.count, f.severity) for f in check_tables(tables) if f.code not in TELLING}
+
+
+@pytest.fixture(scope="module")
+def invented() -> SiteTables:
+    scenario = load_scenario("ignorable")
+    [spec] = draw_sites(scenario, 1, 4, inhabitants=9_000, retention="full")
+    return simulate_site(spec, scenario, 4, truth=False).tables
+
+
+def with_signals(tables: SiteTables, **columns: object) -> SiteTables:
+    return replace(tables, signals=tables.signals.assign(**columns))
+
+
+@pytest.mark.parametrize(
+    ("every", "severity"), [(1, "error"), (4, "error"), (10, "error"), (30, "warning"), (200, None)]
+)
+def test_a_placeholder_for_households_is_seen(invented, every, severity):
+    placed = np.arange(len(invented.signals)) % every == 0
+    keys = invented.signals["household_key"].astype(object).where(~placed, "0")
+    found = severities(with_signals(invented, household_key=keys)).get("source-household-implausible")
+    assert found == (None if severity is None else (int(placed.sum()), severity))
+
+
+def test_flags_are_held_against_the_signals_of_the_months_before(invented):
+    code, flags = "source-repeat-flags-contradicted", [f"repeat_m{month}" for month in range(1, 7)]
+    assert code not in severities(invented)
+    always = with_signals(invented, **dict.fromkeys(flags, 1.0))
+    never = with_signals(invented, **dict.fromkeys(flags, 0.0))
+    repeats = int((invented.signals[flags] > 0).any(axis=1).sum())
+    first = invented.signals["received_on"].min()
+    assert severities(never)[code][0] <= repeats
+    assert severities(never)[code][0] > 0.9 * repeats  # those of the first months look back at nothing
+    assert severities(always)[code][0] > 0.8 * len(invented.signals)
+    one = invented.signals.copy()
+    looks_back = (one["repeat_m1"] > 0) & (one["received_on"] > first + pd.Timedelta(days=200))
+    one.loc[looks_back.idxmax(), "repeat_m1"] = 0.0
+    assert severities(replace(invented, signals=one))[code] == (1, "warning")
+    assert code not in severities(with_signals(invented, **dict.fromkeys(flags, np.nan)))
+
+
+@pytest.mark.parametrize("regime", ["strict6", "6-12-18"])
+def test_flags_of_months_whose_signals_are_gone_contradict_nothing(regime):
+    scenario = load_scenario("ignorable")
+    [spec] = draw_sites(scenario, 1, 7, inhabitants=9_000, retention=regime)
+    found = severities(simulate_site(spec, scenario, 7, truth=False).tables)
+    assert "source-repeat-flags-contradicted" not in found
+
+
+def test_links_that_are_mostly_broken_are_an_error_and_make_no_retention_edge(invented):
+    cases = invented.cases.assign(case_id="x" + invented.cases["case_id"].astype(object))
+    found = severities(replace(invented, cases=cases))
+    for code in ("source-case-number-without-case", "source-attempt-outside-cases"):
+        assert found[code][1] == "error"
+    assert "source-retention-edge" not in found
+    third = invented.cases["case_id"].astype(object)
+    third = third.where(np.arange(len(third)) % 3 > 0, "x" + third)
+    found = severities(replace(invented, cases=invented.cases.assign(case_id=third)))
+    assert found["source-case-number-without-case"][1] == "warning"
+    found = severities(with_signals(invented, creditor_id="x"))
+    assert found["source-signal-without-creditor"] == (len(invented.signals), "error")
+    found = severities(with_signals(invented, creditor_id=None))
+    assert found["source-signal-without-creditor"] == (len(invented.signals), "warning")
+
+
+def test_codes_that_are_mostly_unknown_are_an_error(invented):
+    code = "source-codes-mostly-unknown"
+    rows = len(invented.signals)
+    assert severities(with_signals(invented, creditor_type="other"))[code] == (rows, "error")
+    half = invented.signals["creditor_type"].astype(object).where(np.arange(rows) % 2 == 0, "other")
+    assert code not in severities(with_signals(invented, creditor_type=half))
+    attempts = invented.attempts.assign(method="other")
+    assert severities(replace(invented, attempts=attempts))[code] == (len(attempts), "error")
+    cases = invented.cases.assign(result=None)
+    found = severities(replace(invented, cases=cases))
+    assert found["source-closed-without-result"] == (int(cases["closed_on"].notna().sum()), "error")
+    # As in a format that has no closing dates, where a case without a result is one that is open.
+    opened = cases.assign(closed_on=pd.Series(pd.NaT, index=cases.index, dtype="datetime64[s]"))
+    found = severities(replace(invented, cases=opened, attempts=invented.attempts.assign(wants_help=np.nan)))
+    assert found[code][1] == "error"
+    # Without results help can still be told from what the resident wants.
+    assert code not in severities(replace(invented, cases=opened))
 
 
 def test_one_date_far_from_all_others_makes_no_months_without_signals():

@@ -397,6 +397,30 @@ def test_a_code_in_the_column_selects_as_well_as_a_name():
     assert "source-municipality-unconfirmed" not in codes(result)
 
 
+def test_a_tab_of_signals_without_the_municipality_is_of_the_one_the_cases_name():
+    whole, tabs = read_tabs(small_tabs()), small_tabs()
+    set_column(tabs, "Signalen", "Gemeente", lambda _: "")
+    result = read_tabs(tabs)
+    assert_same(whole.tables, result.tables)
+    assert codes(result) - codes(whole) == {"source-municipality-blank"}
+    assert "source-other-municipality" not in codes(result)
+
+
+def test_one_tab_may_write_the_name_and_another_the_code():
+    whole, tabs = read_tabs(small_tabs()), small_tabs()
+    set_column(tabs, "Meldingen", "Gemeente", lambda _: 363.0)
+    assert_same(whole.tables, read_tabs(tabs).tables)
+
+
+def test_case_numbers_that_differ_between_the_tabs_are_an_error():
+    tabs = small_tabs()
+    set_column(tabs, "Meldingen", "Meldingnummer", lambda number: f"M{number}")
+    result = read_tabs(tabs)
+    wrong = {f.code for f in result.findings if f.severity == "error"}
+    assert "source-case-number-without-case" in wrong
+    assert "source-retention-edge" not in codes(result)
+
+
 def test_the_extraction_date_is_the_latest_date_but_not_a_typing_error():
     tabs = small_tabs()
     result = read_tabs(tabs, extracted_on=None)
