@@ -44,6 +44,7 @@ ABOUT_THE_FILE: Final = frozenset(
         "source-amount-unlike-kind",
         "source-amount-whole-euros",
         "source-cases-only",
+        "source-codes-mostly-unknown",
         "source-column-not-in-format",
         "source-creditor-began",
         "source-creditor-gap",
@@ -62,13 +63,24 @@ ABOUT_THE_FILE: Final = frozenset(
         "source-needed-column-empty",
         "source-optional-column-missing",
         "source-optional-tab-missing",
-        "source-other-municipality",
         "source-retention-edge",
         "source-table-column-kind",
         "source-table-column-missing",
     }
 )
 """Findings that tell of a file, a creditor or a month, and of no household; their counts do not leave."""
+ABOUT_THE_FILE_WHEN_MOST: Final = frozenset(
+    {
+        "source-attempt-outside-cases",
+        "source-attempt-without-case",
+        "source-case-number-without-case",
+        "source-closed-without-result",
+        "source-household-implausible",
+        "source-signal-without-creditor",
+        "source-signal-without-household",
+    }
+)
+"""Findings of rows that, as an error, say that most of the file is so."""
 TOLD_AS_SHARES: Final = frozenset(
     {
         "source-acceptance-quick-fix",
@@ -226,7 +238,8 @@ def _findings(findings: Iterable[Finding], rows: Mapping[str, _Rows]) -> tuple[F
         table = counted.table
         column = finding.column if finding.column in TABLES.get(table, {}) else ""
         households = None
-        if finding.code not in ABOUT_THE_FILE:
+        of_most = finding.code in ABOUT_THE_FILE_WHEN_MOST and finding.severity == "error"
+        if finding.code not in ABOUT_THE_FILE and not of_most:
             of = rows.get(counted.rows_of)
             households = of.at_least(finding.count // counted.cells) if of else 0
         found.append(FindingCount(finding.code, table, column, households))

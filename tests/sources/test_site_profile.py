@@ -19,7 +19,12 @@ from causalsig.sources.checks import check_tables
 from causalsig.sources.findings import MEANINGS, Finding
 from causalsig.sources.formats import read_source
 from causalsig.sources.parts import counted_in
-from causalsig.sources.profile import ABOUT_THE_FILE, TOLD_AS_SHARES, profile_counts
+from causalsig.sources.profile import (
+    ABOUT_THE_FILE,
+    ABOUT_THE_FILE_WHEN_MOST,
+    TOLD_AS_SHARES,
+    profile_counts,
+)
 from causalsig.sources.schema import TABLES
 
 SCENARIO = load_scenario("ignorable")
@@ -101,6 +106,29 @@ def test_a_finding_stands_for_at_least_its_rows_over_the_largest(made: Simulated
     assert (found["source-unknown-code"].table, found["source-unknown-code"].households) == ("", 0)
 
 
+def test_a_row_of_another_municipality_is_told_of_no_file(made: SimulatedSite) -> None:
+    most = int(made.tables.signals["household_key"].value_counts().max())
+    for count, households in ((1, 0), (10 * most, 10)):
+        finding = Finding("source-other-municipality", "Signalen", "", count, "info")
+        assert profile_counts(made.tables, (finding,)).findings[0].households == households
+
+
+def test_what_most_rows_have_is_told_of_the_file(made: SimulatedSite) -> None:
+    for severity, households in (("warning", 0), ("error", None)):
+        finding = Finding("source-case-number-without-case", "signals", "case_id", 3, severity)  # type: ignore[arg-type]
+        assert profile_counts(made.tables, (finding,)).findings[0].households == households
+
+
+def test_the_scale_of_amounts_is_told_by_kind_of_creditor(made: SimulatedSite) -> None:
+    scale = {cell.creditor_type: cell for cell in profile_counts(made.tables, ()).scale}
+    assert {cell.scale for cell in scale.values()} == {"usual"}
+    assert set(scale) == {"rent", "energy", "water", "health_insurance"}
+    signals = made.tables.signals
+    assert scale["rent"].households == signals["household_key"][signals["creditor_type"] == "rent"].nunique()
+    tenfold = replace(made.tables, signals=signals.assign(amount_cents=signals["amount_cents"] * 10))
+    assert {cell.scale for cell in profile_counts(tenfold, ()).scale} == {"above"}
+
+
 @pytest.mark.parametrize(
     ("part", "column", "expected"),
     [
@@ -139,7 +167,7 @@ def test_no_part_in_which_a_format_counts_rows_is_left_out_of_the_profile() -> N
 
 
 def test_findings_about_the_file_are_findings_that_exist() -> None:
-    assert set(MEANINGS) >= ABOUT_THE_FILE | TOLD_AS_SHARES
+    assert set(MEANINGS) >= ABOUT_THE_FILE | ABOUT_THE_FILE_WHEN_MOST | TOLD_AS_SHARES
 
 
 def test_how_acceptance_is_coded_is_counted_over_closed_cases(
