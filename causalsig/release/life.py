@@ -14,6 +14,7 @@ from causalsig.release.review import (
     read_review,
     refuse,
     release_name,
+    released_before,
     write_review,
 )
 from causalsig.release.signed import (
@@ -41,6 +42,7 @@ __all__ = [
     "read_site_release",
     "refuse",
     "release_name",
+    "released_before",
     "verify",
     "write_pool",
     "write_review",

@@ -205,6 +205,28 @@ def approve(
         return _release(path, review, Path(outbox), force)
 
 
+def released_before(folder: str | Path, outbox: str | Path) -> int:
+    """Count the earlier profiles or monitors of this site that left, as far as folder and outbox tell.
+
+    Of a profile and a monitor no ledger says which cohorts have left before. Two of one site that differ by
+    one household can tell of that household what neither tells alone, whatever the floors.
+
+    Returns
+    -------
+    int
+        Of the same kind and site, with another content; 0 for estimates, which name their study and wave.
+    """
+    review = read_review(Path(folder))
+    document = review.document
+    if document.kind == "estimates":
+        return 0
+    told = {entry.payload_hash for entry in review.log if entry.step == "released"} - {review.payload_hash}
+    names = {path.name for path in Path(outbox).glob(f"{document.site_code}*{SUFFIXES[document.kind]}")}
+    if review.state == "released":
+        names.discard(release_name(document))  # this one, approved once more
+    return max(len(told), len(names))
+
+
 def refuse(folder: str | Path, *, role: Literal["operator", "checker"], name: str, reason: str) -> None:
     """Refuse a review, with a reason; it is kept.
 

@@ -13,6 +13,12 @@ from causalsig.texts import catalogue, text
 if TYPE_CHECKING:
     from causalsig.release.life import Review
 
+EARLIER_CODE = "release-earlier-of-site"
+EARLIER = (
+    "an earlier one of this kind and site has left. Two that are a few households apart tell of those "
+    f"households what neither tells alone: compare them before you approve. [{EARLIER_CODE}]"
+)
+
 app = typer.Typer(no_args_is_help=True, help="Review, approve, refuse and verify what leaves a site.")
 
 Folders = Annotated[
@@ -110,11 +116,14 @@ def approve(
     """Approve what was reviewed; after operator and output checker, two people, it is released."""
     from causalsig.release.keys import read_signing_key
     from causalsig.release.life import approve as sign
+    from causalsig.release.life import released_before
 
     key = read_signing_key(keys, role)
     waiting = 0
     for folder in _expand(folders):
         target = outbox or folder.parent / "outbox"
+        if released_before(folder, target):
+            typer.echo(f"causalsig: {folder.name}: {EARLIER}", err=True)
         released = sign(
             folder, role=role, name=name, key=key, outbox=target, demo=demo, reason=reason, force=force
         )
