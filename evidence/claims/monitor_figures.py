@@ -19,6 +19,7 @@ least 10 households with and without."""
 ISSUE = 4
 COVERS = (
     "causalsig/sources/monitor.py",
+    "causalsig/sources/monitor_absent.py",
     "causalsig/sources/offered.py",
     "causalsig/sources/cells.py",
     "causalsig/counts.py",
