@@ -83,15 +83,15 @@ def _validate(model: type[Model], values: dict[str, object], where: str, kind: s
         return model.model_validate(values)
     except ValidationError as error:
         details = error.errors(include_input=False, include_url=False)
-    key, expected, found, mend = _explain(details[0], model)
+    key, expected, found, mend = explain_invalid(details[0], model)
     more = f" ({len(details) - 1} more after this one)" if len(details) > 1 else ""
     raise StudyError(
         f"{kind}-invalid", expected=expected, found=found + more, mend=mend, where=f"{where}, {key}"
     )
 
 
-def _explain(detail: ErrorDetails, model: type[BaseModel]) -> tuple[str, str, str, str]:
-    """Turn the first validation error into (key, expected, found, mend), without the value itself."""
+def explain_invalid(detail: ErrorDetails, model: type[BaseModel]) -> tuple[str, str, str, str]:
+    """Turn a validation error into (key, expected, found, mend), without the value itself."""
     import difflib
 
     location = [str(part) for part in detail["loc"]]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from causalsig_cli._screen import say
+from causalsig_cli._study_graph import check_graph
 
 if TYPE_CHECKING:
     from causalsig.study.models import Study
@@ -34,13 +35,42 @@ def init(
 
 
 @app.command()
-def check(study: StudyFile = Path("vroegsignalering")) -> None:
-    """Say whether a study is possible; prints its digest, which is its identity."""
+def check(
+    study: StudyFile = Path("vroegsignalering"),
+    graph: Annotated[
+        Path | None,
+        typer.Option(
+            help="A causal graph; default: STUDY.graph.toml beside the study, or that of a packaged study."
+        ),
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for drawings of the graph; default: none.")] = None,
+    language: Annotated[Literal["en", "nl"], typer.Option(help="Language of the sentences.")] = "en",
+    format_: Format = "text",
+    force: Annotated[bool, typer.Option("--force", help="Replace the drawings.")] = False,
+) -> None:
+    """Say whether a study is possible; prints its digest, which is its identity.
+
+    With a causal graph also what to adjust for, which paths stay open, what must be left alone and whether
+    there is an instrument. Ends with 1 when the study's covariates are another set than the graph's.
+    """
     from causalsig.study.digest import study_digest
+    from causalsig.study.graph import graph_of
     from causalsig.study.read import read_study
 
-    typer.echo(study_digest(read_study(study)))
+    found = read_study(study)
+    digest = study_digest(found)
+    graph_file = graph or graph_of(study)
+    ended = 0
+    if graph_file is not None:
+        ended = check_graph(
+            found, digest, graph_file, language=language, format_=format_, out=out, force=force
+        )
+    else:
+        typer.echo(json.dumps({"digest": digest}) if format_ == "json" else digest)
     say("the study is consistent. Every release made with it carries this digest.")
+    if ended:
+        say("its covariates are not the set of its causal graph.")
+        raise typer.Exit(ended)
 
 
 @app.command()
