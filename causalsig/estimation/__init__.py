@@ -11,10 +11,14 @@ from typing import Any
 
 _HOMES = {
     "Calibration": "calibration",
+    "CloneCensorMeans": "clone_censoring",
     "ConfidenceSet": "instrument",
     "LocalEffect": "instrument",
     "Nuisance": "nuisances",
+    "PersonPeriods": "person_periods",
     "Propensity": "propensity",
+    "WeightChecks": "clone_censoring",
+    "clone_censor_weight": "clone_censoring",
     "fit_propensity": "propensity",
     "difference_in_means": "weighting",
     "inverse_probability": "weighting",
@@ -30,10 +34,14 @@ _HOMES = {
 
 __all__ = [
     "Calibration",
+    "CloneCensorMeans",
     "ConfidenceSet",
     "LocalEffect",
     "Nuisance",
+    "PersonPeriods",
     "Propensity",
+    "WeightChecks",
+    "clone_censor_weight",
     "difference_in_means",
     "doubly_robust",
     "entropy_balancing",

@@ -1,0 +1,336 @@
+"""Strategies that cannot be told apart at time zero: clone, censor at deviation, weight.
+
+Hernán (2018), doi:10.1136/bmj.k182; Maringe et al. (2020), doi:10.1093/ije/dyaa057; strategies with a grace
+period: Cain et al. (2010), doi:10.2202/1557-4679.1212, and Wanis et al. (2024), doi:10.1093/jrsssa/qnae002.
+The variance stacks the scores of the models below the means: Stefanski and Boos (2002),
+doi:10.1198/000313002753631330.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from causalsig.errors import EstimationError
+from causalsig.estimation.clone_weights import (
+    GRACES,
+    CloneWeights,
+    Grace,
+    PeriodModel,
+    Truncation,
+    clone_weights,
+    fit_periods,
+    who_follows,
+)
+from causalsig.estimation.design import standard_design
+from causalsig.estimation.inference import Influence, arm_means
+from causalsig.estimation.inputs import Outcomes, Sample, check_aligned, read_outcomes, read_sample
+from causalsig.estimation.multinomial import indicators
+from causalsig.estimation.person_periods import LOST, NOTHING, Courses, PersonPeriodTable, read_person_periods
+from causalsig.estimation.prepare import Followed, Prepared, followed_models
+from causalsig.estimation.stacked import through
+from causalsig.results import Arm, ArmMeans, Floats, Integers
+
+__all__ = ["CloneCensorMeans", "WeightChecks", "clone_censor_weight"]
+
+QUANTILES = (0.01, 0.25, 0.5, 0.75, 0.99)
+_OTHER = "(none of the strategies)"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WeightChecks:
+    """What the weights look like; counts and summaries, to be judged before an effect is believed.
+
+    Weights are stabilised, before truncation 1 on average where the model holds; loss to follow-up after the
+    grace period is not in them.
+
+    Attributes
+    ----------
+    grace, truncation : as asked for
+    at_risk : (T,) int, episodes at risk in each period
+    on_strategy : (T, K) int, clones not yet censored at the end of each period
+    started : (T, K) int, episodes that follow the strategy, by the period in which they start it; those who
+        start nothing in the last
+    mean, std, largest : (K,), of the weights of who follows the strategy
+    quantiles : (K, 5), the 1st, 25th, 50th, 75th and 99th percentile
+    truncated : (K,) int, weights that were truncated
+    smallest_probability : (K,), smallest fitted probability of a period in any weight
+    lost : int, episodes lost to follow-up in the grace period
+    """
+
+    grace: Grace
+    truncation: Truncation | None
+    at_risk: Integers
+    on_strategy: Integers
+    started: Integers
+    mean: Floats
+    std: Floats
+    largest: Floats
+    quantiles: Floats
+    truncated: Integers
+    smallest_probability: Floats
+    lost: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CloneCensorMeans(ArmMeans):
+    """Arm means of strategies, with the checks of their weights.
+
+    ``n``, ``households`` and ``followed`` count who is on the strategy at the end of the grace period;
+    `influence` has a row for every episode, since all of them are cloned to every strategy.
+    """
+
+    checks: WeightChecks = field(kw_only=True)
+
+
+def clone_censor_weight(
+    person_periods: PersonPeriodTable,
+    outcome: Any,
+    *,
+    strategies: Mapping[Arm, int] | None = None,
+    households: Any = None,
+    observed: Any = None,
+    grace: Grace = "observed",
+    truncate: Truncation | None = None,
+    level: float = 0.95,
+) -> CloneCensorMeans:
+    """Estimate mean outcomes had everybody followed each strategy, with time-varying confounding.
+
+    A strategy is to start something within the grace period, or to start nothing in it. At time zero every
+    episode is compatible with all of them: it is cloned to each, a clone is censored when its episode
+    deviates, and those not censored stand for the others by the inverse probability of what they did, given
+    covariates by period. Valid when, given covariates known before a period begins, what happens in it is
+    independent of the outcome, when every such event is possible for everybody, and when the pooled model of
+    it is right. The outcome must begin after the grace period.
+
+    Parameters
+    ----------
+    person_periods : PersonPeriods
+        Or anything with its four arrays.
+    outcome : (n,) or (n, J)
+        NaN only where not observed.
+    strategies : dict of arm to event
+        Order and names of the arms and the event each asks for, 0 for none in the grace period; default every
+        event that occurs, named by its number. Events of no strategy are deviations from all.
+    households : (n,) ids
+        The clusters of the variance.
+    observed : (n,) or (n, J) bool
+        True = followed to the end of the window. Weighted by its inverse probability in who is on each
+        strategy, given the covariates of the last period; an episode lost in the grace period has the event
+        -1 and is on no strategy.
+    grace : {"observed", "uniform", "natural"}
+        When a strategy that starts something does so. "observed": by the timing seen among those who start
+        it, whatever their covariates, which is what stabilised weights do. "uniform": each period alike (Cain
+        et al.). "natural": who would start in time does so when they would, all others in the last period;
+        weights are the largest there.
+    truncate : ("at", w) or ("quantile", q)
+        Largest stabilised weight, or that quantile of the weights of each strategy; changes the estimand,
+        whose name says so. The variance counts a quantile as known.
+    level : confidence level
+
+    Returns
+    -------
+    CloneCensorMeans
+        ``method`` "clone_censor_weight"; influence rows are the episodes, clustered by household, with the
+        estimation of all weights in them.
+
+    Raises
+    ------
+    EstimationError
+        ``estimation-periods``, ``estimation-option``, ``estimation-level``, ``estimation-natural-grace``,
+        ``estimation-empty-arm``, ``estimation-all-censored`` and whatever else is wrong with the input.
+    """
+    _check_options(grace, truncate, level)
+    check_aligned(outcome=outcome, households=households, observed=observed)
+    outcomes = read_outcomes(outcome, observed, len(outcome))
+    courses = read_person_periods(person_periods, len(outcome))
+    arms, events = _read_strategies(strategies, courses)
+    sample, sorted_courses = _sample(courses, arms, events, outcomes, households)
+    model = fit_periods(sorted_courses)
+    weights = clone_weights(sorted_courses, model, arms, events, grace, truncate)
+    design, _, _ = standard_design(sorted_courses.covariates[sorted_courses.last])
+    ordered = replace(
+        outcomes, values=outcomes.values[sample.order], observed=outcomes.observed[sample.order]
+    )
+    followed = _followed(design, weights.follows, ordered.observed, arms)
+    found = _influence(model, weights, followed, design, ordered)
+    prepared = Prepared(
+        replace(sample, arms=arms),
+        outcomes,
+        estimand="ATE",
+        name=_name(grace, truncate),
+        notes=() if truncate is None else ("estimation-weights-truncated",),
+        seed=None,
+        level=level,
+        target="population",
+    )
+    means = _forget_others(arm_means(found, prepared, method="clone_censor_weight"))
+    checks = _checks(sorted_courses, weights, len(arms), grace, truncate)
+    return CloneCensorMeans(**{f.name: getattr(means, f.name) for f in fields(means)}, checks=checks)
+
+
+def _check_options(grace: Grace, truncate: Truncation | None, level: float) -> None:
+    if not 0.0 < level < 1.0:
+        raise EstimationError(
+            "estimation-level", expected="a level between 0 and 1", found="another", mend="Use 0.95."
+        )
+    if grace not in GRACES:
+        _refuse(f"grace {', '.join(GRACES)}", "another", "grace")
+    if truncate is None:
+        return
+    known = isinstance(truncate, (tuple, list)) and len(truncate) == 2 and truncate[0] in ("at", "quantile")
+    number = known and isinstance(truncate[1], (int, float)) and np.isfinite(truncate[1])
+    if not number or truncate[1] <= 0.0 or (truncate[0] == "quantile" and truncate[1] >= 1.0):
+        _refuse('("at", weight above 0) or ("quantile", share between 0 and 1)', "another rule", "truncate")
+
+
+def _refuse(expected: str, found: str, where: str) -> None:
+    raise EstimationError(
+        "estimation-option",
+        expected=expected,
+        found=found,
+        mend="See clone_censor_weight for what it takes.",
+        where=where,
+    )
+
+
+def _name(grace: Grace, truncate: Truncation | None) -> str:
+    """Name the estimand: another timing, or truncated weights, is another quantity."""
+    name = "ATE" if grace == "observed" else f"ATE {grace} grace"
+    return name if truncate is None else f"{name} truncated ({truncate[0]} {truncate[1]:g})"
+
+
+def _read_strategies(
+    strategies: Mapping[Arm, int] | None, courses: Courses
+) -> tuple[tuple[Arm, ...], tuple[int, ...]]:
+    """Arms and the event each asks for."""
+    if strategies is None:
+        events = tuple(int(event) for event in np.unique(courses.outcome) if event != LOST)
+        return events, events
+    events = tuple(strategies.values())
+    whole = all(isinstance(event, (int, np.integer)) and event >= NOTHING for event in events)
+    if not whole or len(set(events)) < len(events):
+        _refuse("another event 0, 1, 2, ... for each strategy", "an event twice, or none", "strategies")
+    return tuple(strategies), tuple(int(event) for event in events)
+
+
+def _sample(
+    courses: Courses, arms: tuple[Arm, ...], events: tuple[int, ...], outcomes: Outcomes, households: Any
+) -> tuple[Sample, Courses]:
+    """Check arms and households, and bring the courses in the summing order.
+
+    Who follows no strategy has a code past the last arm. The covariates of the sample only fix that order.
+    """
+    follows = who_follows(courses, events)
+    labels = np.empty(len(arms) + 1, dtype=object)
+    labels[:] = [*arms, _OTHER]
+    others = len(arms) > 1 and bool(np.any(follows == len(arms)))
+    names = labels if others else labels[:-1]
+    content = np.column_stack(
+        [courses.ends, courses.outcome, courses.fingerprints, outcomes.values, outcomes.observed]
+    )
+    sample = read_sample(content, labels[follows], arms=names.tolist(), households=households)
+    return sample, courses.take(sample.order)
+
+
+def _followed(
+    design: Floats, follows: Integers, seen: NDArray[np.bool_], arms: tuple[Arm, ...]
+) -> list[Followed]:
+    """Model being followed to the end in who is on each strategy, by the covariates of the last period."""
+    for a, arm in enumerate(arms):
+        if not seen[follows == a].any(axis=0).all():
+            raise EstimationError(
+                "estimation-all-censored",
+                expected="followed episodes on every strategy",
+                found=f"none on {arm}",
+                mend="Leave the strategy out, or take a shorter horizon.",
+                where="observed",
+            )
+    # Whether the others were followed says nothing of anybody's weight.
+    counted = (seen | (follows == len(arms))[:, None]).astype(np.float64)
+    return followed_models(design, follows, counted, len(arms), None)
+
+
+def _influence(
+    model: PeriodModel, weights: CloneWeights, followed: list[Followed], design: Floats, outcomes: Outcomes
+) -> Influence:
+    """Influence of every outcome, rows in the summing order: `outcomes` are in it."""
+    arms = followed[0].kappa.shape[1]
+    on = indicators(weights.follows, arms)
+    values, used = [], []
+    for y, seen, one in zip(outcomes.values.T, outcomes.observed.T, followed, strict=True):
+        w = on * (weights.weights * seen)[:, None] / one.kappa
+        total = w.sum(axis=0)
+        means = np.ascontiguousarray(y) @ w / total
+        pull = w * (y[:, None] - means) / total
+        influence = len(y) * pull
+        for a, through_weights in enumerate(_through_weights(model, weights, pull)):
+            influence[:, a] += through_weights
+            if one.models:
+                influence[:, a] += through(one.models[a], design, -pull[:, a] / one.kappa[:, a])
+        # A ridge leaves scores that do not add to zero; the means stay what they are.
+        values.append(influence - influence.mean(axis=0) + means)
+        used.append(w)
+    stacked = np.stack(values)
+    parameters = model.full.coefficients.size + max(len(one.models) for one in followed) * design.shape[1]
+    notes = (*model.notes, *(code for one in followed for code in one.notes))
+    return Influence(stacked, np.stack(used), stacked.mean(axis=1)[None], parameters, notes)
+
+
+def _through_weights(model: PeriodModel, weights: CloneWeights, pull: Floats) -> list[Floats]:
+    """Carry ``Σ_i pull_i · ∂log w_i`` to every episode's influence on what weights are made of: (n,) an arm.
+
+    On the coefficients of the periods' model by its scores, on the numerators by the shares of their cells. A
+    truncated weight does not move.
+    """
+    n, free = len(pull), pull * (weights.capped == 0)[:, None]
+    residual, slope = (model.happened - model.p)[:, :-1], weights.slope[:, :-1]
+    inside = weights.cell >= 0
+    found = []
+    for a in range(pull.shape[1]):
+        by_row = free[model.episode, a]
+        v = model.full.solve(-((by_row[:, None] * slope).T @ model.x).ravel())
+        moved = np.sum(residual * (model.x @ v.reshape(slope.shape[1], -1).T), axis=1)
+        by_cell = np.bincount(weights.cell[inside], weights=free[inside, a])
+        by_share = np.where(inside, (by_cell / weights.shares)[weights.cell], 0.0) - by_cell.sum()
+        found.append(n * np.bincount(model.episode, weights=moved, minlength=n) + by_share)
+    return found
+
+
+def _forget_others(means: ArmMeans) -> ArmMeans:
+    """Leave out the count of who follows no strategy, kept past the last arm."""
+    arms = len(means.arms)
+    return replace(means, n=means.n[:arms], followed=means.followed[..., :arms])
+
+
+def _checks(
+    courses: Courses, weights: CloneWeights, arms: int, grace: Grace, truncate: Truncation | None
+) -> WeightChecks:
+    """Summaries of the weights of each strategy."""
+    follows, periods = weights.follows, courses.periods
+    started, on_strategy = np.zeros((2, periods, arms), dtype=np.int64)
+    # Until something happens, or the grace period is over, an episode is on every strategy.
+    undecided = courses.ends[:, None] > np.arange(periods)
+    for a in range(arms):
+        mine = follows == a
+        started[:, a] = np.bincount(courses.ends[mine], minlength=periods)
+        on_strategy[:, a] = np.sum(undecided | mine[:, None], axis=0)
+    each = [weights.weights[follows == a] for a in range(arms)]
+    return WeightChecks(
+        grace=grace,
+        truncation=truncate,
+        at_risk=np.bincount(courses.period, minlength=periods).astype(np.int64),
+        on_strategy=on_strategy,
+        started=started,
+        mean=np.array([w.mean() for w in each]),
+        std=np.array([w.std() for w in each]),
+        largest=np.array([w.max() for w in each]),
+        quantiles=np.array([np.quantile(w, QUANTILES) for w in each]),
+        truncated=np.bincount(follows[weights.capped > 0], minlength=arms)[:arms].astype(np.int64),
+        smallest_probability=np.array([weights.smallest[follows == a].min() for a in range(arms)]),
+        lost=int(np.sum(courses.outcome == LOST)),
+    )
