@@ -94,7 +94,8 @@ class Courses:
         columns = np.cos(1.0 + np.arange(self.covariates.shape[1]))
         by_row = np.sum(self.covariates * columns, axis=1) * np.sqrt(2.0 + self.period)
         size = np.abs(by_row).max(initial=0.0)
-        return np.bincount(self.episode, weights=by_row / (size if size > 0 else 1.0))
+        total = np.bincount(self.episode, weights=by_row / (size if size > 0 else 1.0))
+        return total.astype(np.float64)
 
     def take(self, order: Integers) -> Courses:
         """Renumber the episodes, so that episode ``order[i]`` becomes i."""

@@ -1,0 +1,229 @@
+"""A cohort by period: what was known before each period began, and what happened in it.
+
+The table that clone-censor-weight asks for, in arrays. A landmark throws away when things happened; here a
+new batch of signals, an attempt or a talk in one week may lead to acceptance in the next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from causalsig.cohort.arms import first_method
+from causalsig.cohort.history import SPAN, Floats, Integers
+from causalsig.errors import StudyError
+from causalsig.study.models import AcceptedHelp, ContactMethod
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from causalsig.cohort.build import Cohort
+    from causalsig.cohort.covariates import ContactHistory
+    from causalsig.cohort.facts import SiteFacts
+
+WEEK = 7
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PeriodTable:
+    """One row an episode and period at risk, in the order of the cohort.
+
+    Attributes
+    ----------
+    episode : (R,) int
+        Place of the episode in the cohort.
+    period : (R,) int
+        0 to T - 1.
+    covariates : (R, q) float
+        The cohort's own, repeated, and those of `names` that begin with "since": what happened after time
+        zero and before the period.
+    names : tuple of str, length q
+    event : (R,) int
+        0 nothing, otherwise as in `strategies`; nothing follows it.
+    strategies : dict of str to int
+        The cohort's arms that have episodes, with the event each asks for; 0 for none.
+    edges : (T + 1,) int
+        Days after time zero: period t is ``edges[t] <= day < edges[t + 1]``.
+    """
+
+    episode: Integers
+    period: Integers
+    covariates: Floats
+    names: tuple[str, ...]
+    event: Integers
+    strategies: Mapping[str, int]
+    edges: Integers
+
+
+def person_periods(
+    cohort: Cohort, known: SiteFacts, attempts: pd.DataFrame, *, period_days: int = WEEK
+) -> PeriodTable:
+    """Follow the episodes of a cohort by period until the day that fixes their arm.
+
+    Accepted help: until help is accepted, or the landmark day is over. Contact method: until the first
+    attempt, or the grace period is over. The last period also has the last day, and what is left of a period.
+    What happens within one period has no order: shorter periods see more of it, and hold fewer events each.
+
+    Parameters
+    ----------
+    cohort : Cohort
+        Not empty.
+    known : SiteFacts
+        Of the same tables.
+    attempts : pandas.DataFrame
+        Canonical attempts; read for the contact method only.
+    period_days : int
+        Length of a period, from 1 to the whole grace period.
+
+    Returns
+    -------
+    PeriodTable
+        The event an episode ends with is that of its arm in the cohort.
+    """
+    edges = period_edges(_grace_days(cohort), period_days)
+    households = _household_codes(cohort, known)
+    if isinstance(cohort.plan.settings, ContactMethod):
+        ends = _first_attempt_periods(cohort, known, attempts, households, edges)
+    else:
+        ends = _acceptance_periods(cohort, known.history, households, edges)
+    return _table(cohort, known, households, ends, edges)
+
+
+def period_edges(grace_days: int, period_days: int) -> Integers:
+    """Days at which periods begin, and the day after the last: whole periods, the rest in the last one.
+
+    Raises
+    ------
+    StudyError
+        ``cohort-period-days`` when a period is shorter than a day or longer than the grace period.
+    """
+    if not 1 <= period_days <= grace_days:
+        raise StudyError(
+            "cohort-period-days",
+            expected=f"periods of 1 to {grace_days} days",
+            found=f"{period_days}",
+            mend="A period is part of the grace period; a week is usual.",
+            where="period_days",
+        )
+    starts = np.arange(0, grace_days - period_days + 1, period_days, dtype=np.int64)
+    return np.append(starts, grace_days + 1)
+
+
+def _grace_days(cohort: Cohort) -> int:
+    """Last day on which an arm can still be entered."""
+    settings = cohort.plan.settings
+    return settings.landmark_day if isinstance(settings, AcceptedHelp) else settings.grace_days
+
+
+def _household_codes(cohort: Cohort, known: SiteFacts) -> Integers:
+    """Household codes of the facts, of the cohort's episodes: (n,)."""
+    keys, place = np.unique(known.household_keys.astype(str), return_index=True)
+    place = place[np.searchsorted(keys, cohort.household_keys.astype(str))]
+    return np.asarray(known.facts.households[place], dtype=np.int64)
+
+
+def _acceptance_periods(
+    cohort: Cohort, history: ContactHistory, households: Integers, edges: Integers
+) -> Integers:
+    """Period in which help was first accepted, T when in none: (n,)."""
+    counts = [
+        history.accepted.between(households, cohort.time_zero + edges[0], cohort.time_zero + end)
+        for end in edges[1:]
+    ]
+    return np.asarray(np.sum(np.array(counts) == 0, axis=0), dtype=np.int64)
+
+
+def _first_attempt_periods(
+    cohort: Cohort, known: SiteFacts, attempts: pd.DataFrame, households: Integers, edges: Integers
+) -> Integers:
+    """Period of the first attempt, T when there was none: (n,).
+
+    The rule that fixes the arm is asked with ever longer grace periods.
+    """
+    settings = cohort.plan.settings
+    assert isinstance(settings, ContactMethod)
+    rows = _rows(cohort, known, households)
+    none_yet = [
+        first_method(
+            known.case_ids[rows],
+            cohort.time_zero,
+            attempts,
+            settings.model_copy(update={"grace_days": int(end) - 1}),
+        )
+        == "none"
+        for end in edges[1:]
+    ]
+    return np.asarray(np.sum(none_yet, axis=0), dtype=np.int64)
+
+
+def _rows(cohort: Cohort, known: SiteFacts, households: Integers) -> Integers:
+    """Row of each of the cohort's episodes in the facts: a household has one episode a matching day."""
+    order = np.lexsort((known.facts.time_zero, known.facts.households))
+    listed = known.facts.households[order] * SPAN + known.facts.time_zero[order]
+    place = np.searchsorted(listed, households * SPAN + cohort.time_zero)
+    return np.asarray(order[place], dtype=np.int64)
+
+
+def _table(
+    cohort: Cohort, known: SiteFacts, households: Integers, ends: Integers, edges: Integers
+) -> PeriodTable:
+    last = len(edges) - 2
+    lengths = np.minimum(ends, last) + 1
+    episode = np.repeat(np.arange(cohort.size), lengths)
+    period = np.arange(len(episode)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    strategies = _strategies(cohort)
+    events = np.array([strategies[arm] for arm in cohort.treatment], dtype=np.int64)
+    since, names = _since(known, households, cohort.time_zero, edges)
+    varying = since[period, episode]
+    useful = varying.any(axis=0) & ~varying.all(axis=0)
+    return PeriodTable(
+        episode=episode,
+        period=period,
+        covariates=np.hstack([cohort.covariates[episode], varying[:, useful].astype(np.float64)]),
+        names=(*cohort.covariate_names, *(name for name, keep in zip(names, useful, strict=True) if keep)),
+        event=np.where(period == ends[episode], events[episode], 0),
+        strategies=strategies,
+        edges=edges,
+    )
+
+
+def _strategies(cohort: Cohort) -> dict[str, int]:
+    """Event each arm with episodes asks for; 0 for the arm in which nothing happens."""
+    present = set(cohort.treatment)
+    arms = [arm for arm in cohort.arms if arm in present]
+    nothing = ("none", "not_accepted")
+    events = iter(range(1, len(arms) + 1))
+    return {arm: 0 if arm in nothing else next(events) for arm in arms}
+
+
+def _since(
+    known: SiteFacts, households: Integers, time_zero: Integers, edges: Integers
+) -> tuple[NDArray[np.bool_], tuple[str, ...]]:
+    """Tell what happened from time zero to the day before each period: (T, n, v), and names.
+
+    Signals count from the day after time zero, since those of the day itself are the episode's own.
+    """
+    history = known.history
+    counted = (
+        ("since_signals", history.signals, (1, 2), 1),
+        ("since_new_arrears", known.new_arrears, (1,), 1),
+        ("since_attempts", history.attempts, (1, 2), 0),
+        ("since_visits_and_calls", history.visits_and_calls, (1,), 0),
+        ("since_reached", history.reached, (1,), 0),
+    )
+    columns, names = [], []
+    for name, events, thresholds, first in counted:
+        numbers = np.stack(
+            [
+                events.between(households, time_zero + first, time_zero + max(int(start), first))
+                for start in edges[:-1]
+            ]
+        )
+        for threshold in thresholds:
+            columns.append(numbers >= threshold)
+            names.append(f"{name}>={threshold}")
+    return np.stack(columns, axis=2), tuple(names)
