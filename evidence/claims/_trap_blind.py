@@ -28,7 +28,7 @@ HELPED = ("quick_fix", "follow_up_help", "follow_up_help_financial", "follow_up_
 
 @dataclass(frozen=True, slots=True)
 class Cases:
-    """Cases opened long enough before the extract, one row each, (n,).
+    """Cases of a municipality, one row each, (n,), and all its signals.
 
     Attributes
     ----------
@@ -45,6 +45,8 @@ class Cases:
         with ``new`` arrears; in ``own`` the creditor too.
     creditors : (2, p) int64
         Row of the case, and household and creditor as one number, of each signal that is taken up.
+    extracted : int
+        Day of the extract.
     """
 
     household: NDArray[np.int64]
@@ -57,6 +59,11 @@ class Cases:
     stratum: NDArray[np.int64]
     signals: dict[str, NDArray[np.int64]]
     creditors: NDArray[np.int64]
+    extracted: int
+
+    def followed(self, days: int) -> NDArray[np.bool_]:
+        """Say which cases opened so many days before the extract, or more."""
+        return self.zero <= self.extracted - days
 
     def returned(self, start: int, days: int, which: str = "all") -> NDArray[np.float64]:
         """Say who has a signal from ``start`` days after the match, for so many days.
@@ -74,8 +81,8 @@ SPAN = 1 << 20
 MOST_CREDITORS = 1 << 8
 
 
-def cases_of(tables: SiteTables, *, followed_days: int) -> Cases:
-    """Collect the cases that are followed for so many days."""
+def cases_of(tables: SiteTables) -> Cases:
+    """Collect the cases whose household is known."""
     import pandas as pd
 
     signals, episodes = tables.signals, tables.episodes
@@ -91,8 +98,7 @@ def cases_of(tables: SiteTables, *, followed_days: int) -> Cases:
     rows = episodes[episodes["case_id"].notna()].merge(tables.cases, on="case_id", suffixes=("", "_case"))
     zero = rows["opened_on"].to_numpy("datetime64[D]").astype(np.int64)
     own = rows["matched_on"].to_numpy("datetime64[D]").astype(np.int64) == zero
-    last = int(np.datetime64(tables.extracted_on, "D").astype(np.int64)) - followed_days
-    rows, zero = rows[own & (zero <= last)], zero[own & (zero <= last)]
+    rows, zero = rows[own], zero[own]
     tried = _attempts(tables, rows, zero)
     facts = per_episode.reindex(rows["episode_id"])
     case = pd.Index(rows["episode_id"]).get_indexer(signals["episode_id"])
@@ -112,6 +118,7 @@ def cases_of(tables: SiteTables, *, followed_days: int) -> Cases:
             "own": np.sort(debt * SPAN + day),
         },
         creditors=np.stack([case, debt])[:, case >= 0],
+        extracted=int(np.datetime64(tables.extracted_on, "D").astype(np.int64)),
     )
 
 
@@ -195,12 +202,10 @@ def _error(influence: NDArray[np.float64], household: NDArray[np.int64]) -> floa
     return float(np.sqrt((np.bincount(household, influence) ** 2).sum()))
 
 
-def log_change(tables: SiteTables, before: tuple[str, str], after: tuple[str, str]) -> tuple[float, float]:
-    """Log of the signals a day after over before; months (first, last), error clustered by household."""
-    import pandas as pd
-
-    month = tables.signals["received_on"].to_numpy("datetime64[M]")
-    household = pd.factorize(tables.signals["household_key"])[0]
+def log_change(cases: Cases, before: tuple[str, str], after: tuple[str, str]) -> tuple[float, float]:
+    """Log of the signals a month after over before; months (first, last), error clustered by household."""
+    household, day = np.divmod(cases.signals["all"], SPAN)
+    month = day.astype("datetime64[D]").astype("datetime64[M]")
     rates, influence = [], np.zeros(len(month))
     for sign, (first, last) in ((-1.0, before), (1.0, after)):
         inside = (month >= np.datetime64(first)) & (month <= np.datetime64(last))

@@ -29,7 +29,6 @@ from evidence.montecarlo import mean_and_error, rate_figures
 if TYPE_CHECKING:
     from causalsig.simulation import Scenario, SimulatedSite
     from causalsig.simulation.switches import TrapName
-    from causalsig.sources.schema import SiteTables
 
 CLAIM = """For each trap that needs no cohort machinery, an analysis that is sound where every trap is off
 (95 % intervals cover the truth in 91 to 99 % of municipalities) and blind to this trap covers in less than
@@ -75,20 +74,17 @@ OTHERS = {
 
 def _visits(cases: Cases) -> Estimate:
     """Compare visited first with written to first, whoever they are."""
-    return difference(
-        cases.returned(GRACE, QUARTER), cases.first == "home_visit", cases.first == "letter", cases.household
-    )
+    seen = cases.followed(GRACE + QUARTER)
+    visit, letter = (seen & (cases.first == method) for method in ("home_visit", "letter"))
+    return difference(cases.returned(GRACE, QUARTER), visit, letter, cases.household)
 
 
 def _accepted(cases: Cases, start: int, days: int, which: str = "all", ratio: bool = False) -> Estimate:
     """Compare accepted with reached and declined, within strata of recorded history."""
-    one, other = cases.reached & cases.accepted, cases.reached & ~cases.accepted & ~cases.ended
+    seen = cases.followed(start + days) & cases.reached
+    one, other = seen & cases.accepted, seen & ~cases.accepted & ~cases.ended
     compare = log_ratio if ratio else difference
     return compare(cases.returned(start, days, which), one, other, cases.household, cases.stratum)
-
-
-def _followed(days: int, analysis: Callable[[Cases], Estimate], tables: SiteTables) -> Estimate:
-    return analysis(cases_of(tables, followed_days=days))
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +96,7 @@ class Blind:
     about : str
         What is done, in one sentence.
     analysis : callable
-        Tables in, estimate and standard error out.
+        Cases and signals in, estimate and standard error out.
     truth : {"nothing", "difference", "log_ratio"}
         Nothing works, and the truth is 0; or help works, and it is the true contrast of who accepted.
     sizes : dict
@@ -110,41 +106,39 @@ class Blind:
     """
 
     about: str
-    analysis: Callable[[SiteTables], Estimate]
+    analysis: Callable[[Cases], Estimate]
     truth: Literal["nothing", "difference", "log_ratio"] = "nothing"
     sizes: dict[str, Any] = field(default_factory=dict)
     replications: int = FEW
 
 
 BLIND: dict[TrapName, Blind] = {
-    "severity": Blind(
-        "returns after a first visit against a first letter, unadjusted", partial(_followed, 105, _visits)
-    ),
+    "severity": Blind("returns after a first visit against a first letter, unadjusted", _visits),
     # From day 14 on: stress, which moves acceptance, ends for a quarter of households every month.
     "hidden_stress": Blind(
         "returns after accepting against declining from day 14 on, adjusted for recorded history",
-        partial(_followed, GRACE + QUARTER, partial(_accepted, start=GRACE, days=QUARTER)),
+        partial(_accepted, start=GRACE, days=QUARTER),
     ),
     # Only the creditors of the case are silent; among all returns in these weeks theirs are few.
     "pause": Blind(
         "signals of the same creditors from day 14 to day 58, accepting against declining",
-        partial(_followed, GRACE + PAUSE, partial(_accepted, start=GRACE, days=PAUSE, which="own")),
+        partial(_accepted, start=GRACE, days=PAUSE, which="own"),
     ),
     # Of cases older than a year only those with help are still held, but not their returns; and what comes in
     # while a case is open is not taken up and goes first, most of it of help, whose cases are open longest.
     "retention": Blind(
         "returns in the half year from day 14 of every case the extract still holds",
-        partial(_followed, GRACE + HALF_YEAR, partial(_accepted, start=GRACE, days=HALF_YEAR)),
+        partial(_accepted, start=GRACE, days=HALF_YEAR),
         sizes={"full": 0.0, "six_twelve_eighteen": 1.0, "strict6": 0.0},
     ),
     "repeats": Blind(
         "ratio of any signals after accepting against declining, read as that of new arrears",
-        partial(_followed, BLANK + QUARTER, partial(_accepted, start=BLANK, days=QUARTER, ratio=True)),
+        partial(_accepted, start=BLANK, days=QUARTER, ratio=True),
         "log_ratio",
     ),
     "acceptance_coding": Blind(
         "new arrears after accepting against declining, by the result as it was booked",
-        partial(_followed, BLANK + QUARTER, partial(_accepted, start=BLANK, days=QUARTER, which="new")),
+        partial(_accepted, start=BLANK, days=QUARTER, which="new"),
         "difference",
         {"recorded": 0.0, "quick_fix": 1.0, "declined": 0.0},
     ),
@@ -197,17 +191,17 @@ def site_of(law: Scenario, seed: int, truth: bool = False) -> SimulatedSite:
 def replicate(trap: TrapName, seed: int) -> list[float]:
     """Estimate and standard error with the trap on."""
     works = BLIND[trap].truth != "nothing"
-    return list(BLIND[trap].analysis(site_of(law_of(trap, works), seed).tables))
+    return list(BLIND[trap].analysis(cases_of(site_of(law_of(trap, works), seed).tables)))
 
 
 def replicate_clean(seed: int) -> dict[str, list[float]]:
     """Estimates and standard errors of every analysis with all traps off."""
     found: dict[str, list[float]] = {}
     for works in (False, True):
-        tables = site_of(law_of(None, works), seed).tables
+        cases = cases_of(site_of(law_of(None, works), seed).tables)
         for trap, blind in BLIND.items():
             if (blind.truth != "nothing") == works:
-                found[trap] = list(blind.analysis(tables))
+                found[trap] = list(blind.analysis(cases))
     return found
 
 
