@@ -70,11 +70,24 @@ def _answer(words: Words, document: ProfileDocument) -> views.Answer:
             words("profile.lead", households=households, month=month),
             words("profile.lead-more", findings=found, about=len(document.findings) - found),
             words(f"profile.amounts-{document.amounts}"),
+            *_scale(words, document),
         ),
         small=words("profile.small"),
         advice_title=words("waiting.next-title"),
         advice=words("waiting.next"),
     )
+
+
+def _scale(words: Words, document: ProfileDocument) -> tuple[Markup, ...]:
+    """Say whether arrears are on a plausible scale, where enough households tell."""
+    if not document.scale:
+        return ()
+    off = [
+        code_name("creditor_type", entry.creditor_type, words.language)
+        for entry in document.scale
+        if entry.scale != "usual"
+    ]
+    return (words("profile.scale-off", kinds=", ".join(off)) if off else words("profile.scale-usual"),)
 
 
 def _findings(words: Words, document: ProfileDocument) -> views.Section:
