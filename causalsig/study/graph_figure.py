@@ -38,11 +38,12 @@ def graph_figure(graph: CausalGraph, found: Identification, language: str = "en"
     from matplotlib.figure import Figure
 
     labels = {name: textwrap.wrap(graph.label(name, language), WRAP) for name in graph.nodes}
-    widths = {name: LETTER * max(map(len, lines)) + 20.0 for name, lines in labels.items()}
+    widths = {name: LETTER * max(map(len, lines)) + 24.0 for name, lines in labels.items()}
     layout = layered_layout(graph.dag, widths, ROW)
     words = _legend_words(found, language)
-    width = max(layout.width, _legend_width(words)) + 2 * MARGIN
-    top, foot = 30.0, 74.0
+    keys = _legend_places(words, layout.width)
+    width = layout.width + 2 * MARGIN
+    top, foot = 30.0, 58.0 + 20.0 * (1 + max(line for _, line in keys.values()))
     height = layout.height + top + foot
     figure = Figure(figsize=(width / POINTS, height / POINTS), dpi=POINTS)
     axes = figure.add_axes((0.0, 0.0, 1.0, 1.0))
@@ -52,7 +53,7 @@ def graph_figure(graph: CausalGraph, found: Identification, language: str = "en"
     _draw_arrows(axes, graph, found, layout, labels)
     for name, (x, y) in layout.nodes.items():
         _draw_node(axes, x, y, widths[name], labels[name], _style(graph, found, name))
-    _draw_legend(axes, words, layout.height + foot - 26.0)
+    _draw_legend(axes, words, keys, layout.height + 56.0)
     buffer = StringIO()
     with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": found.question}):
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
@@ -157,20 +158,28 @@ def _legend_words(found: Identification, language: str) -> dict[str, str]:
     return {name: text(f"graph.legend.{name}", language) for name in names}
 
 
-def _legend_width(words: dict[str, str]) -> float:
-    return sum(LETTER * len(said) + 48.0 for said in words.values())
-
-
-def _draw_legend(axes: Any, words: dict[str, str], y: float) -> None:
-    x = 0.0
+def _legend_places(words: dict[str, str], width: float) -> dict[str, tuple[float, int]]:
+    """Give each key its place: how far to the right, on which line."""
+    places: dict[str, tuple[float, int]] = {}
+    x, line = 0.0, 0
     for name, said in words.items():
+        long = LETTER * len(said) + 48.0
+        if x and x + long > width:
+            x, line = 0.0, line + 1
+        places[name] = (x, line)
+        x += long
+    return places
+
+
+def _draw_legend(axes: Any, words: dict[str, str], keys: dict[str, tuple[float, int]], top: float) -> None:
+    for name, said in words.items():
+        x, y = keys[name][0], top + 20.0 * keys[name][1]
         if name in STYLES:
             _draw_key(axes, x, y, name)
         else:
             colour, dashes = (BLUE, "solid") if name == "doing" else (ORANGE, (0, (4.5, 2.5)))
             axes.plot([x, x + 22.0], [y, y], color=colour, linewidth=1.9, linestyle=dashes)
         axes.text(x + 28.0, y, said, ha="left", va="center", fontsize=SIZE, color=INK, parse_math=False)
-        x += LETTER * len(said) + 48.0
 
 
 def _draw_key(axes: Any, x: float, y: float, style: str) -> None:

@@ -92,24 +92,24 @@ def check_list(
 def covariates_of(found: Collection[Identification]) -> tuple[Covariate, ...]:
     """Give the one list of covariates a study freezes: what any of its questions must adjust for.
 
+    Only an instrument can be in dispute: a collider of one question causes no exposure of another, and what
+    comes after an exposure is no covariate.
+
     Raises
     ------
     StudyError
-        One question must leave alone what another must adjust for.
+        One question needs what moves only the exposure of another.
     """
-    wanted = {name for one in found for name in one.adjustment}
+    wanted = {name: one.question for one in found for name in one.adjustment}
     for one in found:
-        clash = [
-            other.node for other in one.left_alone if other.node in wanted and other.role != "instrument"
-        ]
-        if clash:
-            raise StudyError(
-                "study-graph-sets-differ",
-                expected="one list of covariates for all questions of the study",
-                found=f"{clash[0]}, which {one.question} must leave alone and another question needs",
-                mend="Ask the questions in studies of their own.",
-                where="exposures",
-            )
+        for other in one.left_alone:
+            if other.node in wanted:
+                raise StudyError(
+                    "study-graph-sets-differ",
+                    expected="one list of covariates for all questions of the study",
+                    found=f"{other.node}: {wanted[other.node]} needs it, {one.question} must leave it alone",
+                    mend="Ask the questions in studies of their own.",
+                )
     chosen = {covariate for one in found for covariate in one.covariates}
     return tuple(covariate for covariate in COVARIATES if covariate in chosen)
 

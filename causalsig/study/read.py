@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeVar, get_origin
 
 from pydantic import BaseModel, ValidationError
 
@@ -123,13 +123,16 @@ def _sentence(reason: str) -> str:
 def _known_keys(model: type[BaseModel], location: list[str]) -> list[str]:
     """Keys allowed in the table at this location, following the models as far as they are plain."""
     current: object = model
+    named = False
     for part in location:
-        if part.isdigit():
+        if part.isdigit() or named:
+            named = False  # the name of a table of the user's own, such as [nodes.debt]
             continue
         if not (isinstance(current, type) and issubclass(current, BaseModel)):
             return []
         field = current.model_fields.get(part)
         current = None if field is None else _inner_model(field.annotation)
+        named = field is not None and get_origin(field.annotation) is dict
     if isinstance(current, type) and issubclass(current, BaseModel):
         return sorted(current.model_fields)
     return []
