@@ -151,6 +151,8 @@ class ReleasedArms:
         Grid step of each mean; the rounding adds about step² / 12 to its variance.
     household_bands : tuple of (int, int or None), length K
         Band of the number of households in each arm (inclusive); None: open.
+    effective_sizes : tuple of float, length K
+        Effective sample size of each arm, to half a doubling: what the pool weights by.
     """
 
     site: str
@@ -166,6 +168,7 @@ class ReleasedArms:
     covariance: tuple[tuple[float, ...], ...]
     steps: tuple[float, ...]
     household_bands: tuple[tuple[int, int | None], ...]
+    effective_sizes: tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True)

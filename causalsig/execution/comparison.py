@@ -100,6 +100,7 @@ def unadjusted_blocks(records: Iterable[dict[str, Any]]) -> Iterator[ReleasedArm
                     covariance=tuple(tuple(row) for row in found["unadjusted_covariance"]),
                     steps=(0.0,) * len(found["arms"]),
                     household_bands=((10, None),) * len(found["arms"]),
+                    effective_sizes=tuple(map(float, found["households"])),
                 )
 
 

@@ -262,7 +262,7 @@ def _site_blocks(
 
 
 def together(waves: Sequence[ReleasedArms]) -> ReleasedArms:
-    """Combine the disjoint waves of one site into one block, by the inverse of their mean variance.
+    """Combine the disjoint waves of one site into one block, by their effective sizes.
 
     The pool then sees one estimate a site, as it would if waves were nested in sites with no variance of
     their own.
@@ -275,12 +275,13 @@ def together(waves: Sequence[ReleasedArms]) -> ReleasedArms:
     covariance = np.array(
         [np.asarray(w.covariance)[np.ix_(at, at)] for w, at in zip(waves, order, strict=True)]
     )
-    weight = 1.0 / covariance.diagonal(axis1=1, axis2=2).mean(axis=1)
-    weight /= weight.sum()
+    sizes = np.array([np.asarray(w.effective_sizes)[at] for w, at in zip(waves, order, strict=True)])
+    weight = sizes.mean(axis=1) / sizes.mean(axis=1).sum()
     return replace(
         waves[0],
         means=tuple((weight @ means).tolist()),
         covariance=tuple(map(tuple, np.einsum("w,wij->ij", weight**2, covariance).tolist())),
+        effective_sizes=tuple(sizes.sum(axis=0).tolist()),
     )
 
 

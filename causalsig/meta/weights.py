@@ -12,8 +12,8 @@ Simulated (risk 8 %, difference -0.003, 12 sites of 200 to 900 households an arm
 lognormal with a standard deviation of 0.7; 500 networks, Monte Carlo error of the bias 0.0004): correlation
 of estimate and variance, and bias of the pooled difference, 0.35 and -0.0031 as estimated, 0.18 and -0.0009
 rescaled, 0.01 and +0.0003 by effective size. With 60 sites and tau² coverage is 79, 93 and 97 % (120
-networks). With equal weights the two remedies coincide. So effective size is the right weighting; a release
-does not carry it yet, and until it does the pool rescales.
+networks). With equal weights the two remedies coincide. So effective size is the right weighting, and a
+release carries it; rescaling is for estimates that come without it.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from causalsig.meta import MultivariateRandomEffects, multivariate_random_effects, rescale_covariances
+from causalsig.meta import MultivariateRandomEffects, multivariate_random_effects
 from causalsig.pooling.lineup import Lineup
 
 Structure = Literal["unstructured", "compound-symmetric", "diagonal", "identity"]
@@ -43,7 +43,7 @@ class JointArms:
 def joint_arms(lineup: Lineup, *, structure: Structure | None = None, level: float = 0.95) -> JointArms:
     """Pool the arm means of a lineup jointly, missing arms allowed.
 
-    Variances of rare risks are rescaled first, as in :func:`causalsig.pooling.pool_arms`.
+    Variances are those of the network by effective size, as in :func:`causalsig.pooling.pool_arms`.
 
     Parameters
     ----------
@@ -58,9 +58,7 @@ def joint_arms(lineup: Lineup, *, structure: Structure | None = None, level: flo
     MetaError
         As `multivariate_random_effects`.
     """
-    means, covariances = lineup.means, lineup.covariances
-    if lineup.head.kind == "any":
-        covariances = rescale_covariances(means, covariances).covariances
+    means, covariances = lineup.means, lineup.weighting_covariances()
     present = ~np.isnan(means)
     keep: NDArray[np.bool_] = present.sum(axis=0) >= np.array(min(2, len(means)))
     rows: NDArray[np.bool_] = np.any(present[:, keep], axis=1)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalsig.errors import PoolError
+from causalsig.meta import covariances_by_effective_size
 from causalsig.records import ReleasedArms
 
 Floats = NDArray[np.float64]
@@ -31,6 +32,8 @@ class Lineup:
         NaN where a site lacks the arm.
     covariances : (k, K, K)
         With the variance that rounding to the grid adds (step² / 12); NaN for missing arms.
+    effective_sizes : (k, K)
+        NaN where a site lacks the arm.
     """
 
     head: ReleasedArms
@@ -39,6 +42,14 @@ class Lineup:
     sites: tuple[str, ...]
     means: Floats
     covariances: Floats
+    effective_sizes: Floats
+
+    def weighting_covariances(self) -> Floats:
+        """Covariances whose variances do not look at the site's own outcomes, (k, K, K).
+
+        See :func:`causalsig.meta.covariances_by_effective_size`.
+        """
+        return covariances_by_effective_size(self.covariances, self.effective_sizes)
 
 
 def line_up(
@@ -108,11 +119,13 @@ def _stack(group: dict[str, ReleasedArms], whole: tuple[str, ...]) -> Lineup:
     arms = tuple(arm for arm in whole if arm in present)
     means = np.full((len(sites), len(arms)), np.nan)
     covariances = np.full((len(sites), len(arms), len(arms)), np.nan)
+    sizes = np.full_like(means, np.nan)
     for row, site in enumerate(sites):
         block = group[site]
         places = np.array([arms.index(arm) for arm in block.arms])
         means[row, places] = block.means
+        sizes[row, places] = block.effective_sizes
         rounding = np.diag(np.square(block.steps) / 12.0)
         covariances[row][np.ix_(places, places)] = np.asarray(block.covariance) + rounding
     head = group[sites[0]]
-    return Lineup(head, any(b.primary for b in group.values()), arms, sites, means, covariances)
+    return Lineup(head, any(b.primary for b in group.values()), arms, sites, means, covariances, sizes)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from causalsig.meta import random_effects, rescale_covariances
+from causalsig.meta import random_effects
 from causalsig.pooling.lineup import Lineup, line_up
 from causalsig.records import PooledContrast, PooledMean, PoolResult, ReleasedArms
 
@@ -35,8 +35,9 @@ def pool_arms(
     """Pool released arm means of all sites.
 
     Contrasts are differences of arm means with the reference arm; the variance of one comes from the site's
-    joint covariance. Variances of risks under 20 % are rescaled to the pooled risk first
-    (:func:`causalsig.meta.rescale_covariances`), and rounding to the grid adds its own.
+    joint covariance, to which rounding to the grid adds its own. Variances are those of the network by each
+    site's effective sizes (:func:`causalsig.meta.covariances_by_effective_size`): estimated ones are small
+    where the estimate happens to be low, and weights by them prefer low estimates.
 
     Parameters
     ----------
@@ -86,16 +87,10 @@ def pool_of_others(
     return pool_arms(others, study, study_digest, kind="others", demo=demo)
 
 
-def _covariances(lineup: Lineup) -> Floats:
-    if lineup.head.kind != "any":
-        return lineup.covariances
-    return rescale_covariances(lineup.means, lineup.covariances).covariances
-
-
 def _contrasts(lineup: Lineup, choices: Pooling) -> list[PooledContrast]:
     if lineup.head.reference not in lineup.arms:
         return []
-    covariances = _covariances(lineup)
+    covariances = lineup.weighting_covariances()
     reference = lineup.arms.index(lineup.head.reference)
     rows = []
     for place, arm in enumerate(lineup.arms):
@@ -166,7 +161,7 @@ def _reasons(weights: Floats, choices: Pooling) -> tuple[str, ...]:
 
 def _means(lineup: Lineup, choices: Pooling) -> list[PooledMean]:
     head = lineup.head
-    covariances = _covariances(lineup)
+    covariances = lineup.weighting_covariances()
     rows = []
     for place, arm in enumerate(lineup.arms):
         values, variances = lineup.means[:, place], covariances[:, place, place]

@@ -269,7 +269,7 @@ def _arm(arm: str, households: int, size: float, mean: float, std_error: float) 
         ArmEntry,
         arm=arm,
         households=grid.band(households),
-        effective_size=grid.band(size),
+        effective_size=grid.half_doublings(size),
         mean=grid.to_steps(mean, step),
         mean_exponent=step,
         std_error=digits,
@@ -303,4 +303,5 @@ def _decode(site: str, question: str, block: AnalysisEntry) -> ReleasedArms:
         covariance=tuple(tuple(row) for row in covariance),
         steps=tuple(grid.from_steps(1, arm.mean_exponent) for arm in block.arms),
         household_bands=tuple(grid.band_limits(arm.households) for arm in block.arms),
+        effective_sizes=tuple(grid.from_half_doublings(arm.effective_size) for arm in block.arms),
     )

@@ -28,6 +28,8 @@ Band = Literal["under-10", "10-29", "30-99", "100-299", "300-999", "1000-2999", 
 ArmBand = Literal["30-99", "100-299", "300-999", "1000-2999", "3000+"]
 """Bands of an arm that may be estimated: the arm floor of 30 households is in the type."""
 Steps = Annotated[int, Field(ge=-grid.MAX_MEAN_STEPS, le=grid.MAX_MEAN_STEPS)]
+HalfDoublings = Annotated[int, Field(ge=10, le=40)]
+"""From 2^5 = 32, the nearest to the floor of 30 households, to a million."""
 Digits = Annotated[int, Field(ge=10, le=99)]
 DecimalExponent = Annotated[int, Field(ge=grid.MIN_SE_EXPONENT, le=grid.MAX_SE_EXPONENT)]
 Correlation = Annotated[int, Field(ge=-grid.CORRELATION_STEPS, le=grid.CORRELATION_STEPS)]
@@ -117,7 +119,7 @@ class ArmEntry(Closed):
 
     arm: ArmCode
     households: ArmBand
-    effective_size: ArmBand
+    effective_size: HalfDoublings
     mean: Steps
     mean_exponent: Annotated[int, Field(ge=-40, le=40)]
     std_error: Digits
@@ -224,10 +226,9 @@ def _check_floors(block: AnalysisEntry, floors: AppliedFloors) -> None:
     total: int | None = 0
     for entry in block.arms:
         highest = grid.band_limits(entry.households)[1]
-        size = grid.band_limits(entry.effective_size)[1]
         if highest is not None and highest < floors.min_households_arm:
             raise ValueError("an arm lies below the floor of households")
-        if size is not None and size < floors.min_effective_size:
+        if grid.half_doublings(floors.min_effective_size) > entry.effective_size:
             raise ValueError("an arm lies below the floor of the effective size")
         total = None if highest is None or total is None else total + highest
     if total is not None and released_numbers(len(block.arms)) * 1000 > (

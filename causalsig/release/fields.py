@@ -98,7 +98,7 @@ ESTIMATES: Mapping[str, Field] = MappingProxyType(
             "households in the arm", "households", "band, 30 or more", "release-arm-floor"
         ),
         "questions[].analyses[].arms[].effective_size": Field(
-            "Kish's effective sample size", "households", "band, 30 or more", "release-effective-size"
+            "Kish's effective sample size, in steps", "households", "power of √2", "release-effective-size"
         ),
         "questions[].analyses[].arms[].mean": Field(
             "mean of the arm, in steps", "risk, or signals a household-episode", _STEP, "release-class-floor"

@@ -2,7 +2,8 @@
 
 A mean leaves as an integer ``k`` with ``value = k · 2^e``, where ``2^e`` is the smallest power of two that
 is at least a quarter of the **rounded** standard error; the standard error itself as two significant
-digits, rounded up; correlations as twentieths, positive definite on the grid; counts of households as bands.
+digits, rounded up; correlations as twentieths, positive definite on the grid; counts of households as bands;
+effective sizes as the power of √2 nearest to them.
 """
 
 from __future__ import annotations
@@ -41,6 +42,20 @@ def band_limits(code: str) -> tuple[int, int | None]:
     position = BANDS.index(code)
     upper = None if position + 1 == len(BANDS) else _LOWER[position + 1] - 1
     return _LOWER[position], upper
+
+
+def half_doublings(size: float) -> int:
+    """Return k with ``2^(k/2)`` nearest to an effective size in ratio; it is off by 19 % at most.
+
+    The pool weights sites by it, so a band, three times as wide at its end as at its beginning, costs
+    precision. It says no more than the standard error does, which is known to two digits.
+    """
+    return round(2.0 * math.log2(size))
+
+
+def from_half_doublings(steps: int) -> float:
+    """Return ``2^(steps/2)``."""
+    return float(2.0 ** (steps / 2.0))
 
 
 def two_digits_up(value: float) -> tuple[int, int]:

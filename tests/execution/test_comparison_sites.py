@@ -30,6 +30,7 @@ def record(code: str) -> dict[str, object]:
         "arms": ARMS,
         "unadjusted_means": list(SITES[code]),
         "unadjusted_covariance": [[1e-3, 0.0], [0.0, 1e-3]],
+        "households": [400, 300],
     }
     return {"municipality": code, "questions": [{"question": "accepted_help", "analyses": [analysis]}]}
 

@@ -47,6 +47,7 @@ def make_block() -> Callable[..., ReleasedArms]:
             "covariance": tuple(map(tuple, covariance.tolist())),
             "steps": (step,) * k,
             "household_bands": ((100, 149),) * k,
+            "effective_sizes": (0.2 / std_error**2,) * k,
         }
         return ReleasedArms(**(values | changes))  # type: ignore[arg-type]
 

@@ -197,23 +197,28 @@ def test_arms_stand_in_the_order_of_the_study(study: Study, make_block: Make) ->
     assert [c.arm for c in pool.contrasts] == list(study_arms(study))[1:]
 
 
-def test_variances_of_rare_risks_are_brought_to_one_risk_and_those_of_counts_are_not(
-    study: Study, make_block: Make
+@pytest.mark.parametrize("kind", ["any", "count"])
+def test_a_site_weighs_by_its_effective_size_and_not_by_its_own_estimate(
+    study: Study, make_block: Make, kind: str
 ) -> None:
     """A site that saw fewer events by chance must not weigh more for it."""
-    risks = (0.04, 0.05, 0.06, 0.08, 0.09, 0.12)
+    risks, sizes = (0.06, 0.07, 0.06, 0.08, 0.075, 0.09), (100.0, 400.0, 100.0, 100.0, 800.0, 100.0)
     blocks = [
-        make_block(code, (p,) * 5, std_error=(p * (1 - p) / 100) ** 0.5)
-        for code, p in zip(CODES, risks, strict=False)
+        make_block(
+            code,
+            (p,) * 5,
+            std_error=(p * (1 - p) / size) ** 0.5,
+            effective_sizes=(size,) * 5,
+            kind=kind,
+            outcome=f"{kind}_new_arrears_3m",
+        )
+        for code, p, size in zip(CODES, risks, sizes, strict=False)
     ]
-    counts = [replace(b, kind="count", outcome="count_new_arrears_3m", primary=False) for b in blocks]
-    pool = pool_arms([*blocks, *counts], study, "d")
-    any_mean, count_mean = (
-        next(m for m in pool.means if m.kind == kind and m.arm == "letter") for kind in ("any", "count")
-    )
-    # All sites have the same size, so once their variances are of one risk every site weighs the same.
-    assert any_mean.estimate == pytest.approx(np.mean(risks), abs=1e-9)
-    assert count_mean.estimate < np.mean(risks) - 0.002
+    same = [replace(block, effective_sizes=(200.0,) * 5) for block in blocks]
+    for given_blocks, weights in ((blocks, sizes), (same, None)):
+        pool = pool_arms(given_blocks, study, "d")
+        mean = next(m for m in pool.means if m.arm == "letter")
+        assert mean.estimate == pytest.approx(np.average(risks, weights=weights), abs=1e-9)
 
 
 def test_sites_that_say_nothing_about_the_reference_give_levels_only(study: Study, make_block: Make) -> None:

@@ -95,7 +95,7 @@ BLOCK = ("questions", 1, "analyses", 0)
         ((*BLOCK, "arms", 0, "mean_exponent"), -30),
         ((*BLOCK, "arms", 0, "std_error"), 123),
         ((*BLOCK, "arms", 0, "households"), "10-29"),
-        ((*BLOCK, "arms", 0, "effective_size"), "under-10"),
+        ((*BLOCK, "arms", 0, "effective_size"), 8),
         ((*BLOCK, "arms", 1, "arm"), "letter"),
         ((*BLOCK, "arms", 1, "arm"), "carrier-pigeon"),
         ((*BLOCK, "correlations", 0), 20),

@@ -65,6 +65,7 @@ def block(
         ),
         steps=(2.0**-10,) * size,
         household_bands=((1000, 2999), (100, 299), (300, 999), (300, 999), (300, 999))[:size],
+        effective_sizes=(LEVELS[outcome] / variance,) * size,
     )
 
 

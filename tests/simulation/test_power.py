@@ -137,6 +137,7 @@ def block(arms: tuple[str, ...], means: tuple[float, ...], variance: float) -> R
         covariance,
         (0.0,) * len(arms),
         ((10, None),),
+        (100.0,) * len(arms),
     )
 
 
