@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +27,17 @@ if TYPE_CHECKING:
     from causalsig.cohort.facts import SiteFacts
 
 WEEK = 7
+Since: TypeAlias = Literal["signals", "new_arrears", "attempts", "visits_and_calls", "reached"]
+SINCE: tuple[Since, ...] = ("signals", "new_arrears", "attempts", "visits_and_calls")
+"""What has happened since time zero, and is known before a period begins.
+
+Not whether the household was reached: help is accepted in the talk, so who was reached before and is still
+there declined, and hardly ever accepts later (never, where acceptance is dated by the first reach). Nobody of
+them could be made to accept, and reach is on the way from the attempt to the outcome.
+"""
+THRESHOLDS: Mapping[Since, tuple[int, ...]] = MappingProxyType(
+    {"signals": (1, 2), "new_arrears": (1,), "attempts": (1, 2), "visits_and_calls": (1,), "reached": (1,)}
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,7 +72,12 @@ class PeriodTable:
 
 
 def person_periods(
-    cohort: Cohort, known: SiteFacts, attempts: pd.DataFrame, *, period_days: int = WEEK
+    cohort: Cohort,
+    known: SiteFacts,
+    attempts: pd.DataFrame,
+    *,
+    period_days: int = WEEK,
+    since: tuple[Since, ...] = SINCE,
 ) -> PeriodTable:
     """Follow the episodes of a cohort by period until the day that fixes their arm.
 
@@ -78,6 +95,8 @@ def person_periods(
         Canonical attempts; read for the contact method only.
     period_days : int
         Length of a period, from 1 to the whole grace period.
+    since : tuple of str
+        Time-varying covariates.
 
     Returns
     -------
@@ -90,7 +109,8 @@ def person_periods(
         ends = _first_attempt_periods(cohort, known, attempts, households, edges)
     else:
         ends = _acceptance_periods(cohort, known.history, households, edges)
-    return _table(cohort, known, households, ends, edges)
+    happened = _since(known, households, cohort.time_zero, edges, since)
+    return _table(cohort, ends, edges, *happened)
 
 
 def period_edges(grace_days: int, period_days: int) -> Integers:
@@ -169,15 +189,15 @@ def _rows(cohort: Cohort, known: SiteFacts, households: Integers) -> Integers:
 
 
 def _table(
-    cohort: Cohort, known: SiteFacts, households: Integers, ends: Integers, edges: Integers
+    cohort: Cohort, ends: Integers, edges: Integers, since: NDArray[np.bool_], names: tuple[str, ...]
 ) -> PeriodTable:
+    """Write out the rows at risk: `since` is (T, n, v)."""
     last = len(edges) - 2
     lengths = np.minimum(ends, last) + 1
     episode = np.repeat(np.arange(cohort.size), lengths)
     period = np.arange(len(episode)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
     strategies = _strategies(cohort)
     events = np.array([strategies[arm] for arm in cohort.treatment], dtype=np.int64)
-    since, names = _since(known, households, cohort.time_zero, edges)
     varying = since[period, episode]
     useful = varying.any(axis=0) & ~varying.all(axis=0)
     return PeriodTable(
@@ -201,29 +221,25 @@ def _strategies(cohort: Cohort) -> dict[str, int]:
 
 
 def _since(
-    known: SiteFacts, households: Integers, time_zero: Integers, edges: Integers
+    known: SiteFacts, households: Integers, time_zero: Integers, edges: Integers, since: tuple[Since, ...]
 ) -> tuple[NDArray[np.bool_], tuple[str, ...]]:
     """Tell what happened from time zero to the day before each period: (T, n, v), and names.
 
     Signals count from the day after time zero, since those of the day itself are the episode's own.
     """
-    history = known.history
-    counted = (
-        ("since_signals", history.signals, (1, 2), 1),
-        ("since_new_arrears", known.new_arrears, (1,), 1),
-        ("since_attempts", history.attempts, (1, 2), 0),
-        ("since_visits_and_calls", history.visits_and_calls, (1,), 0),
-        ("since_reached", history.reached, (1,), 0),
-    )
-    columns, names = [], []
-    for name, events, thresholds, first in counted:
+    columns: list[NDArray[np.bool_]] = []
+    names: list[str] = []
+    for name in since:
+        events = known.new_arrears if name == "new_arrears" else getattr(known.history, name)
+        first = 1 if name in ("signals", "new_arrears") else 0
         numbers = np.stack(
             [
-                events.between(households, time_zero + first, time_zero + max(int(start), first))
-                for start in edges[:-1]
+                events.between(households, time_zero + first, time_zero + max(int(t), first))
+                for t in edges[:-1]
             ]
         )
-        for threshold in thresholds:
+        for threshold in THRESHOLDS[name]:
             columns.append(numbers >= threshold)
-            names.append(f"{name}>={threshold}")
-    return np.stack(columns, axis=2), tuple(names)
+            names.append(f"since_{name}>={threshold}")
+    shape = (len(edges) - 1, len(households), 0)
+    return np.stack(columns, axis=2) if columns else np.zeros(shape, dtype=bool), tuple(names)

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalsig.errors import EstimationError
+from causalsig.estimation.clone_target import Target, fit_target, through_target
 from causalsig.estimation.clone_weights import (
     GRACES,
     CloneWeights,
@@ -33,7 +34,8 @@ from causalsig.estimation.multinomial import indicators
 from causalsig.estimation.person_periods import LOST, NOTHING, Courses, PersonPeriodTable, read_person_periods
 from causalsig.estimation.prepare import Followed, Prepared, followed_models
 from causalsig.estimation.stacked import through
-from causalsig.results import Arm, ArmMeans, Floats, Integers
+from causalsig.estimation.tilting import check_estimand
+from causalsig.results import Arm, ArmMeans, Estimand, Floats, Integers
 
 __all__ = ["CloneCensorMeans", "WeightChecks", "clone_censor_weight"]
 
@@ -45,8 +47,8 @@ _OTHER = "(none of the strategies)"
 class WeightChecks:
     """What the weights look like; counts and summaries, to be judged before an effect is believed.
 
-    Weights are stabilised, before truncation 1 on average where the model holds; loss to follow-up after the
-    grace period is not in them.
+    Weights are stabilised, before truncation 1 on average where the model holds; the tilt of the estimand and
+    loss to follow-up after the grace period are not in them.
 
     Attributes
     ----------
@@ -94,11 +96,12 @@ def clone_censor_weight(
     strategies: Mapping[Arm, int] | None = None,
     households: Any = None,
     observed: Any = None,
+    estimand: Estimand = "ATE",
     grace: Grace = "observed",
     truncate: Truncation | None = None,
     level: float = 0.95,
 ) -> CloneCensorMeans:
-    """Estimate mean outcomes had everybody followed each strategy, with time-varying confounding.
+    """Estimate mean outcomes had the same episodes followed each strategy, with time-varying confounding.
 
     A strategy is to start something within the grace period, or to start nothing in it. At time zero every
     episode is compatible with all of them: it is cloned to each, a clone is censored when its episode
@@ -122,14 +125,17 @@ def clone_censor_weight(
         True = followed to the end of the window. Weighted by its inverse probability in who is on each
         strategy, given the covariates of the last period; an episode lost in the grace period has the event
         -1 and is on no strategy.
+    estimand : "ATE", "ATO", "ATM", "entropy", ("ATT", arm) or ("ATU", arm)
+        Whose mean outcomes: weights of every strategy are tilted alike, by the propensities of the strategies
+        given the covariates of the first period.
     grace : {"observed", "uniform", "natural"}
         When a strategy that starts something does so. "observed": by the timing seen among those who start
         it, whatever their covariates, which is what stabilised weights do. "uniform": each period alike (Cain
         et al.). "natural": who would start in time does so when they would, all others in the last period;
         weights are the largest there.
     truncate : ("at", w) or ("quantile", q)
-        Largest stabilised weight, or that quantile of the weights of each strategy; changes the estimand,
-        whose name says so. The variance counts a quantile as known.
+        Largest stabilised weight, before tilting and loss to follow-up, or that quantile of the weights of
+        each strategy; changes the estimand, whose name says so. The variance counts a quantile as known.
     level : confidence level
 
     Returns
@@ -141,14 +147,16 @@ def clone_censor_weight(
     Raises
     ------
     EstimationError
-        ``estimation-periods``, ``estimation-option``, ``estimation-level``, ``estimation-natural-grace``,
-        ``estimation-empty-arm``, ``estimation-all-censored`` and whatever else is wrong with the input.
+        ``estimation-periods``, ``estimation-option``, ``estimation-level``, ``estimation-estimand``,
+        ``estimation-natural-grace``, ``estimation-empty-arm``, ``estimation-all-censored`` and whatever else
+        is wrong with the input.
     """
     _check_options(grace, truncate, level)
     check_aligned(outcome=outcome, households=households, observed=observed)
     outcomes = read_outcomes(outcome, observed, len(outcome))
     courses = read_person_periods(person_periods, len(outcome))
     arms, events = _read_strategies(strategies, courses)
+    estimand = check_estimand(estimand, arms)
     sample, sorted_courses = _sample(courses, arms, events, outcomes, households)
     model = fit_periods(sorted_courses)
     weights = clone_weights(sorted_courses, model, arms, events, grace, truncate)
@@ -157,12 +165,13 @@ def clone_censor_weight(
         outcomes, values=outcomes.values[sample.order], observed=outcomes.observed[sample.order]
     )
     followed = _followed(design, weights.follows, ordered.observed, arms)
-    found = _influence(model, weights, followed, design, ordered)
+    target = fit_target(sorted_courses, weights.follows, estimand, arms)
+    found = _influence(model, weights, target, followed, design, ordered)
     prepared = Prepared(
         replace(sample, arms=arms),
         outcomes,
-        estimand="ATE",
-        name=_name(grace, truncate),
+        estimand=estimand,
+        name=_name(estimand, grace, truncate),
         notes=() if truncate is None else ("estimation-weights-truncated",),
         seed=None,
         level=level,
@@ -198,10 +207,11 @@ def _refuse(expected: str, found: str, where: str) -> None:
     )
 
 
-def _name(grace: Grace, truncate: Truncation | None) -> str:
+def _name(estimand: Estimand, grace: Grace, truncate: Truncation | None) -> Estimand:
     """Name the estimand: another timing, or truncated weights, is another quantity."""
-    name = "ATE" if grace == "observed" else f"ATE {grace} grace"
-    return name if truncate is None else f"{name} truncated ({truncate[0]} {truncate[1]:g})"
+    more = "" if grace == "observed" else f" {grace} grace"
+    more += "" if truncate is None else f" truncated ({truncate[0]} {truncate[1]:g})"
+    return f"{estimand}{more}" if isinstance(estimand, str) else (f"{estimand[0]}{more}", estimand[1])
 
 
 def _read_strategies(
@@ -256,18 +266,23 @@ def _followed(
 
 
 def _influence(
-    model: PeriodModel, weights: CloneWeights, followed: list[Followed], design: Floats, outcomes: Outcomes
+    model: PeriodModel,
+    weights: CloneWeights,
+    target: Target,
+    followed: list[Followed],
+    design: Floats,
+    outcomes: Outcomes,
 ) -> Influence:
     """Influence of every outcome, rows in the summing order: `outcomes` are in it."""
     arms = followed[0].kappa.shape[1]
     on = indicators(weights.follows, arms)
     values, used = [], []
     for y, seen, one in zip(outcomes.values.T, outcomes.observed.T, followed, strict=True):
-        w = on * (weights.weights * seen)[:, None] / one.kappa
+        w = on * (weights.weights * target.h * seen)[:, None] / one.kappa
         total = w.sum(axis=0)
         means = np.ascontiguousarray(y) @ w / total
         pull = w * (y[:, None] - means) / total
-        influence = len(y) * pull
+        influence = len(y) * pull + through_target(target, pull)
         for a, through_weights in enumerate(_through_weights(model, weights, pull)):
             influence[:, a] += through_weights
             if one.models:
@@ -276,8 +291,9 @@ def _influence(
         values.append(influence - influence.mean(axis=0) + means)
         used.append(w)
     stacked = np.stack(values)
-    parameters = model.full.coefficients.size + max(len(one.models) for one in followed) * design.shape[1]
-    notes = (*model.notes, *(code for one in followed for code in one.notes))
+    parameters = model.full.coefficients.size + target.parameters
+    parameters += max(len(one.models) for one in followed) * design.shape[1]
+    notes = (*model.notes, *target.notes, *(code for one in followed for code in one.notes))
     return Influence(stacked, np.stack(used), stacked.mean(axis=1)[None], parameters, notes)
 
 

@@ -15,7 +15,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 
 from causalsig.errors import EstimationError
-from causalsig.estimation.design import SEPARATED, SEPARATION_RIDGE, standard_design
+from causalsig.estimation.design import RIDGE, SEPARATED, SEPARATION_RIDGE, standard_design
 from causalsig.estimation.multinomial import Fit, fit, indicators, penalty, probabilities
 from causalsig.estimation.person_periods import NOTHING, Courses
 from causalsig.results import Arm, Floats, Integers
@@ -89,13 +89,17 @@ def fit_periods(courses: Courses) -> PeriodModel:
     present = np.unique(event)
     kinds = np.concatenate([present[present != NOTHING], present[present == NOTHING]])
     happened = np.asarray(event[:, None] == kinds, dtype=np.float64)
-    full, said = _fit(x, happened)
+    full, said = fit_logistic(x, happened)
     p = probabilities(x, full.coefficients)
     return PeriodModel(kinds, rows, courses.episode[rows], period, x, p, happened, full, (*notes, *said))
 
 
-def _fit(x: Floats, happened: Floats) -> tuple[Fit, tuple[str, ...]]:
-    """Maximum likelihood, with a ridge when the covariates (nearly) decide what happens."""
+def fit_logistic(x: Floats, happened: Floats) -> tuple[Fit, tuple[str, ...]]:
+    """Maximum likelihood, with a ridge when the covariates (nearly) decide what happens.
+
+    A ridge of one observation bounds a sparse category and leaves the rest as it is; a larger one is used
+    when that does not settle.
+    """
     kinds, columns = happened.shape[1], x.shape[1]
     share = happened.mean(axis=0)
     start = np.zeros((kinds - 1, columns))
@@ -103,8 +107,11 @@ def _fit(x: Floats, happened: Floats) -> tuple[Fit, tuple[str, ...]]:
     free = fit(x, happened, penalty(kinds, columns, 0.0), start)
     if free.converged and probabilities(x, free.coefficients).min() >= SEPARATED:
         return free, ()
-    again = fit(x, happened, penalty(kinds, columns, SEPARATION_RIDGE), start)
-    return again, ("logistic-separation-ridge", *(() if again.converged else ("logistic-not-converged",)))
+    for ridge in (RIDGE, SEPARATION_RIDGE):
+        again = fit(x, happened, penalty(kinds, columns, ridge), start)
+        if again.converged:
+            return again, ("logistic-separation-ridge",)
+    return again, ("logistic-separation-ridge", "logistic-not-converged")
 
 
 def who_follows(courses: Courses, events: tuple[int, ...]) -> Integers:

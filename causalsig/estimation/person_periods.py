@@ -79,6 +79,11 @@ class Courses:
     periods: int
 
     @property
+    def first(self) -> Integers:
+        """First row of each episode: (n,)."""
+        return np.append(0, self.last[:-1] + 1)
+
+    @property
     def ends(self) -> Integers:
         """Last period of each episode: (n,)."""
         return self.period[self.last]

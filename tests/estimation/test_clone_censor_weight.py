@@ -14,6 +14,7 @@ from causalsig.estimation import (
     clone_censor_weight,
     difference_in_means,
     inverse_probability,
+    overlap_weighting,
 )
 
 ROUNDING = 1e-9  # the same sums in another order, after a search that stops at a gradient of 1e-10
@@ -76,19 +77,24 @@ def test_without_covariates_it_is_the_difference_in_means():
     np.testing.assert_allclose(found.effective_sample_size, plain.effective_sample_size)
 
 
-@pytest.mark.parametrize("grace", ["observed", "uniform", "natural"])
-def test_one_period_is_inverse_probability_weighting(grace):
+@pytest.mark.parametrize("estimand", ["ATE", "ATO", "ATM", "entropy", ("ATT", 2), ("ATU", 0)])
+@pytest.mark.parametrize("grace", ["observed", "natural"])
+def test_one_period_is_weighting_by_the_propensity(grace, estimand):
     """A strategy that is told at once is a treatment at time zero, with as many kinds as there are."""
     r = np.random.default_rng(2)
     x, pairs = r.normal(size=(400, 2)), np.arange(400) // 2
-    kind = (r.random((400, 1)) > np.cumsum([0.3, 0.4])).sum(axis=1)
+    utility = np.column_stack([np.zeros(400), 0.5 * x[:, 0], 0.5 * x[:, 1]]) + r.gumbel(size=(400, 3))
+    kind = utility.argmax(axis=1)
     y, seen = x[:, 0] + kind + r.normal(size=400), r.random(400) < 0.8
     table = PersonPeriods(np.arange(400), np.zeros(400, dtype=int), x, kind)
-    found = clone_censor_weight(table, y, households=pairs, observed=seen, grace=grace)
-    plain = inverse_probability(x, kind, y, households=pairs, observed=seen, folds=None)
+    given = {"households": pairs, "observed": seen, "estimand": estimand}
+    found = clone_censor_weight(table, y, grace=grace, **given)
+    usual = overlap_weighting if estimand in ("ATO", "ATM", "entropy") else inverse_probability
+    plain = usual(x, kind, y, folds=None, **given)
     assert found.arms == plain.arms == (0, 1, 2)
     np.testing.assert_allclose(found.means, plain.means, rtol=ROUNDING)
     np.testing.assert_allclose(found.covariance, plain.covariance, rtol=ROUNDING)
+    np.testing.assert_allclose(found.effective_sample_size, plain.effective_sample_size, rtol=ROUNDING)
     np.testing.assert_array_equal(found.followed, plain.followed)
 
 
@@ -184,6 +190,10 @@ def test_the_name_of_the_estimand_tells_timing_and_truncation():
     for (grace, rule), name in names.items():
         found = clone_censor_weight(table, y, strategies=ARMS, grace=grace, truncate=rule)
         assert found.estimand == name and found.method == "clone_censor_weight"
+        helped = clone_censor_weight(
+            table, y, strategies=ARMS, grace=grace, truncate=rule, estimand=("ATT", "accepted")
+        )
+        assert helped.estimand == (name.replace("ATE", "ATT"), "accepted")
         assert ("estimation-weights-truncated" in found.notes) == (rule is not None)
 
 
@@ -269,6 +279,8 @@ REFUSED = {
     "an event twice": ({"strategies": {"a": 1, "b": 1}}, "estimation-option"),
     "a strategy to be lost": ({"strategies": {"a": 1, "b": -1}}, "estimation-option"),
     "a strategy nobody follows": ({"strategies": {"a": 1, "b": 2, "c": 0}}, "estimation-empty-arm"),
+    "an unknown estimand": ({"estimand": "LATE"}, "estimation-estimand"),
+    "an estimand of another arm": ({"estimand": ("ATT", "helped")}, "estimation-estimand"),
     "an unknown grace": ({"grace": "short"}, "estimation-option"),
     "an unknown truncation": ({"truncate": ("above", 3.0)}, "estimation-option"),
     "a quantile of one": ({"truncate": ("quantile", 1.0)}, "estimation-option"),

@@ -95,7 +95,20 @@ def clones_of(table, strategies, grace):
     return pd.concat(clones)
 
 
-def plain(weight, table, y, seen, grace, truncate=None, strategies=STRATEGIES):
+def tilts(weight, table, strategies, estimand):
+    """Tilt of every episode that follows a strategy, by who follows which given the first week: (n,)."""
+    start = table[table["period"] == 0].set_index("episode")["x"].reindex(range(len(weight))).to_numpy()
+    ending = table.groupby("episode")["event"].last().reindex(range(len(weight))).to_numpy()
+    on = (ending[:, None] == [*strategies.values()]).astype(float)
+    rows = on.any(axis=1)
+    z = np.column_stack([np.ones(len(weight)), start])
+    p = newton_logit(z[rows], on[rows], weight[rows])
+    h = np.ones(len(weight))
+    h[rows] = 1 / (1 / p).sum(axis=1) if estimand == "ATO" else p[:, [*strategies].index(estimand[1])]
+    return h
+
+
+def plain(weight, table, y, seen, grace, truncate=None, estimand="ATE", strategies=STRATEGIES):
     """Means (J, K) with case weights, every step in the open."""
     table = table.sort_values(["episode", "period"]).reset_index(drop=True)
     kinds = [*(k for k in np.unique(table["event"]) if k != NEVER), NEVER]
@@ -111,6 +124,7 @@ def plain(weight, table, y, seen, grace, truncate=None, strategies=STRATEGIES):
     whole = clones.groupby(["arm", "episode"]).agg(period=("period", "max"), chance=("kept", "prod"))
     whole = whole[censored].reset_index()
     end = table.groupby("episode")[["x", "batches"]].last()
+    h = np.ones(len(weight)) if estimand == "ATE" else tilts(weight, table, strategies, estimand)
     means = np.empty((y.shape[1], len(strategies)))
     for a, arm in enumerate(strategies):
         one = whole[whole["arm"] == arm].sort_values("episode")
@@ -132,16 +146,21 @@ def plain(weight, table, y, seen, grace, truncate=None, strategies=STRATEGIES):
             if not followed.all():
                 flags = np.column_stack([followed, ~followed]).astype(float)
                 kappa = newton_logit(design, flags, weight[i])[:, 0]
-            total = (weight[i] * w / kappa)[followed]
+            total = (weight[i] * w * h[i] / kappa)[followed]
             means[j, a] = total @ y[i, j][followed] / total.sum()
     return means
 
 
 @pytest.mark.parametrize(
-    ("grace", "truncate"),
-    [("observed", None), ("uniform", None), ("natural", None), ("observed", ("at", 1.2))],
+    ("grace", "truncate", "estimand"),
+    [
+        ("observed", None, "ATE"),
+        ("uniform", None, ("ATT", "phone")),
+        ("natural", None, "ATE"),
+        ("observed", ("at", 1.2), "ATO"),
+    ],
 )
-def test_means_and_influence_are_those_of_explicit_clones(grace, truncate):
+def test_means_and_influence_are_those_of_explicit_clones(grace, truncate, estimand):
     table, y, seen, households = draw()
     n = len(y)
     result = clone_censor_weight(
@@ -152,14 +171,15 @@ def test_means_and_influence_are_those_of_explicit_clones(grace, truncate):
         observed=seen,
         grace=grace,
         truncate=truncate,
+        estimand=estimand,
     )
     np.testing.assert_allclose(
-        result.means, plain(np.ones(n), table, y, seen, grace, truncate), rtol=REFIT, atol=REFIT
+        result.means, plain(np.ones(n), table, y, seen, grace, truncate, estimand), rtol=REFIT, atol=REFIT
     )
     scale = np.abs(result.influence - result.means[:, None, :]).max()
     for i in ROWS:
         step = 1e-4 * (np.arange(n) == i)
-        ends = [plain(1 + sign * step, table, y, seen, grace, truncate) for sign in (1, -1)]
+        ends = [plain(1 + sign * step, table, y, seen, grace, truncate, estimand) for sign in (1, -1)]
         slope = n * (ends[0] - ends[1]) / 2e-4
         np.testing.assert_allclose(result.influence[:, i] - result.means, slope, atol=NUMERIC * scale)
     sums = np.stack(
