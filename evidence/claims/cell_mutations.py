@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Callable, Mapping
 from functools import cache
@@ -13,9 +12,7 @@ from evidence.claims._mutated_files import file_mutation
 from evidence.claims._mutated_formats import (
     Column,
     Format,
-    arguments,
     ddas,
-    small_site,
     xxllnc_2026,
     xxllnc_flat,
 )
@@ -25,15 +22,13 @@ from evidence.context import Context
 
 if TYPE_CHECKING:
     from causalsig.sources.findings import Finding, ReadResult
-    from causalsig.study.models import Study
 
 CLAIM = """Any single-cell mutation of a source, in every column of every format, leads to a finding or to an
 error of our own where the value is a bad one, never to another exception; no message, warning, log, finding
-or file of what follows holds the value. What was read goes on into the cohorts of the default study."""
+or file of what follows holds the value."""
 ISSUE = 4
 COVERS = (
     "causalsig/sources/*.py",
-    "causalsig/cohort/*.py",
     "causalsig/errors.py",
     "causalsig/execution/describe.py",
     "causalsig/execution/monitor.py",
@@ -56,8 +51,6 @@ FILES: Final = 400
 A_SEED: Final = 100
 """Mutations of one replication: a kill loses no more than a few seconds."""
 SEEDS = range(40_000, 40_000 + MUTATIONS // A_SEED)
-GOES_ON_EVERY: Final = 20
-"""Of the mutations that can be read, one in so many goes on into the cohorts."""
 STRIDE: Final = 1_000_003
 """Prime, so that consecutive mutations meet other columns and kinds, and all pairs in the end."""
 LISTED: Final = 20
@@ -71,6 +64,8 @@ FORMATS: Mapping[str, Callable[[], Format]] = {
     "database": database,
 }
 """A new format is one entry: what its columns are, and how it is read with one cell changed."""
+After = Callable[["ReadResult"], str]
+"""What is done with what was read; returns all that it would show or write."""
 
 
 @cache
@@ -91,40 +86,7 @@ def mutation(number: int) -> tuple[str, Column, Any, str]:
     return name, column, place, made.kinds[pair // len(made.columns)]
 
 
-@cache
-def _study() -> Study:
-    from causalsig.study.read import read_study
-
-    return read_study("vroegsignalering")
-
-
-def into_cohorts(result: ReadResult) -> str:
-    """Take what was read into the cohorts of the default study; return what a run would write of it."""
-    from causalsig.cohort.build import build_cohort, plan_cohorts, site_facts
-    from causalsig.study.inventory import Site
-
-    study, tables = _study(), small_site()
-    site = Site(
-        code=tables.municipality,
-        name="Voorbeeldstad",
-        inhabitants=2_000,
-        retention="full",
-        retention_months=18,
-    )
-    matching = arguments(tables)["matching"]
-    facts = site_facts(result.tables)
-    cohorts = [
-        build_cohort(result.tables, plan, study, site, matching, facts=facts) for plan in plan_cohorts(study)
-    ]
-    return json.dumps(
-        [
-            [c.arms, c.covariate_names, list(map(repr, c.attrition)), list(map(repr, c.refusals))]
-            for c in cohorts
-        ]
-    )
-
-
-def mutate(number: int) -> tuple[str, str, str, str]:
+def mutate(number: int, after: After | None = None) -> tuple[str, str, str, str]:
     """Make one mutation; return its format, column and kind, what became of it, and where it went wrong."""
     name, column, place, kind = mutation(number)
     made, baseline = format_of(name)
@@ -134,7 +96,7 @@ def mutate(number: int) -> tuple[str, str, str, str]:
         value,
         baseline,
         column.role,
-        after=into_cohorts if number // len(FORMATS) % GOES_ON_EVERY == 0 else None,
+        after=after,
     )
     return name, f"{column.name} [{kind}]", judged.outcome, judged.detail
 
@@ -178,7 +140,6 @@ def run(context: Context) -> Verdict:
             "through real files and every command": len(files),
             "columns": sum(len(format_of(name)[0].columns) for name in FORMATS),
             "kinds of values": len(KINDS),
-            "taken on into the cohorts, one in": GOES_ON_EVERY,
             "outcomes": table,
             "what went wrong": sorted(set(wrong))[:LISTED],
         },

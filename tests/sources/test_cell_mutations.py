@@ -12,6 +12,7 @@ from evidence.claims._mutated_files import file_mutation
 from evidence.claims._mutated_formats import small_site
 from evidence.claims._mutations import FITS, KINDS, MISSING, Value, judge, make_value
 from evidence.claims.cell_mutations import FORMATS, mutate
+from evidence.claims.mutated_cohorts import into_cohorts
 
 MUTATIONS = 105
 FIRST = 1_000_000
@@ -25,6 +26,11 @@ def test_mutations_over_all_formats_end_well():
     assert [row for row in done if row[2] in ("crash", "leak", "silent")] == []
     assert Counter(name for name, *_ in done) == dict.fromkeys(FORMATS, MUTATIONS // len(FORMATS))
     assert Counter(outcome for _, _, outcome, _ in done)["found"] > MUTATIONS // 3
+
+
+def test_what_was_read_goes_on_into_the_cohorts():
+    done = [mutate(number, into_cohorts) for number in range(FIRST, FIRST + 2 * len(FORMATS))]
+    assert [row for row in done if row[2] in ("crash", "leak", "silent")] == []
 
 
 @pytest.mark.parametrize("number", FILES)
