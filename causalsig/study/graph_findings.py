@@ -96,7 +96,7 @@ class Identification:
         Whether the set closes every path that is not the exposure's doing; no other set does where it does
         not.
     open_paths : tuple of OpenPath
-        The shortest ones that stay open.
+        The shortest ones that stay open, at least one through each door.
     more_paths : bool
         Whether there are others.
     doors : tuple of str

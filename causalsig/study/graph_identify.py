@@ -50,7 +50,8 @@ def identify(graph: CausalGraph, question: str) -> Identification:
     adjustment = tuple(name for name in candidates if name not in movers)
     held = graph.determined(adjustment) - {exposure}
     assumption = _ask_dowhy(graph, exposure, adjustment, held)
-    paths, complete = cut.open_paths(exposure, outcome, held)
+    doors = _doors(graph, cut, exposure, held)
+    paths = _shortest(cut, exposure, outcome, held, doors)
     earlier = dag.ancestors([exposure]) - effects - held
     later = tuple(name for name in graph.nodes if name in earlier and graph.recorded(name) == "later")
     with_later, _ = cut.open_paths(exposure, outcome, graph.determined({*held, *later}) - {exposure}, most=3)
@@ -62,8 +63,8 @@ def identify(graph: CausalGraph, question: str) -> Identification:
         covariates=_in_order(graph, adjustment),
         sufficient=not cut.connected(exposure, outcome, held),
         open_paths=tuple(_describe(graph, cut, path, effects) for path in paths),
-        more_paths=not complete,
-        doors=_doors(graph, cut, exposure, held),
+        more_paths=not cut.open_paths(exposure, outcome, held, most=len(paths))[1],
+        doors=doors,
         later=later,
         open_with_later=tuple(_describe(graph, cut, path, effects) for path in with_later),
         without_overlap=exposure in graph.determined(adjustment),
@@ -159,6 +160,18 @@ def _doors(graph: CausalGraph, cut: Dag, exposure: str, held: Collection[str]) -
         for cause in cut.parents[exposure]
         if cause not in held and alone.connected(cause, graph.outcome, held)
     )
+
+
+def _shortest(
+    cut: Dag, exposure: str, outcome: str, held: Collection[str], doors: Collection[str]
+) -> tuple[Path, ...]:
+    """Give the shortest open paths, and the shortest one through each door."""
+    paths, _ = cut.open_paths(exposure, outcome, held)
+    for door in doors:
+        if not any(path[1] == door for path in paths):
+            through = Dag({**cut.parents, exposure: (door,)})
+            paths += through.open_paths(exposure, outcome, held, most=1)[0]
+    return paths
 
 
 def _left_alone(

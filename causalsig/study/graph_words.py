@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable
 from functools import partial
 
@@ -65,6 +66,15 @@ def list_sentences(check: ListCheck, language: str = "en") -> list[str]:
         for name, names in differences.items()
         if names
     ]
+
+
+def wrapped(lines: Iterable[str]) -> list[str]:
+    """Break long lines, what follows a little further in."""
+    broken = []
+    for line in lines:
+        further = " " * (len(line) - len(line.lstrip()) + 2)
+        broken += textwrap.wrap(line, LINE, subsequent_indent=further, break_on_hyphens=False) or [""]
+    return broken
 
 
 def covariates_toml(covariates: Iterable[Covariate]) -> str:

@@ -57,13 +57,13 @@ def _lines(
     language: str,
 ) -> list[str]:
     from causalsig.study.graph_identify import covariates_of
-    from causalsig.study.graph_words import covariates_toml, list_sentences, sentences
+    from causalsig.study.graph_words import covariates_toml, list_sentences, sentences, wrapped
     from causalsig.texts import text
 
     lines = [digest]
     for one in found:
-        lines += ["", *sentences(graph, one, language)]
-    lines += ["", *list_sentences(compared, language)]
+        lines += ["", *wrapped(sentences(graph, one, language))]
+    lines += ["", *wrapped(list_sentences(compared, language))]
     return [*lines, text("graph.list.freeze", language), "", covariates_toml(covariates_of(asked))]
 
 

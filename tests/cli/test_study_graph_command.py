@@ -66,7 +66,7 @@ def test_the_findings_are_there_for_programs(run: Any) -> None:
     found = json.loads(run("study", "check", "--format", "json").out)
     assert found["list"]["agrees"] and found["digest"] == study_digest(read_study("vroegsignalering"))
     by_question = {one["question"]: one for one in found["questions"]}
-    assert by_question["contact_method"]["doors"] == ["contact_details", "early_payment"]
+    assert by_question["contact_method"]["doors"] == ["stress", "contact_details", "early_payment"]
     assert by_question["threshold"]["without_overlap"]
     assert "P(return|" in by_question["accepted_help"]["assumption"]
 

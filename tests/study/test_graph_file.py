@@ -17,6 +17,7 @@ from causalsig.errors import StudyError
 from causalsig.study.graph import (
     COVARIATES,
     CausalGraph,
+    Node,
     default_graph_text,
     graph_of,
     read_graph,
@@ -25,7 +26,7 @@ from causalsig.study.graph_figure import graph_figure
 from causalsig.study.graph_findings import Identification
 from causalsig.study.graph_identify import check_list, covariates_of, identify
 from causalsig.study.graph_layout import layered_layout
-from causalsig.study.graph_words import covariates_toml, sentences
+from causalsig.study.graph_words import covariates_toml, sentences, wrapped
 from causalsig.study.read import read_study
 from evidence.claims.light_start import modules_after
 
@@ -206,15 +207,16 @@ def test_crossing_is_an_instrument_for_contact_and_neither_candidate_is_one_for_
     assert found["threshold"].without_overlap and found["threshold"].sufficient
 
 
-def test_capacity_is_an_instrument_for_help_when_contact_does_nothing_by_itself(tmp_path: Path) -> None:
+def test_both_are_instruments_for_help_when_contact_does_nothing_by_itself(tmp_path: Path) -> None:
     lines = 'early_payment", "first_contact", "reached",\n    "early_return", "accepted_help"'
     assert lines in TEXT
     path = tmp_path / "mine.toml"
     without = TEXT.replace(lines, 'early_payment", "accepted_help"')
     assert '"early_payment", "first_contact",\n]' not in without
     path.write_text(without, encoding="utf-8")
-    capacity = identify(read_graph(path), "accepted_help").instruments[0]
-    assert capacity.valid and capacity.decided_by == ("calendar_month",)
+    instruments = identify(read_graph(path), "accepted_help").instruments
+    assert [(one.node, one.valid) for one in instruments] == [("capacity", True), ("crossing", True)]
+    assert instruments[0].decided_by == ("calendar_month",)
 
 
 def test_the_run_knows_neither_dowhy_nor_the_graph() -> None:
@@ -258,6 +260,24 @@ def test_a_name_is_drawn_as_it_is_and_a_drawing_is_the_same_twice() -> None:
     drawn = graph_figure(graph.model_copy(update={"nodes": nodes}), found["contact_method"])
     assert "$x_1$ & <y>" in words_of(drawn)
     assert drawn == graph_figure(graph.model_copy(update={"nodes": nodes}), found["contact_method"])
+
+
+def test_the_page_argues_every_node_and_shows_what_the_check_says() -> None:
+    graph, found = default()
+    page = (ROOT / "docs" / "causal-graph.md").read_text("utf-8")
+    assert [name for name in graph.nodes if f"- **{graph.label(name)}.**" not in page] == []
+    assert "\n".join(wrapped(sentences(graph, found["contact_method"]))) in page
+    for name in ("caused_by", "covariates", "recorded", "by_rule", "instrument", "en", "nl"):
+        assert f"`{name}`" in page and name in Node.model_fields
+
+
+@pytest.mark.parametrize("question", ["accepted_help", "contact_method"])
+def test_the_drawings_on_the_page_are_those_of_the_default_graph(question: str) -> None:
+    graph, found = default()
+    shown = (ROOT / "docs" / "assets" / f"graph-{question}.svg").read_bytes()
+    drawn = graph_figure(graph, found[question])
+    assert words_of(shown) == words_of(drawn), "draw them again: causalsig study check --out docs/assets"
+    assert shown.count(b"<path") == drawn.count(b"<path")
 
 
 def test_nodes_do_not_overlap_and_arrows_run_down_around_them() -> None:

@@ -157,6 +157,7 @@ def test_the_paths_that_are_listed_are_open_and_some_are_listed_when_any_is(
         dag, found = graph.dag, identify(graph, "contact_method")
         assert bool(found.open_paths) != found.sufficient
         assert bool(found.doors) != found.sufficient
+        assert {path.nodes[1] for path in found.open_paths} == set(found.doors)
         for path in found.open_paths:
             nodes = path.nodes
             assert (nodes[0], nodes[-1], path.arrows[0]) == ("xx", "yy", "←")
