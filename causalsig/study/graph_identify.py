@@ -42,12 +42,8 @@ def identify(graph: CausalGraph, question: str) -> Identification:
             where="exposures",
         )
     dag, exposure, outcome = graph.dag, asked[question], graph.outcome
-    cut = dag.without_effects_of(exposure)
-    effects = dag.descendants([exposure])
-    causes = dag.ancestors([exposure, outcome])
-    candidates = [n for n in graph.nodes if n in causes and n not in effects and graph.held_by(n)]
-    movers = _movers(graph, cut, outcome, candidates)
-    adjustment = tuple(name for name in candidates if name not in movers)
+    cut, effects = dag.without_effects_of(exposure), dag.descendants([exposure])
+    adjustment, movers = adjustment_set(graph, exposure)
     held = graph.determined(adjustment) - {exposure}
     assumption = _ask_dowhy(graph, exposure, adjustment, held)
     doors = _doors(graph, cut, exposure, held)
@@ -72,6 +68,18 @@ def identify(graph: CausalGraph, question: str) -> Identification:
         instruments=_instruments(graph, exposure, adjustment, movers),
         assumption=assumption,
     )
+
+
+def adjustment_set(graph: CausalGraph, exposure: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Give the nodes to adjust for, and the recorded causes left out since they move the exposure only.
+
+    No dowhy in it: a study can be held against its graph wherever it is read.
+    """
+    dag, outcome = graph.dag, graph.outcome
+    effects, causes = dag.descendants([exposure]), dag.ancestors([exposure, outcome])
+    candidates = [n for n in graph.nodes if n in causes and n not in effects and graph.held_by(n)]
+    movers = _movers(graph, dag.without_effects_of(exposure), outcome, candidates)
+    return tuple(name for name in candidates if name not in movers), movers
 
 
 def check_list(

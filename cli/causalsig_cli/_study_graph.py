@@ -21,7 +21,7 @@ def check_graph(
     study: Study, digest: str, graph_file: Path, *, language: str, format_: str, out: Path | None, force: bool
 ) -> int:
     """Print what the graph says for each of its questions; give 1 when the study's list is another set."""
-    from causalsig.study.graph import read_graph
+    from causalsig.study.graph_file import read_graph
     from causalsig.study.graph_identify import check_list, identify
 
     graph = read_graph(graph_file)

@@ -23,14 +23,21 @@ Format = Annotated[Literal["text", "json"], typer.Option("--format", help="How t
 @app.command()
 def init(
     file: Annotated[Path, typer.Argument(help="Where to write it.")] = Path("study.toml"),
+    graph: Annotated[
+        bool, typer.Option("--graph", help="Write its causal graph too, beside it as FILE.graph.toml.")
+    ] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace the file.")] = False,
 ) -> None:
     """Write the default study as a file you can change, with a comment at every choice."""
     from causalsig.release.files import write_atomic
+    from causalsig.study.graph_file import beside_of, default_graph_text
     from causalsig.study.read import default_study_text
 
     write_atomic(file, default_study_text().encode(), force=force)
     typer.echo(str(file))
+    if graph:
+        write_atomic(beside_of(file), default_graph_text().encode(), force=force)
+        typer.echo(str(beside_of(file)))
     say(f"change what you mean to change. Next: causalsig study check {file}")
 
 
@@ -54,7 +61,7 @@ def check(
     there is an instrument. Ends with 1 when the study's covariates are another set than the graph's.
     """
     from causalsig.study.digest import study_digest
-    from causalsig.study.graph import graph_of
+    from causalsig.study.graph_file import graph_of
     from causalsig.study.read import read_study
 
     found = read_study(study)

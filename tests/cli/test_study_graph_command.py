@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from causalsig.study.digest import study_digest
-from causalsig.study.graph import default_graph_text
+from causalsig.study.graph_file import default_graph_text
 from causalsig.study.read import default_study_text, read_study
 
 STUDY, GRAPH = default_study_text(), default_graph_text()
@@ -69,6 +69,14 @@ def test_the_findings_are_there_for_programs(run: Any) -> None:
     assert by_question["contact_method"]["doors"] == ["stress", "contact_details", "early_payment"]
     assert by_question["threshold"]["without_overlap"]
     assert "P(return|" in by_question["accepted_help"]["assumption"]
+
+
+def test_init_writes_a_graph_beside_the_study_that_checks(run: Any, tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    made = run("study", "init", path, "--graph")
+    assert made.out.splitlines() == [str(path), str(tmp_path / "mine.graph.toml")]
+    checked = run("study", "check", path)
+    assert checked.code == 0 and "The study adjusts for exactly these covariates." in checked.out
 
 
 def test_a_bad_graph_stops_the_check_and_nothing_is_drawn(run: Any, tmp_path: Path) -> None:

@@ -14,15 +14,9 @@ import pytest
 
 from causalsig.cohort.covariates import ENCODERS
 from causalsig.errors import StudyError
-from causalsig.study.graph import (
-    COVARIATES,
-    CausalGraph,
-    Node,
-    default_graph_text,
-    graph_of,
-    read_graph,
-)
+from causalsig.study.graph import COVARIATES, CausalGraph, Node
 from causalsig.study.graph_figure import graph_figure
+from causalsig.study.graph_file import default_graph_text, graph_of, read_graph
 from causalsig.study.graph_findings import Identification
 from causalsig.study.graph_identify import check_list, covariates_of, identify
 from causalsig.study.graph_layout import layered_layout
@@ -297,7 +291,7 @@ def test_nodes_do_not_overlap_and_arrows_run_down_around_them() -> None:
 
 
 SAME = """
-from causalsig.study.graph import read_graph
+from causalsig.study.graph_file import read_graph
 from causalsig.study.graph_layout import layered_layout
 graph = read_graph("vroegsignalering")
 layout = layered_layout(graph.dag, dict.fromkeys(graph.nodes, 100.0), 90.0)
