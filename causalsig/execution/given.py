@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from causalsig.study.inventory import Inventory, Site
 
 EXPORTS: Final = frozenset({".xlsx", ".json"})
-"""Files in a folder of sources that are looked at; others may lie there."""
+"""Files in a folder of sources that are looked at, beside those that name a database."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,11 @@ def _listed(paths: Sequence[Path]) -> Iterator[Path]:
 
 
 def _is_export(path: Path) -> bool:
-    return (path.is_file() and path.suffix.lower() in EXPORTS) or _is_one_source(path)
+    from causalsig.sources.database_address import names_a_database
+
+    if path.is_file():
+        return path.suffix.lower() in EXPORTS or names_a_database(path)
+    return _is_one_source(path)
 
 
 def _is_one_source(path: Path) -> bool:

@@ -108,7 +108,7 @@ def municipalities(address: str | Path) -> frozenset[str]:
     place = _address(address)
     with _connect(place.url) as connection:
         columns = _columns(connection, place.schema)
-        return frozenset(_labels(connection, columns, place.schema).values()) - {""}
+        return frozenset(_labels(connection, "signals", columns, place.schema).values()) - {""}
 
 
 def _address(address: str | Path) -> DatabaseAddress:
@@ -242,7 +242,10 @@ def _municipality(
     if MUNICIPALITY not in columns["signals"]:
         findings.add("source-municipality-unconfirmed", "signals", severity="info")
         return [], False
-    labels = _labels(connection, columns, schema)
+    labels = _labels(connection, "signals", columns, schema)
+    if not set(labels.values()) - {""}:
+        # Signals that all lack the name are those of the municipality that the cases name.
+        labels = _labels(connection, "cases", columns, schema)
     wanted, several = choose_labels(
         set(labels.values()) - {""},
         municipality,
@@ -256,12 +259,12 @@ def _municipality(
     return [cell for cell, written in labels.items() if written in wanted], True
 
 
-def _labels(connection: Connection, columns: Columns, schema: str | None) -> dict[Any, str]:
-    """Label of each value of ``municipality`` in the table of signals."""
-    if MUNICIPALITY not in columns.get("signals", {}):
+def _labels(connection: Connection, table: str, columns: Columns, schema: str | None) -> dict[Any, str]:
+    """Label of each value of ``municipality`` in a table."""
+    if MUNICIPALITY not in columns.get(table, {}):
         return {}
-    own = {MUNICIPALITY: columns["signals"][MUNICIPALITY]}
-    cells = connection.execute(_select(connection, "signals", own, schema).distinct())
+    own = {MUNICIPALITY: columns[table][MUNICIPALITY]}
+    cells = connection.execute(_select(connection, table, own, schema).distinct())
     return {row[0]: label(plain(row[0])) for row in cells}
 
 

@@ -43,6 +43,17 @@ def is_address_file(path: Path) -> bool:
     return path.suffix.lower() == SUFFIX and path.is_file()
 
 
+def names_a_database(path: Path) -> bool:
+    """Whether a file among others, in a folder, is one that names a database: it has an address in it."""
+    if not is_address_file(path):
+        return False
+    try:
+        declared = tomllib.loads(path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
+        return False
+    return not declared.keys().isdisjoint(("url", "url_env"))
+
+
 def read_address(path: Path) -> DatabaseAddress:
     """Read a file that names a database.
 

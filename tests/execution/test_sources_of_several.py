@@ -55,6 +55,19 @@ def write_together(form: str, invented: dict[str, Any], folder: Path) -> Path:
     return folder / "all.toml"
 
 
+def test_a_folder_of_databases_is_read_by_the_files_that_name_them(
+    provider: Any, invented: Any, tmp_path: Path
+) -> None:
+    inventory = read_inventory(provider.inventory)
+    for code, one in invented.items():
+        write_database(one.tables, f"sqlite:///{tmp_path / code}.db")
+        (tmp_path / f"{code}.toml").write_text(f'url = "sqlite:///{code}.db"\n', "utf-8")
+    (tmp_path / "inventory.toml").write_text('schema_version = "0.1"\n', "utf-8")
+    (tmp_path / "half.toml").write_text('url = "', "utf-8")
+    found = find_sources([tmp_path], inventory)
+    assert found.by_site == {code: tmp_path / f"{code}.toml" for code in invented}
+
+
 @pytest.mark.parametrize("form", ["canonical", "ddas", "database"])
 def test_each_site_of_the_inventory_is_found_in_one_source_of_several(
     form: str, provider: Any, invented: Any, tmp_path: Path

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,16 @@ def test_the_other_municipality_is_left_out_and_a_third_refused(original, sites)
     assert "source-other-municipality" in {finding.code for finding in result.findings}
     assert len(result.tables.signals) == len(sites[0][0].signals)
     assert refusal(lambda: read(original, sites, municipality="0001")) == "source-municipality-not-found"
+
+
+def test_signals_that_all_lack_the_municipality_are_those_of_the_cases(tmp_path, sites):
+    path = tmp_path / "site.db"
+    write_database(sites[0][0], f"sqlite:///{path}")
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE signals SET municipality = ' '")
+    assert len(read(path, sites).tables.signals) == len(sites[0][0].signals)
+    other = refusal(lambda: read(path, sites, municipality="0001", name="Voorbeeldstad"))
+    assert other == "source-municipality-not-found"
 
 
 def test_nothing_can_be_written_while_reading(path):
