@@ -32,16 +32,7 @@ def identify(graph: CausalGraph, question: str) -> Identification:
     StudyError
         The graph has no exposure for this question, or dowhy contradicts what was found.
     """
-    asked: dict[str, str] = dict(graph.exposures.items())
-    if question not in asked:
-        raise StudyError(
-            "study-graph-exposure",
-            expected=f"a node for the question {question}",
-            found="none",
-            mend=f'Write {question} = "..." under [exposures], or leave the question out of the study.',
-            where="exposures",
-        )
-    dag, exposure, outcome = graph.dag, asked[question], graph.outcome
+    dag, exposure, outcome = graph.dag, exposure_of(graph, question), graph.outcome
     cut, effects = dag.without_effects_of(exposure), dag.descendants([exposure])
     adjustment, movers = adjustment_set(graph, exposure)
     held = graph.determined(adjustment) - {exposure}
@@ -70,6 +61,20 @@ def identify(graph: CausalGraph, question: str) -> Identification:
     )
 
 
+def exposure_of(graph: CausalGraph, question: str) -> str:
+    """Return the node whose effect a question asks for; StudyError when there is none."""
+    asked: dict[str, str] = dict(graph.exposures.items())
+    if question not in asked:
+        raise StudyError(
+            "study-graph-exposure",
+            expected=f"a node for the question {question}",
+            found="none",
+            mend=f'Write {question} = "..." under [exposures], or leave the question out of the study.',
+            where="exposures",
+        )
+    return asked[question]
+
+
 def adjustment_set(graph: CausalGraph, exposure: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Give the nodes to adjust for, and the recorded causes left out since they move the exposure only.
 
@@ -80,6 +85,14 @@ def adjustment_set(graph: CausalGraph, exposure: str) -> tuple[tuple[str, ...], 
     candidates = [n for n in graph.nodes if n in causes and n not in effects and graph.held_by(n)]
     movers = _movers(graph, dag.without_effects_of(exposure), outcome, candidates)
     return tuple(name for name in candidates if name not in movers), movers
+
+
+def frozen_covariates(graph: CausalGraph, questions: Collection[str]) -> tuple[Covariate, ...]:
+    """Give the list a study with these questions freezes, without dowhy; errors as of :func:`identify`."""
+    nodes: set[str] = set()
+    for question in questions:
+        nodes.update(adjustment_set(graph, exposure_of(graph, question))[0])
+    return _in_order(graph, nodes)
 
 
 def check_list(

@@ -18,13 +18,18 @@ if TYPE_CHECKING:
 
 
 def check_graph(
-    study: Study, digest: str, graph_file: Path, *, language: str, format_: str, out: Path | None, force: bool
+    study: Study,
+    digest: str,
+    graph: CausalGraph,
+    *,
+    language: str,
+    format_: str,
+    out: Path | None,
+    force: bool,
 ) -> int:
     """Print what the graph says for each of its questions; give 1 when the study's list is another set."""
-    from causalsig.study.graph_file import read_graph
     from causalsig.study.graph_identify import check_list, identify
 
-    graph = read_graph(graph_file)
     asked = [identify(graph, question) for question in study.asked]
     others = [identify(graph, question) for question in graph.exposures if question not in study.asked]
     compared = check_list(graph, asked, study.covariates)

@@ -61,7 +61,7 @@ def check(
     there is an instrument. Ends with 1 when the study's covariates are another set than the graph's.
     """
     from causalsig.study.digest import study_digest
-    from causalsig.study.graph_file import graph_of
+    from causalsig.study.graph_file import graph_of, read_graph
     from causalsig.study.read import read_study
 
     found = read_study(study)
@@ -70,7 +70,7 @@ def check(
     ended = 0
     if graph_file is not None:
         ended = check_graph(
-            found, digest, graph_file, language=language, format_=format_, out=out, force=force
+            found, digest, read_graph(graph_file), language=language, format_=format_, out=out, force=force
         )
     else:
         typer.echo(json.dumps({"digest": digest}) if format_ == "json" else digest)

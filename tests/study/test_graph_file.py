@@ -18,7 +18,7 @@ from causalsig.study.graph import COVARIATES, CausalGraph, Node
 from causalsig.study.graph_figure import graph_figure
 from causalsig.study.graph_file import default_graph_text, graph_of, read_graph
 from causalsig.study.graph_findings import Identification
-from causalsig.study.graph_identify import check_list, covariates_of, identify
+from causalsig.study.graph_identify import check_list, covariates_of, frozen_covariates, identify
 from causalsig.study.graph_layout import layered_layout
 from causalsig.study.graph_words import covariates_toml, sentences, wrapped
 from causalsig.study.read import read_study
@@ -167,6 +167,7 @@ def test_the_default_graph_freezes_the_covariates_of_the_default_study() -> None
     asked = [found[question] for question in study.asked]
     assert check_list(graph, asked, study.covariates).agrees
     assert set(covariates_of(asked)) == set(study.covariates)
+    assert frozen_covariates(graph, list(study.asked)) == covariates_of(asked), "without dowhy the same"
     pasted = covariates_toml(covariates_of(asked))
     assert re.findall(r'"(\w+)"', pasted) == list(covariates_of(asked))
     assert max(map(len, pasted.splitlines())) <= 110
