@@ -23,7 +23,7 @@ if TYPE_CHECKING:
         MultivariateRandomEffects,
         Ranking,
     )
-    from causalsig.meta.options import PRESETS
+    from causalsig.meta.options import PRESETS, Preset, preset
     from causalsig.meta.permutation import PermutationTest, permutation_test
     from causalsig.meta.prediction import PredictionInterval, ShrunkenEstimates
     from causalsig.meta.results import Cumulative, LeaveOneOut, RandomEffects
@@ -46,6 +46,8 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "PRESETS": "options",
+    "Preset": "options",
+    "preset": "options",
     "profile_of_log_odds_ratio": "site_likelihoods",
     "profile_likelihood_payload": "site_likelihoods",
     "event_class": "site_likelihoods",
@@ -115,6 +117,7 @@ __all__ = [
     "PermutationTest",
     "PooledLikelihood",
     "PredictionInterval",
+    "Preset",
     "ProfileLikelihood",
     "RandomEffects",
     "RandomEffectsBatch",
@@ -133,6 +136,7 @@ __all__ = [
     "multivariate_random_effects",
     "permutation_test",
     "pool_likelihoods",
+    "preset",
     "profile_likelihood_payload",
     "profile_of_log_odds_ratio",
     "random_effects",

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalsig.errors import MetaError
+from causalsig.meta.comparison import ComparedByValue
 from causalsig.meta.fits import Fits
 from causalsig.meta.inputs import MetaInputs
 from causalsig.meta.options import IntervalMethod, Tau2Method
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
 FloatArray = NDArray[np.float64]
 
 
-@dataclass(frozen=True, slots=True)
-class RandomEffectsBatch:
+@dataclass(frozen=True, slots=True, eq=False)
+class RandomEffectsBatch(ComparedByValue):
     """Fitted models of B data sets with k sites and p coefficients each.
 
     Attributes
@@ -34,12 +35,16 @@ class RandomEffectsBatch:
     weights : (B, k) array
         Fractions that add to one.
     df : float
+        Or (B,) array where sites are missing.
     k : int
+        Sites, those missing of a data set among them.
     method, interval, level
     fits : Fits
         The kernel's own arrays.
     inputs : MetaInputs
         Estimates and variances (B, k); the design is shared, or (B, k, p).
+    parts : tuple of (rows, RandomEffectsBatch)
+        Where sites are missing: the data sets of each set of sites.
     """
 
     coefficients: FloatArray
@@ -48,7 +53,7 @@ class RandomEffectsBatch:
     conf_low: FloatArray
     conf_high: FloatArray
     p_values: FloatArray
-    df: float
+    df: float | FloatArray
     tau2: FloatArray
     tau2_std_error: FloatArray
     i2: FloatArray
@@ -66,9 +71,17 @@ class RandomEffectsBatch:
     level: float
     fits: Fits
     inputs: MetaInputs
+    parts: tuple[tuple[NDArray[np.intp], RandomEffectsBatch], ...] = ()
 
     @classmethod
-    def of(cls, fits: Fits, inputs: MetaInputs, method: Tau2Method, level: float) -> RandomEffectsBatch:
+    def of(
+        cls,
+        fits: Fits,
+        inputs: MetaInputs,
+        method: Tau2Method,
+        level: float,
+        parts: tuple[tuple[NDArray[np.intp], RandomEffectsBatch], ...] = (),
+    ) -> RandomEffectsBatch:
         """Wrap the kernel's arrays, read-only."""
         for each in fields(fits):
             value = getattr(fits, each.name)
@@ -99,6 +112,7 @@ class RandomEffectsBatch:
             level=level,
             fits=fits,
             inputs=inputs,
+            parts=parts,
         )
 
     def prediction_intervals(self) -> tuple[FloatArray, FloatArray]:
@@ -118,6 +132,11 @@ class RandomEffectsBatch:
                 found=f"{self.inputs.design.shape[-1]} columns",
                 mend="Ask each result of the batch, with the new site's moderators.",
             )
+        if self.parts:
+            low, high = np.empty(len(self)), np.empty(len(self))
+            for rows, batch in self.parts:
+                low[rows], high[rows] = batch.prediction_intervals()
+            return low, high
         data = self.inputs
         return mixture_bounds(data.estimates, data.variances, data.basis, self.method, self.level)
 
@@ -130,6 +149,10 @@ class RandomEffectsBatch:
         from causalsig.meta.results import RandomEffects
 
         row = range(len(self))[row]
+        for rows, batch in self.parts:
+            place = int(np.searchsorted(rows, row))
+            if place < len(rows) and rows[place] == row:
+                return batch[place]
         data = self.inputs
         basis = data.basis.member(row)
         design = data.design if data.design.ndim == 2 else data.design[row]

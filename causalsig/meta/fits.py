@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from causalsig.meta.comparison import ComparedByValue
 from causalsig.meta.gls import (
     Basis,
-    WeightedFit,
+    Score,
     in_units_of_design,
     score_of_fit,
     trace_p,
@@ -28,8 +29,8 @@ FloatArray = NDArray[np.float64]
 SCORE_TOLERANCE = 1e-8
 
 
-@dataclass(frozen=True, slots=True)
-class Fits:
+@dataclass(frozen=True, slots=True, eq=False)
+class Fits(ComparedByValue):
     """A batch of fitted models; the fields of `RandomEffects` with a leading axis B."""
 
     coefficients: FloatArray
@@ -38,7 +39,7 @@ class Fits:
     conf_low: FloatArray
     conf_high: FloatArray
     p_values: FloatArray
-    df: float
+    df: float | FloatArray
     tau2: FloatArray
     tau2_std_error: FloatArray
     score: FloatArray
@@ -52,6 +53,17 @@ class Fits:
     weights: FloatArray
     factor: FloatArray
     interval: IntervalMethod
+
+
+class _AtEstimate(NamedTuple):
+    """The weighted fit at the estimate of tau², in units of the design."""
+
+    coefficients: FloatArray  # (B, p)
+    covariance: FloatArray  # (B, p, p), without an interval method's factor
+    rss: FloatArray
+    weights: FloatArray  # (B, k)
+    total: FloatArray
+    score: Score | None  # of the likelihood, where one was maximised
 
 
 def fit_batch(
@@ -93,8 +105,8 @@ def _fit_part(
     if k == 1:
         return _alone(y, v, method, level)
     tau2 = estimate_tau2(y, v, basis, method, room)
-    fitted = weighted_fit(y, v, basis, tau2.tau2)
-    coefficients, plain = in_units_of_design(fitted, basis)
+    fitted = _at_estimate(y, v, basis, method, tau2)
+    coefficients, plain = fitted.coefficients, fitted.covariance
     factor, df = _interval_factor(interval, method, fitted.rss, k - p)
     covariance = factor[:, None, None] * plain
     std_errors = np.sqrt(np.diagonal(covariance, axis1=1, axis2=2))
@@ -107,8 +119,7 @@ def _fit_part(
         # infinite, or, at an effect of zero, absent.
         p_values = two_sided_p(coefficients / std_errors, df)
     q, i2, h2 = _heterogeneity(y, v, basis, method, tau2)
-    score, std_error, converged = _story(fitted, basis, method, tau2)
-    total = fitted.weights.sum(axis=1)
+    score, std_error, converged = _story(fitted.score, tau2)
     return Fits(
         coefficients,
         covariance,
@@ -127,10 +138,31 @@ def _fit_part(
         h2,
         q,
         chi_square_upper_tail(q, k - p),
-        fitted.weights / total[:, None],
+        fitted.weights / fitted.total[:, None],
         factor,
         interval,
     )
+
+
+def _at_estimate(
+    y: FloatArray, v: FloatArray, basis: Basis, method: Tau2Method, tau2: Tau2Fits
+) -> _AtEstimate:
+    sums = tau2.data.sums if tau2.data is not None else None
+    if tau2.data is None or sums is None:
+        fitted = weighted_fit(y, v, basis, tau2.tau2)
+        likely = method in ("REML", "ML")
+        return _AtEstimate(
+            *in_units_of_design(fitted, basis),
+            fitted.rss,
+            fitted.weights,
+            fitted.weights.sum(axis=1),
+            score_of_fit(fitted, basis, restricted=method == "REML") if likely else None,
+        )
+    terms = tau2.data.at(tau2.tau2)
+    covariance = (1.0 / terms.total)[:, None, None]
+    coefficients = (sums.centre + terms.mean)[:, None]
+    weights = sums.powers[:, 0]
+    return _AtEstimate(coefficients, covariance, terms.rss, weights, terms.total, Score(*terms[:4]))
 
 
 def _alone(y: FloatArray, v: FloatArray, method: Tau2Method, level: float) -> Fits:
@@ -201,13 +233,10 @@ def _parts(y: FloatArray, v: FloatArray, basis: Basis) -> Iterator[tuple[FloatAr
         yield y[part], v[part], basis.rows(np.arange(begin, min(begin + size, len(y))))
 
 
-def _story(
-    fitted: WeightedFit, basis: Basis, method: Tau2Method, tau2: Tau2Fits
-) -> tuple[FloatArray, FloatArray, NDArray[np.bool_]]:
+def _story(terms: Score | None, tau2: Tau2Fits) -> tuple[FloatArray, FloatArray, NDArray[np.bool_]]:
     """Score at the estimate, standard error of tau², and whether a likelihood's maximum was reached."""
-    if method not in ("REML", "ML"):
+    if terms is None:
         return np.full(tau2.tau2.shape, np.nan), tau2.std_error, np.ones(tau2.tau2.shape, np.bool_)
-    terms = score_of_fit(fitted, basis, restricted=method == "REML")
     score, std_error = terms.value, np.sqrt(2.0 / terms.trace_square)
     converged = tau2.boundary & (score <= 0.0)
     return score, std_error, converged | (np.abs(score) * std_error <= SCORE_TOLERANCE)

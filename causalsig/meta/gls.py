@@ -14,14 +14,17 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from causalsig.meta.comparison import ComparedByValue
+from causalsig.meta.sums import trace_of_p, trace_of_square
+
 FloatArray = NDArray[np.float64]
 
 # Columns are scaled to length one first, so this is about directions, not units.
 RANK_TOLERANCE = 1e-10
 
 
-@dataclass(frozen=True, slots=True)
-class Basis:
+@dataclass(frozen=True, slots=True, eq=False)
+class Basis(ComparedByValue):
     """``X = q @ r``: ``q`` (..., k, p) with orthonormal columns, ``r`` (..., p, p) invertible.
 
     Fitting in ``q`` keeps the normal equations well conditioned whatever the units of the moderators (a
@@ -56,8 +59,8 @@ class Basis:
         return self if self.q.ndim == 2 else Basis(self.q[:, None], self.r[:, None], self.constant)
 
 
-@dataclass(frozen=True, slots=True)
-class WeightedFit:
+@dataclass(frozen=True, slots=True, eq=False)
+class WeightedFit(ComparedByValue):
     """One weighted fit for each value of tau²; ``...`` are the axes of effects and tau² together.
 
     Attributes
@@ -84,8 +87,8 @@ class WeightedFit:
     rss: FloatArray
 
 
-@dataclass(frozen=True, slots=True)
-class Score:
+@dataclass(frozen=True, slots=True, eq=False)
+class Score(ComparedByValue):
     """The parts of the derivative of the log-likelihood to tau², each (...).
 
     The score is ``(y_pp_y - trace)/2``; its derivative ``trace_square/2 - y_ppp_y``; the expected information
@@ -133,13 +136,17 @@ def fit_with_weights(y: FloatArray, basis: Basis, weights: FloatArray) -> Weight
     """Fit y on the basis with the given weights (..., k)."""
     if basis.constant:
         total = weights.sum(axis=-1)
-        mean = _dot(weights, y) / total
-        residuals = np.asarray(y - mean[..., None])
+        # From the effect of the site of the largest weight, so that its residual keeps its digits.
+        centre = _pick(y, weights.argmax(axis=-1))
+        residuals = np.asarray(y - centre)
+        mean = _dot(weights, residuals) / total
+        residuals -= mean[..., None]
         weighted = weights * residuals
         rss = _dot(weighted, residuals)
         root = basis.r[0, 0]
         inverse = (root * root / total)[..., None, None]
-        return WeightedFit(weights, inverse, (mean * root)[..., None], residuals, weighted, rss)
+        coefficients = (centre + mean[..., None]) * root
+        return WeightedFit(weights, inverse, coefficients, residuals, weighted, rss)
     gram_inverse: FloatArray = np.asarray(np.linalg.inv(_gram(basis.q, weights)))
     coefficients = _apply(gram_inverse, _project(basis.q, weights * y))
     residuals = np.asarray(y - _apply(basis.q, coefficients))
@@ -171,8 +178,8 @@ def trace_p(fit: WeightedFit, basis: Basis) -> FloatArray:
     """Trace of P (...)."""
     w = fit.weights
     if basis.constant:
-        total = w.sum(axis=-1)
-        return np.asarray(total - _dot(w, w) / total)
+        apart, others = _without_largest(w)
+        return np.asarray(trace_of_p(apart, others.sum(axis=-1), _dot(others, others)))
     return np.asarray(w.sum(axis=-1) - _trace(fit.gram_inverse @ _gram(basis.q, w**2)))
 
 
@@ -183,6 +190,12 @@ def y_pp_y(fit: WeightedFit) -> FloatArray:
 
 def trace_psps(weights: FloatArray, basis: Basis, s: FloatArray) -> FloatArray:
     """Trace of P S P S for P built from `weights` and S = diag(s): var(y'Py)/2 when cov(y) = S."""
+    if basis.constant:
+        apart, others = _without_largest(weights)
+        scale = _pick(s, weights.argmax(axis=-1))[..., 0]
+        ws = others * s
+        sums = others.sum(axis=-1), _dot(others, ws), _dot(ws, ws), _dot(others, ws * ws)
+        return np.asarray(trace_of_square(apart, *sums, scale))
     gram_inverse = np.linalg.inv(_gram(basis.q, weights))
     cross = gram_inverse @ _gram(basis.q, weights**2 * s)
     once = gram_inverse @ _gram(basis.q, weights**3 * s**2)
@@ -202,18 +215,12 @@ def score_of_fit(fit: WeightedFit, basis: Basis, *, restricted: bool) -> Score:
     Source: Harville (1977), doi:10.1080/01621459.1977.10480998; Viechtbauer (2005),
     doi:10.3102/10769986030003261.
     """
+    if basis.constant:
+        return _score_of_mean(fit, restricted=restricted)
     w, wr = fit.weights, fit.weighted_residuals
     ww, wwr = w * w, w * wr
     trace, trace_square = w.sum(axis=-1), _dot(w, w)
     y_pp = _dot(wr, wr)
-    if basis.constant:
-        u = wwr.sum(axis=-1)
-        y_ppp_y = _dot(wwr, wr) - u * u / trace
-        if restricted:
-            ratio = trace_square / trace
-            trace_square = trace_square - 2.0 * _dot(ww, w) / trace + ratio * ratio
-            trace = trace - ratio
-        return Score(y_pp, trace, y_ppp_y, trace_square)
     a = fit.gram_inverse
     projected = _project(basis.q, wwr)
     y_ppp_y = _dot(wwr, wr) - _dot(projected, _apply(a, projected))
@@ -222,6 +229,23 @@ def score_of_fit(fit: WeightedFit, basis: Basis, *, restricted: bool) -> Score:
         trace = trace - _trace(b)
         trace_square = trace_square - 2.0 * _trace(a @ _gram(basis.q, ww * w)) + _trace(b @ b)
     return Score(y_pp, np.asarray(trace), np.asarray(y_ppp_y), np.asarray(trace_square))
+
+
+def _score_of_mean(fit: WeightedFit, *, restricted: bool) -> Score:
+    """`score_of_fit` for an intercept alone, with the site of the largest weight kept apart."""
+    w, wr = fit.weights, fit.weighted_residuals
+    y_pp, total = _dot(wr, wr), w.sum(axis=-1)
+    apart, others = _without_largest(w)
+    from_apart = wr - _pick(wr, w.argmax(axis=-1))
+    weighted = others * from_apart
+    u = weighted.sum(axis=-1)
+    y_ppp_y = np.asarray(_dot(weighted, from_apart) - u * u / total)
+    if not restricted:
+        return Score(y_pp, total, y_ppp_y, _dot(w, w))
+    ww = others * others
+    first, square, cube = others.sum(axis=-1), ww.sum(axis=-1), _dot(ww, others)
+    trace = np.asarray(trace_of_p(apart, first, square))
+    return Score(y_pp, trace, y_ppp_y, np.asarray(trace_of_square(apart, first, square, square, cube)))
 
 
 def log_likelihood(
@@ -243,6 +267,24 @@ def log_likelihood(
 def _weights(v: FloatArray, tau2: FloatArray | float) -> FloatArray:
     total = v + np.asarray(tau2, dtype=np.float64)[..., None]
     return np.asarray(np.reciprocal(total, out=total))
+
+
+def _pick(values: FloatArray, place: NDArray[np.intp]) -> FloatArray:
+    """Value (..., 1) at a place (...) of each row of `values` (..., k), which broadcast."""
+    if values.ndim == 1:
+        return np.asarray(values[place])[..., None]
+    place = place.reshape((1,) * (values.ndim - 1 - place.ndim) + (*place.shape, 1))
+    return np.take_along_axis(values, place, axis=-1)
+
+
+def _without_largest(weights: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Largest weight of each row (...), and the rows with zero in its place."""
+    others = weights.copy()
+    rows = others.reshape(-1, others.shape[-1])
+    place = np.arange(len(rows)), rows.argmax(axis=1)
+    apart = rows[place].reshape(weights.shape[:-1])
+    rows[place] = 0.0
+    return apart, others
 
 
 def _einsum_dot(left: FloatArray, right: FloatArray) -> FloatArray:

@@ -18,6 +18,7 @@ from causalsig.meta.gls import (
     y_pp_y,
 )
 from causalsig.meta.maximum import maximum_likelihood
+from causalsig.meta.only_maximum import Evaluator
 from causalsig.meta.options import Tau2Method
 from causalsig.meta.roots import falling_roots
 
@@ -41,6 +42,8 @@ class Tau2Fits:
         maximise nothing.
     q, trace_p : float, optional
         y'Py and tr P at zero, where the estimator came past them.
+    data : Evaluator, optional
+        What evaluates the likelihood.
     """
 
     tau2: FloatArray
@@ -49,6 +52,7 @@ class Tau2Fits:
     maxima: NDArray[np.int_]
     q: FloatArray | None = None
     trace_p: FloatArray | None = None
+    data: Evaluator | None = None
 
 
 def estimate_tau2(
@@ -61,7 +65,7 @@ def estimate_tau2(
     if method in ("REML", "ML"):
         tau2, maxima, met = maximum_likelihood(y, v, basis, restricted=method == "REML", room=room)
         nothing = np.full(tau2.shape, np.nan)
-        return Tau2Fits(tau2, nothing, tau2 == 0.0, maxima, met.q, met.trace_p)
+        return Tau2Fits(tau2, nothing, tau2 == 0.0, maxima, met.q, met.trace_p, met.data)
     if method in ("PM", "EB"):
         return _paule_mandel(y, v, basis)
     return _MOMENTS[method](y, v, basis)

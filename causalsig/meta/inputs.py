@@ -9,16 +9,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalsig.errors import MetaError
+from causalsig.meta.comparison import ComparedByValue
 from causalsig.meta.gls import Basis, constant_basis, orthonormal_basis
 
 FloatArray = NDArray[np.float64]
 
+# Of the largest variance over the smallest, with moderators: the normal equations lose as many digits as this
+# has, and six are left. An intercept alone loses none (:mod:`causalsig.meta.sums`).
+MOST_UNEQUAL = 1e10
 # Above this the third power of a weight is far from overflow.
 LEAST_VARIANCE = 1e-100
 
 
-@dataclass(frozen=True, slots=True)
-class MetaInputs:
+@dataclass(frozen=True, slots=True, eq=False)
+class MetaInputs(ComparedByValue):
     """Checked data of one meta-analysis.
 
     Attributes
@@ -63,8 +67,12 @@ def as_floats(name: str, values: Any) -> FloatArray:
         ) from None
 
 
-def check_effects(estimates: Any, variances: Any, axes: int) -> tuple[FloatArray, FloatArray]:
+def check_effects(
+    estimates: Any, variances: Any, axes: int, *, missing: bool = False
+) -> tuple[FloatArray, FloatArray]:
     """Check estimates with so many axes, the sites last, and their variances of the same shape.
+
+    Where sites may be missing, a missing estimate says so; its variance is then made missing too.
 
     Raises
     ------
@@ -86,6 +94,15 @@ def check_effects(estimates: Any, variances: Any, axes: int) -> tuple[FloatArray
         raise MetaError(
             "meta-empty", expected="at least one estimate", found="none", mend="Pool at least one site."
         )
+    absent = np.isnan(y)
+    if missing and absent.any():
+        present = ~absent
+        _refuse_not_finite("estimates", y[present])
+        _refuse_not_finite("variances", v[present])
+        if present.any():
+            _refuse_variances(v[present])
+        v[absent] = np.nan
+        return y, v
     _refuse_not_finite("estimates", y)
     _refuse_not_finite("variances", v)
     _refuse_variances(v)
@@ -104,6 +121,7 @@ def check_inputs(estimates: Any, variances: Any, moderators: Any, intercept: boo
     y, v = check_effects(estimates, variances, 1)
     design, names = design_of(moderators, intercept, len(y))
     basis = checked_basis(design, names)
+    refuse_unequal(v, basis)
     # These three are copies of what the caller gave already.
     for each in (y, v, design):
         each.setflags(write=False)
@@ -135,6 +153,20 @@ def _refuse_variances(variances: FloatArray) -> None:
             expected="variances above zero",
             found=f"{bad} of {variances.size} zero, negative or too small to invert",
             mend="A site without sampling variance cannot be weighted; leave it out or release its variance.",
+        )
+
+
+def refuse_unequal(variances: FloatArray, basis: Basis) -> None:
+    """Refuse variances (..., k) too far apart for a meta-regression."""
+    if basis.constant or basis.p == basis.k:
+        return
+    ratio = float((variances.max(axis=-1) / variances.min(axis=-1)).max())
+    if ratio > MOST_UNEQUAL:
+        raise MetaError(
+            "meta-variance",
+            expected=f"variances within a factor {MOST_UNEQUAL:.0e} of each other, with moderators",
+            found="variances further apart",
+            mend="Look at the smallest variance: nothing is known that precisely. Leave that site out.",
         )
 
 

@@ -29,6 +29,7 @@ CHUNK = 16_384
 PART = 60_000
 
 
+@np.errstate(divide="ignore", invalid="ignore", over="ignore")
 def maximum_likelihood(
     y: FloatArray, v: FloatArray, basis: Basis, *, restricted: bool, room: FloatArray | None = None
 ) -> tuple[FloatArray, NDArray[np.int_], OnlyMaximum]:

@@ -6,7 +6,7 @@ distribution of tau², with a point mass ``P(chi-square ≥ Q(0))`` at zero. Giv
 around their weighted fit, independent of Q(t); a new site's true effect adds t to the variance. Mixing the
 normals over H gives distributions whose quantiles are the intervals here. Kin: Iyer, Wang & Mathew (2004),
 doi:10.1198/016214504000001790; Nagashima, Noma & Furukawa (2019), doi:10.1177/0962280218773520. Nothing is
-drawn: the mixing is a Gauss-Legendre rule in log(tau² + smallest variance).
+drawn: the mixing is a Gauss-Legendre rule in log(tau² + a unit of variance).
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from causalsig.meta.gls import Basis, weighted_fit, y_pp_y
+from causalsig.meta.comparison import ComparedByValue
+from causalsig.meta.gls import Basis, trace_p, weighted_fit, y_pp_y
 from causalsig.meta.heterogeneity import generalised_q_roots
 from causalsig.meta.roots import falling_roots
 
@@ -33,8 +34,8 @@ NODES = ((4, 96), (20, 64), (10**9, 48))
 WINDOW = 60.0
 
 
-@dataclass(frozen=True, slots=True)
-class Mixture:
+@dataclass(frozen=True, slots=True, eq=False)
+class Mixture(ComparedByValue):
     """Normal components, ``m`` quantities of each of ``B`` data sets.
 
     Attributes
@@ -100,8 +101,8 @@ class Mixture:
         return mass, means, np.moveaxis(self.std_devs, 2, 1).reshape(-1, nodes)
 
 
-@dataclass(frozen=True, slots=True)
-class ConfidenceDistribution:
+@dataclass(frozen=True, slots=True, eq=False)
+class ConfidenceDistribution(ComparedByValue):
     """Confidence distribution of tau².
 
     Attributes
@@ -124,12 +125,14 @@ def confidence_distribution(y: FloatArray, v: FloatArray, basis: Basis) -> Confi
     high = generalised_q_roots(y, v, basis, 2.0 * float(special.gammaincinv(0.5 * df, TAIL)))
     # Effects that agree better than chance allows leave all mass at zero.
     high = np.maximum(np.nan_to_num(high), low)
-    smallest = v.min(axis=1)
-    length = np.log((high + smallest) / (low + smallest))
+    # Q(t) is Σ c_i²/(λ_i + t) with λ the variances among the error contrasts, none below 1/tr P(0); the
+    # smallest variance itself can be anything where one site has all the weight.
+    unit = np.maximum(v.min(axis=1), 1.0 / trace_p(weighted_fit(y, v, basis, 0.0), basis))
+    length = np.log((high + unit) / (low + unit))
     points, weights = _rule(next(nodes for most, nodes in NODES if df <= most))
     growth = np.exp(length[:, None] * points)
     tau2 = np.concatenate(
-        [low[:, None], (low + smallest)[:, None] * growth - smallest[:, None], high[:, None]], axis=1
+        [low[:, None], (low + unit)[:, None] * growth - unit[:, None], high[:, None]], axis=1
     )
     tau2 = np.clip(tau2, low[:, None], high[:, None])
     fit = weighted_fit(y[:, None], v[:, None], basis.spread(), tau2)
@@ -139,7 +142,7 @@ def confidence_distribution(y: FloatArray, v: FloatArray, basis: Basis) -> Confi
     inside = np.where(spread, q[:, 1:-1], 1.0)
     log_density = (0.5 * df - 1.0) * np.log(inside) - 0.5 * inside
     log_density -= 0.5 * df * np.log(2.0) + special.gammaln(0.5 * df)
-    inner = np.exp(log_density) * fall[:, 1:-1] * (tau2[:, 1:-1] + smallest[:, None])
+    inner = np.exp(log_density) * fall[:, 1:-1] * (tau2[:, 1:-1] + unit[:, None])
     inner = np.where(spread, inner * weights * length[:, None], 0.0)
     mass = np.concatenate([at_ends[:, :1], inner, 1.0 - at_ends[:, 1:]], axis=1)
     total = mass.sum(axis=1)

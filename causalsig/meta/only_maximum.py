@@ -84,8 +84,11 @@ class Evaluator:
 
     def at(self, t: FloatArray) -> Terms:
         """Terms (B,) at t (B,)."""
+        if self.sums is not None and len(t) == 1:
+            return Terms(*(np.array([each]) for each in self.number_at(float(t[0]))))
         if self.sums is not None:
-            return terms_of_sums(self.sums.at(t).transpose(1, 2, 0), self.restricted)
+            apart = 1.0 / (self.sums.least + t)
+            return terms_of_sums(self.sums.at(t).transpose(1, 2, 0), apart, self.restricted)
         fit = weighted_fit(self.y, self.v, self.basis, t)
         score = score_of_fit(fit, self.basis, restricted=self.restricted)
         trace = score.trace if self.restricted else trace_p(fit, self.basis)
@@ -95,8 +98,9 @@ class Evaluator:
         """Terms of the only data set in plain numbers."""
         at = np.array([t])
         if self.sums is not None:
-            return terms_of_sums(self.sums.at(at)[0].tolist(), self.restricted)
-        return Terms(*(float(each[0]) for each in self.at(at)))
+            apart = 1.0 / (float(self.sums.least[0]) + t)
+            return terms_of_sums(self.sums.at(at)[0].tolist(), apart, self.restricted)
+        return Terms(*(float(each[0]) for each in self.at(at)[:6]))
 
 
 class OnlyMaximum(NamedTuple):
@@ -106,6 +110,7 @@ class OnlyMaximum(NamedTuple):
     proven: NDArray[np.bool_]  # to be the only one
     q: FloatArray  # y'Py at zero
     trace_p: FloatArray  # at zero
+    data: Evaluator
 
 
 def only_maximum(
@@ -136,7 +141,7 @@ def only_maximum(
         some, here = data.rows(more), Point(*(each[more] for each in found))
         near, far = (_point(t, some.at(t)) for t in _beyond(here))
         falls[more] = _falls(here, near, far, tail[more])
-    return OnlyMaximum(tau2, proven & falls, at_zero.rss, at_zero.trace_p)
+    return OnlyMaximum(tau2, proven & falls, at_zero.rss, at_zero.trace_p, data)
 
 
 def _with(values: FloatArray, which: NDArray[np.intp], others: FloatArray) -> FloatArray:
@@ -200,7 +205,7 @@ def _of_one(data: Evaluator) -> OnlyMaximum:
     except (ZeroDivisionError, OverflowError):
         tau2, proven = 0.0, False
     return OnlyMaximum(
-        np.array([tau2]), np.array([proven]), np.array([at_zero.rss]), np.array([at_zero.trace_p])
+        np.array([tau2]), np.array([proven]), np.array([at_zero.rss]), np.array([at_zero.trace_p]), data
     )
 
 

@@ -22,12 +22,26 @@ DEFAULT_PREDICTION: PredictionMethod = "mixture"
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """A named set of choices: what to give `random_effects`, and its result's methods."""
+    """A named set of choices: what to give `random_effects`, and its result's methods.
+
+    ``random_effects(y, v, **preset)`` takes the first two; the others go to ``tau2_interval`` and
+    ``prediction_interval`` of the result.
+    """
 
     tau2: Tau2Method
     interval: IntervalMethod
     tau2_interval: Tau2IntervalMethod
     prediction: PredictionMethod
+
+    def keys(self) -> tuple[str, ...]:
+        """Return the names of the arguments of `random_effects` that are chosen."""
+        return ("tau2", "interval")
+
+    def __getitem__(self, name: str) -> Any:
+        """Return the choice of one of `keys`."""
+        if name not in self.keys():
+            raise KeyError(name)
+        return getattr(self, name)
 
 
 PRESETS: Mapping[str, Preset] = MappingProxyType(
@@ -38,6 +52,22 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
         "metafor": Preset("REML", "wald", "q-profile", "normal"),
     }
 )
+
+
+def preset(name: PresetName) -> Preset:
+    """Return a named set of choices.
+
+    ``random_effects(estimates, variances, **preset("cochrane2025"))`` fits as Cochrane's Review Manager has
+    done since 2025; ``"metafor"`` is what R's metafor gives unasked.
+
+    Raises
+    ------
+    MetaError
+        ``meta-option``, naming what exists.
+    """
+    check_option("preset", name, PresetName)
+    return PRESETS[name]
+
 
 NOTE_ONE_SITE = "meta-one-site"
 NOTE_TWO_SITES = "meta-two-sites"

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
+from causalsig.meta.comparison import ComparedByValue
 from causalsig.meta.gls import in_units_of_design, weighted_fit
 from causalsig.meta.inputs import MetaInputs, freeze
 from causalsig.meta.intervals import critical_value
@@ -31,8 +32,8 @@ class PredictionInterval:
     method: PredictionMethod
 
 
-@dataclass(frozen=True, slots=True)
-class ShrunkenEstimates:
+@dataclass(frozen=True, slots=True, eq=False)
+class ShrunkenEstimates(ComparedByValue):
     """Each site's own effect drawn towards the pool (empirical Bayes), arrays of shape (k,).
 
     ``shrinkage`` is the weight of the pool: 0 leaves a site its own estimate. For ``plug-in`` it is
@@ -78,7 +79,11 @@ def probability_below(
     if df < 1:
         return float("nan")
     centre, spread = _plug_in(result, point)
-    standard = (threshold - centre) / spread
+    gap = threshold - centre
+    if spread == 0.0:
+        # All effects are equal and the interval method takes its variance from them.
+        return 0.5 if gap == 0.0 else float(gap > 0.0)
+    standard = gap / spread
     return float(special.ndtr(standard) if np.isinf(df) else special.stdtr(df, standard))
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from causalsig.errors import MetaError
 from causalsig.meta.batch import RandomEffectsBatch
+from causalsig.meta.comparison import ComparedByValue
 from causalsig.meta.fits import Fits
 from causalsig.meta.inputs import MetaInputs, as_floats
 from causalsig.meta.options import (
@@ -37,8 +38,8 @@ if TYPE_CHECKING:
 FloatArray = NDArray[np.float64]
 
 
-@dataclass(frozen=True, slots=True)
-class LeaveOneOut:
+@dataclass(frozen=True, slots=True, eq=False)
+class LeaveOneOut(ComparedByValue):
     """The pool of the others, for every site in the order given.
 
     ``batch`` has the fits as arrays (row i is the fit without site i), ``results[i]`` one of them as a whole.
@@ -56,8 +57,8 @@ class LeaveOneOut:
         return _stacked(self.results, "left_out")
 
 
-@dataclass(frozen=True, slots=True)
-class Cumulative:
+@dataclass(frozen=True, slots=True, eq=False)
+class Cumulative(ComparedByValue):
     """The pool of the first, the first two, ... sites in an order: one result a step.
 
     With moderators it starts with the first sites that can be fitted.
@@ -71,8 +72,8 @@ class Cumulative:
         return _stacked(self.results, "sites")
 
 
-@dataclass(frozen=True, slots=True)
-class RandomEffects:
+@dataclass(frozen=True, slots=True, eq=False)
+class RandomEffects(ComparedByValue):
     """A fitted random-effects model ``y_i ~ N(x_i'β, v_i + tau²)``.
 
     Attributes
@@ -157,7 +158,7 @@ class RandomEffects:
             conf_low=_frozen_row(fits.conf_low, row),
             conf_high=_frozen_row(fits.conf_high, row),
             p_values=_frozen_row(fits.p_values, row),
-            df=fits.df,
+            df=float(fits.df),
             tau2=_number(fits.tau2[row]),
             tau2_std_error=_number(fits.tau2_std_error[row]),
             i2=_number(fits.i2[row]),
@@ -229,12 +230,29 @@ class RandomEffects:
         method: PredictionMethod = DEFAULT_PREDICTION,
         moderators: Any = None,
     ) -> float:
-        """P(true effect of a new site beyond a threshold), from the same distribution as the prediction."""
+        """P(true effect of a new site beyond a threshold), from the same distribution as the prediction.
+
+        Where that has no spread (all effects equal, Knapp-Hartung): 0 or 1, and a half at the effect itself;
+        nan where `prediction_interval` is.
+
+        Raises
+        ------
+        MetaError
+            ``meta-not-finite`` for a threshold that is missing; ``meta-not-numbers``, ``meta-option``.
+        """
         from causalsig.meta.prediction import probability_below
 
         check_option("method", method, PredictionMethod)
         check_option("side", side, Literal["above", "below"])
-        below = probability_below(self, float(threshold), method, self.new_site(moderators))
+        at = as_floats("threshold", threshold)
+        if at.ndim or np.isnan(at):
+            raise MetaError(
+                "meta-not-finite",
+                expected="one threshold on the scale of the effects",
+                found="a missing value" if not at.ndim else f"shape {at.shape}",
+                mend="Give a number.",
+            )
+        below = probability_below(self, float(at), method, self.new_site(moderators))
         return below if side == "below" else 1.0 - below
 
     def shrunken(self, method: ShrinkageMethod | None = None) -> ShrunkenEstimates:

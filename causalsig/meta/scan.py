@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalsig.meta.gls import Basis, Score, score_terms
+from causalsig.meta.sums import terms_of_sums
 
 FloatArray = NDArray[np.float64]
 
@@ -30,30 +31,20 @@ def scan_terms(y: FloatArray, v: FloatArray, basis: Basis, grid: FloatArray, *, 
 def _terms(y: FloatArray, v: FloatArray, basis: Basis, grid: FloatArray, *, restricted: bool) -> Score:
     if not basis.constant:
         return score_terms(y[:, None], v[:, None], basis.spread(), grid, restricted=restricted)
-    # With an intercept alone everything is a sum of w^a y^b, and such sums are matrix products. Effects are
-    # taken from their mean at tau² = 0, so that one site of great weight cancels nothing.
+    # As `sums.Sums`, with an axis for the grid.
     b, k = y.shape
-    inverse = 1.0 / v
-    centre = (inverse * y).sum(axis=1) / inverse.sum(axis=1)
-    powers = np.empty((b, 3, k))
-    powers[:, 0] = 1.0
-    np.subtract(y, centre[:, None], out=powers[:, 1])
-    np.multiply(powers[:, 1], powers[:, 1], out=powers[:, 2])
-    columns = powers.transpose(0, 2, 1)
+    rows, apart = np.arange(b), v.argmin(axis=1)
+    columns = np.ones((b, k, 3))
+    columns[rows, apart, 0] = 0.0
+    np.subtract(y, y[rows, apart][:, None], out=columns[:, :, 1])
+    np.multiply(columns[:, :, 1], columns[:, :, 1], out=columns[:, :, 2])
     # v + tau² as a product of matrices, which is three times as quick as adding by broadcast.
     left, right = np.ones((b, grid.shape[1], 2)), np.ones((b, 2, k))
     left[:, :, 1], right[:, 0] = grid, v
     w = left @ right
     np.reciprocal(w, out=w)
     ww = w * w
-    first, second = w @ columns[:, :, :2], ww @ columns
-    third = np.multiply(ww, w, out=w) @ columns
-    total, square = first[..., 0], second[..., 0]
-    mean = first[..., 1] / total
-    u = second[..., 1] - mean * square
-    y_pp_y = second[..., 2] - mean * (second[..., 1] + u)
-    y_ppp_y = third[..., 2] - mean * (2.0 * third[..., 1] - mean * third[..., 0]) - u * u / total
-    if not restricted:
-        return Score(y_pp_y, total, y_ppp_y, square)
-    ratio = square / total
-    return Score(y_pp_y, total - ratio, y_ppp_y, square - 2.0 * third[..., 0] / total + ratio * ratio)
+    sums = [w @ columns, ww @ columns, np.multiply(ww, w, out=w) @ columns]
+    apart_weight = 1.0 / (v[rows, apart][:, None] + grid)
+    parts = [[each[..., power] for power in range(3)] for each in sums]
+    return Score(*terms_of_sums(parts, apart_weight, restricted)[:4])

@@ -1,4 +1,10 @@
-"""With an intercept alone everything about tau² is a sum of w^a y^b, and such sums are matrix products."""
+"""With an intercept alone everything about tau² is a sum of w^a y^b, and such sums are matrix products.
+
+One site can have nearly all the weight. Then w - w²/W, and what is built from it, is the difference of two
+nearly equal numbers, and digits go with every digit of the weight. So the site of the largest weight is kept
+apart: effects are taken from its own, sums go over the others, and what the giant adds is written without a
+difference. No other site has more than half the weight, so the other differences keep their digits.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +18,10 @@ FloatArray = NDArray[np.float64]
 
 
 class Terms(NamedTuple):
-    """Parts of the score at t, as in `gls.Score`, y'Py and tr P; (B,), or plain numbers for one data set."""
+    """Parts of the score at t, as in `gls.Score`, y'Py and tr P; (B,), or plain numbers for one data set.
+
+    For an intercept alone also the sum of the weights and the mean less the effect of the site apart.
+    """
 
     y_pp_y: Any
     trace: Any
@@ -20,45 +29,52 @@ class Terms(NamedTuple):
     trace_square: Any
     rss: Any
     trace_p: Any
+    total: Any = None
+    mean: Any = None
 
 
 @dataclass(frozen=True, slots=True)
 class Sums:
     """Effects of B data sets with k sites, ready for sums.
 
-    Effects are taken from their mean at tau² = 0. With weights at another tau² a site's share is at least 1/k
-    of its share at zero, so what the sums lose to a mean elsewhere is a factor k + 1 of a rounding at most.
+    Effects are taken from that of the site with the largest weight, whose part of y'Py keeps what the sums
+    lose to a mean elsewhere below a factor k + 1 of a rounding.
 
     Attributes
     ----------
     v : (B, k)
     columns : (B, 3, k)
-        Powers 0, 1 and 2 of the effects from their centre.
+        Powers 0, 1 and 2 of the effects from their centre, zero for the site apart.
     powers : (B, 3, k)
         Room for the powers of the weights.
+    least, centre : (B,)
+        Variance and effect of the site apart.
     """
 
     v: FloatArray
     columns: FloatArray
     powers: FloatArray
+    least: FloatArray
+    centre: FloatArray
 
     @classmethod
     def of(cls, y: FloatArray, v: FloatArray, room: FloatArray | None = None) -> Sums:
         """Prepare effects and variances (B, k), in the caller's `room` (2, at least B, 3, k) if there is."""
         shape = (2, len(y), 3, y.shape[1])
         columns, powers = np.empty(shape) if room is None else room[:, : len(y)]
+        rows, apart = np.arange(len(y)), v.argmin(axis=1)
+        least, centre = v[rows, apart], y[rows, apart]
         columns[:, 0] = 1.0
-        w = np.divide(1.0, v, out=powers[:, 0])
-        np.multiply(w, y, out=powers[:, 1])
-        centre = np.add.reduce(powers[:, 1], axis=1) / np.add.reduce(w, axis=1)
+        columns[rows, 0, apart] = 0.0
         np.subtract(y, centre[:, None], out=columns[:, 1])
         np.multiply(columns[:, 1], columns[:, 1], out=columns[:, 2])
-        return cls(v, columns, powers)
+        return cls(v, columns, powers, least, centre)
 
     def rows(self, which: NDArray[np.intp]) -> Sums:
         """Return some data sets."""
         columns = self.columns[which]
-        return Sums(self.v[which], columns, np.empty_like(columns))
+        powers = np.empty_like(columns)
+        return Sums(self.v[which], columns, powers, self.least[which], self.centre[which])
 
     def at(self, t: FloatArray) -> FloatArray:
         """Add w^(a + 1) y^b over the sites for a and b from 0 to 2: (B, 3, 3)."""
@@ -71,17 +87,41 @@ class Sums:
         return np.asarray(powers @ self.columns.transpose(0, 2, 1))
 
 
-def terms_of_sums(sums: Any, restricted: bool) -> Terms:
-    """Parts of the score from ``sums[a][b]`` of w^(a + 1) y^b: arrays, or plain numbers."""
-    (total, first, plain), (square, square_y, square_yy), (cube, cube_y, cube_yy) = sums
+def terms_of_sums(sums: Any, apart: Any, restricted: bool) -> Terms:
+    """Parts of the score from ``sums[a][b]`` of w^(a + 1) y^b and the weight of the site apart.
+
+    All are arrays, or all plain numbers. With w_0 the weight apart and m the mean, the weighted residuals
+    w (y - m) of the others are taken from that of the site apart, -c = -w_0 m, where they enter y'PPPy.
+    """
+    (others, first, plain), (square, square_y, square_yy), (cube, cube_y, cube_yy) = sums
+    total = apart + others
     mean = first / total
+    c = apart * mean
     u = square_y - mean * square
-    y_pp_y = square_yy - mean * (square_y + u)
-    y_ppp_y = cube_yy - mean * (2.0 * cube_y - mean * cube) - u * u / total
+    y_pp_y = square_yy - mean * (square_y + u) + c * c
+    from_apart = u + c * others
+    y_ppp_y = cube_yy - mean * (2.0 * cube_y - mean * cube) + c * (u + from_apart)
+    y_ppp_y = y_ppp_y - from_apart * from_apart / total
     rss = plain - mean * first
-    ratio = square / total
-    trace_p = total - ratio
+    trace_p = trace_of_p(apart, others, square)
     if not restricted:
-        return Terms(y_pp_y, total, y_ppp_y, square, rss, trace_p)
-    trace_square = square - 2.0 * cube / total + ratio * ratio
-    return Terms(y_pp_y, trace_p, y_ppp_y, trace_square, rss, trace_p)
+        return Terms(y_pp_y, total, y_ppp_y, square + apart * apart, rss, trace_p, total, mean)
+    trace_square = trace_of_square(apart, others, square, square, cube)
+    return Terms(y_pp_y, trace_p, y_ppp_y, trace_square, rss, trace_p, total, mean)
+
+
+def trace_of_p(apart: Any, others: Any, square: Any) -> Any:
+    """Trace of P, Σ w (W - w)/W, from the weight apart and Σ w and Σ w² of the others."""
+    total = apart + others
+    return others - square / total + apart / total * others
+
+
+def trace_of_square(apart: Any, others: Any, product: Any, square: Any, cube: Any, scale: Any = 1.0) -> Any:
+    """Trace of P S P S from the weight apart and Σ w, Σ w² s, Σ w² s² and Σ w³ s² of the others.
+
+    ``scale`` is the s of the site apart; with s one everywhere it is the trace of PP.
+    """
+    total = apart + others
+    share, mixed = apart / total, product / total
+    own = share * others * scale
+    return square - 2.0 * cube / total + mixed * mixed + 2.0 * share * scale * product * share + own * own

@@ -91,14 +91,7 @@ def generalised_q(y: FloatArray, v: FloatArray, basis: Basis, level: float) -> t
     Source: Jackson (2013), doi:10.1002/jrsm.1081. Under tau² = t, Q is a sum of chi-squares with one degree
     of freedom times the eigenvalues of P(0)(V + tI) that are not zero. P(Q ≤ observed) falls in t.
     """
-    w = 1.0 / v
-    half = np.sqrt(w)[:, None] * basis.q
-    projector, _ = np.linalg.qr(half)
-    # P(0) = D K K' D with D = diag(√w) and K K' = I - projector: K from the full QR.
-    full, _ = np.linalg.qr(projector, mode="complete")
-    complement = full[:, basis.p :]
-    # Eigenvalues of K'(I + tW)K are 1 + t times those of K'WK.
-    slopes = np.linalg.eigvalsh((complement.T * w) @ complement)
+    slopes = _slopes(1.0 / v, basis)
     q = float(weighted_fit(y, v, basis, 0.0).rss)
     unit, tail = float(v.min()), 0.5 * (1.0 - level)
 
@@ -109,6 +102,25 @@ def generalised_q(y: FloatArray, v: FloatArray, basis: Basis, level: float) -> t
         return np.nan, np.nan
     low = 0.0 if below(0.0) <= 1.0 - tail else _solve(lambda t: below(t) - (1.0 - tail), 0.0, unit)
     return low, _solve(lambda t: below(t) - tail, low, unit)
+
+
+def _slopes(w: FloatArray, basis: Basis) -> FloatArray:
+    """Eigenvalues of P(0) for weights w that are not zero: those of P(0)(V + tI) are 1 + t times them."""
+    if basis.constant:
+        # P itself, w - w²/W on its diagonal, without the difference where one site has the weight.
+        place = int(w.argmax())
+        others = np.where(np.arange(len(w)) == place, 0.0, w)
+        total = w[place] + others.sum()
+        rest = total - w
+        rest[place] = others.sum()
+        p = -np.outer(w, w / total)
+        np.fill_diagonal(p, w * (rest / total))
+        return np.asarray(np.maximum(np.linalg.eigvalsh(p)[1:], 0.0))
+    projector, _ = np.linalg.qr(np.sqrt(w)[:, None] * basis.q)
+    # P(0) = D K K' D with D = diag(√w) and K K' = I - projector: K from the full QR.
+    full, _ = np.linalg.qr(projector, mode="complete")
+    complement = full[:, basis.p :]
+    return np.asarray(np.linalg.eigvalsh((complement.T * w) @ complement))
 
 
 def profile_likelihood(

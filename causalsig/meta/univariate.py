@@ -16,6 +16,7 @@ from causalsig.meta.inputs import (
     checked_basis,
     design_of,
     freeze,
+    refuse_unequal,
 )
 from causalsig.meta.options import (
     DEFAULT_INTERVAL,
@@ -99,7 +100,7 @@ def random_effects_batch(
     Parameters
     ----------
     estimates : (B, k) array-like
-        One data set a row.
+        One data set a row; nan marks a site that this data set lacks.
     variances : (B, k) or (k,) array-like
     moderators : (k,) or (k, q) array-like, optional
         Shared by all data sets.
@@ -110,7 +111,8 @@ def random_effects_batch(
     -------
     RandomEffectsBatch
         The arrays of `RandomEffects` with a leading axis; ``batch[b]`` is the `RandomEffects` of one row, and
-        equals `random_effects` of that row to the last bit.
+        equals `random_effects` of that row to the last bit. Where sites are missing it is that of the sites
+        there are, the missing have weight zero, and ``df`` is an array (B,).
 
     Raises
     ------
@@ -119,10 +121,15 @@ def random_effects_batch(
     """
     check_option("tau2", tau2, Tau2Method)
     check_option("interval", interval, IntervalMethod)
-    y, v = check_effects(estimates, variances, 2)
+    y, v = check_effects(estimates, variances, 2, missing=True)
     design, names = design_of(moderators, bool(intercept), y.shape[1])
+    if np.isnan(y).any():
+        from causalsig.meta.batch_missing import fit_with_missing
+
+        return fit_with_missing(y, v, design, names, bool(intercept), tau2, interval, check_level(level))
     shared = MetaInputs(y, v, design, checked_basis(design, names), names, bool(intercept))
-    return _batch(shared, tau2, interval, check_level(level))
+    refuse_unequal(v, shared.basis)
+    return fit_rows(shared, tau2, interval, check_level(level))
 
 
 def fit(data: MetaInputs, method: Tau2Method, interval: IntervalMethod, level: float) -> RandomEffects:
@@ -131,9 +138,10 @@ def fit(data: MetaInputs, method: Tau2Method, interval: IntervalMethod, level: f
     return RandomEffects.of(fits, 0, data, method, level)
 
 
-def _batch(
+def fit_rows(
     data: MetaInputs, method: Tau2Method, interval: IntervalMethod, level: float
 ) -> RandomEffectsBatch:
+    """Fit checked data of many sets."""
     fits = fit_batch(data.estimates, data.variances, data.basis, method, interval, level)
     return RandomEffectsBatch.of(fits, data, method, level)
 
@@ -154,4 +162,4 @@ def without_each(
         data.names,
         data.intercept,
     )
-    return _batch(shared, method, interval, level)
+    return fit_rows(shared, method, interval, level)

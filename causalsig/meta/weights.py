@@ -25,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalsig.errors import MetaError
+from causalsig.meta.comparison import ComparedByValue
 from causalsig.meta.inputs import as_floats, freeze
 
 FloatArray = NDArray[np.float64]
@@ -33,8 +34,8 @@ FloatArray = NDArray[np.float64]
 RARE_BELOW = 0.20
 
 
-@dataclass(frozen=True, slots=True)
-class RescaledCovariances:
+@dataclass(frozen=True, slots=True, eq=False)
+class RescaledCovariances(ComparedByValue):
     """Covariances of arm means after rescaling.
 
     Attributes
