@@ -12,7 +12,7 @@ from typing import Any
 _HOMES = {
     "Calibration": "calibration",
     "CloneCensorMeans": "clone_censoring",
-    "ConfidenceSet": "instrument",
+    "ConfidenceSet": "confidence_sets",
     "LocalEffect": "instrument",
     "Nuisance": "nuisances",
     "PersonPeriods": "person_periods",

@@ -3,16 +3,36 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
 from causalsig.errors import EstimationError
-from causalsig.estimation.inputs import Sample
+from causalsig.estimation.inputs import Sample, read_labels
 from causalsig.results import Integers
 
 
-def assign_folds(sample: Sample, folds: int | Any, repeats: int, seed: int) -> Integers:
+def check_draw(repeats: Any, seed: Any) -> None:
+    """Refuse repeats and a seed that are not whole numbers.
+
+    Raises
+    ------
+    EstimationError
+        ``estimation-repeats``, ``estimation-seed``.
+    """
+    for name, value, least in (("repeats", repeats, 1), ("seed", seed, None)):
+        whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+        if not whole or (least is not None and value < least):
+            raise EstimationError(
+                f"estimation-{name}",
+                expected="a whole number" + ("" if least is None else f" from {least}"),
+                found="another number" if whole else f"a {type(value).__name__}",
+                mend=f"Use {name}={0 if least is None else least}.",
+                where=name,
+            )
+
+
+def assign_folds(sample: Sample, folds: int | Any | None, repeats: int, seed: int) -> Integers:
     """Split households into folds, stratified by arm.
 
     A household belongs to the stratum of its rarest arm. Within a stratum households are ranked by a keyed
@@ -20,7 +40,7 @@ def assign_folds(sample: Sample, folds: int | Any, repeats: int, seed: int) -> I
 
     Parameters
     ----------
-    folds : int or (n,) array of labels
+    folds : int, (n,) array of labels, or None for one fold that nothing is held out of
     repeats : int
         Number of independent splits; 1 when labels are given.
 
@@ -31,11 +51,16 @@ def assign_folds(sample: Sample, folds: int | Any, repeats: int, seed: int) -> I
     Raises
     ------
     EstimationError
-        ``estimation-folds``, ``estimation-split-household``, ``estimation-empty-cell``.
+        ``estimation-folds``, ``estimation-missing``, ``estimation-split-household``,
+        ``estimation-empty-cell``.
     """
+    if folds is None:
+        if repeats != 1:
+            _refuse("folds to repeat", "repeats of an in-sample fit")
+        return np.zeros((1, len(sample.codes)), dtype=np.int64)
     if isinstance(folds, (int, np.integer)):
-        if folds < 2 or repeats < 1:
-            _refuse("at least 2 folds and 1 repeat", f"{folds} folds, {repeats} repeats")
+        if folds < 2:
+            _refuse("at least 2 folds", f"{int(folds)}")
         labels = np.stack([_split(sample, int(folds), seed, r)[sample.clusters] for r in range(repeats)])
     else:
         labels = _given(sample, folds, repeats)[None, :]
@@ -64,10 +89,14 @@ def _split(sample: Sample, folds: int, seed: int, repeat: int) -> Integers:
 
 
 def _given(sample: Sample, folds: Any, repeats: int) -> Integers:
-    labels = np.asarray(folds.to_numpy() if hasattr(folds, "to_numpy") else folds)
-    if labels.shape != sample.codes.shape or repeats != 1:
-        _refuse(f"{len(sample.codes)} fold labels and one repeat", f"shape {labels.shape}, {repeats} repeats")
-    codes = np.unique(labels, return_inverse=True)[1].astype(np.int64)
+    shape = np.shape(folds)
+    if shape != sample.codes.shape or repeats != 1:
+        _refuse(f"{len(sample.codes)} fold labels and one repeat", f"shape {shape}, {repeats} repeats")
+    labels = read_labels(folds, "folds")
+    try:
+        codes = np.unique(np.asarray(labels), return_inverse=True)[1].astype(np.int64)
+    except TypeError:
+        _refuse("fold labels of one type", "labels that cannot be ordered")
     if codes.max() < 1:
         _refuse("at least 2 folds", "1")
     first = np.full(len(sample.household_ids), -1, dtype=np.int64)
@@ -100,7 +129,7 @@ def _check_cells(sample: Sample, labels: Integers) -> None:
             )
 
 
-def _refuse(expected: str, found: str) -> None:
+def _refuse(expected: str, found: str) -> NoReturn:
     raise EstimationError(
         "estimation-folds",
         expected=expected,

@@ -32,7 +32,10 @@ class Sample:
     clusters : (n,) int, 0 to G - 1, numbered in the order of the sorted household ids
     household_ids : tuple of str, length G
     order : (n,) int
-        The row order in which every sum is taken, fixed by household, arm and covariates.
+        The row order in which every sum is taken, fixed by household, arm and covariates; what these leave
+        equal is settled by `ordering.settled`.
+    named : bool
+        Whether households were given; otherwise every row is one of its own.
     """
 
     covariates: Floats
@@ -41,6 +44,7 @@ class Sample:
     clusters: Integers
     household_ids: tuple[str, ...]
     order: Integers
+    named: bool = True
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,10 +82,8 @@ def read_sample(
         ``estimation-one-arm``, ``estimation-empty-arm``, ``estimation-unknown-arm``,
         ``estimation-one-household``.
     """
-    labels = _labels(treatment, "treatment")
-    n = len(labels)
-    x = np.zeros((n, 0)) if covariates is None else read_numbers(covariates, "covariates", n, ndim=2)
-    codes, names = _code_arms(labels, arms)
+    x, codes, names = read_rows(covariates, treatment, arms)
+    n = len(codes)
     content = np.lexsort((*x.T[::-1], codes))
     if households is None:
         # Without ids a row's content names it, so that the splits still do not depend on the row order.
@@ -90,7 +92,7 @@ def read_sample(
         ids = tuple(map(str, range(n)))
         order = content
     else:
-        clusters, ids = _code_households(households, n)
+        clusters, ids = code_households(households, n)
         order = content[np.argsort(clusters[content], kind="stable")]
     if len(ids) < 2:
         raise EstimationError(
@@ -100,7 +102,36 @@ def read_sample(
             mend="A single household has no variance: leave this analysis out.",
             where="households",
         )
-    return Sample(x, codes, names, clusters, ids, order.astype(np.int64))
+    return Sample(x, codes, names, clusters, ids, order.astype(np.int64), households is not None)
+
+
+def read_rows(
+    covariates: Any, treatment: Any, arms: Sequence[Arm] | None
+) -> tuple[Floats, Integers, tuple[Arm, ...]]:
+    """Check covariates (n, p) and treatment: numbers, codes (n,) and the arms they stand for."""
+    labels = read_labels(treatment, "treatment")
+    n = len(labels)
+    x = np.zeros((n, 0)) if covariates is None else read_numbers(covariates, "covariates", n, ndim=2)
+    return x, *_code_arms(labels, arms)
+
+
+def check_households(codes: Integers, clusters: Integers, arms: tuple[Arm, ...], where: str) -> None:
+    """Refuse an arm whose rows all belong to one household: its mean would seem to have no error.
+
+    Parameters
+    ----------
+    codes, clusters : (m,) of the rows that count
+    """
+    for k, arm in enumerate(arms):
+        inside = clusters[codes == k]
+        if len(inside) and inside.min() == inside.max():
+            raise EstimationError(
+                "estimation-one-household",
+                expected="at least two households in every arm",
+                found=f"one in {arm}",
+                mend="A single household has no variance: leave the arm out.",
+                where=where,
+            )
 
 
 def read_outcomes(outcome: Any, observed: Any, n: int) -> Outcomes:
@@ -115,9 +146,11 @@ def read_outcomes(outcome: Any, observed: Any, n: int) -> Outcomes:
     y = read_numbers(outcome, "outcome", n, ndim=None, missing=True)
     single = y.ndim == 1
     y = y[:, None] if single else y
+    if not y.shape[1]:
+        _refuse_shape("outcome", "at least one column", "none")
     seen = np.ones(y.shape, dtype=bool)
     if observed is not None:
-        flags = _array(observed)
+        flags = _array(observed, "observed")
         if flags.dtype.kind != "b":
             raise EstimationError(
                 "estimation-dtype",
@@ -126,8 +159,7 @@ def read_outcomes(outcome: Any, observed: Any, n: int) -> Outcomes:
                 mend="True means followed to the end of the window.",
                 where="observed",
             )
-        _check_length(len(flags), n, "observed")
-        seen = np.broadcast_to(flags[:, None] if flags.ndim == 1 else flags, y.shape)
+        seen = _spread(flags, y.shape)
     missing = int(np.sum(np.isnan(y) & seen))
     if missing:
         _refuse_missing("outcome", missing, "Set `observed` to False where the outcome is not known.")
@@ -142,6 +174,15 @@ def read_outcomes(outcome: Any, observed: Any, n: int) -> Outcomes:
     return Outcomes(np.where(seen, np.nan_to_num(y), 0.0), seen, single)
 
 
+def _spread(flags: NDArray[np.bool_], shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    """Give every outcome (n, J) the flags of its rows: one vector for all, or a column each."""
+    column = flags[:, None] if flags.ndim == 1 else flags
+    if column.ndim != 2 or column.shape[1] not in (1, shape[1]):
+        _refuse_shape("observed", "a vector, or one column an outcome", f"{flags.ndim} dimensions")
+    check_length(len(column), shape[0], "observed")
+    return np.broadcast_to(column, shape)
+
+
 def read_numbers(value: Any, where: str, n: int, *, ndim: int | None, missing: bool = False) -> Floats:
     """Read a numeric array or frame as float64.
 
@@ -152,8 +193,8 @@ def read_numbers(value: Any, where: str, n: int, *, ndim: int | None, missing: b
     missing : bool
         Whether NaN may occur.
     """
-    array = _array(value)
-    kinds = {np.dtype(d).kind for d in _dtypes(value)} if array.dtype.kind == "O" else {array.dtype.kind}
+    array = _array(value, where)
+    kinds = _kinds(value) if array.dtype.kind == "O" else {array.dtype.kind}
     if not kinds <= set("biuf"):
         raise EstimationError(
             "estimation-dtype",
@@ -162,16 +203,12 @@ def read_numbers(value: Any, where: str, n: int, *, ndim: int | None, missing: b
             mend="Encode categories as columns of 0 and 1 first.",
             where=where,
         )
-    numbers = array.astype(np.float64)
+    # Columns of nullable types arrive as objects, their NA as an object too.
+    nullable = array.dtype.kind == "O"
+    numbers = value.to_numpy(dtype=np.float64, na_value=np.nan) if nullable else array.astype(np.float64)
     if numbers.ndim not in ((1, 2) if ndim is None else (ndim,)):
-        raise EstimationError(
-            "estimation-shape",
-            expected=f"{ndim or '1 or 2'} dimensions",
-            found=f"{numbers.ndim}",
-            mend="Give one row an episode.",
-            where=where,
-        )
-    _check_length(len(numbers), n, where)
+        _refuse_shape(where, f"{ndim or '1 or 2'} dimensions", f"{numbers.ndim}")
+    check_length(len(numbers), n, where)
     holes = int(np.isnan(numbers).sum())
     if holes and not missing:
         _refuse_missing(where, holes, "Missing is a category of its own: encode it as a column.")
@@ -186,18 +223,36 @@ def read_numbers(value: Any, where: str, n: int, *, ndim: int | None, missing: b
     return numbers
 
 
-def _array(value: Any) -> NDArray[Any]:
-    return np.asarray(value.to_numpy() if hasattr(value, "to_numpy") else value)
+def _array(value: Any, where: str) -> NDArray[Any]:
+    """Read anything as an array; entries that are masked are missing, never what lies under the mask."""
+    if isinstance(value, np.ma.MaskedArray):
+        plain, hidden = np.asarray(value.data), np.asarray(np.ma.getmaskarray(value))
+        if not hidden.any():
+            return plain
+        numeric = plain.dtype.kind in "biuf"
+        shown = plain.astype(np.float64 if numeric else object)
+        shown[hidden] = np.nan if numeric else None
+        return shown
+    try:
+        return np.asarray(value.to_numpy() if hasattr(value, "to_numpy") else value)
+    except ValueError:
+        _refuse_shape(where, "rows of one length", "rows of several lengths")
+        raise
 
 
-def _dtypes(value: Any) -> list[Any]:
-    """Give the column dtypes of a frame that holds numbers of several kinds (bool beside float is object)."""
+def _kinds(value: Any) -> set[str]:
+    """Give the kinds of the columns of a frame or series, as letters of numpy: its own array is of objects.
+
+    It is where numbers of several kinds meet (bool beside float), or where a type has an NA of its own.
+    """
     dtypes = getattr(value, "dtypes", None)
-    found = list(dtypes) if dtypes is not None and hasattr(dtypes, "__iter__") else [np.dtype(object)]
-    return [d if isinstance(d, np.dtype) else np.dtype(object) for d in found]
+    if dtypes is None or not hasattr(value, "iloc"):
+        return {"O"}
+    return {getattr(d, "kind", "O") for d in (dtypes if hasattr(dtypes, "__iter__") else [dtypes])}
 
 
-def _check_length(found: int, n: int, where: str) -> None:
+def check_length(found: int, n: int, where: str) -> None:
+    """Refuse another number of rows than the treatment has."""
     if found != n:
         raise EstimationError(
             "estimation-length",
@@ -208,22 +263,23 @@ def _check_length(found: int, n: int, where: str) -> None:
         )
 
 
+def _refuse_shape(where: str, expected: str, found: str) -> None:
+    raise EstimationError(
+        "estimation-shape", expected=expected, found=found, mend="Give one row an episode.", where=where
+    )
+
+
 def _refuse_missing(where: str, count: int, mend: str) -> None:
     raise EstimationError(
         "estimation-missing", expected="no missing values", found=f"{count} missing", mend=mend, where=where
     )
 
 
-def _labels(value: Any, where: str) -> list[Any]:
-    array = _array(value)
+def read_labels(value: Any, where: str) -> list[Any]:
+    """Read a vector of labels; none may be missing."""
+    array = _array(value, where)
     if array.ndim != 1 or not len(array):
-        raise EstimationError(
-            "estimation-shape",
-            expected="a vector with one entry an episode",
-            found=f"shape {array.shape}",
-            mend="Give one label an episode.",
-            where=where,
-        )
+        _refuse_shape(where, "a vector with one entry an episode", f"shape {array.shape}")
     labels: list[Any] = array.tolist()
     # NaN and NA are the only labels that differ from themselves (NA answers with NA, which has no truth).
     holes = sum(v is None or type(v).__name__ in {"NAType", "NaTType"} or v != v for v in labels)
@@ -233,22 +289,23 @@ def _labels(value: Any, where: str) -> list[Any]:
 
 
 def _code_arms(labels: list[Any], arms: Sequence[Arm] | None) -> tuple[Integers, tuple[Arm, ...]]:
-    present = set(labels)
     try:
+        present = set(labels)
         names = tuple(sorted(present) if arms is None else np.asarray(arms, dtype=object).tolist())
-    except TypeError:
+        different = len(set(names))
+    except (TypeError, ValueError):
         raise EstimationError(
             "estimation-dtype",
             expected="arm labels of one type",
-            found="labels that cannot be ordered",
+            found="labels that cannot be told apart or ordered",
             mend="Use text or whole numbers.",
             where="treatment",
         ) from None
-    if len(names) < 2 or len(set(names)) < len(names):
+    if len(names) < 2 or different < len(names):
         raise EstimationError(
             "estimation-one-arm",
             expected="at least two different arms",
-            found=f"{len(set(names))}",
+            found=f"{different}",
             mend="There is nothing to compare: leave this analysis out.",
             where="treatment",
         )
@@ -273,8 +330,9 @@ def _code_arms(labels: list[Any], arms: Sequence[Arm] | None) -> tuple[Integers,
     return np.array([place[v] for v in labels], dtype=np.int64), names
 
 
-def _code_households(households: Any, n: int) -> tuple[Integers, tuple[str, ...]]:
-    ids = np.array([str(v) for v in _labels(households, "households")])
-    _check_length(len(ids), n, "households")
+def code_households(households: Any, n: int) -> tuple[Integers, tuple[str, ...]]:
+    """Code households by the order of their sorted ids: (n,), and the ids."""
+    ids = np.array([str(v) for v in read_labels(households, "households")])
+    check_length(len(ids), n, "households")
     unique, codes = np.unique(ids, return_inverse=True)
     return codes.astype(np.int64), tuple(unique.tolist())

@@ -12,59 +12,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from causalsig.errors import EstimationError
 from causalsig.estimation.augmented import Recipe, cross_fitted_means, outcome_nuisance
+from causalsig.estimation.confidence_sets import TIES, ConfidenceSet, anderson_rubin
 from causalsig.estimation.design import standard_design
 from causalsig.estimation.folds import assign_folds
 from causalsig.estimation.in_sample import stacked_means
 from causalsig.estimation.inference import Influence, cluster_covariance
-from causalsig.estimation.inputs import check_aligned, read_numbers
+from causalsig.estimation.inputs import check_aligned, read_labels, read_numbers
 from causalsig.estimation.nuisances import read_nuisance
 from causalsig.estimation.outcome_models import choose_kinds
 from causalsig.estimation.prepare import Prepared, prepare, prepare_sample
+from causalsig.estimation.propensity import Propensity
 from causalsig.estimation.regressions import cross_fitted_least_squares
 from causalsig.estimation.request import Request
 from causalsig.estimation.weighting import mean_influence
 from causalsig.results import Arm, Floats, Integers, satterthwaite_df, t_inference
-
-Kind = Literal["interval", "rays", "line", "empty"]
-TIES = 1e-12
-"""A leading coefficient below this share of its parts is zero: the set has one end."""
-
-
-@dataclass(frozen=True, slots=True)
-class ConfidenceSet:
-    """Every effect the data do not reject.
-
-    Attributes
-    ----------
-    kind : {"interval", "rays", "line", "empty"}
-        "interval": from `low` to `high`, one of which may be infinite. "rays": everything up to `low` and
-        everything from `high`. "line": nothing is rejected, the instrument says nothing. "empty" cannot occur
-        with one instrument unless all values agree.
-    low, high : float
-    level : float
-    """
-
-    kind: Kind
-    low: float
-    high: float
-    level: float
-
-    def __contains__(self, effect: float) -> bool:
-        """Whether an effect is not rejected."""
-        if self.kind == "interval":
-            return self.low <= effect <= self.high
-        return self.kind == "line" or (self.kind == "rays" and (effect <= self.low or effect >= self.high))
-
-    @property
-    def bounded(self) -> bool:
-        """Whether the set has two finite ends."""
-        return self.kind == "interval" and bool(np.isfinite([self.low, self.high]).all())
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +135,10 @@ def local_average_effect(
     repeats: int = 1,
     seed: int = 0,
     nuisance: Any = "linear",
+    propensity: Propensity | None = None,
+    estimand: str = "LATE",
+    event: Any = None,
+    horizons: Any = None,
     level: float = 0.95,
 ) -> LocalEffect:
     """Estimate the average effect in those whose treatment follows the instrument.
@@ -186,6 +157,9 @@ def local_average_effect(
         weighs those it moves more by how much they are moved; every outcome must be observed.
     arms : order of the two arms, reference first; default sorted
     folds : int, labels, or None for in-sample models with their stacked variance
+    propensity : of the two levels of the instrument, fitted before; its folds, repeats and seed then hold
+    estimand : "LATE" only; event, horizons : None only, taken so that estimators can be exchanged: give one
+        outcome at a fixed horizon, with `observed`
     others : as in `Request`
 
     Returns
@@ -197,6 +171,8 @@ def local_average_effect(
     EstimationError
         ``estimation-instrument``, and whatever else is wrong with the input, named by its code.
     """
+    if not isinstance(estimand, str) or estimand != "LATE":
+        _refuse_estimand()
     check_aligned(
         covariates=covariates,
         treatment=treatment,
@@ -204,8 +180,10 @@ def local_average_effect(
         instrument=instrument,
         households=households,
         observed=observed,
+        folds=folds,
     )
-    arm = _read_arms(Request(None, treatment, outcome, arms, households, observed, level=level))
+    asked = Request(None, treatment, outcome, arms, households, observed, level=level)
+    arm = _read_arms(replace(asked, event=event, horizons=horizons))
     both = np.column_stack([arm.outcomes.values, arm.sample.codes])
     seen = np.column_stack([arm.outcomes.observed[:, 0], np.ones(len(both), dtype=bool)])
     request = Request(
@@ -218,17 +196,47 @@ def local_average_effect(
         repeats=repeats,
         seed=seed,
         nuisance=nuisance,
+        propensity=propensity,
         level=level,
+        given=frozenset(_other_than_default(folds=folds, repeats=repeats, seed=seed)),
     )
     levels = _count_levels(instrument, len(both))
-    scores = _binary(request) if levels == 2 else _linear(request)
+    try:
+        scores = _binary(request) if levels == 2 else _linear(request)
+    except EstimationError as error:
+        if error.where != "treatment":
+            raise
+        # What stands for the treatment there is the instrument: the treatment itself was read above.
+        found = (error.expected, error.found, error.mend)
+        raise EstimationError(
+            error.code, expected=found[0], found=found[1], mend=found[2], where="instrument"
+        ) from None
     return _effect(scores, arm.sample.arms, level)
 
 
+def _other_than_default(*, folds: Any, repeats: Any, seed: Any) -> list[str]:
+    changed = {"folds": not (isinstance(folds, int) and folds == 5)}
+    changed |= {"repeats": not np.array_equal(repeats, 1), "seed": not np.array_equal(seed, 0)}
+    return [name for name, yes in changed.items() if yes]
+
+
+def _refuse_estimand() -> None:
+    raise EstimationError(
+        "estimation-estimand",
+        expected='"LATE"',
+        found="another estimand",
+        mend="An instrument tells of those it moves only: leave `estimand` out.",
+        where="estimand",
+    )
+
+
 def _count_levels(instrument: Any, n: int) -> int:
-    values = np.asarray(instrument)
-    levels = len(set(values.ravel().tolist()))
-    if levels < 2 or len(values) != n:
+    labels = read_labels(instrument, "instrument")
+    try:
+        levels = len(set(labels))
+    except TypeError:
+        levels = 0
+    if levels < 2 or len(labels) != n:
         _refuse("an instrument with at least two levels, one value an episode", f"{levels} levels")
     return levels
 
@@ -273,27 +281,26 @@ def _linear(request: Request) -> _Scores:
     Residuals are taken out of fold with the engine (Robinson 1988, doi:10.2307/1912705); the instrument is
     brought to unit variance first.
     """
+    numbers = read_numbers(request.treatment, "instrument", len(request.outcome), ndim=1)
+    # The instrument comes as a third outcome, so that it too tells rows apart that are otherwise equal.
+    columns = np.column_stack([request.outcome, numbers])
+    seen = np.column_stack([request.observed, np.ones(len(numbers), dtype=bool)])
     prepared = prepare_sample(
-        Request(
-            request.covariates,
-            request.outcome[:, 1],
-            request.outcome,
-            households=request.households,
-            observed=request.observed,
-            level=request.level,
-        ),
+        replace(request, treatment=request.outcome[:, 1], outcome=columns, observed=seen, propensity=None),
         ("ATE",),
         covariates=request.covariates is not None,
     )
     sample, order = prepared.sample, prepared.sample.order
-    z = read_numbers(request.treatment, "instrument", len(order), ndim=1)[order]
+    z = numbers[order]
+    if request.propensity is not None:
+        _refuse("no propensity for an instrument of many levels: it has no probabilities", "a propensity")
     if not prepared.outcomes.observed.all() or request.folds is None or request.repeats != 1:
         _refuse("all outcomes observed, folds and one repeat for an instrument of many levels", "others")
     if not read_nuisance(request.nuisance).engine_outcome:
         _refuse('nuisance "linear" for an instrument of many levels', "another learner")
     x, _, notes = standard_design(sample.covariates[order])
     folds = assign_folds(sample, request.folds, 1, request.seed)[0][order]
-    columns = np.column_stack([prepared.outcomes.values[order], (z - z.mean()) / z.std()])
+    columns = np.column_stack([prepared.outcomes.values[order, :2], (z - z.mean()) / z.std()])
     everyone = np.zeros(len(z), dtype=np.int64)
     held = cross_fitted_least_squares(x, columns, np.ones_like(columns), everyone, 1, folds)[:, :, 0].T
     residual = columns - held
@@ -355,35 +362,6 @@ def _divide(
 def _by_household(values: Floats, clusters: Integers) -> Floats:
     """Sum columns (n, C) by household: (C, G)."""
     return np.array([np.bincount(clusters, weights=column) for column in values.T], dtype=np.float64)
-
-
-def anderson_rubin(effects: Floats, covariance: Floats, df: float, level: float) -> ConfidenceSet:
-    """Solve ``(a - θ b)² <= t² (V_aa - 2 θ V_ab + θ² V_bb)`` for θ.
-
-    Parameters
-    ----------
-    effects : (2,), a on the outcome and b on the treatment
-    covariance : (2, 2)
-    """
-    from scipy.special import stdtrit
-
-    t2 = float(stdtrit(df, 0.5 + level / 2.0)) ** 2
-    a, b = (float(v) for v in effects)
-    square = b**2 - t2 * float(covariance[1, 1])
-    half = a * b - t2 * float(covariance[0, 1])
-    rest = a**2 - t2 * float(covariance[0, 0])
-    # square θ² - 2 half θ + rest <= 0
-    if abs(square) <= TIES * max(b**2, t2 * float(covariance[1, 1])):
-        if half == 0.0:
-            return ConfidenceSet("line" if rest <= 0.0 else "empty", -np.inf, np.inf, level)
-        end = rest / (2.0 * half)
-        low, high = (end, np.inf) if half > 0.0 else (-np.inf, end)
-        return ConfidenceSet("interval", low, high, level)
-    inside = half**2 - square * rest
-    if inside < 0.0:
-        return ConfidenceSet("line" if square < 0.0 else "empty", -np.inf, np.inf, level)
-    ends = sorted(((half - np.sqrt(inside)) / square, (half + np.sqrt(inside)) / square))
-    return ConfidenceSet("interval" if square > 0.0 else "rays", float(ends[0]), float(ends[1]), level)
 
 
 def _refuse(expected: str, found: str) -> None:

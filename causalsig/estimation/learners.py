@@ -194,12 +194,13 @@ def calibrated_treatment(learner: TreatmentLearner) -> TreatmentLearner:
             IsotonicRegression(y_min=0.0, y_max=1.0, out_of_bounds="clip").fit(held[:, k], codes == k)
             for k in range(arms)
         ]
+        floors = np.array([step.y_thresholds_[step.y_thresholds_ > 0].min() for step in steps])
 
         def predict(z: Floats) -> Floats:
             plain = trained(z)
             bent = np.column_stack([step.predict(plain[:, k]) for k, step in enumerate(steps)])
-            total = bent.sum(axis=1, keepdims=True)
-            return np.where(total > 0, bent / np.where(total > 0, total, 1.0), plain)
+            bent = np.maximum(bent, floors)
+            return np.asarray(bent / bent.sum(axis=1, keepdims=True))
 
         return predict
 

@@ -37,7 +37,7 @@ def choose_kinds(choice: str, outcomes: Outcomes, *, cross_fitted: bool) -> list
     EstimationError
         ``estimation-outcome-model``: unknown, or not for such outcomes.
     """
-    if choice not in CHOICES:
+    if not isinstance(choice, str) or choice not in CHOICES:
         _refuse('"auto", "least_squares", "logistic" or "poisson"', "another model")
     columns = [y[seen] for y, seen in zip(outcomes.values.T, outcomes.observed.T, strict=True)]
     if choice == "logistic":

@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from numbers import Real
 from typing import Any
 
 import numpy as np
 
 from causalsig.errors import EstimationError
-from causalsig.estimation.inputs import Outcomes, Sample, check_aligned, read_outcomes, read_sample
+from causalsig.estimation.folds import check_draw
+from causalsig.estimation.inputs import (
+    Outcomes,
+    Sample,
+    check_aligned,
+    check_households,
+    read_outcomes,
+    read_sample,
+)
+from causalsig.estimation.ordering import by_content, settled
 from causalsig.estimation.propensity import Propensity, fit_propensity
 from causalsig.estimation.regressions import ArmModel, cross_fitted_logistic, logistic
 from causalsig.estimation.request import Request
+from causalsig.estimation.reuse import check_agrees, rules_of, settled_propensity
 from causalsig.estimation.tilting import OF_AN_ARM, WHOLE, check_estimand
 from causalsig.estimation.trimming import trim, trimmed_name
 from causalsig.results import Estimand, Floats, Integers, Target
 
+BY_ROW = ("covariates", "treatment", "outcome", "observed")
 EVERY_ESTIMAND = (*WHOLE, *OF_AN_ARM)
 
 
@@ -61,17 +73,23 @@ def prepare_sample(request: Request, allowed: tuple[str, ...], *, covariates: bo
     ------
     EstimationError
         ``estimation-level``, ``estimation-event``, ``estimation-target``, ``estimation-estimand``,
-        ``estimation-all-censored`` and whatever the readers of the inputs find.
+        ``estimation-all-censored``, ``estimation-one-household``, ``estimation-repeats``,
+        ``estimation-seed``, ``estimation-other-propensity`` and whatever the readers of the inputs find.
     """
     _check_options(request)
     _check_aligned(request)
+    if request.propensity is not None:
+        fitted = check_agrees(request.propensity, request, covariates=covariates)
+        rules = rules_of(fitted, request)
+        request = replace(request, arms=rules["arms"], households=rules["households"])
     sample = read_sample(
         request.covariates if covariates else None,
         request.treatment,
         arms=request.arms,
         households=request.households,
     )
-    return _prepared(request, sample, allowed, (), None)
+    estimand, outcomes = _asked(request, sample, allowed)
+    return _prepared(request, settled(sample, by_content(outcomes)), estimand, outcomes, (), None)
 
 
 def prepare(request: Request, allowed: tuple[str, ...] = EVERY_ESTIMAND) -> tuple[Propensity, Prepared]:
@@ -97,15 +115,16 @@ def prepare(request: Request, allowed: tuple[str, ...] = EVERY_ESTIMAND) -> tupl
             nuisance=request.nuisance,
         )
     else:
-        _check_same(propensity, request)
+        check_agrees(propensity, request)
+    estimand, outcomes = _asked(request, propensity.sample, allowed)
+    fitted = settled_propensity(propensity, outcomes)
     if request.trim is not None:
-        return _prepare_trimmed(request, propensity, allowed)
-    return propensity, _prepared(request, propensity.sample, allowed, propensity.notes, propensity.seed)
+        return _prepare_trimmed(request, fitted, allowed)
+    return fitted, _prepared(request, fitted.sample, estimand, outcomes, fitted.notes, fitted.seed)
 
 
-def _prepared(
-    request: Request, sample: Sample, allowed: tuple[str, ...], notes: tuple[str, ...], seed: int | None
-) -> Prepared:
+def _asked(request: Request, sample: Sample, allowed: tuple[str, ...]) -> tuple[Estimand, Outcomes]:
+    """Check the estimand and the outcomes, which every arm must have of two households."""
     estimand = check_estimand(request.estimand, sample.arms, allowed)
     outcomes = read_outcomes(request.outcome, request.observed, len(sample.codes))
     for k, arm in enumerate(sample.arms):
@@ -117,6 +136,22 @@ def _prepared(
                 mend="Leave the arm out, or take a shorter horizon.",
                 where="observed",
             )
+    check_households(sample.codes, sample.clusters, sample.arms, "treatment")
+    # Outcomes that are followed in the same episodes are looked at once.
+    for seen in {column.tobytes(): column for column in outcomes.observed.T}.values():
+        if not seen.all():
+            check_households(sample.codes[seen], sample.clusters[seen], sample.arms, "observed")
+    return estimand, outcomes
+
+
+def _prepared(
+    request: Request,
+    sample: Sample,
+    estimand: Estimand,
+    outcomes: Outcomes,
+    notes: tuple[str, ...],
+    seed: int | None,
+) -> Prepared:
     return Prepared(sample, outcomes, estimand, estimand, notes, seed, request.level, request.target)
 
 
@@ -126,14 +161,13 @@ def _prepare_trimmed(
     """Fit the propensity anew among those kept: their weights must balance them, not those who left."""
     assert request.trim is not None
     keep = trim(propensity, request.trim).keep
-    rows = {
-        name: _take(getattr(request, name), keep)
-        for name in ("covariates", "treatment", "outcome", "households", "observed")
+    rules = rules_of(propensity, request)
+    rows = {name: _take(getattr(request, name), keep) for name in BY_ROW} | {
+        name: value if value is None or np.ndim(value) == 0 else value[keep]
+        for name, value in rules.items()
+        if name in ("households", "folds")
     }
-    folds = request.folds
-    if folds is not None and not isinstance(folds, (int, np.integer)):
-        folds = _take(folds, keep)
-    kept = replace(request, **rows, folds=folds, arms=propensity.arms, propensity=None, trim=None)
+    kept = replace(request, **(rules | rows), propensity=None, trim=None, given=frozenset())
     again, prepared = prepare(kept, allowed)
     name = trimmed_name(prepared.estimand, request.trim)
     return again, replace(prepared, name=name, notes=(*prepared.notes, "estimation-trimmed"))
@@ -146,11 +180,14 @@ def _take(value: Any, keep: Any) -> Any:
 
 
 def _check_options(request: Request) -> None:
-    if not 0.0 < request.level < 1.0:
+    level: Any = request.level
+    target: Any = request.target
+    if not isinstance(level, (Real, np.number)) or not 0.0 < float(level) < 1.0:
         raise EstimationError(
             "estimation-level", expected="a level between 0 and 1", found="another", mend="Use 0.95."
         )
-    if request.target not in ("population", "sample"):
+    check_draw(request.repeats, request.seed)
+    if not isinstance(target, str) or target not in ("population", "sample"):
         raise EstimationError(
             "estimation-target",
             expected='"population" or "sample"',
@@ -175,32 +212,8 @@ def _check_aligned(request: Request) -> None:
         outcome=request.outcome,
         households=request.households,
         observed=request.observed,
+        folds=request.folds,
     )
-
-
-def _check_same(propensity: Propensity, request: Request) -> None:
-    """Refuse a propensity that was fitted on other rows."""
-    sample = propensity.sample
-    given = read_sample(
-        request.covariates,
-        request.treatment,
-        arms=propensity.arms if request.arms is None else request.arms,
-        households=request.households,
-    )
-    same = (
-        given.arms == sample.arms
-        and np.array_equal(given.codes, sample.codes)
-        and np.array_equal(given.covariates, sample.covariates)
-        and (request.households is None or np.array_equal(given.clusters, sample.clusters))
-    )
-    if not same:
-        raise EstimationError(
-            "estimation-other-propensity",
-            expected="a propensity fitted on the same rows, arms, covariates and households",
-            found="one of other data",
-            mend="Fit the propensity again, or give the data it was fitted on.",
-            where="propensity",
-        )
 
 
 def followed_models(

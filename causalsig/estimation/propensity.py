@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -11,8 +11,8 @@ import numpy as np
 from causalsig.errors import EstimationError
 from causalsig.estimation.calibration import Calibration, calibrate
 from causalsig.estimation.design import RIDGE, SEPARATED, SEPARATION_RIDGE, standard_design
-from causalsig.estimation.folds import assign_folds
-from causalsig.estimation.inputs import Sample, check_aligned, read_sample
+from causalsig.estimation.folds import assign_folds, check_draw
+from causalsig.estimation.inputs import Sample, check_aligned, check_households, read_sample
 from causalsig.estimation.multinomial import (
     Fit,
     fit,
@@ -28,6 +28,7 @@ from causalsig.estimation.nuisances import (
     propensities_out_of_fold,
     read_nuisance,
 )
+from causalsig.estimation.ordering import settled
 from causalsig.estimation.tilting import check_estimand, tilt
 from causalsig.results import Arm, Estimand, Floats, Integers
 
@@ -65,7 +66,8 @@ class Propensity:
         Probabilities of the fit in which the covariates decided the arm, before the larger ridge of
         ``propensity-separation-ridge`` or the floor of ``propensity-floored``; None when there was none.
         What the gates judge: a ridge or a floor makes weights possible, it does not make episodes comparable.
-    design : (n, P), `sample`, `full` (None of a learner) : what the estimators need to reuse the fit
+    design : (n, P), `sample`, `full` (None of a learner), `nuisance`, `given_folds` (labels, not drawn) :
+        what the estimators need to reuse the fit
     """
 
     arms: tuple[Arm, ...]
@@ -85,6 +87,8 @@ class Propensity:
     sample: Sample = field(repr=False)
     full: Fit | None = field(repr=False)
     before_shrinking: Floats | None = field(default=None, repr=False)
+    nuisance: Nuisance = field(default_factory=Nuisance)
+    given_folds: bool = False
 
     @property
     def codes(self) -> Integers:
@@ -182,7 +186,8 @@ def fit_propensity(
     Raises
     ------
     EstimationError
-        Whatever `read_sample` and `assign_folds` find; ``estimation-nuisance``.
+        Whatever `read_sample` and `assign_folds` find; ``estimation-one-household`` where an arm has only
+        one, ``estimation-repeats``, ``estimation-seed``, ``estimation-nuisance``.
 
     Notes
     -----
@@ -192,13 +197,16 @@ def fit_propensity(
     ``propensity-not-converged``; of other learners ``propensity-floored`` (probabilities below 0.001).
     """
     learner = read_nuisance(nuisance)
+    check_draw(repeats, seed)
     check_aligned(covariates=covariates, treatment=treatment, households=households, folds=folds)
     sample = read_sample(covariates, treatment, arms=arms, households=households)
-    labels = np.zeros((1, len(sample.codes)), dtype=np.int64)
-    if folds is not None:
-        labels = assign_folds(sample, folds, repeats, seed)
-    elif not learner.engine_treatment:
+    labels = assign_folds(sample, folds, repeats, seed)
+    drawn = isinstance(folds, (int, np.integer))
+    if folds is None and not learner.engine_treatment:
         _refuse_in_sample()
+    # An arm of one household outside every fold is an empty cell, which says more.
+    check_households(sample.codes, sample.clusters, sample.arms, "treatment")
+    sample = sample if drawn else settled(sample, labels.T.astype(np.float64))
     x, kept, notes = standard_design(sample.covariates[sample.order])
     codes, total = sample.codes[sample.order], len(sample.arms)
     if learner.engine_treatment:
@@ -206,8 +214,8 @@ def fit_propensity(
     else:
         households_of_rows = sample.clusters[sample.order]
         found = _learned(learner, x, codes, households_of_rows, total, labels[:, sample.order], seed)
-    drawn = seed if isinstance(folds, (int, np.integer)) else None
-    return _assemble(found, sample, labels, (x, kept), notes, folds is not None, drawn)
+    fitted = _assemble(found, sample, labels, (x, kept), notes, folds is not None, seed if drawn else None)
+    return replace(fitted, nuisance=learner, given_folds=folds is not None and not drawn)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -38,7 +38,9 @@ class Request:
     repeats : independent splits; influence values are averaged, the covariance of the split is added
     seed : key of the splits
     nuisance : learner of the treatment and outcome models
-    propensity : a fitted one, whose folds, repeats and seed then hold
+    propensity : a fitted one, whose arms, households, folds, repeats, seed and learner of the arm then hold;
+        an argument that contradicts it is an error. Where no treatment is modelled its arms and households
+        hold.
     event, horizons : time to return, (n,) codes and whole periods; see `doubly_robust`
     level : confidence level
     outcome_model : "auto", "least_squares", "logistic" or "poisson"
@@ -46,6 +48,7 @@ class Request:
     target : "population" (households like these) or "sample" (these households)
     normalise : divide inverse-probability weights by their mean (Hájek)
     measure : what is estimated of a time: "risk", "free", "time_lost" or "time_free"
+    given : names of the arguments that the caller wrote, whatever their value
     """
 
     covariates: Any
@@ -68,6 +71,7 @@ class Request:
     target: Target = "population"
     normalise: bool = True
     measure: Measure = "risk"
+    given: frozenset[str] = frozenset()
 
 
 class EffectFunction(Protocol):
@@ -116,9 +120,12 @@ def effect_function(
     def decorate(compute: Callable[[Request], ArmMeans]) -> EffectFunction:
         @wraps(compute)
         def call(covariates: Any, treatment: Any, outcome: Any, **options: Any) -> ArmMeans:
-            request = Request(covariates, treatment, outcome, **{"estimand": estimand, **options})
+            if "given" in options:
+                raise TypeError(f"{compute.__name__}() takes no argument 'given'")
+            asked = {"estimand": estimand, **options, "given": frozenset(options)}
+            request = Request(covariates, treatment, outcome, **asked)
             for name in refused:
-                if name in options and getattr(request, name) != defaults[name]:
+                if not _is(getattr(request, name), defaults[name]):
                     _refuse_option(name, compute.__name__)
             return compute(request)
 
@@ -128,12 +135,17 @@ def effect_function(
     return decorate
 
 
+def _is(value: Any, default: Any) -> bool:
+    """Whether an option was left at its default; never asks an array for its truth."""
+    return value is default or (type(value) is type(default) and bool(value == default))
+
+
 def _signature(refused: tuple[str, ...], estimand: Estimand) -> inspect.Signature:
     given = list(inspect.signature(Request).parameters.values())
     options = [
         p.replace(kind=p.KEYWORD_ONLY, default=estimand if p.name == "estimand" else p.default)
         for p in given[3:]
-        if p.name not in refused
+        if p.name not in refused and p.name != "given"
     ]
     return inspect.Signature([*given[:3], *options], return_annotation="ArmMeans")
 

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from causalsig.errors import EstimationError
 from causalsig.estimation.hazards import cross_fitted_hazards
 from causalsig.estimation.inference import Influence, arm_means, influence_of
-from causalsig.estimation.inputs import Outcomes, check_aligned, read_numbers
+from causalsig.estimation.inputs import Outcomes, check_aligned, read_labels, read_numbers
 from causalsig.estimation.multinomial import indicators
 from causalsig.estimation.nuisances import read_nuisance
 from causalsig.estimation.prepare import Prepared, prepare
@@ -204,12 +204,20 @@ def _read(request: Request) -> tuple[Times, Integers, bool]:
     """Check times, events and horizons."""
     if request.event is None or request.horizons is None:
         _refuse("`event` and `horizons` together", "one of them")
-    if request.observed is not None or request.outcome_model != "auto" or not request.normalise:
+    default_model = isinstance(request.outcome_model, str) and request.outcome_model == "auto"
+    if request.observed is not None or not default_model or request.normalise is not True:
         _refuse("`event` to say who was followed, and the default outcome model", "an option besides")
-    if request.measure not in MEASURES:
+    if not isinstance(request.measure, str) or request.measure not in MEASURES:
         _refuse(f"measure {', '.join(MEASURES)}", "another measure")
-    check_aligned(covariates=request.covariates, outcome=request.outcome, event=request.event)
-    n = len(request.treatment)
+    check_aligned(
+        covariates=request.covariates,
+        treatment=request.treatment,
+        outcome=request.outcome,
+        event=request.event,
+        households=request.households,
+        folds=request.folds,
+    )
+    n = len(read_labels(request.treatment, "treatment"))
     period = read_numbers(request.outcome, "outcome", n, ndim=1)
     ended = read_numbers(request.event, "event", n, ndim=1)
     if np.any(period != np.round(period)) or np.any(ended != np.round(ended)) or ended.min() < 0:
@@ -223,7 +231,7 @@ def _read(request: Request) -> tuple[Times, Integers, bool]:
 
 
 def _read_horizons(given: Any) -> Integers:
-    horizons = np.atleast_1d(np.asarray(given))
+    horizons = np.atleast_1d(np.asarray(given, dtype=None if np.ndim(given) < 2 else object))
     if horizons.ndim > 1 or not len(horizons) or horizons.dtype.kind not in "iu":
         _refuse("horizons as whole periods", "another shape or kind")
     if horizons.min() < 1 or horizons.max() > MOST_PERIODS:

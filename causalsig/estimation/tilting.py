@@ -38,8 +38,8 @@ def check_estimand(
     found = "another estimand"
     if isinstance(estimand, str) and estimand in WHOLE and estimand in allowed:
         return estimand
-    if isinstance(estimand, (tuple, list)) and len(estimand) == 2 and estimand[0] in allowed:
-        if estimand[0] in OF_AN_ARM and estimand[1] in arms:
+    if isinstance(estimand, (tuple, list)) and len(estimand) == 2 and str(estimand[0]) in allowed:
+        if estimand[0] in OF_AN_ARM and np.ndim(estimand[1]) == 0 and estimand[1] in arms:
             return (estimand[0], estimand[1])
         found = "one of an arm that is not analysed"
     names = ", ".join(f'("{name}", arm)' if name in OF_AN_ARM else f'"{name}"' for name in allowed)

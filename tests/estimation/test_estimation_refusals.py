@@ -75,8 +75,24 @@ CASES = {
         "estimation-split-household",
     ),
     "an arm in one fold only": ({"folds": (ARM == "brief").astype(int)}, "estimation-empty-cell"),
+    "an arm of one episode": (
+        {"treatment": changed(np.full(N, "brief"), "bezoek"), "folds": None},
+        "estimation-one-household",
+    ),
     "an arm of one household": (
-        {"treatment": changed(np.full(N, "brief"), "bezoek"), "covariates": X},
+        {
+            "treatment": np.where(np.arange(N) < 6, "bezoek", "brief"),
+            "households": np.maximum(np.arange(N), 5),
+            "folds": None,
+        },
+        "estimation-one-household",
+    ),
+    "an arm of one household followed": (
+        {"observed": (ARM == "brief") | (np.arange(N) == 7), "folds": None},
+        "estimation-one-household",
+    ),
+    "an arm that cannot be split": (
+        {"treatment": changed(np.full(N, "brief"), "bezoek")},
         "estimation-empty-cell",
     ),
     "an arm followed in one fold only": (
@@ -93,6 +109,40 @@ CASES = {
     "another target": ({"target": "world"}, "estimation-target"),
     "another way to trim": ({"trim": "much"}, "estimation-trim"),
     "time to return": ({"horizons": [90]}, "estimation-event"),
+    "observed of more outcomes": ({"observed": np.column_stack([SEEN, SEEN])}, "estimation-shape"),
+    "observed of fewer outcomes": (
+        {"observed": np.column_stack([SEEN, SEEN]), "outcome": np.column_stack([Y, Y, Y])},
+        "estimation-shape",
+    ),
+    "observed in three dimensions": ({"observed": SEEN[:, None, None]}, "estimation-shape"),
+    "observed of nobody in particular": ({"observed": True}, "estimation-shape"),
+    "no outcome": ({"outcome": np.zeros((N, 0))}, "estimation-shape"),
+    "an outcome of nobody": ({"outcome": 1.0}, "estimation-shape"),
+    "no outcome at all": ({"outcome": None}, "estimation-dtype"),
+    "rows of several lengths": ({"covariates": [[1.0, 2.0], [3.0]] * (N // 2)}, "estimation-shape"),
+    "masked covariates": ({"covariates": np.ma.array(X, mask=X > 2)}, "estimation-missing"),
+    "masked outcomes": ({"outcome": np.ma.array(Y, mask=Y > 1)}, "estimation-missing"),
+    "masked arms": ({"treatment": np.ma.array(ARM, mask=np.arange(N) == 4)}, "estimation-missing"),
+    "NA in a nullable column": (
+        {"outcome": pd.Series(Y).astype("Float64").where(np.arange(N) != 3)},
+        "estimation-missing",
+    ),
+    "arms as lists": ({"arms": [["brief"], ["bezoek"]]}, "estimation-dtype"),
+    "a number of arms": ({"arms": 2}, "estimation-dtype"),
+    "fold labels with a hole": ({"folds": changed(np.arange(N) % 3 * 1.0, np.nan)}, "estimation-missing"),
+    "folds as text": ({"folds": "5"}, "estimation-folds"),
+    "repeats in-sample": ({"folds": None, "repeats": 2}, "estimation-folds"),
+    "no repeats": ({"repeats": 0}, "estimation-repeats"),
+    "half a repeat": ({"repeats": 2.5}, "estimation-repeats"),
+    "a seed of letters": ({"seed": "a"}, "estimation-seed"),
+    "a level as text": ({"level": "0.95"}, "estimation-level"),
+    "no level": ({"level": None}, "estimation-level"),
+    "ATT of several arms": ({"estimand": ("ATT", np.array(["brief"]))}, "estimation-estimand"),
+    "a propensity as numbers": ({"propensity": np.full(N, 0.5)}, "estimation-other-propensity"),
+    "folds of another index": (
+        {"outcome": pd.Series(Y), "folds": pd.Series(np.arange(N) % 3, index=np.arange(N)[::-1])},
+        "estimation-index",
+    ),
     "another index": (
         {"covariates": pd.DataFrame(X), "outcome": pd.Series(Y, index=np.arange(N)[::-1])},
         "estimation-index",
@@ -110,7 +160,7 @@ def test_bad_input_is_named(change, code):
 
 OF_ONE = ("outcome_model", "target", "trim")
 OF_COVARIATES = ("covariates",)
-OF_SPLITS = ("folds", "nuisance")
+OF_SPLITS = ("nuisance",)
 
 
 def asked_of(estimator, change):
@@ -119,15 +169,19 @@ def asked_of(estimator, change):
         return False
     if estimator is difference_in_means and set(change) & set(OF_COVARIATES):
         return False
-    return estimator in SPLITS or not set(change) & set(OF_SPLITS)
+    if estimator in SPLITS:
+        return True
+    return not set(change) & {*OF_SPLITS, "folds"} or (
+        change.get("folds", 5) is None and "repeats" not in change
+    )
 
 
 @pytest.mark.parametrize("estimator", EVERY, ids=lambda f: f.__name__)
 def test_bad_input_is_named_by_every_estimator(estimator):
     asked = {name: case for name, case in CASES.items() if asked_of(estimator, case[0])}
-    # An arm of one household cannot be split; in-sample it is a mean like another. Weighting splits no model
+    # Who splits nothing calls an arm that cannot be split an arm of one household. Weighting splits no model
     # of being followed.
-    unsplit = set() if estimator in SPLITS else {"an arm of one household"}
+    unsplit = set() if estimator in SPLITS else {"an arm that cannot be split"}
     weighting = {"an arm followed in one fold only"} if estimator in SPLITS[:2] else set()
     for name in asked.keys() - unsplit - weighting:
         change, code = asked[name]
@@ -179,8 +233,12 @@ def test_frames_of_mixed_numbers_are_read_and_missing_marks_are_not():
     fitted = fit_propensity(frame, pd.Series(ARM))
     plain = fit_propensity(frame.to_numpy(dtype=float), ARM)
     np.testing.assert_array_equal(fitted.probabilities, plain.probabilities)
-    with pytest.raises(EstimationError, match="estimation-dtype"):
+    nullable = frame.astype({"amount": "Float64", "repeat": "boolean", "count": "Int64"})
+    np.testing.assert_array_equal(fit_propensity(nullable, ARM).probabilities, plain.probabilities)
+    with pytest.raises(EstimationError, match="estimation-missing"):
         fit_propensity(frame.assign(count=pd.array([pd.NA] * N, dtype="Int64")), ARM)
+    with pytest.raises(EstimationError, match="estimation-dtype"):
+        fit_propensity(frame.assign(count=pd.Categorical(ARM)), ARM)
     with pytest.raises(EstimationError, match="estimation-missing"):
         fit_propensity(frame, pd.Series([pd.NA, *ARM[1:]], dtype="string"))
 

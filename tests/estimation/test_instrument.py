@@ -16,7 +16,7 @@ from causalsig.estimation import (
     doubly_robust,
     local_average_effect,
 )
-from causalsig.estimation.instrument import anderson_rubin
+from causalsig.estimation.confidence_sets import anderson_rubin
 
 ROUNDING = 1e-10  # the same sums in another order
 REPLICATIONS = 300
