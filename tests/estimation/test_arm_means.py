@@ -35,6 +35,17 @@ def test_difference_in_means_without_clusters_is_welch(data):
     assert contrast.p_value == pytest.approx(2 * stats.t.sf(abs(statistic), contrast.df), rel=1e-8)
 
 
+@pytest.mark.parametrize(("households", "said"), [(29, True), (30, False)])
+def test_an_arm_too_small_for_its_interval_is_said(households, said):
+    arm = np.repeat([0, 1], [200, households])
+    y = np.random.default_rng(1).exponential(size=len(arm))
+    assert ("estimation-small-arm" in difference_in_means(None, arm, y).notes) == said
+    # Episodes of one household are not more households.
+    assert (
+        "estimation-small-arm" in difference_in_means(None, arm, y, households=np.arange(len(arm)) // 2).notes
+    )
+
+
 def test_ratio_scales_follow_the_delta_method(data):
     arm, y, households = data
     result = difference_in_means(None, arm, y, households=households)
