@@ -8,10 +8,11 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from causalsig.meta.comparison import ComparedByValue
 from causalsig.meta.gls import constant_basis, weighted_fit
 from causalsig.meta.inputs import check_effects, freeze
 from causalsig.meta.intervals import critical_value
-from causalsig.meta.options import IntervalMethod, Tau2Method, check_option
+from causalsig.meta.options import IntervalMethod, Tau2Method, check_level, check_option
 from causalsig.meta.univariate import random_effects
 
 FloatArray = NDArray[np.float64]
@@ -42,8 +43,8 @@ class EggerTest:
     limit_high: float
 
 
-@dataclass(frozen=True, slots=True)
-class Funnel:
+@dataclass(frozen=True, slots=True, eq=False)
+class Funnel(ComparedByValue):
     """A funnel plot: points (k,), the pool, and pseudo limits at a ladder of standard errors (51,)."""
 
     estimates: FloatArray
@@ -91,7 +92,14 @@ def egger(
 
 
 def funnel(estimates: Any, variances: Any, *, level: float = 0.95) -> Funnel:
-    """Numbers of a funnel plot around the inverse-variance pool."""
+    """Numbers of a funnel plot around the inverse-variance pool.
+
+    Raises
+    ------
+    MetaError
+        As `random_effects`.
+    """
+    level = check_level(level)
     y, v = check_effects(estimates, variances, 1)
     fitted = weighted_fit(y, v, constant_basis(len(y)), 0.0)
     centre = float(fitted.weights @ y / fitted.weights.sum())

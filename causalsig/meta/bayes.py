@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalsig.errors import MetaError
+from causalsig.meta.comparison import ComparedByValue
 from causalsig.meta.distributions import (
     NormalMixture,
     PanelDistribution,
@@ -38,8 +39,8 @@ PANELS = 40
 SCAN = 400
 
 
-@dataclass(frozen=True, slots=True)
-class BayesianRandomEffects:
+@dataclass(frozen=True, slots=True, eq=False)
+class BayesianRandomEffects(ComparedByValue):
     """Posterior of a random-effects model.
 
     Attributes

@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalsig.errors import MetaError
+from causalsig.meta.comparison import ComparedByValue
+from causalsig.meta.gls import weighted_fit
 from causalsig.meta.inputs import freeze
 from causalsig.meta.intervals import critical_value, two_sided_p
 
@@ -21,14 +23,15 @@ FloatArray = NDArray[np.float64]
 NOTHING = 1e-10
 
 
-@dataclass(frozen=True, slots=True)
-class ClusterRobust:
+@dataclass(frozen=True, slots=True, eq=False)
+class ClusterRobust(ComparedByValue):
     """Coefficients with a covariance that holds whatever the correlation of effects within a site.
 
     Attributes
     ----------
     coefficients, std_errors, df, conf_low, conf_high, p_values : (p,) arrays
-        ``df`` are Satterthwaite's, one a coefficient; below about 4 the interval is a guess.
+        ``df`` are Satterthwaite's, one a coefficient; below about 4 the interval is a guess. nan where the
+        design leaves no residual to tell the spread from.
     covariance : (p, p) array
     clusters : int
     """
@@ -75,9 +78,13 @@ def cluster_robust(result: RandomEffects, clusters: Any) -> ClusterRobust:
     x, working = data.design, data.variances + result.tau2
     w = 1.0 / working
     bread = np.linalg.inv((x.T * w) @ x)
-    residuals = data.estimates - x @ result.coefficients
+    residuals = weighted_fit(data.estimates, data.variances, data.basis, result.tau2).residuals
     # Rows of (I - H), with H the weighted projection on the design.
     leftover = np.eye(result.k) - x @ bread @ (x.T * w)
+    if data.basis.constant:
+        # 1 - w/W of the site with the largest weight, without a difference.
+        largest = int(w.argmax())
+        leftover[largest, largest] = np.delete(w, largest).sum() / w.sum()
     scores, halves = [], []
     for each in range(len(names)):
         rows = np.flatnonzero(place == each)
@@ -91,6 +98,8 @@ def cluster_robust(result: RandomEffects, clusters: Any) -> ClusterRobust:
     for column in range(x.shape[1]):
         rows_of = np.array([half[column] for half in halves])
         products = rows_of @ rows_of.T
+        # In units of the largest, so that no square overflows or vanishes; nan where no residual is free.
+        products = products / (np.abs(products).max() or np.nan)
         df[column] = np.trace(products) ** 2 / (products**2).sum()
     std_errors = np.sqrt(np.diag(covariance))
     half = np.array([critical_value(result.level, each) for each in df]) * std_errors

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 from causalsig.errors import MetaError
+from causalsig.meta.comparison import ComparedByValue
 from causalsig.meta.inputs import as_floats, freeze
 from causalsig.meta.intervals import chi_square_upper_tail, critical_value, two_sided_p
 from causalsig.meta.options import IntervalMethod
@@ -45,8 +46,8 @@ class JointTest:
     interval: IntervalMethod
 
 
-@dataclass(frozen=True, slots=True)
-class Contrasts:
+@dataclass(frozen=True, slots=True, eq=False)
+class Contrasts(ComparedByValue):
     """Linear functions of the coefficients, arrays of shape (m,), on the scale of the effects."""
 
     estimates: FloatArray

@@ -10,6 +10,7 @@ from numpy.polynomial import legendre
 from numpy.typing import NDArray
 
 from causalsig.errors import MetaError
+from causalsig.meta.comparison import ComparedByValue
 from causalsig.meta.mixture import Mixture
 from causalsig.meta.options import check_level
 
@@ -20,8 +21,8 @@ NODES = 16
 DEPTH = 45.0
 
 
-@dataclass(frozen=True, slots=True)
-class PanelDistribution:
+@dataclass(frozen=True, slots=True, eq=False)
+class PanelDistribution(ComparedByValue):
     """A distribution given by its density at Gauss-Legendre nodes of adjoining panels.
 
     Attributes
@@ -40,17 +41,19 @@ class PanelDistribution:
     scale: float
 
     def density(self, at: float) -> float:
-        """Density at a value of the quantity; 0 outside its range."""
+        """Density at a value of the quantity; 0 outside its range, nan at nan."""
         u, panel = self._place(at)
         if panel < 0:
-            return 0.0
+            return float("nan") if np.isnan(u) else 0.0
         local = 2.0 * (u - self.edges[panel]) / (self.edges[panel + 1] - self.edges[panel]) - 1.0
         height = float(legendre.legval(local, self._series(panel)))
         return max(0.0, height) / (self.scale * float(np.cosh(u)))
 
     def cdf(self, at: float) -> float:
-        """P(quantity ≤ at)."""
+        """P(quantity ≤ at); nan at nan."""
         u, panel = self._place(at)
+        if np.isnan(u):
+            return float("nan")
         if panel < 0:
             return 0.0 if u < self.edges[0] else 1.0
         return float(min(1.0, self._before()[panel] + self._inside(u, panel)))
@@ -113,8 +116,8 @@ class PanelDistribution:
         return half * float(legendre.legval(local, legendre.legint(self._series(panel), lbnd=-1)))
 
 
-@dataclass(frozen=True, slots=True)
-class NormalMixture:
+@dataclass(frozen=True, slots=True, eq=False)
+class NormalMixture(ComparedByValue):
     """A distribution that is a mixture of normals."""
 
     mixture: Mixture
@@ -127,8 +130,8 @@ class NormalMixture:
         return float(self.mixture.mass[0] @ heights)
 
     def cdf(self, at: float) -> float:
-        """P(quantity ≤ at)."""
-        return float(self.mixture.below(float(at))[0, 0])
+        """P(quantity ≤ at); nan at nan."""
+        return float("nan") if np.isnan(at) else float(self.mixture.below(float(at))[0, 0])
 
     def quantile(self, probability: float) -> float:
         """Value below which this probability lies."""

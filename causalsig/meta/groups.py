@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from causalsig.errors import MetaError
+from causalsig.meta.comparison import ComparedByValue
 from causalsig.meta.inputs import check_effects
 from causalsig.meta.intervals import chi_square_upper_tail
 from causalsig.meta.options import DEFAULT_INTERVAL, IntervalMethod, Tau2Method
@@ -15,8 +16,8 @@ from causalsig.meta.results import RandomEffects
 from causalsig.meta.univariate import random_effects
 
 
-@dataclass(frozen=True, slots=True)
-class Subgroups:
+@dataclass(frozen=True, slots=True, eq=False)
+class Subgroups(ComparedByValue):
     """One pool a subgroup.
 
     Attributes
@@ -27,7 +28,8 @@ class Subgroups:
         Each with its own tau².
     q_between, q_p_value : float
         Weighted squared distance of the subgroups' means, and the p-value that all subgroups have one mean,
-        from a chi-square with ``df`` degrees of freedom.
+        from a chi-square with ``df`` degrees of freedom. nan where a subgroup's mean has a standard error of
+        zero (Knapp-Hartung, all its effects equal): its weight would be infinite.
     df : int
     """
 
@@ -80,8 +82,10 @@ def subgroups(
         for each in range(len(order))
     )
     means = np.array([each.coefficients[0] for each in results])
-    weights = np.array([1.0 / each.covariance[0, 0] for each in results])
-    centre = weights @ means / weights.sum()
-    q, df = float(weights @ (means - centre) ** 2), len(order) - 1
+    spread, df = np.array([each.covariance[0, 0] for each in results]), len(order) - 1
+    if not spread.all():
+        return Subgroups(order, results, np.nan, df, np.nan)
+    centre = (means / spread).sum() / (1.0 / spread).sum()
+    q = float(((means - centre) ** 2 / spread).sum())
     p_value = float(chi_square_upper_tail(np.array(q), df)) if df else np.nan
     return Subgroups(order, results, q, df, p_value)

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalsig.errors import MetaError
-from causalsig.meta.gls import weighted_fit
+from causalsig.meta.comparison import ComparedByValue
+from causalsig.meta.gls import in_units_of_design, weighted_fit
 from causalsig.meta.inputs import MetaInputs, as_floats, checked_basis, freeze
 from causalsig.meta.intervals import chi_square_upper_tail
 
@@ -19,12 +20,13 @@ if TYPE_CHECKING:
 FloatArray = NDArray[np.float64]
 
 
-@dataclass(frozen=True, slots=True)
-class Influence:
+@dataclass(frozen=True, slots=True, eq=False)
+class Influence(ComparedByValue):
     """Diagnostics of deleting each site, arrays of shape (k,) unless said.
 
     Source: Viechtbauer & Cheung (2010), doi:10.1002/jrsm.11, with metafor's scaling (its factor of the
-    covariance enters wherever a variance does).
+    covariance enters wherever a variance does). A ratio to a variance of zero (Knapp-Hartung, all effects
+    equal) is nan, or infinite where the other sites alone are equal.
 
     Attributes
     ----------
@@ -76,7 +78,8 @@ def influence(result: RandomEffects) -> Influence:
     factor = others.fits.factor
     prediction = np.einsum("ip,ip->i", x, others.coefficients)
     prediction_variance = np.einsum("ip,ipq,iq->i", x, others.covariance, x)
-    hat = np.einsum("ip,pq,iq->i", x, covariance / full.factor[0], x) / (v + full.tau2[0])
+    plain = in_units_of_design(weighted_fit(y, v, data.basis, full.tau2[0]), data.basis)[1]
+    hat = np.einsum("ip,pq,iq->i", x, plain, x) / (v + full.tau2[0])
     change = coefficients - others.coefficients
     # The coefficients' covariance on all sites at the tau² of the others.
     at_others = weighted_fit(y, v, data.basis, tau2)
@@ -85,7 +88,9 @@ def influence(result: RandomEffects) -> Influence:
     with np.errstate(divide="ignore", invalid="ignore"):
         rstudent = (y - prediction) / np.sqrt((v + tau2) * factor + prediction_variance)
         dffits = (x @ coefficients - prediction) / np.sqrt(factor * hat * (tau2 + v))
-        cooks = np.einsum("ip,ip->i", change, np.linalg.solve(covariance[None], change[..., None])[..., 0])
+        # By the covariance without its factor, which may be zero.
+        distance = np.linalg.solve(plain[None], change[..., None])[..., 0]
+        cooks = np.einsum("ip,ip->i", change, distance) / full.factor[0]
         ratio = np.linalg.det(others.covariance) / np.linalg.det(covariance)
         dfbetas = change / np.sqrt(factor[:, None] * spread)
     p, k = len(coefficients), result.k

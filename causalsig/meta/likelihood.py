@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalsig.errors import MetaError
+from causalsig.meta.comparison import ComparedByValue
 from causalsig.meta.distributions import (
     DEPTH,
     NormalMixture,
@@ -42,8 +43,8 @@ TAU_SCAN, MEAN_SCAN = 40, 60
 FLAT = 1e-3
 
 
-@dataclass(frozen=True, slots=True)
-class PooledLikelihood:
+@dataclass(frozen=True, slots=True, eq=False)
+class PooledLikelihood(ComparedByValue):
     """Posterior of the pool.
 
     Attributes

@@ -7,6 +7,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from causalsig.errors import MetaError
 from causalsig.meta.between import Structure, between
 from causalsig.meta.inputs import freeze
 from causalsig.meta.intervals import chi_square_upper_tail, critical_value, two_sided_p
@@ -130,6 +131,31 @@ def multivariate_random_effects(
         notes=_notes(data, structure, best, maxima, rank),
         names=data.names,
         inputs=data,
+    )
+
+
+def without_each_site(result: MultivariateRandomEffects) -> tuple[MultivariateRandomEffects, ...]:
+    """Fit the sites but one, for every site."""
+    data = result.inputs
+    if result.k == 1:
+        raise MetaError(
+            "meta-one-site",
+            expected="at least two sites",
+            found="one",
+            mend="With one site there is no pool of the others.",
+        )
+    estimates = np.where(data.present, data.estimates, np.nan)
+    return tuple(
+        multivariate_random_effects(
+            np.delete(estimates, site, axis=0),
+            np.delete(data.covariances, site, axis=0),
+            structure=result.structure,
+            method=result.method,
+            moderators=np.delete(data.design, site, axis=0)[:, 1:] if data.design.shape[1] > 1 else None,
+            interval=result.interval,
+            level=result.level,
+        )
+        for site in range(result.k)
     )
 
 

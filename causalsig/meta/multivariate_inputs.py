@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalsig.errors import MetaError
+from causalsig.meta.comparison import ComparedByValue
 from causalsig.meta.inputs import as_floats, checked_basis, design_of, freeze
 
 FloatArray = NDArray[np.float64]
@@ -19,8 +20,8 @@ SYMMETRY = 1e-8
 DEFINITE = 1e-12
 
 
-@dataclass(frozen=True, slots=True)
-class ArmInputs:
+@dataclass(frozen=True, slots=True, eq=False)
+class ArmInputs(ComparedByValue):
     """Checked data of k sites with p arms.
 
     Attributes

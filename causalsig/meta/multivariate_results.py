@@ -11,6 +11,7 @@ from scipy import special
 
 from causalsig.errors import MetaError
 from causalsig.meta.between import Structure
+from causalsig.meta.comparison import ComparedByValue
 from causalsig.meta.contrasts import Contrasts, JointTest
 from causalsig.meta.inputs import as_floats, freeze
 from causalsig.meta.intervals import chi_square_upper_tail, critical_value, two_sided_p
@@ -21,8 +22,8 @@ from causalsig.meta.options import check_level, check_option
 FloatArray = NDArray[np.float64]
 
 
-@dataclass(frozen=True, slots=True)
-class Band:
+@dataclass(frozen=True, slots=True, eq=False)
+class Band(ComparedByValue):
     """Linear functions with intervals that hold together, arrays of shape (m,).
 
     ``level_each`` is the level of every single interval that gives the joint ``level``; ``p_values`` are
@@ -38,8 +39,8 @@ class Band:
     level_each: float
 
 
-@dataclass(frozen=True, slots=True)
-class Ranking:
+@dataclass(frozen=True, slots=True, eq=False)
+class Ranking(ComparedByValue):
     """Order of the arms.
 
     Attributes
@@ -61,8 +62,8 @@ class Ranking:
     surface: FloatArray
 
 
-@dataclass(frozen=True, slots=True)
-class JointPrediction:
+@dataclass(frozen=True, slots=True, eq=False)
+class JointPrediction(ComparedByValue):
     """Linear functions of a new site's true arm means, arrays of shape (m,); nan when not estimable."""
 
     estimates: FloatArray
@@ -71,8 +72,8 @@ class JointPrediction:
     high: FloatArray
 
 
-@dataclass(frozen=True, slots=True)
-class JointShrunken:
+@dataclass(frozen=True, slots=True, eq=False)
+class JointShrunken(ComparedByValue):
     """Each site's own true arm means drawn towards the pool, (k, p), with those of arms it lacks.
 
     Ψ is taken as known.
@@ -82,8 +83,8 @@ class JointShrunken:
     std_errors: FloatArray
 
 
-@dataclass(frozen=True, slots=True)
-class MultivariateRandomEffects:
+@dataclass(frozen=True, slots=True, eq=False)
+class MultivariateRandomEffects(ComparedByValue):
     """A fitted model ``y_i ~ N((x_i' ⊗ I) β, S_i + Ψ)`` of k sites, p arms and m columns of the design.
 
     Attributes
@@ -182,8 +183,27 @@ class MultivariateRandomEffects:
         )
 
     def against(self, reference: int, *, at: Any = None) -> Contrasts:
-        """Every other arm less a reference arm, in the arms' order; any reference tells the same story."""
+        """Every other arm less a reference arm, in the arms' order; any reference tells the same story.
+
+        Parameters
+        ----------
+        reference : int
+            The arm's place, from 0.
+        at : (q,) array-like, optional
+            As `contrasts`.
+        """
         p = self.between.shape[0]
+        if (
+            isinstance(reference, bool)
+            or not isinstance(reference, (int, np.integer))
+            or not 0 <= reference < p
+        ):
+            raise MetaError(
+                "meta-option",
+                expected=f"the place of an arm, a whole number from 0 to {p - 1}",
+                found=str(reference) if isinstance(reference, int) else type(reference).__name__,
+                mend="Give the reference arm's place in the columns of the estimates.",
+            )
         rows = np.delete(np.eye(p) - np.eye(p)[reference], reference, axis=0)
         return self.contrasts(rows, at=at)
 
@@ -277,6 +297,19 @@ class MultivariateRandomEffects:
         rest = full - gain @ full
         spread = psi - gain @ psi + rest @ self.covariance @ np.swapaxes(rest, 1, 2)
         return JointShrunken(freeze(estimates), freeze(np.sqrt(np.einsum("iaa->ia", spread))))
+
+    def leave_one_out(self) -> tuple[MultivariateRandomEffects, ...]:
+        """Fit again without each site in turn, in the sites' order.
+
+        Raises
+        ------
+        MetaError
+            ``meta-one-site`` when there is no other; as `multivariate_random_effects` when the others cannot
+            be fitted, because an arm or a moderator is at that site alone.
+        """
+        from causalsig.meta.multivariate import without_each_site
+
+        return without_each_site(self)
 
     def _rows(self, multipliers: Any, at: Any) -> tuple[FloatArray, FloatArray]:
         """Multipliers of all coefficients (r, m p); degrees of freedom (r,), the least of the arms used."""

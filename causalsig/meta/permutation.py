@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalsig.errors import MetaError
+from causalsig.meta.comparison import ComparedByValue
 from causalsig.meta.fits import Fits, fit_batch
 from causalsig.meta.gls import orthonormal_basis
 from causalsig.meta.inputs import freeze
@@ -29,8 +30,8 @@ PART = 512
 MOST = 500_000
 
 
-@dataclass(frozen=True, slots=True)
-class PermutationTest:
+@dataclass(frozen=True, slots=True, eq=False)
+class PermutationTest(ComparedByValue):
     """p-values over arrangements.
 
     Attributes
@@ -38,7 +39,9 @@ class PermutationTest:
     p_values : (p,)
         Share of arrangements whose |estimate / standard error| reaches the observed one, two sided. Without
         moderators an arrangement flips signs of effects (null: the distribution of true effects is symmetric
-        around zero); with moderators it deals their rows to the sites anew (null: no association).
+        around zero); with moderators it deals their rows to the sites anew (null: no association). Over a
+        standard error of zero (Knapp-Hartung, all effects of an arrangement equal) the statistic is infinite,
+        and zero for an estimate of zero.
     omnibus_p_value : float
         The same for the joint statistic of the moderators.
     arrangements : int
@@ -132,10 +135,14 @@ def _statistics(result: RandomEffects, y: FloatArray, design: FloatArray) -> tup
     fits = fit_batch(np.ascontiguousarray(y), np.ascontiguousarray(v), basis, result.method, interval, 0.95)
     first = 1 if result.inputs.intercept and design.shape[2] > 1 else 0
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.abs(fits.coefficients / fits.std_errors), _joint(fits, first)
+        each = np.nan_to_num(np.abs(fits.coefficients / fits.std_errors), nan=0.0, posinf=np.inf)
+        return each, _joint(fits, first)
 
 
 def _joint(fits: Fits, first: int) -> FloatArray:
     coefficients, covariance = fits.coefficients[:, first:], fits.covariance[:, first:, first:]
-    solved = np.linalg.solve(covariance, coefficients[..., None])[..., 0]
-    return np.asarray((coefficients * solved).sum(axis=1))
+    none = np.asarray(~covariance.any(axis=(1, 2)))
+    safe = np.where(none[:, None, None], np.eye(covariance.shape[-1]), covariance)
+    solved = np.linalg.solve(safe, coefficients[..., None])[..., 0]
+    joint = (coefficients * solved).sum(axis=1)
+    return np.where(none, np.where(coefficients.any(axis=1), np.inf, 0.0), joint)

@@ -62,7 +62,9 @@ def random_effects(
         errors beside it are those at the estimate of tau². With ``EE`` it is ``wald``. ``wald``: normal.
         ``t``: k - p degrees of freedom. ``knapp-hartung``: t, and the covariance times y'Py/(k - p) (Knapp &
         Hartung 2003, doi:10.1002/sim.1482). ``knapp-hartung-floored``: that factor is at least one, so that
-        the interval is never narrower than ``t`` (Jackson et al. 2017, doi:10.1002/sim.7411).
+        the interval is never narrower than ``t`` (Jackson et al. 2017, doi:10.1002/sim.7411). With all
+        effects equal ``knapp-hartung`` has a standard error of zero: its interval is that effect, its p-value
+        0, and nan where the effect is zero. `preset` names choices of `tau2` and `interval` made elsewhere.
     level : float
         Confidence level of all intervals.
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalsig.errors import MetaError
+from causalsig.meta.comparison import ComparedByValue
 from causalsig.meta.inputs import check_inputs, freeze
 from causalsig.meta.intervals import critical_value, two_sided_p
 from causalsig.meta.options import check_level
@@ -22,8 +23,8 @@ MAX_STEPS = 200
 STARTS = (0.0, 0.05, 0.3, 1.0, 3.0)
 
 
-@dataclass(frozen=True, slots=True)
-class TwoLevel:
+@dataclass(frozen=True, slots=True, eq=False)
+class TwoLevel(ComparedByValue):
     """``y_ij ~ x_ij'β + site_i + wave_ij + error_ij`` by REML.
 
     Attributes
