@@ -12,8 +12,8 @@ from typing import Literal, get_args
 from pydantic import Field
 
 from causalsig.errors import StudyError
+from causalsig.study.base import Closed, Covariate, Slug
 from causalsig.study.dag import Dag
-from causalsig.study.models import Closed, Covariate, Slug
 
 Question = Literal["accepted_help", "contact_method", "threshold"]
 Recorded = Literal["before", "later", "never"]

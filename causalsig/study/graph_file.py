@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import tomllib
-from importlib import resources
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from causalsig.errors import StudyError
 from causalsig.study.graph import CausalGraph, check_graph
-from causalsig.study.read import DEFAULT_STUDY, explain_invalid
+from causalsig.study.read import DEFAULT_STUDY, default_study_text, explain_invalid
 
+GRAPH_BEGINS = "# The causal graph of the default study."
 BESIDE = ".graph.toml"
 """A study `mine.toml` has its graph beside it in `mine.graph.toml`."""
 
@@ -71,9 +71,10 @@ def beside_of(study: Path) -> Path:
 
 
 def default_graph_text() -> str:
-    """Return the packaged graph of the default study as TOML, comments included."""
-    folder = resources.files("causalsig.study") / "studies"
-    return (folder / f"{DEFAULT_STUDY}{BESIDE}").read_text("utf-8")
+    """Return the graph in the packaged study as a TOML file of its own, comments included."""
+    study = default_study_text()
+    graph = study[study.index(GRAPH_BEGINS) :].replace("[graph]\n", "", 1)
+    return graph.replace("[graph.", "[")
 
 
 def _text(path: Path) -> str:

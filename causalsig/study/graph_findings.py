@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from causalsig.study.base import Covariate
 from causalsig.study.dag import Path
-from causalsig.study.models import Covariate
 
 Role = Literal["mediator", "consequence", "collider", "instrument"]
 

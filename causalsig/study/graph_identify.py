@@ -15,10 +15,10 @@ from collections.abc import Collection
 from itertools import pairwise
 
 from causalsig.errors import StudyError
+from causalsig.study.base import Covariate
 from causalsig.study.dag import Dag, Path
 from causalsig.study.graph import COVARIATES, CausalGraph
 from causalsig.study.graph_findings import Identification, Instrument, LeftAlone, ListCheck, OpenPath, Role
-from causalsig.study.models import Covariate
 
 MOST_SEARCHED = 12
 """Candidates up to which dowhy is asked even when no set can be enough: 4,096 sets, within a second."""

@@ -6,9 +6,9 @@ import textwrap
 from collections.abc import Iterable
 from functools import partial
 
+from causalsig.study.base import Covariate
 from causalsig.study.graph import CausalGraph
 from causalsig.study.graph_findings import Identification, Instrument, LeftAlone, ListCheck, OpenPath
-from causalsig.study.models import Covariate
 from causalsig.texts import text
 
 LINE = 108

@@ -5,42 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date
 from types import MappingProxyType
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
-Slug = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{1,47}$")]
+from causalsig.study.base import Closed as Closed
+from causalsig.study.base import Covariate as Covariate
+from causalsig.study.base import Slug as Slug
+from causalsig.study.graph import CausalGraph, check_graph
+
 Method = Literal["letter", "message", "phone", "home_visit", "none"]
 AcceptedArm = Literal["accepted", "not_accepted"]
 OutcomeKind = Literal["any", "count"]
 SignalSet = Literal["new_arrears", "all_signals"]
 Horizon = Literal[3, 6]
 Estimand = Literal["ATO", "ATE"]
-Covariate = Literal[
-    "calendar_month",
-    "creditor_mix",
-    "log_amount",
-    "months_in_arrears",
-    "n_creditors",
-    "n_new_arrears",
-    "crisis",
-    "signals_m1_m3",
-    "earlier_contacts",
-    "earlier_methods",
-    "earlier_reach",
-    "earlier_acceptance",
-    "age_band",
-    "minor_children",
-    "district",
-]
 HORIZON_DAYS: dict[int, int] = {3: 91, 6: 182}
 """Length of a horizon in days: whole weeks, so that every window holds the same number of batches."""
-
-
-class Closed(BaseModel):
-    """A table of the study file: unknown keys are errors, values cannot be changed after reading."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=False, str_strip_whitespace=True)
 
 
 class Localised(Closed):
@@ -294,6 +275,9 @@ class Study(Closed):
     outcomes: tuple[Outcome, ...] = Field(min_length=1)
     questions: Questions
     covariates: tuple[Covariate, ...] = Field(min_length=1)
+    graph: CausalGraph | None = Field(
+        default=None, description="Argues the covariates: they must be the set that follows from it."
+    )
     nuisance: Nuisance = Nuisance()
     estimands: Estimands = Estimands()
     diagnostics: Diagnostics = Diagnostics()
@@ -314,7 +298,21 @@ class Study(Closed):
                 raise ValueError(
                     f"a question names the outcome {missing[0]!r}, which [[outcomes]] does not define"
                 )
+        if self.graph is not None:
+            self._argued(self.graph)
         return self
+
+    def _argued(self, graph: CausalGraph) -> None:
+        """Hold the frozen list against the graph; no dowhy in it, so that every site can read the study."""
+        from causalsig.study.graph_identify import frozen_covariates
+
+        check_graph(graph, "graph")
+        wanted = frozen_covariates(graph, list(self.asked))
+        if set(wanted) != set(self.covariates):
+            names = ", ".join(f'"{name}"' for name in wanted)
+            raise ValueError(
+                f"covariates is not the set that follows from the graph; write covariates = [{names}]"
+            )
 
     @property
     def asked(self) -> dict[str, ContactMethod | AcceptedHelp]:

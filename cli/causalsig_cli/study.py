@@ -67,11 +67,10 @@ def check(
     found = read_study(study)
     digest = study_digest(found)
     graph_file = graph or graph_of(study)
+    causal = found.graph if graph_file is None else read_graph(graph_file)
     ended = 0
-    if graph_file is not None:
-        ended = check_graph(
-            found, digest, read_graph(graph_file), language=language, format_=format_, out=out, force=force
-        )
+    if causal is not None:
+        ended = check_graph(found, digest, causal, language=language, format_=format_, out=out, force=force)
     else:
         typer.echo(json.dumps({"digest": digest}) if format_ == "json" else digest)
     say("the study is consistent. Every release made with it carries this digest.")

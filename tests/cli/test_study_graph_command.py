@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from causalsig.study.digest import study_digest
-from causalsig.study.graph_file import default_graph_text
+from causalsig.study.graph_file import GRAPH_BEGINS, default_graph_text
 from causalsig.study.read import default_study_text, read_study
 
-STUDY, GRAPH = default_study_text(), default_graph_text()
+GRAPH = default_graph_text()
+STUDY = default_study_text().split(GRAPH_BEGINS)[0]
 
 
 def write(path: Path, text: str, *changes: tuple[str, str]) -> Path:
@@ -100,4 +101,19 @@ def test_a_question_of_the_study_that_the_graph_does_not_know_is_told(run: Any, 
 
 def test_a_study_without_a_graph_is_checked_as_before(run: Any, tmp_path: Path) -> None:
     checked = run("study", "check", write(tmp_path / "mine.toml", STUDY))
-    assert (checked.code, checked.out.strip()) == (0, study_digest(read_study("vroegsignalering")))
+    without = read_study("vroegsignalering").model_copy(update={"graph": None})
+    assert (checked.code, checked.out.strip()) == (0, study_digest(without))
+
+
+def test_a_study_with_a_graph_is_read_only_with_the_set_that_follows_from_it(
+    run: Any, tmp_path: Path
+) -> None:
+    whole = default_study_text()
+    study = write(tmp_path / "mine.toml", whole)
+    checked = run("study", "check", study)
+    assert checked.code == 0 and "The study adjusts for exactly these covariates." in checked.out
+    other = write(tmp_path / "other.toml", whole, ('"crisis", ', ""))
+    message = run("study", "check", other).error("study-invalid")
+    assert "not the set that follows from the graph" in message and '"crisis"' in message
+    bad = write(tmp_path / "bad.toml", whole, ('caused_by = ["debt"]', 'caused_by = ["dept"]'))
+    assert "Did you mean 'debt'" in run("study", "check", bad).error("study-graph-node")
