@@ -17,8 +17,8 @@ from causalsig.study.read import read_study
 _ROOMS = {
     "cohort": "arms build covariates eligibility facts history outcomes window",
     "diagnostics": "balance gates overlap",
-    "estimation": "augmented design folds inference inputs multinomial nuisances outcome_models prepare"
-    " propensity regressions request tilting weighting",
+    "estimation": "augmented design folds inference inputs multinomial nuisances ordering"
+    " outcome_models prepare propensity regressions request reuse tilting weighting",
     "execution": "analyse comparison truth",
     "meta": "fits gls heterogeneity inputs intervals maximum mixture only_maximum options prediction results"
     " roots scan sums tau2_intervals univariate weights",
