@@ -17,14 +17,14 @@ from evidence.context import Context
 
 CLAIM = """Inverse probability, overlap and augmented weighting and trimming with two and three arms (NCDS,
 returns to education), the difference in means and regression standardisation (NSW) and stabilised inverse
-probability weighting (NHEFS) give the published effects, standard errors, intervals and counts to the printed
-digits. Four printed results are other computations than the library's. They are repeated here from their own
-formula, without the library, which is held to that formula carried to its terms: entropy balancing (NSW) was
-printed after three Newton steps with the weights taken as known, while the library balances exactly (1712.24 for
-1712.12) and counts that the weights are estimated (standard error 696.4 for 699.3); standardisation (NHEFS) was
-printed with one product term, while the library has every product (3.44 for 3.5); the weighted interval (NHEFS)
-takes the weights as known; optimal trimming (NCDS) was printed with another cut than the one whose bound is
-smallest."""
+probability weighting (NHEFS) give the published effects, standard errors, intervals and counts to the
+printed digits. Four printed results are other computations than the library's. They are repeated here from
+their own formula, without the library, which is held to that formula carried to its terms: entropy
+balancing (NSW) was printed after three Newton steps with the weights taken as known, while the library
+balances exactly (1712.24 for 1712.12) and counts that the weights are estimated (standard error 696.4 for
+699.3); standardisation (NHEFS) was printed with one product term, while the library has every product (3.44
+for 3.5); the weighted interval (NHEFS) takes the weights as known; optimal trimming (NCDS) was printed with
+another cut than the one whose bound is smallest."""
 ISSUE = 6
 COVERS = ("causalsig/estimation/*.py", "causalsig/results.py", "evidence/environments.py")
 
