@@ -35,9 +35,15 @@ def test_the_comparison_would_notice_a_difference() -> None:
     assert sum(row.gap > row.tolerance for row in rows) > 50
 
 
+def test_a_set_that_is_empty_for_one_of_the_two_is_a_difference() -> None:
+    pinned = PINNED["datasets"]["yusuf1985_table_6"]
+    assert random_effects(pinned["estimates"], pinned["variances"]).tau2_interval().empty
+    filled = {row.quantity: row for row in claim.compare("yusuf", pinned | {"q_profile": [0.0, 0.1]})}
+    assert filled["q_profile"].gap == np.inf
+    other = PINNED["datasets"]["hackshaw1998"]
+    emptied = {row.quantity: row for row in claim.compare("hackshaw1998", other | {"q_profile": [0, 0]})}
+    assert emptied["q_profile"].gap == np.inf
+
+
 def test_metafors_no_intercept_defect_is_not_copied() -> None:
-    data = PINNED["datasets"]["bcg_ablat_year"]
-    latitude = np.array(data["moderators"])[:, 0]
-    ours = random_effects(data["estimates"], data["variances"], moderators=latitude, intercept=False)
-    assert ours.tau2 == pytest.approx(0.086, abs=5e-4)
-    assert PINNED["no_intercept_ablat_tau2"] == pytest.approx(0.299, abs=5e-4)
+    assert claim.no_intercept(PINNED) == pytest.approx(claim.NO_INTERCEPT, abs=5e-4)
