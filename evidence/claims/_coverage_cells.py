@@ -8,13 +8,15 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtr
 
 SEED = 2026_06
 LARGEST = 20_000
 NODES = 32  # Gauss-Hermite nodes a dimension: the truth holds to 1e-6, far below any standard error
 RARE = 0.3  # share of the covariate that is 0 or 1
-Kind = Literal["right", "one wrong", "tabulated"]
-Model = Literal["right", "propensity", "outcome"]
+Kind = Literal["right", "one wrong", "both wrong", "tabulated"]
+Model = Literal["right", "propensity", "outcome", "both"]
+OutcomeModel = Literal["least_squares", "logistic"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,13 +26,16 @@ class Cell:
     Attributes
     ----------
     name : str
-    kind : whether both models are right, one is wrong, or coverage is only tabulated
+    kind : whether both models are right, one is wrong, both are (then the estimate must be biased), or
+        coverage is only tabulated
     arms, episodes : int
     household : largest number of episodes of a household; from 1, all equally likely
     censored : share not followed to the end
     strength : size of the log-odds slopes of the arms: 0.4 is good overlap, 1.2 poor
-    wrong : the model that misses a square and a product of the covariates
+    wrong : the model that misses a square and a product of the covariates, or both models
     estimands : which are judged
+    events : the outcome is 0 or 1, its log odds linear in the covariates; otherwise an amount, linear in them
+    outcome_model : fitted; least squares for events is what a study does, its propensity being right
     """
 
     name: str
@@ -42,6 +47,8 @@ class Cell:
     strength: float = 0.4
     wrong: Model = "right"
     estimands: tuple[Any, ...] = ("ATE", ("ATT", 1), "ATO")
+    events: bool = False
+    outcome_model: OutcomeModel = "least_squares"
 
     @property
     def contrasts(self) -> tuple[tuple[int, int], ...]:
@@ -88,6 +95,12 @@ CELLS: tuple[Cell, ...] = (
     Cell("four arms 500 households censoring", "tabulated", 4, 500, household=3, censored=0.3),
     Cell("two arms 2000 poor overlap", "tabulated", 2, 2_000, strength=1.2),
     Cell("four arms 5000 poor overlap", "tabulated", 4, 5_000, household=3, strength=1.2),
+    Cell(
+        "two arms 1000 events logistic", "right", 2, 1_000, household=2, events=True, outcome_model="logistic"
+    ),
+    Cell("two arms 2000 events censoring", "right", 2, 2_000, household=3, censored=0.3, events=True),
+    Cell("four arms 1500 events", "right", 4, 1_500, household=5, censored=0.15, events=True),
+    Cell("both wrong 5000", "both wrong", 2, 5_000, household=2, wrong="both", estimands=("ATE", ("ATT", 1))),
 )
 # Slopes of the log odds of arms 1 to 3, and of the mean outcome of arms 0 to 3, on the four covariates.
 _ODDS = np.array([[1.0, -0.5, 0.5, 0.8], [-0.8, 0.7, 0.4, -0.5], [0.3, 0.9, -0.9, 0.4]])
@@ -104,7 +117,7 @@ def probabilities(cell: Cell, x: Any) -> Any:
     """Probabilities of every arm (n, K)."""
     eta = np.zeros((len(x), cell.arms))
     eta[:, 1:] = cell.strength * (x - [0.0, 0.0, 0.0, RARE]) @ _ODDS[: cell.arms - 1].T
-    if cell.wrong == "propensity":
+    if cell.wrong in ("propensity", "both"):
         eta[:, 1] += _curve(x)
     eta -= eta.max(axis=1, keepdims=True)
     p = np.exp(eta)
@@ -114,9 +127,9 @@ def probabilities(cell: Cell, x: Any) -> Any:
 def outcome_means(cell: Cell, x: Any) -> Any:
     """Mean outcome under every arm (n, K)."""
     means = _LEVEL[: cell.arms] + (x - [0.0, 0.0, 0.0, RARE]) @ _SLOPES[: cell.arms].T
-    if cell.wrong == "outcome":
+    if cell.wrong in ("outcome", "both"):
         means = means + np.outer(_curve(x), np.linspace(1.0, 1.6, cell.arms))
-    return means
+    return 1.0 / (1.0 + np.exp(-means)) if cell.events else means
 
 
 def draw(cell: Cell, seed: int) -> Draw:
@@ -133,7 +146,9 @@ def draw(cell: Cell, seed: int) -> Draw:
     x = np.column_stack([shared(3), r.random(cell.episodes) < RARE]).astype(float)
     p = probabilities(cell, x)
     arms = (np.log(p) + r.gumbel(size=p.shape)).argmax(axis=1)
-    y = outcome_means(cell, x)[np.arange(cell.episodes), arms] + shared(1)[:, 0]
+    mean, noise = outcome_means(cell, x)[np.arange(cell.episodes), arms], shared(1)[:, 0]
+    # Noise that households share makes their events alike too, and each event as likely as its mean.
+    y = (ndtr(noise) < mean).astype(float) if cell.events else mean + noise
     seen = np.ones(cell.episodes, dtype=bool)
     if cell.censored:
         # Half a log-odds a unit around the wanted share: the mean stays within a point of it.

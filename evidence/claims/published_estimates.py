@@ -18,13 +18,14 @@ from evidence.context import Context
 CLAIM = """Inverse probability, overlap and augmented weighting and trimming with two and three arms (NCDS,
 returns to education), the difference in means and regression standardisation (NSW) and stabilised inverse
 probability weighting (NHEFS) give the published effects, standard errors, intervals and counts to the
-printed digits. Four printed results are other computations than the library's. They are repeated here from
-their own formula, without the library, which is held to that formula carried to its terms: entropy
-balancing (NSW) was printed after three Newton steps with the weights taken as known, while the library
-balances exactly (1712.24 for 1712.12) and counts that the weights are estimated (standard error 696.4 for
-699.3); standardisation (NHEFS) was printed with one product term, while the library has every product (3.44
-for 3.5); the weighted interval (NHEFS) takes the weights as known; optimal trimming (NCDS) was printed with
-another cut than the one whose bound is smallest."""
+printed digits; ratios of three arms, printed to six decimals, agree within 5e-6. Four printed results are
+other computations than the library's. They are repeated here from their own formula, without the library,
+which is held to that formula carried to its terms: entropy balancing (NSW) was printed after three Newton
+steps with the weights taken as known, while the library balances exactly (1712.24 for 1712.12) and counts
+that the weights are estimated (standard error 696.4 for 699.3); standardisation (NHEFS) was printed with
+one product term, while the library has every product (3.44 for 3.5); the weighted interval (NHEFS) takes
+the weights as known; optimal trimming (NCDS) was printed with another cut than the one whose bound is
+smallest."""
 ISSUE = 6
 COVERS = ("causalsig/estimation/*.py", "causalsig/results.py", "evidence/environments.py")
 
@@ -54,6 +55,7 @@ NOT_COMPARED = {
 }
 NORMAL = 1.959963984540054  # the papers' intervals take the normal quantile
 PRINTED_MEAN = 5e-5  # means are printed to four decimals
+PRINTED_RATIO = 5e-6  # the multinomial fit behind them was stopped sooner than ours
 PRINTED_EFFECT, PRINTED_ERROR = 5e-4, 5e-5  # NSW: effects to three decimals, errors to four
 PRINTED_STEPS = 3  # Newton steps from equal weights after which the printed balancing was stopped
 MANY_STEPS = 30  # steps that leave nothing but rounding
@@ -184,7 +186,7 @@ def _three_arms(data: dict[str, np.ndarray[Any, Any]], published: dict[str, Any]
         name = (
             f"NCDS {expected['estimand']} {expected['estimator']}, {expected['scale']} {expected['contrast']}"
         )
-        tolerance = expected["tol"]
+        tolerance = min(expected["tol"], PRINTED_RATIO)
         rows.append(_row(name, "effect", shown(one.estimate), expected["effect"], tolerance))
         if "se" in expected:
             rows.append(_row(name, "se", error, expected["se"], tolerance))
