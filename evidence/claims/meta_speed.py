@@ -25,7 +25,8 @@ ISSUE = 10
 COVERS = ("causalsig/meta/*.py",)
 
 SITES, BATCH = 300, 10_000
-LIMITS = {  # seconds on an idle core of the machine the limits were set for, where the loop takes CALIBRATION
+# Seconds on an idle core of the machine the limits were set for, where the loop takes CALIBRATION.
+LIMITS = {
     "one fit, 300 sites": 200e-6,
     "a fit in a batch of 10,000 x 300": 20e-6,
     "leave-one-out, 300 sites": 20e-3,
@@ -33,12 +34,12 @@ LIMITS = {  # seconds on an idle core of the machine the limits were set for, wh
     "joint fit, 5 arms x 300 sites": 0.1,
 }
 ARMS, JOINT_SITES = 5, 300
-# metafor's joint fit takes seconds for this many sites already. It works with one matrix of all effects and its
-# time grows with a power of the sites between two and three (5, 8 and 26 seconds at 10, 20 and 40 sites beside
-# other work), ours in proportion to them; at 300 sites metafor is not timed.
+# metafor's joint fit takes seconds for this many sites already. It works with one matrix of all effects and
+# its time grows with a power of the sites of nearly two (5, 8 and 26 seconds at 10, 20 and 40, beside other work),
+# ours in proportion to them; at 300 sites metafor is not timed.
 METAFOR_SITES = 20
-# Seconds of the calibration loop on an idle core of that machine, the least of 10,000 pieces; measured seconds
-# are divided by the ratio to it. The first reference, 5.5e-3, was taken while the machine was busy.
+# Seconds of the calibration loop on an idle core of that machine, the least of 10,000 pieces; what is measured
+# is divided by the ratio to it. The first reference, 5.5e-3, was taken while the machine was busy.
 CALIBRATION = 3.2e-3
 # The loop is timed in pieces short enough to run without a pause beside other work.
 PIECES, ROUNDS = 10, 400
