@@ -221,3 +221,28 @@ REFUSED = {
 def test_a_learner_that_cannot_do_it_is_refused(call):
     with pytest.raises(EstimationError, match="estimation-nuisance"):
         call()
+
+
+def test_calibration_costs_no_precision_where_nothing_is_wrong():
+    """A step of held-out households without any of an arm may not make that arm impossible."""
+    r = np.random.default_rng(20)
+    n = 5000
+    households = np.repeat(np.arange(n), r.integers(1, 4, n))[:n]
+    x = r.normal(size=(n, 4))
+    codes = (0.4 * x @ (1.0, -0.5, 0.5, 0.8) + r.logistic(size=n) > 0).astype(int)
+    y = x @ (0.5, 0.3, 0.0, 0.4) + 0.3 * codes + r.normal(size=n)
+    plain, calibrated = (
+        doubly_robust(x, codes, y, households=households, nuisance=Nuisance(calibrated=c))
+        for c in (False, True)
+    )
+    assert calibrated.notes == ()
+    np.testing.assert_allclose(calibrated.std_errors, plain.std_errors, rtol=0.04)
+    assert np.abs(calibrated.means - plain.means).max() < 0.5 * plain.std_errors.min()
+
+
+@pytest.mark.parametrize("arms", [2, 4])
+def test_no_step_of_a_calibration_makes_an_arm_impossible(arms):
+    x, codes, _, households = draw(n=1600, arms=arms)
+    fitted = fit_propensity(x, codes, households=households, nuisance=Nuisance(calibrated=True))
+    assert fitted.probabilities.min() > FLOOR and "propensity-floored" not in fitted.notes
+    np.testing.assert_allclose(fitted.probabilities.sum(axis=2), 1.0, atol=ROUNDING)
