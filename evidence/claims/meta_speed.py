@@ -35,10 +35,10 @@ LIMITS = {
 }
 ARMS, JOINT_SITES = 5, 300
 # metafor's joint fit takes seconds for this many sites already. It works with one matrix of all effects and
-# its time grows with a power of the sites of nearly two (5, 8 and 26 seconds at 10, 20 and 40, beside other work),
+# its time grows with nearly the square of the sites (5, 8 and 26 seconds at 10, 20 and 40 on a busy machine),
 # ours in proportion to them; at 300 sites metafor is not timed.
 METAFOR_SITES = 20
-# Seconds of the calibration loop on an idle core of that machine, the least of 10,000 pieces; what is measured
+# Seconds of the calibration loop on an idle core of that machine, the least of 10,000 pieces; what is timed
 # is divided by the ratio to it. The first reference, 5.5e-3, was taken while the machine was busy.
 CALIBRATION = 3.2e-3
 # The loop is timed in pieces short enough to run without a pause beside other work.

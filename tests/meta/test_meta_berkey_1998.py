@@ -1,7 +1,7 @@
 """Berkey et al. (1998), doi:10.1002/(SICI)1097-0258(19981115)17:22<2537::AID-SIM953>3.0.CO;2-C.
 
 Surgical against other treatment of periodontal disease: attachment level and probing depth of five trials,
-jointly, on the year of publication. Table II, maximum likelihood, four decimals; the data are in the pinned file.
+jointly, on the year of publication. Table II, maximum likelihood, four decimals; the data are pinned.
 """
 
 from __future__ import annotations
