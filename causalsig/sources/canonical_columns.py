@@ -214,9 +214,9 @@ class ColumnReader:
     def _add_numbers(self, numbers: NDArray[np.float64]) -> None:
         numbers = np.array(numbers, dtype=np.float64)
         filled = ~np.isnan(numbers)
-        bad = filled & ~np.isfinite(numbers)
+        bad = filled & ~(np.abs(numbers) < _LARGEST)
         if self.kind == "cents":
-            bad |= filled & ((np.floor(numbers) != numbers) | (np.abs(numbers) >= _LARGEST))
+            bad |= filled & (np.floor(numbers) != numbers)
         elif self.kind == "flag":
             bad |= filled & ((np.floor(numbers) != numbers) | (numbers < 0) | (numbers > 20))
             numbers = np.where(filled & ~bad, np.minimum(numbers, 1.0), numbers)

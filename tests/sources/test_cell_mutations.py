@@ -11,7 +11,7 @@ from causalsig.sources.findings import Finding, ReadResult
 from evidence.claims._mutated_files import file_mutation
 from evidence.claims._mutated_formats import small_site
 from evidence.claims._mutations import FITS, KINDS, MISSING, Value, judge, make_value
-from evidence.claims.cell_mutations import FORMATS, mutate
+from evidence.claims.cell_mutations import FORMATS, format_of, mutate
 from evidence.claims.mutated_cohorts import into_cohorts
 
 MUTATIONS = 105
@@ -31,6 +31,15 @@ def test_mutations_over_all_formats_end_well():
 def test_what_was_read_goes_on_into_the_cohorts():
     done = [mutate(number, into_cohorts) for number in range(FIRST, FIRST + 2 * len(FORMATS))]
     assert [row for row in done if row[2] in ("crash", "leak", "silent")] == []
+
+
+@pytest.mark.parametrize("name", ["canonical Parquet", "database", "canonical CSV"])
+def test_a_number_beyond_all_sense_is_found_in_typed_columns_too(name):
+    made, baseline = format_of(name)
+    [column] = [column for column in made.columns if column.name == "episodes.n_creditors"]
+    value = make_value("huge number", 1)
+    judged = judge(lambda: made.read((column.places[0], value.value)), value, baseline, column.role)
+    assert judged.outcome in ("found", "refused")
 
 
 @pytest.mark.parametrize("number", FILES)
