@@ -36,7 +36,7 @@ def test_what_was_read_goes_on_into_the_cohorts():
 @pytest.mark.parametrize("name", ["canonical Parquet", "database", "canonical CSV"])
 def test_a_number_beyond_all_sense_is_found_in_typed_columns_too(name):
     made, baseline = format_of(name)
-    [column] = [column for column in made.columns if column.name == "episodes.n_creditors"]
+    [column] = [column for column in made.columns if column.name.endswith("n_creditors")]
     value = make_value("huge number", 1)
     judged = judge(lambda: made.read((column.places[0], value.value)), value, baseline, column.role)
     assert judged.outcome in ("found", "refused")
