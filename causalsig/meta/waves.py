@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from causalsig.errors import MetaError
 from causalsig.meta.comparison import ComparedByValue
-from causalsig.meta.inputs import check_inputs, freeze
+from causalsig.meta.inputs import MOST_UNEQUAL, check_inputs, freeze
 from causalsig.meta.intervals import critical_value, two_sided_p
 from causalsig.meta.options import check_level
 
@@ -109,6 +109,13 @@ def two_level(
     """
     level = check_level(level)
     data = check_inputs(estimates, variances, moderators, bool(intercept))
+    if data.variances.max() > MOST_UNEQUAL * data.variances.min():
+        raise MetaError(
+            "meta-variance",
+            expected=f"variances within a factor {MOST_UNEQUAL:.0e} of each other, with two levels",
+            found="variances further apart",
+            mend="Look at the smallest variance: nothing is known that precisely. Leave that wave out.",
+        )
     labels = np.asarray(list(sites))
     names, place = np.unique(labels, return_inverse=True)
     n, p = data.design.shape

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from causalsig.errors import MetaError
-from causalsig.meta import random_effects
+from causalsig.meta import random_effects, two_level
 from causalsig.meta.gls import constant_basis, score_terms
 from causalsig.meta.mixture import confidence_distribution
 from causalsig.meta.scan import scan_terms
@@ -131,3 +131,10 @@ def test_moderators_and_variances_ten_orders_apart_are_refused() -> None:
         random_effects(y, v, moderators=np.arange(8.0))
     y, v = one_giant(1e-9)
     assert random_effects(y, v, moderators=np.arange(8.0)).converged
+
+
+def test_two_levels_refuse_variances_ten_orders_apart() -> None:
+    y, v = one_giant(1e-11)
+    with pytest.raises(MetaError, match="with two levels"):
+        two_level(y, v, [0, 0, 1, 1, 2, 2, 3, 3])
+    assert two_level(*one_giant(1e-9), [0, 0, 1, 1, 2, 2, 3, 3]).converged
