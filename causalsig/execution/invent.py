@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass, replace
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from causalsig.errors import SimulationError
-from causalsig.execution.invented_files import SourceFormat, write_source
+from causalsig.execution.invented_files import SOURCE_FORMATS, SourceFormat, source_name, write_source
 from causalsig.execution.processes import process_pool
 from causalsig.execution.truth import inventory_site
 from causalsig.release.files import write_atomic
@@ -31,6 +31,8 @@ MIN_INHABITANTS = 60_000
 COUNTRY_SITES = 342
 COUNTRY_MONTHS = 36
 MADE = ".made"
+INVENTED = "9"
+"""How the code of a municipality that never existed begins; no real one does."""
 TRUTH_OUTCOMES = ("any_new_arrears_3m", "any_all_3m", "count_new_arrears_3m", "any_new_arrears_6m")
 ESTIMANDS = ("ATO", "ATE")
 
@@ -54,7 +56,8 @@ class InventedCountry:
     inhabitants : int or None
         Size of every site that is not small; None: drawn.
     minimum : int or None
-        Smallest size drawn where the scenario says nothing; None: any.
+        Smallest size drawn; None: as the scenario says, and where it says nothing ``MIN_INHABITANTS``, below
+        which the default study admits few.
     retention : str or None
         How long every site that is not small keeps signals; None: as the scenario says.
     format : str
@@ -70,10 +73,15 @@ class InventedCountry:
     seed: int
     months: int = 30
     inhabitants: int | None = None
-    minimum: int | None = MIN_INHABITANTS
+    minimum: int | None = None
     retention: Retention | None = None
     format: SourceFormat = "xxllnc-2026"
     truth: bool = True
+
+
+def smallest_of(country: InventedCountry, scenario: Scenario) -> int:
+    """Smallest size that is drawn: what is asked for, what the scenario says, or ``MIN_INHABITANTS``."""
+    return country.minimum or scenario.sites.minimum_inhabitants or MIN_INHABITANTS
 
 
 def country_specs(country: InventedCountry) -> tuple[Scenario, tuple[SiteSpec, ...]]:
@@ -85,7 +93,7 @@ def country_specs(country: InventedCountry) -> tuple[Scenario, tuple[SiteSpec, .
         scenario,
         country.sites,
         country.seed,
-        minimum_inhabitants=None if scenario.sites.minimum_inhabitants else country.minimum,
+        minimum_inhabitants=smallest_of(country, scenario),
         inhabitants=country.inhabitants,
         retention=country.retention,
     )
@@ -147,7 +155,10 @@ def invent_country(
                 mend="Start again; with fewer --workers when the machine was short of memory.",
                 where=str(folder),
             ) from None
+    # Of an earlier attempt that was interrupted, with other municipalities.
+    others = {path.stem for path in (folder / MADE).glob("*.json")} - set(made)
     for wave in range(scenario.waves):
+        _remove_sites(wave_folder(folder, scenario, wave), others)
         _write_summary(country, scenario, specs, wave_folder(folder, scenario, wave), wave)
     shutil.rmtree(folder / MADE)
     return tuple(made[spec.code] for spec in specs)
@@ -288,9 +299,66 @@ def _toml(value: object) -> str:
 
 
 def expected_table(country: InventedCountry) -> Iterator[tuple[str, str, dict[str, float]]]:
-    """Give code, name and expected households an arm of each site, before anything is simulated."""
+    """Give code, name and expected households an arm of each site, before anything is simulated.
+
+    Months of entry are those the cohorts of the default study would have.
+    """
+    from causalsig.execution.power_design import primary_plans
+    from causalsig.execution.power_sites import entry_months
     from causalsig.simulation import expected_counts
+    from causalsig.study.read import DEFAULT_STUDY, read_study
 
     scenario, specs = country_specs(country)
+    study = read_study(DEFAULT_STUDY)
+    plans = {plan.question: plan for plan in primary_plans(study)}
     for spec in specs:
-        yield spec.code, spec.name, expected_counts(spec, scenario, country.months)
+        site = inventory_site(spec, months=country.months)
+        contact, help_ = (
+            entry_months(site, spec.matching, plans[question], study, scenario.extracted_on)
+            for question in ("contact_method", "accepted_help")
+        )
+        counts = expected_counts(spec, scenario, country.months, entry=(contact, help_))
+        yield spec.code, spec.name, counts
+
+
+def remove_country(folder: Path) -> None:
+    """Remove what an earlier country left in a folder: its sources, truths, summaries and inventories.
+
+    Nothing else: whatever the earlier inventories do not name stays, and so does every real municipality.
+
+    Raises
+    ------
+    StudyError
+        An inventory there cannot be read; nothing is removed on its account.
+    """
+    from causalsig.study.read import read_inventory
+
+    for part in (folder, *sorted(folder.glob("wave-*"))):
+        inventory = part / "inventory.toml"
+        if inventory.exists():
+            listed = read_inventory(inventory).sites
+            _remove_sites(part, [site.code for site in listed if site.code.startswith(INVENTED)])
+            (part / "truth.json").unlink(missing_ok=True)
+            inventory.unlink()
+        for name in ("sources", "truth"):
+            _remove_empty(part / name)
+        if part != folder:
+            _remove_empty(part)
+    shutil.rmtree(folder / MADE, ignore_errors=True)
+
+
+def _remove_sites(folder: Path, codes: Iterable[str]) -> None:
+    """Remove the sources of these municipalities, in whatever format, and their truths."""
+    for code in codes:
+        for name in {source_name(code, form) for form in SOURCE_FORMATS} | {f"{code}.db"}:
+            path = folder / "sources" / name
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
+        (folder / "truth" / f"{code}.json").unlink(missing_ok=True)
+
+
+def _remove_empty(folder: Path) -> None:
+    if folder.is_dir() and not any(folder.iterdir()):
+        folder.rmdir()

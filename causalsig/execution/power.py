@@ -132,7 +132,7 @@ def _countries(
         (
             plan,
             [
-                (len(specs), draw_releases(specs, plan, study, law, lessons, design.months, rng))
+                (len(specs), draw_releases(specs, plan, study, law, lessons, design.site_of, rng))
                 for specs in drawn
             ],
         )
@@ -245,13 +245,13 @@ def _site_blocks(
 ) -> dict[str, ReleasedArms]:
     """Primary block of each question a municipality releases, its waves taken together."""
     from causalsig.execution.analyse import analyse_site
-    from causalsig.execution.truth import inventory_site, released_blocks
+    from causalsig.execution.truth import released_blocks
     from causalsig.simulation import simulate_waves
 
-    site = inventory_site(spec, months=design.months)
+    site = design.site_of(spec)
     released: dict[str, list[ReleasedArms]] = {}
     extracts = simulate_waves(
-        spec, design.law(), design.seed * 100_003 + number, months=design.months, truth=False
+        spec, design.law(), design.seed * 100_003 + number, months=design.months_of(spec), truth=False
     )
     for simulated in extracts:
         result = analyse_site(simulated.tables, study, site, spec.matching, plans=plans)

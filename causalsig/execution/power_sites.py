@@ -11,11 +11,15 @@ import numpy as np
 from causalsig.simulation.policies import SHARES
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from causalsig.cohort import CohortPlan
     from causalsig.execution.power_pilots import Lessons, Pilot
     from causalsig.simulation import Scenario, SiteSpec
+    from causalsig.sources.schema import Matching
+    from causalsig.study.inventory import Site
     from causalsig.study.models import Study
 
 DAYS_A_MONTH: Final = 30.4375
@@ -37,7 +41,7 @@ def draw_releases(
     study: Study,
     law: Scenario,
     lessons: Lessons,
-    months: int,
+    entry_of: Callable[[SiteSpec], Site],
     rng: np.random.Generator,
 ) -> DrawnReleases:
     """Decide who is admitted, and give the contrast and variance of those who are.
@@ -51,18 +55,18 @@ def draw_releases(
     law : Scenario
         Waves, extraction date, capacity shocks.
     lessons : Lessons
-    months : int
-        Months a full extract holds.
+    entry_of : callable
+        Gives a municipality's entry in the inventory, which says what it keeps.
     rng : numpy.random.Generator
     """
     contrasts, variances = [], []
     slope = lessons.slopes[plan.question]
     for spec in specs:
         pilot = lessons.pilots[spec.policy, plan.question]
-        months_of_entry = entry_months(spec, plan, study, law.extracted_on, months)
+        months_of_entry = entry_months(entry_of(spec), spec.matching, plan, study, law.extracted_on)
         if months_of_entry == 0.0:
             continue
-        expected = pilot.monthly * _relative(spec, pilot) * months_of_entry
+        expected = pilot.monthly * _relative(spec, pilot, law) * months_of_entry
         shock = law.traps.capacity_shocks.sd if plan.question == "contact_method" else 0.0
         spread = np.sqrt(expected + (shock * expected) ** 2 / months_of_entry)
         factor = spec.rate_multiplier ** lessons.elasticity[plan.question]
@@ -107,12 +111,12 @@ def _between(once: float, all_: float | NDArray[np.float64], months: float, of: 
     return np.asarray(once + (np.asarray(all_) - once) * share)
 
 
-def _relative(spec: SiteSpec, pilot: Pilot) -> NDArray[np.float64]:
+def _relative(spec: SiteSpec, pilot: Pilot, law: Scenario) -> NDArray[np.float64]:
     """Episodes of each arm of a site over those a pilot has per thousand inhabitants, (K,)."""
-    from causalsig.simulation.sites import ELIGIBLE_SHARE
+    from causalsig.simulation.expected import ELIGIBLE_SHARE, taken_up_share
 
-    taken = np.interp([spec.threshold_eur, PILOT_EUR], *ELIGIBLE_SHARE)
-    size = spec.inhabitants / 1000 * spec.rate_multiplier * float(taken[0] / taken[1])
+    taken = taken_up_share(spec, law) / float(np.interp(PILOT_EUR, *ELIGIBLE_SHARE))
+    size = spec.inhabitants / 1000 * spec.rate_multiplier * taken
     if "home_visit" not in pilot.arms:
         return np.full(len(pilot.arms), size)
     share = np.array((*SHARES[spec.policy], 0.0))
@@ -123,15 +127,14 @@ def _relative(spec: SiteSpec, pilot: Pilot) -> NDArray[np.float64]:
     return relative
 
 
-def entry_months(spec: SiteSpec, plan: CohortPlan, study: Study, extracted_on: date, months: int) -> float:
+def entry_months(site: Site, matching: Matching, plan: CohortPlan, study: Study, extracted_on: date) -> float:
     """Months of matching days in the entry window of one extract; the cohort's own window decides."""
     from causalsig.cohort.window import entry_window
-    from causalsig.execution.truth import inventory_site
 
     window = entry_window(
         extracted_on,
-        inventory_site(spec, months=months),
-        spec.matching,
+        site,
+        matching,
         study.data,
         follow_up_from_day=plan.settings.follow_up_from_day,
         horizon_days=plan.outcomes[0].days,
@@ -140,12 +143,12 @@ def entry_months(spec: SiteSpec, plan: CohortPlan, study: Study, extracted_on: d
     if last < first:
         return 0.0
     days = np.arange(first, last + 1)
-    if spec.matching.frequency == "weekly":
+    if matching.frequency == "weekly":
         # Day 0, 1 January 1970, was a Thursday.
         weekday = (days.astype(np.int64) + 3) % 7 + 1
-        return float((weekday == spec.matching.day).sum() * 7 / DAYS_A_MONTH)
+        return float((weekday == matching.day).sum() * 7 / DAYS_A_MONTH)
     of_month = (days - days.astype("datetime64[M]")).astype(np.int64) + 1
-    return float((of_month == spec.matching.day).sum())
+    return float((of_month == matching.day).sum())
 
 
 def households_an_arm(study: Study) -> int:

@@ -13,7 +13,7 @@ _HOME = {
     "Traps": "switches",
     "SiteSpec": "sites",
     "draw_sites": "sites",
-    "expected_counts": "sites",
+    "expected_counts": "expected",
     "guaranteed_months": "sites",
     "SimulatedSite": "site",
     "simulate_site": "site",

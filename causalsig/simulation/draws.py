@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from causalsig.errors import SimulationError
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -54,7 +56,20 @@ SUBSTREAM: Final = 256
 
 
 def site_key(seed: int, code: str) -> int:
-    """Key of a site's stream: depends on the seed and the site's code only, shape (), 64 bits."""
+    """Key of a site's stream: depends on the seed and the site's code only, shape (), 64 bits.
+
+    Raises
+    ------
+    SimulationError
+        ``simulation-site``: the seed is negative.
+    """
+    if seed < 0:
+        raise SimulationError(
+            "simulation-site",
+            expected="a seed of 0 or more",
+            found="a negative one",
+            mend="Take another seed; any whole number that is not negative will do.",
+        )
     words = np.random.SeedSequence([seed, *code.encode()]).generate_state(1, np.uint64)
     return int(words[0])
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
-from typing import TYPE_CHECKING, Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 EffectName = Literal["null", "modest", "fading", "subgroup", "harmful"]
+FIRST_YEAR: Final = 2021
+"""Early signalling is a duty of municipalities from 1 January 2021 on; before it nothing is known."""
+LAST_YEAR: Final = 2099
 Policy = Literal["letter_first", "phone_first", "visit_for_multiple", "call_centre", "amsterdam", "groningen"]
 
 
@@ -79,7 +82,7 @@ class Care(Closed):
     @model_validator(mode="after")
     def _shares(self) -> Self:
         if self.late_share + self.desk_share > 1.0:
-            raise ValueError("late_share and desk_share together exceed 1")
+            raise ValueError("late_share and desk_share together exceed 1; lower one of them")
         return self
 
 
@@ -131,7 +134,9 @@ class Sites(Closed):
     @model_validator(mode="after")
     def _shares(self) -> Self:
         if abs(sum(self.policies.values()) - 1.0) > 1e-9:
-            raise ValueError("shares of a trait of sites do not add to 1")
+            raise ValueError("shares of a trait of sites do not add to 1; correct them")
+        if self.repeat_refused[0] > self.repeat_refused[1]:
+            raise ValueError("repeat_refused begins above its end; give the lower share first")
         return self
 
 
@@ -169,9 +174,14 @@ class Scenario(Closed):
     @model_validator(mode="after")
     def _complete(self) -> Self:
         if self.effect not in self.effects:
-            raise ValueError("effect names a table of effects that is not there")
+            raise ValueError("effect names a table of effects that is not there; add it, or name another")
         if (self.extracted_on + timedelta(days=1)).day != 1:
-            raise ValueError("extracted_on is not the last day of a month")
+            raise ValueError("extracted_on is not the last day of a month; take one that is")
+        if not FIRST_YEAR <= self.extracted_on.year <= LAST_YEAR:
+            raise ValueError(
+                f"extracted_on lies outside the years the generator knows; "
+                f"take one of {FIRST_YEAR} to {LAST_YEAR}"
+            )
         return self
 
     @property

@@ -11,7 +11,6 @@ from pydantic import ValidationError
 
 from causalsig.errors import SimulationError
 from causalsig.simulation.scenario import EffectName, Scenario
-from causalsig.simulation.switches import TRAP_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -50,8 +49,9 @@ def load_scenario(name: str | Path, effect: EffectName | None = None) -> Scenari
     Raises
     ------
     SimulationError
-        ``simulation-scenario``: not found, not TOML, an unknown key or trap (the message lists those there
-        are), a wrong type, impossible shares, or files that are each other's base.
+        ``simulation-scenario``: not found, not TOML, an unknown key or trap (the message says which was
+        meant or lists what there is), a wrong type, no finite number, impossible shares, or
+        files that are each other's base.
     """
     raw = _with_base(name, None, 0)
     if effect is not None:
@@ -104,12 +104,21 @@ def _read(name: str | Path, beside: Path | None) -> tuple[str, Path | None]:
 
 
 def _invalid(name: str | Path, failure: ValidationError) -> SimulationError:
-    """Say where the first fault is; an unknown key gets the keys that are known there."""
-    first = failure.errors(include_input=False, include_url=False)[0]
-    place = ".".join(str(part) for part in first["loc"]) or "the file"
-    if first["type"] == "extra_forbidden" and first["loc"][:1] == ("traps",) and len(first["loc"]) == 2:
-        return _error(name, f"at traps one of {', '.join(TRAP_NAMES)}", f"another trap, {place}")
-    return _error(name, f"a valid value at {place}", first["msg"])
+    """Say where the first fault is and how to mend it, in the words a study's faults are told in."""
+    from causalsig.study.read import explain_invalid
+
+    details = failure.errors(include_input=False, include_url=False)
+    # A misspelt key is missing as well; which one was meant says more.
+    details.sort(key=lambda detail: detail["type"] != "extra_forbidden")
+    key, expected, found, mend = explain_invalid(details[0], Scenario)
+    more = f" ({len(details) - 1} more after this one)" if len(details) > 1 else ""
+    return SimulationError(
+        "simulation-scenario",
+        expected=expected,
+        found=found + more,
+        mend=mend,
+        where=f"scenario {Path(name).name}, {key}",
+    )
 
 
 def _error(name: str | Path, expected: str, found: str) -> SimulationError:

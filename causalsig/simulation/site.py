@@ -25,6 +25,7 @@ from causalsig.simulation.episode_facts import episode_facts
 from causalsig.simulation.ledger import Ledger
 from causalsig.simulation.population import found, live_a_month
 from causalsig.simulation.sites import MONTHS_OF_DATA, guaranteed_months
+from causalsig.simulation.threshold import kept_band
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -178,7 +179,7 @@ class _Run:
         if self.truth and month >= self.enters_from:
             self._live_otherwise(month, lives, now)
             self._clone(month, batch.zero[taken], seen, utility, probability, arm, course)
-            if self.spec.rules:
+            if self.spec.cutoffs:
                 self._clone_at_the_cutoff(month, batch.zero[free], facts.take(free))
         self._apply(self.state, seen.household, batch.zero[taken], seen, course)
         self._reach_elsewhere(
@@ -364,11 +365,10 @@ class _Run:
 
     def _clone_at_the_cutoff(self, month: int, zero: NDArray[np.int64], facts: Facts) -> None:
         """Clone the episodes near the amount of the rule: taken up as usual, and left alone."""
-        rule = rules.rule_on(self.spec.rules, self.calendar.time_zero(month))
-        law = self.scenario.traps.threshold_rule
-        if rule is None or law is None:
+        rule = rules.rule_on(self.spec.cutoffs, self.calendar.time_zero(month))
+        if rule is None:
             return
-        near = np.abs(np.log(facts.cents / rule.amount_cents)) <= law.band
+        near = np.abs(np.log(facts.cents / rule.amount_cents)) <= kept_band(self.scenario)
         chosen = np.flatnonzero(rule.pivotal(facts) & near)
         facts, zero = facts.take(chosen), zero[chosen]
         if not self._can_be_followed("threshold", zero):

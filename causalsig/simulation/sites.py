@@ -1,4 +1,4 @@
-"""Municipalities that never existed: their traits, and how many households each arm may expect."""
+"""Municipalities that never existed, and their traits."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import numpy as np
 
 from causalsig.errors import SimulationError
 from causalsig.simulation.draws import site_key
-from causalsig.simulation.policies import ARMS, SHARES
 from causalsig.simulation.rules import SiteRule, site_rules
 from causalsig.simulation.scenario import Policy
 from causalsig.sources.schema import Matching
@@ -35,9 +34,6 @@ CODINGS: Final[tuple[AcceptanceCoding, ...]] = ("recorded", "quick_fix", "declin
 DEBT_BY_URBANICITY: Final = (0.110, 0.085, 0.070, 0.055, 0.050)
 MEAN_DEBT_SHARE: Final = 0.0682
 """Mean of the shares above over municipalities, with their spread within a class."""
-SIGNALS_AN_EPISODE: Final = 1.12
-ELIGIBLE_SHARE: Final = ((0.0, 25.0, 50.0, 75.0, 100.0), (0.91, 0.90, 0.87, 0.83, 0.79))
-"""Share of episodes above a threshold in euro and without an open case, in the base scenario."""
 MONTHS_OF_DATA: Final = 30
 
 
@@ -111,6 +107,13 @@ class SiteSpec:
     def households(self) -> int:
         """Number of addresses."""
         return round(self.inhabitants / INHABITANTS_A_HOUSEHOLD)
+
+    @property
+    def cutoffs(self) -> tuple[SiteRule, ...]:
+        """Rules with an amount that decides: the site's own, or its plain threshold written as one."""
+        if self.rules or self.threshold_eur == 0.0:
+            return self.rules
+        return (SiteRule(self.threshold_eur * 100.0),)
 
 
 def draw_sites(
@@ -249,40 +252,6 @@ def guaranteed_months(spec: SiteSpec, months: int = MONTHS_OF_DATA) -> int:
     earlier signal of the same creditor, a case still open) is known for every episode after them.
     """
     return max(months - 6, 0) if spec.retention == "full" else 6
-
-
-def expected_counts(spec: SiteSpec, scenario: Scenario, months: int = MONTHS_OF_DATA) -> dict[str, float]:
-    """Households to expect in each arm of the contact question, before a run.
-
-    Returns
-    -------
-    dict
-        ``signals_a_month``, ``episodes_a_month``, ``entry_months`` (months in which an episode can enter with
-        its three months followed), ``eligible_episodes``, one key an arm, and ``accepted``.
-    """
-    signals = 4.4 * spec.rate_multiplier * spec.inhabitants / 1000
-    episodes = signals / SIGNALS_AN_EPISODE
-    entry = max(guaranteed_months(spec, months) - 3, 0)
-    eligible = episodes * float(np.interp(spec.threshold_eur, *ELIGIBLE_SHARE)) * entry
-    letter, message, phone, visit = SHARES[spec.policy]
-    shares = {
-        "letter": letter,
-        "message": message,
-        "phone": phone * spec.capacity_phone,
-        "home_visit": visit * spec.capacity_visit,
-    }
-    arms = {arm: round(eligible * share, 1) for arm, share in shares.items()}
-    arms["none"] = round(max(eligible - sum(arms.values()), 0.0), 1)
-    reach = {"letter": 0.06, "message": 0.07, "phone": 0.59, "home_visit": 0.46, "none": 0.10}
-    accepted = 0.36 * sum(arms[arm] * reach[arm] for arm in ARMS)
-    return {
-        "signals_a_month": round(signals, 1),
-        "episodes_a_month": round(episodes, 1),
-        "entry_months": float(entry),
-        "eligible_episodes": round(eligible, 1),
-        **arms,
-        "accepted": round(accepted, 1),
-    }
 
 
 def _error(expected: str, found: str, mend: str) -> SimulationError:

@@ -46,14 +46,14 @@ TRAP_NAMES: Final[tuple[TrapName, ...]] = get_args(TrapName)
 
 
 class Closed(BaseModel):
-    """Base of everything a scenario holds: frozen, strict, no unknown key."""
+    """Base of everything a scenario holds: frozen, strict, no unknown key, no number without end."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
 def _adds_to_one(total: float) -> None:
     if abs(total - 1.0) > 1e-9:
-        raise ValueError("shares of a trait of sites do not add to 1")
+        raise ValueError("shares of a trait of sites do not add to 1; correct them")
 
 
 class Severity(Closed):
@@ -89,6 +89,8 @@ class Pause(Closed):
 
 class Retention(Closed):
     """Shares of municipalities by how long they keep signals."""
+
+    model_config = ConfigDict(populate_by_name=True)  # errors list the name of the field among the known keys
 
     full: Probability = 0.0
     six_twelve_eighteen: Probability = Field(default=0.0, alias="6-12-18")
@@ -174,9 +176,9 @@ class ThresholdRule(Closed):
     @model_validator(mode="after")
     def _change(self) -> Self:
         if (self.changes_on is None) != (self.amount_eur_after is None):
-            raise ValueError("changes_on and amount_eur_after go together")
+            raise ValueError("changes_on and amount_eur_after go together; give both or neither")
         if self.kind == "rank" and self.changes_on is not None:
-            raise ValueError("a rank has no amount that changes")
+            raise ValueError("a rank has no amount that changes; leave changes_on out, or take a cutoff")
         return self
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from causalsig.errors import SimulationError
 from causalsig.simulation.rules import rule_on
+from causalsig.simulation.switches import ThresholdRule
 from causalsig.simulation.tables import household_keys
 
 if TYPE_CHECKING:
@@ -18,8 +19,11 @@ if TYPE_CHECKING:
 
     from causalsig.simulation.calendar import Calendar
     from causalsig.simulation.clones import Clones
+    from causalsig.simulation.scenario import Scenario
     from causalsig.simulation.sites import SiteSpec
 
+SHORTEST = "any_all_3m"
+"""An outcome of the shortest window: every episode with any outcome has this one."""
 AT_THE_CUTOFF = 0.10
 """Half-width, in log amount, of what counts as at the cutoff: within about 10 % of it."""
 
@@ -33,9 +37,10 @@ class CrossingTruth:
     not_crossing, crossing : float
         Mean potential outcomes when left alone, and when taken up with usual care.
     episodes : int
+        Those followed to the end of the outcome's window; the means are over them.
     extra_contacts : int
-        Episodes among them that the rule in force left alone and the moved one takes up (negative: the other
-        way round); 0 at the cutoff.
+        Episodes that the rule in force left alone and the moved one takes up (negative: the other way round);
+        0 at the cutoff. The same for every outcome: those followed for three months.
     """
 
     not_crossing: float
@@ -65,6 +70,8 @@ class ThresholdTruth:
         1 when taken up in fact.
     potential : mapping of outcome to (n, 2) float64
         Left alone, taken up; NaN where the extract ends before the window does.
+    band : float
+        Largest distance from the cutoff, on the log scale, of episodes whose truth is kept.
     """
 
     household_key: NDArray[np.object_]
@@ -73,9 +80,17 @@ class ThresholdTruth:
     cutoff_cents: NDArray[np.float64]
     received: NDArray[np.int64]
     potential: Mapping[str, NDArray[np.float64]]
+    band: float
 
     def at_the_cutoff(self, outcome: str, within: float = AT_THE_CUTOFF) -> CrossingTruth:
-        """Effect of crossing among episodes within ``within`` of the cutoff on the log scale."""
+        """Effect of crossing among episodes within ``within`` of the cutoff on the log scale.
+
+        Raises
+        ------
+        SimulationError
+            ``simulation-truth``: wider than the band that is kept, nobody there, or an unknown outcome.
+        """
+        self._is_kept(within)
         log_distance = np.log(self.cents / self.cutoff_cents)
         return self._mean(outcome, np.abs(log_distance) <= within, 0)
 
@@ -85,12 +100,22 @@ class ThresholdTruth:
         Raises
         ------
         SimulationError
-            ``simulation-truth``: no episode lies between the two cutoffs, or an unknown outcome.
+            ``simulation-truth``: no episode lies between the two cutoffs, the other one lies outside the
+            band that is kept, or an unknown outcome.
         """
+        self._is_kept(abs(float(np.log(factor))))
         between = (self.cents >= np.minimum(self.cutoff_cents, factor * self.cutoff_cents)) & (
             self.cents < np.maximum(self.cutoff_cents, factor * self.cutoff_cents)
         )
         return self._mean(outcome, between, 1 if factor < 1.0 else -1)
+
+    def _is_kept(self, distance: float) -> None:
+        """Refuse what is wider than the band: a part of it would pass for the whole."""
+        if distance > self.band:
+            raise _error(
+                f"a distance from the cutoff within the band, {self.band:g} on the log scale",
+                "one beyond it, of which only a part is kept",
+            )
 
     def _mean(self, outcome: str, chosen: NDArray[np.bool_], sign: int) -> CrossingTruth:
         if outcome not in self.potential:
@@ -100,17 +125,27 @@ class ThresholdTruth:
         if not len(rows):
             raise _error("at least one episode there, followed to the end of the window", "none")
         left, taken = values[rows].mean(axis=0)
-        return CrossingTruth(float(left), float(taken), len(rows), sign * len(rows))
+        followed = ~np.isnan(self.potential[SHORTEST]).any(axis=1)
+        contacts = sign * int((chosen & followed).sum())
+        return CrossingTruth(float(left), float(taken), len(rows), contacts)
 
 
-def threshold_truth(clones: Clones, calendar: Calendar, spec: SiteSpec, key: int) -> ThresholdTruth:
+def kept_band(scenario: Scenario) -> float:
+    """Distance from a cutoff, on the log scale, within which the truth is kept."""
+    law = scenario.traps.threshold_rule
+    return ThresholdRule().band if law is None else law.band
+
+
+def threshold_truth(
+    clones: Clones, calendar: Calendar, spec: SiteSpec, band: float, key: int
+) -> ThresholdTruth:
     """Gather the tallies of the clones born at the rule's cutoff."""
     from causalsig.simulation.truth import outcomes_of
 
     births = clones.crossings
     cutoffs = []
     for birth in births:
-        rule = rule_on(spec.rules, calendar.time_zero(birth.month))
+        rule = rule_on(spec.cutoffs, calendar.time_zero(birth.month))
         assert rule is not None
         cutoffs.append(np.full(len(birth.zero), rule.amount_cents))
     return ThresholdTruth(
@@ -120,6 +155,7 @@ def threshold_truth(clones: Clones, calendar: Calendar, spec: SiteSpec, key: int
         cutoff_cents=np.concatenate(cutoffs),
         received=np.concatenate([b.received["threshold"] for b in births]),
         potential=outcomes_of(clones, births, "threshold", calendar.extract),
+        band=band,
     )
 
 

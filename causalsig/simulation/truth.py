@@ -81,7 +81,7 @@ class SiteTruth:
     subgroups : mapping of name to (n,) bool
         Facts at time zero, ``SUBGROUPS``.
     threshold : ThresholdTruth or None
-        About the site's own rule; None when it has none with a cutoff.
+        About the site's own cutoff, of a rule or a plain threshold; None when it has none.
     """
 
     municipality: str
@@ -195,7 +195,7 @@ def site_truth(clones: Clones, calendar: Calendar, spec: SiteSpec, scenario: Sce
         "youth": _join([birth.facts.youth for birth in births]),
         "crisis": _join([birth.facts.crisis for birth in births]),
     }
-    from causalsig.simulation.threshold import threshold_truth
+    from causalsig.simulation.threshold import kept_band, threshold_truth
 
     return SiteTruth(
         municipality=spec.code,
@@ -209,7 +209,9 @@ def site_truth(clones: Clones, calendar: Calendar, spec: SiteSpec, scenario: Sce
         received={q: _join([b.received[q] for b in births])[rows] for q in QUESTION_ARMS},
         potential={q: {o: v[rows] for o, v in table.items()} for q, table in potential.items()},
         subgroups={name: np.asarray(flag[rows], np.bool_) for name, flag in facts.items()},
-        threshold=threshold_truth(clones, calendar, spec, key) if clones.crossings else None,
+        threshold=threshold_truth(clones, calendar, spec, kept_band(scenario), key)
+        if clones.crossings
+        else None,
     )
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from causalsig.execution.power_design import PowerDesign
     from causalsig.study.models import Study
 
+SITES = 30
 MINIMUM = 20_000
 
 
@@ -28,16 +29,27 @@ def command(
     inventory: Annotated[
         Path | None, typer.Option(help="Inventory of the municipalities that might join; default: drawn.")
     ] = None,
-    sites: Annotated[int, typer.Option(min=1, max=400, help="Number of municipalities drawn.")] = 30,
+    sites: Annotated[
+        int | None, typer.Option(min=1, max=400, help="Number of municipalities drawn; default: 30.")
+    ] = None,
     inhabitants: Annotated[
         int | None, typer.Option(min=1_000, help="Size of every drawn municipality; default: drawn.")
     ] = None,
-    minimum: Annotated[int, typer.Option(min=1_000, help="Smallest municipality that is drawn.")] = MINIMUM,
+    minimum: Annotated[
+        int | None,
+        typer.Option(
+            min=1_000,
+            help="Smallest municipality that is drawn; default: the scenario's own smallest, or 20,000.",
+        ),
+    ] = None,
     retention: Annotated[
         Literal["full", "6-12-18", "strict6"] | None,
         typer.Option(help="How long drawn municipalities keep signals; default: as the scenario says."),
     ] = None,
-    waves: Annotated[int, typer.Option(min=1, max=12, help="Quarterly extracts.")] = 1,
+    waves: Annotated[
+        int | None,
+        typer.Option(min=1, max=12, help="Quarterly extracts; default: as the scenario says."),
+    ] = None,
     months: Annotated[int, typer.Option(min=12, max=120, help="Months a full extract holds.")] = 30,
     scenario: Annotated[
         str, typer.Option(help="A packaged scenario (see simulate --list) or a scenario file.")
@@ -56,7 +68,7 @@ def command(
         bool, typer.Option("--fast", help="Only the approximation: half a minute, whatever the design.")
     ] = False,
     workers: Annotated[int, typer.Option(min=1, help="Processes side by side.")] = 2,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same answer.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same answer.")] = 1,
     out: Annotated[Path, typer.Option(help="Folder for the figure, the table and what is kept.")] = Path(
         "power"
     ),
@@ -71,6 +83,10 @@ def command(
     from causalsig.study.read import read_inventory, read_study
 
     asked = read_study(study)
+    if inventory is None:
+        sites = SITES if sites is None else sites
+        if inhabitants is None and minimum is None:
+            minimum = _smallest(scenario)
     design = PowerDesign(
         scenario=scenario,
         effect=effect,
@@ -84,9 +100,18 @@ def command(
         months=months,
         seed=seed,
     )
-    design.specs(design.law(), 0)
+    specs = design.specs(design.law(), 0)
+    if design.inventory is not None and len(specs) < len(design.inventory.sites):
+        say(f"{len(design.inventory.sites) - len(specs)} of the inventory have withdrawn and are left out.")
     simulated = () if fast else _simulated(design, asked, replications, workers, out)
     _report(design, asked, simulated, out, format_)
+
+
+def _smallest(scenario: str) -> int | None:
+    """Smallest size drawn where nobody says: the scenario's own (None), or ``MINIMUM``."""
+    from causalsig.simulation import load_scenario
+
+    return None if load_scenario(scenario).sites.minimum_inhabitants else MINIMUM
 
 
 def _simulated(

@@ -32,15 +32,21 @@ def command(
         Literal["null", "modest", "fading", "subgroup", "harmful"] | None,
         typer.Option(help="The effect that help and contact have; default: the scenario's own."),
     ] = None,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same municipalities.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same municipalities.")] = 1,
     months: Annotated[
         int | None,
         typer.Option(min=12, max=120, help="Months of data; default: 30, of a --country 36."),
     ] = None,
     inhabitants: Annotated[
         int | None,
+        typer.Option(min=1_000, help="Size of every municipality that is not small; default: drawn."),
+    ] = None,
+    minimum: Annotated[
+        int | None,
         typer.Option(
-            min=1_000, help="Size of every municipality that is not small; default: drawn, at least 60,000."
+            min=1_000,
+            help="Smallest municipality that is drawn; default: the scenario's own smallest, or 60,000, of a "
+            "--country any.",
         ),
     ] = None,
     retention: Annotated[
@@ -59,8 +65,8 @@ def command(
         bool,
         typer.Option(
             "--country",
-            help="All 342 municipalities, sizes as they are, three years, every signal kept, some three "
-            "million; without the truth unless --truth, which takes twice as long.",
+            help="All 342 municipalities, sizes as they are, three years, every signal kept, some two and "
+            "a half million; without the truth unless --truth, which takes twice as long.",
         ),
     ] = False,
     truth: Annotated[
@@ -82,7 +88,7 @@ def command(
             min=0, max=900, help="Municipalities --check simulates for the monitor's figures; 0: none."
         ),
     ] = 120,
-    force: Annotated[bool, typer.Option("--force", help="Replace what is in the folder.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace the country in the folder.")] = False,
     format_: Annotated[
         Literal["text", "json"], typer.Option("--format", help="How --check and --list print.")
     ] = "text",
@@ -94,7 +100,7 @@ def command(
     whether the arms will be large enough; its exit
     code is 1 when a figure of the monitor lies outside its band.
     """
-    from causalsig.execution.invent import COUNTRY_MONTHS, COUNTRY_SITES, MIN_INHABITANTS, InventedCountry
+    from causalsig.execution.invent import COUNTRY_MONTHS, COUNTRY_SITES, InventedCountry
 
     if list_:
         _print_scenarios(format_)
@@ -103,15 +109,18 @@ def command(
         sites = COUNTRY_SITES
     if small > sites:
         raise typer.BadParameter("--small is larger than --sites; lower it.")
+    if inhabitants is not None and minimum is not None:
+        raise typer.BadParameter("--inhabitants and --minimum contradict each other; leave one out.")
+    name = scenario or ("base" if whole else "ignorable")
     country = InventedCountry(
-        scenario=scenario or ("base" if whole else "ignorable"),
+        scenario=name,
         effect=effect,
         sites=sites,
         small_strict=small,
         seed=seed,
         months=months or (COUNTRY_MONTHS if whole else 30),
         inhabitants=inhabitants,
-        minimum=None if whole else MIN_INHABITANTS,
+        minimum=_any_size(name) if whole and minimum is None else minimum,
         retention=retention or ("full" if whole else None),
         format=source_format,
         truth=not whole if truth is None else truth,
@@ -119,14 +128,23 @@ def command(
     if check:
         _check(country, monitor_sites, workers, format_)
         return
-    _refuse_overwriting(out, force)
+    _make_room(out, force)
     _make(country, out, workers)
+
+
+def _any_size(scenario: str) -> int:
+    """Smallest size of a whole country: the scenario's own, or the smallest the generator draws."""
+    from causalsig.simulation import load_scenario
+    from causalsig.simulation.sites import SMALLEST_DRAWN
+
+    return load_scenario(scenario).sites.minimum_inhabitants or SMALLEST_DRAWN
 
 
 def _make(country: InventedCountry, out: Path, workers: int) -> None:
     from causalsig.execution.invent import country_specs, invent_country, wave_folder
     from causalsig.execution.invented_files import source_name
 
+    _say_smallest(country)
     with progress("inventing municipalities", country.sites) as step:
         made = invent_country(country, out, workers=workers, on_finish=lambda code: step())
     typer.echo(str(out))
@@ -138,6 +156,17 @@ def _make(country: InventedCountry, out: Path, workers: int) -> None:
         f"made {municipalities} with {signals} signals. Next: causalsig site check {source} "
         f"--inventory {first}/inventory.toml"
     )
+
+
+def _say_smallest(country: InventedCountry) -> None:
+    """Say that sizes are not those of the scenario, where nobody asked for that."""
+    from causalsig.execution.invent import country_specs, smallest_of
+
+    scenario = country_specs(country)[0]
+    asked = country.minimum or country.inhabitants or scenario.sites.minimum_inhabitants
+    if not asked:
+        smallest = smallest_of(country, scenario)
+        say(f"municipalities are drawn from {smallest:,} inhabitants up; --minimum asks for smaller ones.")
 
 
 def _print_scenarios(format_: str) -> None:
@@ -155,6 +184,7 @@ def _check(country: InventedCountry, monitor_sites: int, workers: int, format_: 
     """Print what to expect; exit code 1 when a figure lies outside its band."""
     from causalsig.execution.invent import expected_table
 
+    _say_smallest(country)
     expected = [{"site": code, "name": name, **counts} for code, name, counts in expected_table(country)]
     if format_ == "text":
         _print_expected(expected)
@@ -209,8 +239,10 @@ def _households_an_arm() -> int:
     return max(floors.min_households_arm, ceil(floors.min_expected_class / rarer - 1e-9))
 
 
-def _refuse_overwriting(out: Path, force: bool) -> None:
+def _make_room(out: Path, force: bool) -> None:
+    """Refuse a folder that holds a country, or with --force remove that country."""
     from causalsig.errors import SimulationError
+    from causalsig.execution.invent import remove_country
 
     earlier = [*out.glob("inventory.toml"), *out.glob("wave-*/inventory.toml")]
     if earlier and not force:
@@ -221,3 +253,5 @@ def _refuse_overwriting(out: Path, force: bool) -> None:
             mend="Choose another --out, or say --force to replace it.",
             where=str(out),
         )
+    if earlier:
+        remove_country(out)

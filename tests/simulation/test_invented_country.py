@@ -8,7 +8,14 @@ from pathlib import Path
 import pytest
 
 from causalsig.errors import SimulationError
-from causalsig.execution.invent import InventedCountry, country_specs, invent_country, invent_site
+from causalsig.execution.invent import (
+    InventedCountry,
+    country_specs,
+    expected_table,
+    invent_country,
+    invent_site,
+    remove_country,
+)
 from causalsig.execution.invented_files import SOURCE_FORMATS, SourceFormat, source_name
 from causalsig.execution.site import read_site
 from causalsig.execution.truth import inventory_site
@@ -90,3 +97,52 @@ def test_too_many_waves_for_the_months_are_refused(tmp_path: Path) -> None:
     with pytest.raises(SimulationError, match="first wave") as caught:
         invent_site(spec, scenario, country, tmp_path)
     assert caught.value.code == "simulation-months"
+
+
+def test_an_earlier_country_is_replaced_whole_and_nothing_else_is_touched(tmp_path: Path) -> None:
+    invent_country(replace(SMALL, sites=2, truth=True, format="sql"), tmp_path, workers=1)
+    own = tmp_path / "sources" / "notes.txt"
+    own.write_text("mine", "utf-8")
+    remove_country(tmp_path)
+    assert list(files(tmp_path)) == ["sources/notes.txt"]
+    invent_country(replace(SMALL, sites=1), tmp_path, workers=1)
+    assert {name.split("/")[1] for name in files(tmp_path) if "/" in name} == {"9001", "notes.txt"}
+
+
+def test_waves_of_an_earlier_country_are_removed(tmp_path: Path) -> None:
+    country = replace(SMALL, scenario="waves", sites=1, months=15, inhabitants=1_000)
+    invent_country(country, tmp_path, workers=1)
+    remove_country(tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_municipalities_of_an_attempt_that_was_interrupted_do_not_stay(tmp_path: Path) -> None:
+    (tmp_path / ".made").mkdir()
+    scenario, specs = country_specs(SMALL)
+    invent_site(specs[2], scenario, SMALL, tmp_path)
+    assert (tmp_path / "sources" / "9003").is_dir()
+    invent_country(replace(SMALL, sites=1), tmp_path, workers=1)
+    assert [path.name for path in (tmp_path / "sources").iterdir()] == ["9001"]
+
+
+def test_the_smallest_size_is_what_is_asked_for_or_what_the_scenario_says() -> None:
+    def smallest(country: InventedCountry) -> int:
+        return min(spec.inhabitants for spec in country_specs(country)[1])
+
+    drawn = replace(SMALL, sites=40, inhabitants=None, scenario="ignorable")
+    assert smallest(drawn) >= 60_000 > smallest(replace(drawn, minimum=10_000)) >= 10_000
+    assert smallest(replace(drawn, scenario="tiny_sites")) < 10_000
+    assert smallest(replace(drawn, scenario="tiny_sites", minimum=10_000)) >= 10_000
+
+
+def test_what_is_expected_knows_the_rule_and_the_months_of_a_cohort() -> None:
+    country = InventedCountry("threshold_change", None, 1, 0, 1, months=24, inhabitants=40_000)
+    scenario, [spec] = country_specs(country)
+    [(_, _, counts)] = expected_table(country)
+    truth = simulate_site(spec, scenario, 1, months=24, six_months=False).truth
+    assert truth is not None
+    assert counts["eligible_episodes"] == pytest.approx(len(truth), rel=0.15)
+    visits = (truth.received["contact_method"] == 3).sum()
+    assert counts["home_visit"] == pytest.approx(visits, rel=0.25)
+    [(_, _, six)] = expected_table(replace(country, retention="strict6"))
+    assert (six["entry_months"], six["accepted"]) == (2.0, 0.0)

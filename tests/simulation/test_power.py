@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ from causalsig.execution.replications import kept_replications
 from causalsig.execution.truth import inventory_site
 from causalsig.records import ReleasedArms
 from causalsig.simulation import draw_sites
+from causalsig.study.inventory import Inventory
 from causalsig.study.models import Study
 from causalsig.study.read import read_study
 
@@ -77,7 +79,11 @@ def test_signals_kept_for_six_months_leave_no_entry_for_accepted_help():
     plans = {plan.question: plan for plan in primary_plans(study())}
     law = FEW.law()
     [spec] = draw_sites(law, 1, 1, inhabitants=50_000, retention="strict6")
-    months = {name: entry_months(spec, plan, study(), law.extracted_on, 30) for name, plan in plans.items()}
+    site = inventory_site(spec, months=30)
+    months = {
+        name: entry_months(site, spec.matching, plan, study(), law.extracted_on)
+        for name, plan in plans.items()
+    }
     assert months == {"accepted_help": 0.0, "contact_method": 2.0}
 
 
@@ -88,6 +94,39 @@ def test_waves_of_extracts_that_hold_the_same_months_are_refused():
     assert caught.value.code == "simulation-power"
     six = replace(design, retention="strict6")
     assert len(six.specs(six.law(), 0)) == 4
+
+
+def test_waves_are_the_scenarios_own_unless_others_are_asked_for():
+    assert PowerDesign(scenario="waves").law().waves == 4
+    assert PowerDesign(scenario="waves", waves=2).law().waves == 2
+    assert PowerDesign().law().waves == 1
+
+
+def test_a_design_that_contradicts_itself_is_refused():
+    sites = tuple(inventory_site(spec, months=30) for spec in draw_sites(FEW.law(), 2, 3))
+    both = Inventory(schema_version="0.1", provider="Voorbeeld", sites=sites)
+    for said in ({"sites": 2}, {"inhabitants": 50_000}, {"minimum": 50_000}, {"retention": "full"}):
+        with pytest.raises(SimulationError, match=f"an inventory and {next(iter(said))}") as caught:
+            PowerDesign(inventory=both, **said)  # type: ignore[arg-type]
+        assert caught.value.code == "simulation-power"
+    with pytest.raises(SimulationError, match="both inhabitants and minimum"):
+        PowerDesign(inhabitants=50_000, minimum=20_000)
+
+
+def test_who_withdrew_is_not_asked_and_what_is_kept_is_what_the_inventory_says():
+    first, second = (
+        inventory_site(spec, months=30) for spec in draw_sites(FEW.law(), 2, 3, inhabitants=200_000)
+    )
+    left = second.agreement.model_copy(update={"withdrawn_on": date(2026, 1, 1)})
+    gone = second.model_copy(update={"agreement": left})
+    short = first.model_copy(update={"retention_months": 7})
+    design = PowerDesign(inventory=Inventory(schema_version="0.1", provider="V", sites=(short, gone)))
+    [spec] = design.specs(design.law(), 0)
+    assert (spec.code, design.months_of(spec), design.site_of(spec).guaranteed_months) == (first.code, 7, 7)
+    found = {one.question: one for one in approximate_power(design, study(), lessons=lessons(), draws=12)}
+    assert found["accepted_help"].admitted == 0.0
+    with pytest.raises(SimulationError, match="only those that have withdrawn"):
+        PowerDesign(inventory=Inventory(schema_version="0.1", provider="V", sites=(gone,)))
 
 
 def test_what_the_inventory_says_is_kept_and_the_rest_is_drawn():

@@ -71,7 +71,14 @@ amsterdam = 1.0
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("late_share = 0.5", "late_share = 0.5\ngossip = 1", "care.gossip"),
+        ("late_share = 0.5", "late_share = 0.5\ngossip = 1", "care.gossip.*Known here: .*reach_phone"),
+        ("reach_phone = 0.36", "reach_fone = 0.36", "Did you mean 'reach_phone'"),
+        ("reach_phone = 0.36", "reach_fone = 0.36", r"\(1 more after this one\)"),
+        ("reach_phone = 0.36", "reach_phone = nan", "care.reach_phone: expected a finite number"),
+        ("slope_phone = 0.8", "slope_phone = inf", "assignment.slope_phone: expected a finite number"),
+        ("intercept = ", "intercept = nan #", "acceptance.intercept: expected a finite number"),
+        ("repeat_refused = [0.05, 0.60]", "repeat_refused = [0.9, 0.1]", "begins above its end"),
+        ("2026-06-30", "1999-12-31", "Take one of 2021 to 2099"),
         ("late_share = 0.5", "late_share = 0.9", "exceed 1"),
         ("late_share = 0.5", 'late_share = "half"', "care.late_share"),
         ("reach_phone = 0.36", "reach_phone = 1.35", "care.reach_phone"),
@@ -89,7 +96,8 @@ def test_a_bad_scenario_says_where_and_how_to_mend_it(tmp_path: Path, old: str, 
     with pytest.raises(SimulationError, match=message) as caught:
         load_scenario(changed(tmp_path, old, new))
     assert caught.value.exit_code == 2
-    assert "packaged scenario" in str(caught.value)
+    assert caught.value.code == "simulation-scenario"
+    assert caught.value.mend.endswith((".", "?"))
 
 
 @pytest.mark.parametrize(

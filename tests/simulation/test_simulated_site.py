@@ -352,6 +352,8 @@ def test_what_cannot_be_simulated_says_how_to_mend_it():
         SiteSpec("9001", "Voorbeeldstad 01", 10)
     with pytest.raises(SimulationError, match="simulation-site"):
         draw_sites(law, 2000, 1)
+    with pytest.raises(SimulationError, match="a seed of 0 or more"):
+        draw_sites(law, 1, -3)
     truth = sites("ignorable", "null", 2)[0].truth
     assert truth is not None
     with pytest.raises(SimulationError, match="a question out of"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -146,6 +147,39 @@ def test_crossing_the_cutoff_and_moving_it_have_a_truth():
         threshold.at_the_cutoff("gossip")
     with pytest.raises(SimulationError, match="at least one episode"):
         threshold.moved_to(1.0, "any_all_3m")
+
+
+def test_beyond_the_band_that_is_kept_there_is_no_truth():
+    site = made("threshold_change", "harmful")
+    assert site.truth is not None and site.truth.threshold is not None
+    narrow = replace(site.truth.threshold, band=0.2)
+    assert narrow.moved_to(0.85, "any_all_3m").episodes > 0
+    for ask in (lambda: narrow.moved_to(0.5, "any_all_3m"), lambda: narrow.at_the_cutoff("any_all_3m", 0.3)):
+        with pytest.raises(SimulationError, match=r"within the band, 0\.2"):
+            ask()
+    labels = {row.estimand for row in site_rows(replace(site.truth, threshold=narrow)).rows}
+    assert "cutoff" in labels and not {"moved:0.5", "moved:0.8", "moved:2"} & labels
+
+
+def test_extra_contacts_of_a_moved_cutoff_are_the_same_for_every_outcome():
+    law = load_scenario("threshold_change", "harmful")
+    (spec,) = draw_sites(law, 1, 5, inhabitants=25_000)
+    truth = simulate_site(spec, law, 2, months=18).truth
+    assert truth is not None and truth.threshold is not None
+    three, six = (truth.threshold.moved_to(0.5, outcome) for outcome in ("any_all_3m", "any_all_6m"))
+    assert three.extra_contacts == six.extra_contacts == three.episodes > six.episodes > 0
+
+
+def test_a_plain_threshold_has_a_truth_as_well():
+    law = load_scenario("ignorable", "harmful")
+    (spec,) = draw_sites(law, 1, 5, inhabitants=25_000)
+    spec = replace(spec, threshold_eur=75.0)
+    truth = simulate_site(spec, law, 2, six_months=False).truth
+    assert truth is not None and truth.threshold is not None
+    assert set(np.unique(truth.threshold.cutoff_cents)) == {7_500.0}
+    assert truth.threshold.moved_to(2.0, "any_all_3m").extra_contacts < 0
+    without = simulate_site(replace(spec, threshold_eur=0.0), law, 2, six_months=False).truth
+    assert without is not None and without.threshold is None
 
 
 def test_a_rank_by_capacity_has_no_cutoff():
