@@ -1,4 +1,15 @@
-"""Each trap of practice catches the analysis that is blind to it, and nothing else does."""
+"""Each trap of practice catches the analysis that is blind to it, and nothing else does.
+
+What is shown is that the switches do what they are for, not how often practice falls into them. Window and
+outcome of each analysis were chosen after pilots of 16 to 40 municipalities, so that its trap has something
+to catch: hidden stress from day 14 (it ends for a quarter of households every month), the pause among signals
+of the case's own creditors in the 45 days that it lasts (among all returns theirs are few), retention over
+half a year of every case that is still held, repeats as a ratio. The seeds of the pilots are among those that
+are run. Three sizes are extreme on purpose, the other traps have their packaged ones: retention (every
+municipality keeps 6, 12 or 18 months; in the base scenario three in ten), acceptance coding (every
+municipality books talks as quick fix; in the base scenario 38 %), and the effect of help where a trap shows
+in its size (hazard ratio 0.4 of accepting, nothing else works, no spread between municipalities).
+"""
 
 from __future__ import annotations
 
@@ -31,10 +42,10 @@ if TYPE_CHECKING:
     from causalsig.simulation.switches import TrapName
 
 CLAIM = """For each trap that needs no cohort machinery, an analysis that is sound where every trap is off
-(95 % intervals cover the truth in 91 to 99 % of municipalities) and blind to this trap covers in less than
-90 % once it is on, with the whole exact 99 % interval below: severity, hidden stress, the pause after help,
-repeats of the same arrear, unequal retention, coding of acceptance, national shocks, billing and outages. The
-others belong to cohorts, thresholds and findings, and are judged there."""
+(95 % intervals cover the truth in 91 to 99 % of 400 municipalities, by the rate itself) and blind to this
+trap covers in less than 90 % once it is on, with the whole exact 99 % interval below: severity, hidden
+stress, the pause after help, repeats of the same arrear, unequal retention, coding of acceptance, national
+shocks, billing and outages. The others belong to cohorts, thresholds and findings, and are judged there."""
 ISSUE = 3
 COVERS = (
     "causalsig/simulation/[a-w]*.py",
@@ -46,7 +57,9 @@ COVERS = (
     "causalsig/sources/episodes.py",
     "evidence/claims/_trap_blind.py",
 )
-REPLICATIONS = 200
+REPLICATIONS = 400
+"""With all traps off, shared by all analyses: one that covers 95 % stays below 91 % once in 2,000 runs."""
+OUTAGES = 200
 FEW = 60
 """Replications with a trap on: pilots of 30 covered at most 37 %, so that even these end far below 90 %."""
 SOUND = (0.91, 0.99)
@@ -154,7 +167,7 @@ BLIND: dict[TrapName, Blind] = {
     "outage": Blind(
         "signals of November against October, read the same way",
         partial(log_change, before=LAST_TWO[0], after=LAST_TWO[1]),
-        replications=REPLICATIONS,
+        replications=OUTAGES,
     ),
 }
 
@@ -176,6 +189,12 @@ def law_of(trap: TrapName | None, works: bool) -> Scenario:
     scenario = scenario.switch(on=(trap,))
     size = getattr(scenario.traps, trap).model_copy(update=BLIND[trap].sizes)
     return scenario.model_copy(update={"traps": scenario.traps.model_copy(update={trap: size})})
+
+
+def size_of(law: Scenario, trap: TrapName) -> str:
+    """Write down the size at which a trap is on."""
+    size = getattr(law.traps, trap).model_dump(by_alias=True)
+    return ", ".join(f"{name} {value}" for name, value in size.items())
 
 
 def site_of(law: Scenario, seed: int, truth: bool = False) -> SimulatedSite:
@@ -240,6 +259,7 @@ def run(context: Context) -> Verdict:
         target = true[blind.truth]
         about = {
             "trap": trap,
+            "size": size_of(law_of(trap, blind.truth != "nothing"), trap),
             "analysis": blind.about,
             "truth": target,
             "Monte Carlo error of the truth": error[blind.truth],
@@ -249,7 +269,10 @@ def run(context: Context) -> Verdict:
         # To overlap with the band is not enough to have been caught: all of the interval is inside.
         found["passed"] = found["rate_high"] < CAUGHT[1]
         rows.append(about | {"switch": "on"} | found)
-        rows.append(about | {"switch": "all off"} | _coverage([row[trap] for row in clean], target, SOUND))
+        sound = _coverage([row[trap] for row in clean], target, SOUND)
+        # An interval that overlaps with the band would let 85 % pass for sound.
+        sound["passed"] = SOUND[0] <= sound["rate"] <= SOUND[1]
+        rows.append(about | {"switch": "all off"} | sound)
     return {
         "passed": all(row["passed"] for row in rows),
         "figures": {"analyses": rows, "judged elsewhere": OTHERS},
