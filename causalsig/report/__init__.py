@@ -7,6 +7,7 @@ from importlib import import_module
 _EXPORTS = {
     "AttritionBand": "pages",
     "CheckCount": "pages",
+    "ChecklistPart": "target_items",
     "ForestRow": "figures",
     "MunicipalityPage": "pages",
     "NationalPage": "pages",
@@ -14,7 +15,11 @@ _EXPORTS = {
     "OwnQuestion": "pages",
     "Provenance": "pages",
     "QuestionSpec": "pages",
+    "StudyFlow": "flow",
     "certainty": "certainty",
+    "checklist_markdown": "target_items",
+    "flow_figure": "flow_drawing",
+    "flow_html": "render",
     "forest_plot": "figures",
     "monitor_html": "render",
     "municipality_html": "render",
@@ -23,6 +28,8 @@ _EXPORTS = {
     "national_page": "gather",
     "profile_html": "render",
     "specs_from_study": "pages",
+    "study_flow": "flow",
+    "target_checklist": "target_items",
 }
 
 __all__ = [*_EXPORTS]

@@ -73,7 +73,7 @@ def municipality_page(
         payload_hash=payload_hash,
     )
     shown_demo = demo or (others is not None and others.demo)
-    return MunicipalityPage(name, specs, outcomes, _own(document), others, where, shown_demo)
+    return MunicipalityPage(name, specs, outcomes, own_questions(document), others, where, shown_demo)
 
 
 def national_page(
@@ -127,7 +127,8 @@ def _same_study(study: Study, digests: Sequence[str]) -> str:
     return digest
 
 
-def _own(document: EstimatesDocument) -> tuple[OwnQuestion, ...]:
+def own_questions(document: EstimatesDocument) -> tuple[OwnQuestion, ...]:
+    """Decode what a release says of each question."""
     arms = released_arms(document)
     return tuple(
         OwnQuestion(
@@ -193,7 +194,7 @@ def _absent(documents: Sequence[EstimatesDocument], specs: Sequence[QuestionSpec
     """Count the sites without a question's primary contrast; each site once, by the first reason it gives."""
     counts: Counter[tuple[str, str]] = Counter()
     for document in documents:
-        own = {question.question: question for question in _own(document)}
+        own = {question.question: question for question in own_questions(document)}
         for spec in specs:
             asked = own.get(spec.question)
             reasons = ("no-release",) if asked is None else asked.reasons(spec)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from typing import TYPE_CHECKING
 
+from causalsig.report.flow_page import flow_view
 from causalsig.report.monitor import monitor_view
 from causalsig.report.municipality import municipality_view
 from causalsig.report.national import national_view
@@ -19,6 +21,9 @@ if TYPE_CHECKING:
 
     from causalsig.release.monitor_document import MonitorDocument
     from causalsig.release.profile_document import ProfileDocument
+    from causalsig.report.flow import StudyFlow
+    from causalsig.report.target_items import ChecklistPart
+    from causalsig.study.models import Study
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 """Nothing may be loaded and nothing may run; inline style is what the page and its figures are drawn with."""
@@ -42,6 +47,18 @@ def profile_html(document: ProfileDocument, payload_hash: str, language: Languag
 def monitor_html(document: MonitorDocument, payload_hash: str, language: Language = "nl") -> str:
     """Write a site's monitor figures: exactly what its document holds."""
     return _render(monitor_view(document, payload_hash, language), language)
+
+
+def flow_html(
+    study: Study,
+    flow: StudyFlow,
+    parts: Sequence[ChecklistPart],
+    language: Language = "nl",
+    *,
+    demo: bool = False,
+) -> str:
+    """Write the flow of a study's releases and the TARGET checklist filled in; `flow_view` has the rest."""
+    return _render(flow_view(study, flow, parts, language, demo=demo), language)
 
 
 def _render(view: Page, language: Language) -> str:

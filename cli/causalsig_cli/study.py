@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from causalsig_cli._screen import say
+from causalsig_cli._study_flow import flow
 from causalsig_cli._study_graph import check_graph
 
 if TYPE_CHECKING:
     from causalsig.study.models import Study
 
-app = typer.Typer(no_args_is_help=True, help="Write, check and show a study file.")
+app = typer.Typer(no_args_is_help=True, help="Write, check and show a study file; draw who was compared.")
 
 StudyFile = Annotated[Path, typer.Argument(help="A study file, or the name of a packaged study.")]
 Format = Annotated[Literal["text", "json"], typer.Option("--format", help="How to print.")]
@@ -90,6 +91,9 @@ def show(study: StudyFile = Path("vroegsignalering"), format_: Format = "text") 
         return
     for line in _sentences(found):
         typer.echo(line)
+
+
+app.command()(flow)
 
 
 def _sentences(study: Study) -> list[str]:
