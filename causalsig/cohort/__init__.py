@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from causalsig.cohort.build import Cohort, CohortPlan, build_cohort, plan_cohorts
+    from causalsig.cohort.build import Cohort, CohortPlan, build_cohort, plan_cohorts, secondary_plans
 
-__all__ = ["Cohort", "CohortPlan", "build_cohort", "plan_cohorts"]
+__all__ = ["Cohort", "CohortPlan", "build_cohort", "plan_cohorts", "secondary_plans"]
 
 
 def __getattr__(name: str) -> object:

@@ -2,45 +2,48 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from causalsig.cohort.arms import accepted_by_landmark, first_method
+from causalsig.cohort.arms import (
+    Arms,
+    accepted_by_landmark,
+    accepted_or_declined,
+    attempt_number,
+    attempt_sequence,
+    first_method,
+)
+from causalsig.cohort.content import content_order
 from causalsig.cohort.covariates import LOOK_BACK_COVARIATES, design_matrix
 from causalsig.cohort.eligibility import EligibilityContext, apply_rules, arm_defined
 from causalsig.cohort.facts import SiteFacts, site_facts
 from causalsig.cohort.history import Floats, Integers
-from causalsig.cohort.outcomes import outcome_values
-from causalsig.cohort.window import entry_window
-from causalsig.records import AttritionRow, Refusal
-from causalsig.study.models import ContactMethod
+from causalsig.cohort.outcomes import amounts_unknown, outcome_values
+from causalsig.cohort.plan import CohortPlan, plan_cohorts, secondary_plans
+from causalsig.cohort.window import EntryWindow, waves
+from causalsig.records import Refusal
+from causalsig.study.models import AcceptedHelp
 
 if TYPE_CHECKING:
+    from datetime import date
+
+    from causalsig.records import AttritionRow
     from causalsig.sources.schema import Matching, SiteTables
     from causalsig.study.inventory import Site
-    from causalsig.study.models import AcceptedHelp, Outcome, Study
+    from causalsig.study.models import Study
 
-__all__ = ["Cohort", "CohortPlan", "build_cohort", "plan_cohorts", "site_facts"]
-
-
-@dataclass(frozen=True, slots=True)
-class CohortPlan:
-    """A question with those of its outcomes that share a horizon, and so a cohort.
-
-    The plan that holds the primary outcome comes first.
-    """
-
-    question: str
-    settings: ContactMethod | AcceptedHelp
-    outcomes: tuple[Outcome, ...]
-
-    @property
-    def months(self) -> int:
-        """Horizon of the plan's outcomes."""
-        return self.outcomes[0].months
+__all__ = [
+    "Cohort",
+    "CohortPlan",
+    "build_cohort",
+    "plan_cohorts",
+    "plan_window",
+    "secondary_plans",
+    "site_facts",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,18 +88,18 @@ class Cohort:
         return len(self.treatment)
 
 
-def plan_cohorts(study: Study) -> tuple[CohortPlan, ...]:
-    """One plan a question and horizon; a question's primary outcome is in its first plan."""
-    plans: list[CohortPlan] = []
-    for question, settings in study.asked.items():
-        outcomes = [study.outcome(name) for name in settings.outcomes]
-        primary = study.outcome(settings.primary_outcome).months
-        others = sorted({outcome.months for outcome in outcomes} - {primary})
-        plans.extend(
-            CohortPlan(question, settings, tuple(o for o in outcomes if o.months == months))
-            for months in (primary, *others)
-        )
-    return tuple(plans)
+def plan_window(
+    plan: CohortPlan, extracted_on: date, site: Site, matching: Matching, study: Study
+) -> EntryWindow:
+    """Entry window of a plan in this extract; what earlier extracts of the site had is left to them."""
+    return waves(
+        (*site.earlier_extracts, extracted_on),
+        site,
+        matching,
+        study.data,
+        follow_up_from_day=plan.from_day,
+        horizon_days=plan.days,
+    )[-1]
 
 
 def build_cohort(
@@ -130,64 +133,80 @@ def build_cohort(
         With no episodes, and the refusal that says why, when retention leaves no entry window.
     """
     known = site_facts(tables) if facts is None else facts
-    window = entry_window(
-        tables.extracted_on,
-        site,
-        matching,
-        study.data,
-        follow_up_from_day=plan.settings.follow_up_from_day,
-        horizon_days=plan.outcomes[0].days,
-    )
-    kept, rows = apply_rules(EligibilityContext(known, window, site, study.eligibility))
-    arms = _arms(known, tables, plan)
-    kept, row = arm_defined(kept, np.isin(arms.astype(str), plan.settings.arms), known.facts.households)
-    refusals = _nobody_left(plan, rows, bool(kept.any()))
+    window = plan_window(plan, tables.extracted_on, site, matching, study)
+    plan, refusals = _answerable(plan, known)
+    kept, rows, nobody = apply_rules(EligibilityContext(known, window, site, study.eligibility))
+    arms = _arms(known, plan)
+    allowed = arms.within(plan.arms) & bool(plan.outcomes)
+    kept, row = arm_defined(kept, allowed, known.facts.households)
     names, remarks = _retained_covariates(study.covariates, known, plan, look_back=window.look_back)
     if kept.any():
         refusals += remarks
-    order = _stable_order(known, kept)
-    facts_kept = known.facts.take(order)
-    covariates, columns = design_matrix(names, facts_kept, known.history, study.data.look_back_days)
+    else:
+        refusals += tuple(
+            Refusal(nobody or "cohort-no-episodes", plan.question, outcome.id) for outcome in plan.outcomes
+        )
+    return _cohort(known, plan, arms, np.flatnonzero(kept), names, study, (*rows, row), refusals)
+
+
+def _cohort(
+    known: SiteFacts,
+    plan: CohortPlan,
+    arms: Arms,
+    rows: Integers,
+    covariates: tuple[str, ...],
+    study: Study,
+    attrition: tuple[AttritionRow, ...],
+    refusals: tuple[Refusal, ...],
+) -> Cohort:
+    """Encode the episodes of some rows, and put them in an order that follows from their content."""
+    facts = known.facts.take(rows)
+    design, names = design_matrix(covariates, facts, known.history, study.data.look_back_days)
+    outcomes = {
+        outcome.id: outcome_values(outcome, facts.households, facts.time_zero, plan.from_day, known.signals)
+        for outcome in plan.outcomes
+    }
+    chosen = arms.codes[rows]
+    order, households = content_order(facts.households, facts.time_zero, chosen, [design, *outcomes.values()])
+    rows = rows[order]
     return Cohort(
         plan=plan,
-        arms=tuple(plan.settings.arms),
-        treatment=arms[order],
-        households=np.unique(facts_kept.households, return_inverse=True)[1].astype(np.int64),
-        household_keys=known.household_keys[order],
-        time_zero=facts_kept.time_zero,
-        covariates=covariates,
-        covariate_names=columns,
-        outcomes={
-            outcome.id: outcome_values(
-                outcome,
-                facts_kept.households,
-                facts_kept.time_zero,
-                plan.settings.follow_up_from_day,
-                known.history.signals,
-                known.new_arrears,
-            )
-            for outcome in plan.outcomes
-        },
-        attrition=(*rows, row),
+        arms=plan.arms,
+        treatment=arms.texts(rows),
+        households=households,
+        household_keys=known.household_keys[rows],
+        time_zero=facts.time_zero[order],
+        covariates=design[order],
+        covariate_names=names,
+        outcomes={name: values[order] for name, values in outcomes.items()},
+        attrition=attrition,
         refusals=refusals,
     )
 
 
-def _arms(known: SiteFacts, tables: SiteTables, plan: CohortPlan) -> NDArray[np.object_]:
-    facts = known.facts
-    if isinstance(plan.settings, ContactMethod):
-        return first_method(known.case_ids, facts.time_zero, tables.attempts, plan.settings)
-    return accepted_by_landmark(
-        facts.households, facts.time_zero, known.history.accepted, known.undated_acceptance, plan.settings
+def _answerable(plan: CohortPlan, known: SiteFacts) -> tuple[CohortPlan, tuple[Refusal, ...]]:
+    """Leave out the outcomes that this source cannot tell."""
+    unknown = [outcome for outcome in plan.outcomes if amounts_unknown(outcome, known.signals)]
+    kept = tuple(outcome for outcome in plan.outcomes if outcome not in unknown)
+    refusals = tuple(Refusal("cohort-amounts-unknown", plan.question, outcome.id) for outcome in unknown)
+    return (replace(plan, outcomes=kept) if unknown else plan), refusals
+
+
+def _arms(known: SiteFacts, plan: CohortPlan) -> Arms:
+    """Arm of every episode of the site under the plan's exposure."""
+    settings, time_zero = plan.settings, known.facts.time_zero
+    if isinstance(settings, AcceptedHelp):
+        households, history = known.facts.households, known.history
+        undated = known.undated_acceptance
+        if plan.exposure == "accepted_or_declined":
+            return accepted_or_declined(
+                households, time_zero, history.accepted, history.reached, undated, settings
+            )
+        return accepted_by_landmark(households, time_zero, history.accepted, undated, settings)
+    assign = {"attempt_number": attempt_number, "attempt_sequence": attempt_sequence}.get(
+        plan.exposure, first_method
     )
-
-
-def _nobody_left(plan: CohortPlan, rows: tuple[AttritionRow, ...], anyone: bool) -> tuple[Refusal, ...]:
-    """Say why the cohort is empty: no time zero lies in the entry window, or the other rules left nobody."""
-    if anyone:
-        return ()
-    code = "cohort-no-episodes" if rows[0].episodes_after else "cohort-no-entry-window"
-    return tuple(Refusal(code, plan.question, outcome.id) for outcome in plan.outcomes)
+    return assign(known.case, time_zero, known.attempts, settings)
 
 
 def _retained_covariates(
@@ -210,10 +229,3 @@ def _retained_covariates(
     if any(outcome.signals == "new_arrears" for outcome in plan.outcomes):
         remarks.append(Refusal("cohort-new-arrears-short-history", plan.question))
     return kept, tuple(remarks)
-
-
-def _stable_order(known: SiteFacts, kept: NDArray[np.bool_]) -> Integers:
-    """Rows kept, by household key and date, so that the order of the source does not matter."""
-    rows = np.flatnonzero(kept)
-    order: Integers = rows[np.lexsort((known.facts.time_zero[rows], known.facts.households[rows]))]
-    return order

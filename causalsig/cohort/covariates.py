@@ -236,7 +236,8 @@ def design_matrix(
     if len(facts.households) == 0:
         return np.empty((0, 0)), ()
     columns = [column for name in names for column in ENCODERS[name](facts, history, look_back_days)]
-    varying = [(name, values) for name, values in columns if values.size and values.min() < values.max()]
-    if not varying:
-        return np.empty((len(facts.households), 0)), ()
-    return np.column_stack([values for _, values in varying]), tuple(name for name, _ in varying)
+    varying = [(name, values) for name, values in columns if values.min() < values.max()]
+    design = np.empty((len(facts.households), len(varying)))
+    for place, (_, values) in enumerate(varying):
+        design[:, place] = values
+    return design, tuple(name for name, _ in varying)

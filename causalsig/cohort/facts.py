@@ -8,8 +8,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from causalsig.cohort.arms import acceptance_dates
+from causalsig.codes import ACCEPTED_RESULTS
+from causalsig.cohort.arms import acceptance_days
 from causalsig.cohort.covariates import CREDITOR_GROUPS, ContactHistory, EpisodeFacts
+from causalsig.cohort.events import (
+    Attempts,
+    Mask,
+    Signals,
+    Texts,
+    first_of,
+    places_of,
+    rank_of_texts,
+    text_codes,
+)
 from causalsig.cohort.history import Floats, History, Integers, to_days
 
 if TYPE_CHECKING:
@@ -18,6 +29,7 @@ if TYPE_CHECKING:
     from causalsig.sources.schema import SiteTables
 
 REPEAT_COLUMNS = tuple(f"repeat_m{month}" for month in range(1, 7))
+PERSONAL = ("phone", "home_visit", "card_left")
 FAR = 400_000
 """A day beyond every date, for what has not ended."""
 
@@ -30,9 +42,9 @@ class SiteFacts:
     ----------
     facts : EpisodeFacts
         Of all m episodes.
-    case_ids : (m,) object
-        Case that each episode opened, None when it opened none. Of several episodes that name one case, the
-        first opened it.
+    case : (m,) int
+        Code of the case that each episode opened, -1 when it opened none. Of several episodes that name one
+        case, the first opened it.
     household_keys : (m,) object
     unlinked : (m,) bool
         Episodes that were passed on for contact but whose case cannot be found.
@@ -44,196 +56,230 @@ class SiteFacts:
     history : ContactHistory
     new_arrears : History
         Signals of new arrears.
+    signals : Signals
+    attempts : Attempts
     """
 
     facts: EpisodeFacts
-    case_ids: NDArray[np.object_]
+    case: Integers
     household_keys: NDArray[np.object_]
-    unlinked: NDArray[np.bool_]
-    open_case: NDArray[np.bool_]
-    undated_acceptance: NDArray[np.bool_]
+    unlinked: Mask
+    open_case: Mask
+    undated_acceptance: Mask
     history: ContactHistory
     new_arrears: History
+    signals: Signals
+    attempts: Attempts
+
+
+@dataclass(frozen=True, slots=True)
+class _Cases:
+    """Cases by code, 0 to C - 1; a code that only episodes or attempts name has no row.
+
+    ``household``, ``opened`` and ``closed`` are (C,): -1, -1 and `FAR` when unknown.
+    """
+
+    listed: Mask
+    household: Integers
+    opened: Integers
+    closed: Integers
+    accepted: Mask
 
 
 def site_facts(tables: SiteTables) -> SiteFacts:
     """Collect facts and histories from canonical tables; one pass, whatever the number of questions."""
-    import pandas as pd
-
-    episodes, signals = tables.episodes, tables.signals
-    keys = pd.Index(sorted(episodes["household_key"].unique()))
-    households = keys.get_indexer(pd.Index(episodes["household_key"])).astype(np.int64)
+    episodes = tables.episodes
+    households, keys = text_codes(episodes["household_key"])
     time_zero = to_days(episodes["matched_on"].to_numpy("datetime64[D]"))
-    signal_household = _household_codes(keys, signals["household_key"])
-    signal_day = to_days(signals["received_on"].to_numpy("datetime64[D]"))
-    dated = np.where(signal_day > 0, signal_household, -1)
+    signals = Signals.of(tables.signals, places_of(tables.signals["household_key"], keys))
+    facts, forwarded = _episode_facts(episodes, tables.signals, households, time_zero)
 
-    facts, forwarded = _episode_facts(episodes, signals, households, time_zero)
-    case_ids = episodes["case_id"].to_numpy(object)
-    case_row = pd.Index(tables.cases["case_id"]).get_indexer(pd.Index(case_ids)).astype(np.int64)
-    opens = _opens_its_case(case_row, time_zero)
-    owner = _case_households(tables.cases, keys, case_ids, households)
-    contact, undated = _contact_history(tables, owner, dated, signal_day)
-    own_case = np.where(opens, case_row, -1)
+    case, case_row, attempt_case, names = text_codes(
+        episodes["case_id"], tables.cases["case_id"], tables.attempts["case_id"]
+    )
+    cases = _cases(tables.cases, case_row, len(names), keys, case, households)
+    attempts = Attempts.of(tables.attempts, attempt_case)
+    opens = _opens_its_case(case, time_zero, episodes["household_key"].to_numpy(object))
+    history, undated = _contact_history(signals, attempts, cases)
+    named = case >= 0
+    found = named & cases.listed[case]
+    own = np.where(opens & found, case, -1)
     return SiteFacts(
         facts=facts,
-        case_ids=_where(opens, case_ids),
+        case=own,
         household_keys=episodes["household_key"].to_numpy(object),
-        unlinked=forwarded & (case_row < 0),
-        open_case=_open_case(tables.cases, owner.to_numpy("int64"), own_case, households, time_zero)
-        | ((case_row >= 0) & ~opens),
-        undated_acceptance=np.array([case in undated for case in case_ids], dtype=bool),
-        history=contact,
-        new_arrears=History.of(
-            dated, signal_day, np.nan_to_num(signals["new_arrears"].to_numpy("float64"), nan=0.0)
-        ),
+        unlinked=forwarded & ~found,
+        open_case=_open_case(cases, own, households, time_zero) | (found & ~opens),
+        undated_acceptance=named & undated[case],
+        history=history,
+        new_arrears=signals.history("new_arrears"),
+        signals=signals,
+        attempts=attempts,
     )
 
 
-def _opens_its_case(case_row: Integers, time_zero: Integers) -> NDArray[np.bool_]:
-    """Mark the first episode of each case, shape (m,)."""
-    with_case = np.flatnonzero(case_row >= 0)
-    order = with_case[np.lexsort((time_zero[with_case], case_row[with_case]))]
-    first = np.ones(len(order), dtype=bool)
-    first[1:] = case_row[order][1:] != case_row[order][:-1]
-    opens = np.zeros(len(case_row), dtype=bool)
-    opens[order[first]] = True
+def _opens_its_case(case: Integers, time_zero: Integers, keys: Texts) -> Mask:
+    """Mark the first episode of each case, shape (m,); of several on one day the household's key decides."""
+    named = np.flatnonzero(case >= 0)
+    opens = np.zeros(len(case), dtype=bool)
+    opens[named[first_of(case[named], time_zero[named])]] = True
+    order = named[np.lexsort((time_zero[named], case[named]))]
+    tied = (case[order][1:] == case[order][:-1]) & (time_zero[order][1:] == time_zero[order][:-1])
+    if tied.any():
+        shared = np.flatnonzero(np.isin(case, np.unique(case[order][1:][tied])))
+        opens[shared] = False
+        first = first_of(case[shared], time_zero[shared], rank_of_texts(keys[shared]))
+        opens[shared[first]] = True
     return opens
-
-
-def _where(known: NDArray[np.bool_], values: NDArray[np.object_]) -> NDArray[np.object_]:
-    kept = values.copy()
-    kept[~known] = None
-    return kept
-
-
-def _household_codes(keys: pd.Index, values: pd.Series) -> Integers:
-    import pandas as pd
-
-    codes: Integers = keys.get_indexer(pd.Index(values)).astype(np.int64)
-    codes[values.isna().to_numpy()] = -1
-    return codes
 
 
 def _episode_facts(
     episodes: pd.DataFrame, signals: pd.DataFrame, households: Integers, time_zero: Integers
-) -> tuple[EpisodeFacts, NDArray[np.bool_]]:
+) -> tuple[EpisodeFacts, Mask]:
     """Facts of the m episodes, and whether any of its signals was passed on for contact."""
-    import pandas as pd
-
-    position = pd.Index(episodes["episode_id"]).get_indexer(pd.Index(signals["episode_id"]))
-    inside = signals["episode_id"].notna().to_numpy() & (position >= 0)
-    signals, position = signals[inside], position[inside]
+    position = places_of(signals["episode_id"], episodes["episode_id"].to_numpy(object))
+    inside = position >= 0
+    everything = bool(inside.all())
+    position = position if everything else position[inside]
     m = len(episodes)
+
+    def column(name: str) -> Floats:
+        values = signals[name].to_numpy("float64")
+        return values if everything else values[inside]
 
     def total(values: Floats) -> Floats:
         return np.bincount(position, weights=values, minlength=m).astype(np.float64)
 
     def largest(values: Floats) -> Floats:
-        best = np.full(m, np.nan)
-        known = ~np.isnan(values)
         filled = np.full(m, -np.inf)
+        known = ~np.isnan(values)
         np.maximum.at(filled, position[known], values[known])
-        best[filled > -np.inf] = filled[filled > -np.inf]
-        return best
+        filled[np.isneginf(filled)] = np.nan
+        return filled
 
-    amount = signals["amount_cents"].to_numpy("float64") / 100.0
-    instalment = signals["instalment_cents"].to_numpy("float64") / 100.0
-    owed = np.divide(amount, instalment, out=np.full(len(amount), np.nan), where=instalment > 0)
-    kinds = signals["creditor_type"].to_numpy(object)
+    cents, instalment = column("amount_cents"), column("instalment_cents")
+    owed = np.divide(cents, instalment, out=np.full(len(cents), np.nan), where=instalment > 0)
+    kind, kinds = text_codes(signals["creditor_type"])
+    kind = kind if everything else kind[inside]
+    named = [kinds.tolist().index(group) if group in kinds else -2 for group in CREDITOR_GROUPS]
     facts = EpisodeFacts(
         households=households,
         time_zero=time_zero,
-        amount_eur=total(amount),
+        # Whole cents are summed, which is exact in any order of the rows.
+        amount_eur=total(cents) / 100.0,
         months_in_arrears=largest(owed),
         n_creditors=episodes["n_creditors"].to_numpy("float64"),
-        n_new_arrears=total(np.nan_to_num(signals["new_arrears"].to_numpy("float64"), nan=0.0)),
-        crisis=np.nan_to_num(largest(signals["crisis"].to_numpy("float64")), nan=0.0),
+        n_new_arrears=total(np.nan_to_num(column("new_arrears"), nan=0.0)),
+        crisis=np.nan_to_num(largest(column("crisis")), nan=0.0),
         creditors=np.column_stack(
-            [(total((kinds == group).astype(np.float64)) > 0).astype(np.float64) for group in CREDITOR_GROUPS]
-        ),
-        repeat_flags=np.column_stack([largest(signals[name].to_numpy("float64")) for name in REPEAT_COLUMNS]),
-        age=largest(signals["age"].to_numpy("float64")),
-        minor_children=largest(signals["minor_children"].to_numpy("float64")),
-        districts=_first(signals["district"].to_numpy(object), position, m),
+            [np.bincount(position[kind == place], minlength=m) > 0 for place in named]
+        ).astype(np.float64),
+        repeat_flags=np.column_stack([largest(column(name)) for name in REPEAT_COLUMNS]),
+        age=largest(column("age")),
+        minor_children=largest(column("minor_children")),
+        districts=_first(signals["district"].to_numpy(object)[inside], position, m),
     )
-    forwarded = total(np.asarray(signals["forwarded_on"].notna(), dtype=np.float64)) > 0
-    return facts, forwarded
+    forwarded = signals["forwarded_on"].notna().to_numpy(dtype=bool)[inside]
+    return facts, np.bincount(position[forwarded], minlength=m) > 0
 
 
-def _first(values: NDArray[np.object_], position: Integers, m: int) -> NDArray[np.object_]:
+def _first(values: Texts, position: Integers, m: int) -> Texts:
     """First value of each episode in the order of the text itself, so that row order does not matter."""
     result = np.full(m, None, dtype=object)
-    known = np.array([value is not None for value in values], dtype=bool)
-    order = np.argsort(values[known].astype(str), kind="stable")[::-1]
-    result[position[known][order]] = values[known][order]
+    codes, names = text_codes(values)
+    if not len(names):
+        return result
+    ranks = rank_of_texts(names)
+    by_rank = np.empty(len(names), dtype=object)
+    by_rank[ranks] = names
+    lowest = np.full(m, len(names), dtype=np.int64)
+    known = codes >= 0
+    np.minimum.at(lowest, position[known], ranks[codes[known]])
+    there = lowest < len(names)
+    result[there] = by_rank[lowest[there]]
     return result
 
 
-def _contact_history(
-    tables: SiteTables, case_household: pd.Series, signal_household: Integers, signal_day: Integers
-) -> tuple[ContactHistory, frozenset[str]]:
-    """Dated attempts, reach and acceptance of households, and the cases whose acceptance has no date."""
-    import pandas as pd
+def _cases(
+    cases: pd.DataFrame, code: Integers, total: int, keys: Texts, case: Integers, households: Integers
+) -> _Cases:
+    """Arrange the table of cases by code; ``code`` (r,) is that of each row, -1 for one without an id."""
+    rows = np.flatnonzero(code >= 0)
+    place = code[rows]
+    listed = np.zeros(total + 1, dtype=bool)  # the last one answers for code -1
+    listed[place] = True
+    opened = np.full(total + 1, -1, dtype=np.int64)
+    opened[place] = np.maximum(to_days(cases["opened_on"].to_numpy("datetime64[D]"))[rows], -1)
+    closed = np.full(total + 1, FAR, dtype=np.int64)
+    ended = to_days(cases["closed_on"].to_numpy("datetime64[D]"))[rows]
+    closed[place] = np.where(ended > 0, ended, FAR)
+    accepted = np.zeros(total + 1, dtype=bool)
+    accepted[place] = cases["result"].isin(ACCEPTED_RESULTS).to_numpy(dtype=bool)[rows]
+    household = np.full(total + 1, -1, dtype=np.int64)
+    household[place] = places_of(cases["household_key"], keys)[rows]
+    unknown = listed & (household < 0)
+    linked = np.flatnonzero((case >= 0) & unknown[case])
+    _link(household, case[linked], households[linked], keys)
+    return _Cases(listed, household, opened, np.maximum(closed, opened), accepted)
 
-    attempts = tables.attempts
-    owner = case_household.reindex(pd.Index(attempts["case_id"])).fillna(-1).to_numpy("int64")
-    day = to_days(attempts["attempted_on"].to_numpy("datetime64[D]"))
-    owner = np.where(day > 0, owner, -1)
-    method = attempts["method"].to_numpy(object)
-    personal = np.isin(method.astype(str), ("phone", "home_visit", "card_left")).astype(np.float64)
-    reached = np.nan_to_num(attempts["reached"].to_numpy("float64"), nan=0.0)
-    accepted_on, undated = acceptance_dates(tables.cases, attempts)
-    accepted_owner = case_household.reindex(accepted_on.index).fillna(-1).to_numpy("int64")
+
+def _link(household: Integers, case: Integers, owner: Integers, keys: Texts) -> None:
+    """Give cases without a key of their own the household of the episode that names them.
+
+    Where episodes of several households name one case, the first household in the order of the keys has it.
+    """
+    if not len(case):
+        return
+    lowest = np.full(len(household), np.iinfo(np.int64).max)
+    highest = np.full(len(household), -1)
+    np.minimum.at(lowest, case, owner)
+    np.maximum.at(highest, case, owner)
+    household[case] = owner
+    shared = np.flatnonzero(lowest[case] != highest[case])
+    if len(shared):
+        first = shared[first_of(case[shared], rank_of_texts(keys[owner[shared]]))]
+        household[case[first]] = owner[first]
+
+
+def _contact_history(signals: Signals, attempts: Attempts, cases: _Cases) -> tuple[ContactHistory, Mask]:
+    """Dated attempts, reach and acceptance of households, and the cases whose acceptance has no date."""
+    owner = np.where(attempts.day > 0, cases.household[attempts.case], -1)
+    owner[attempts.case < 0] = -1
+    accepted_on, undated = acceptance_days(attempts, cases.accepted)
+    helped = np.where(cases.listed & (accepted_on >= 0), cases.household, -1)
+
+    def of(rows: Mask) -> History:
+        return History.of(owner[rows], attempts.day[rows])
+
     history = ContactHistory(
-        signals=History.of(signal_household, signal_day),
-        attempts=History.of(owner, day),
-        visits_and_calls=History.of(owner, day, personal),
-        reached=History.of(owner, day, reached),
-        accepted=History.of(accepted_owner, to_days(accepted_on.to_numpy("datetime64[D]"))),
+        signals=signals.history(),
+        attempts=History.of(owner, attempts.day),
+        visits_and_calls=of(attempts.by(*PERSONAL)),
+        reached=of(attempts.reached),
+        accepted=History.of(helped, accepted_on),
     )
     return history, undated
 
 
-def _case_households(
-    cases: pd.DataFrame, keys: pd.Index, case_ids: NDArray[np.object_], households: Integers
-) -> pd.Series:
-    """Household code of each case: by the case's own key, else by the episode that links to it."""
-    import pandas as pd
-
-    own = pd.Series(_household_codes(keys, cases["household_key"]), index=pd.Index(cases["case_id"]))
-    linked = pd.Series(households, index=pd.Index(case_ids, dtype=object))
-    linked = linked[linked.index.notna()]
-    linked = linked[~linked.index.duplicated()]
-    return own.where(own >= 0, linked.reindex(own.index)).fillna(-1).astype("int64")
-
-
-def _open_case(
-    cases: pd.DataFrame,
-    owner: Integers,
-    own_case: Integers,
-    households: Integers,
-    time_zero: Integers,
-) -> NDArray[np.bool_]:
+def _open_case(cases: _Cases, own: Integers, households: Integers, time_zero: Integers) -> Mask:
     """Whether another case of the household was opened before time zero and not yet closed then, shape (m,).
 
-    ``own_case`` (m,) is the row of the case that the episode itself opened, -1 for none: a case opened a few
+    ``own`` (m,) is the code of the case that the episode itself opened, -1 for none: a case opened a few
     days before the matching day is the handling, not what went before it.
     """
-    opened = to_days(cases["opened_on"].to_numpy("datetime64[D]"))
-    closed = to_days(cases["closed_on"].to_numpy("datetime64[D]"))
-    closed = np.maximum(np.where(closed > 0, closed, FAR), opened)
-    dated = opened > 0
-    opened_by = History.of(owner[dated], opened[dated])
-    closed_by = History.of(owner[dated], closed[dated])
-    one_day = dated & (opened == closed)
+    dated = cases.opened > 0
+    opened, closed, owner = cases.opened[dated], cases.closed[dated], cases.household[dated]
+    one_day = opened == closed
+    opened_by = History.of(owner, opened)
+    closed_by = History.of(owner, closed)
     opened_and_closed = History.of(owner[one_day], opened[one_day])
     never = np.zeros_like(time_zero)
     number = opened_by.between(households, never, time_zero) - (
         closed_by.between(households, never, time_zero + 1)
         - opened_and_closed.between(households, time_zero, time_zero + 1)
     )
-    has = own_case >= 0
-    own = own_case[has]
-    number[has] -= dated[own] & (opened[own] < time_zero[has]) & (closed[own] > time_zero[has])
-    return number > 0
+    has = own >= 0
+    mine = own[has]
+    number[has] -= dated[mine] & (cases.opened[mine] < time_zero[has]) & (cases.closed[mine] > time_zero[has])
+    open_case: Mask = number > 0
+    return open_case

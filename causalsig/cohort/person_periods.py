@@ -169,12 +169,12 @@ def _first_attempt_periods(
     rows = _rows(cohort, known, households)
     none_yet = [
         first_method(
-            known.case_ids[rows],
+            known.case[rows],
             cohort.time_zero,
-            attempts,
+            known.attempts,
             settings.model_copy(update={"grace_days": int(end) - 1}),
-        )
-        == "none"
+        ).codes
+        == 0
         for end in edges[1:]
     ]
     return np.asarray(np.sum(none_yet, axis=0), dtype=np.int64)

@@ -24,6 +24,9 @@ Covariate = Literal[
     "minor_children",
     "district",
 ]
+CreditorGroup = Literal["rent", "energy", "water", "health_insurance"]
+ExtraRule = Literal["amount_known", "new_arrears", "no_crisis", "one_creditor"]
+"""Rules of eligibility a study may add; :mod:`causalsig.cohort.eligibility` says what each does."""
 
 
 class Closed(BaseModel):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from itertools import pairwise
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -42,6 +43,8 @@ class Agreement(Closed):
     processor_agreement_university: date | None = None
     ends_on: date | None = None
     withdrawn_on: date | None = Field(default=None, description="The site left on this day; it stays out.")
+    data_from: date | None = Field(default=None, description="Data before this day are not covered.")
+    data_until: date | None = Field(default=None, description="Data after this day are not covered.")
 
     def missing(self, today: date) -> str | None:
         """Say what keeps the agreement from being in force on ``today``; None when it is."""
@@ -60,6 +63,14 @@ class Agreement(Closed):
         if self.ends_on is not None and self.ends_on < today:
             return "the agreement has ended"
         return None
+
+
+class CreditorAgreement(Closed):
+    """A creditor that began or ended to report to the municipality within the data."""
+
+    creditor: str = Field(min_length=1, max_length=80, description="Which one, for the reader.")
+    starts_on: date | None = Field(default=None, description="Its first day; none: before the data.")
+    ends_on: date | None = Field(default=None, description="Its last day; none: after the data.")
 
 
 class Site(Closed):
@@ -86,6 +97,20 @@ class Site(Closed):
         default=None, description="Date of the extract; none: the latest date in it, with a finding."
     )
     agreement: Agreement = Agreement()
+    creditor_agreements: tuple[CreditorAgreement, ...] = Field(
+        default=(), description="Creditors that began or stopped reporting: they narrow the entry window."
+    )
+    earlier_extracts: tuple[date, ...] = Field(
+        default=(), description="Dates of extracts released before, the earliest first: this one is a wave."
+    )
+    opted_out_households: int | None = Field(
+        default=None, ge=0, description="Removed from the source on request; none: not told by the provider."
+    )
+
+    @property
+    def wave(self) -> int:
+        """Number of this extract among those of the site, from 1."""
+        return len(self.earlier_extracts) + 1
 
     @model_validator(mode="after")
     def _retained(self) -> Site:
@@ -97,6 +122,11 @@ class Site(Closed):
         if limit is not None and self.retention_months is not None and self.retention_months > limit:
             raise ValueError(
                 "retention_months is longer than this regime guarantees for every signal; lower or drop it"
+            )
+        dates = (*self.earlier_extracts, *([] if self.extracted_on is None else [self.extracted_on]))
+        if any(later <= earlier for earlier, later in pairwise(dates)):
+            raise ValueError(
+                "earlier_extracts is not in order, or not before extracted_on; list the earliest first"
             )
         return self
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
+from itertools import pairwise
 from types import MappingProxyType
 from typing import Literal
 
@@ -11,16 +12,18 @@ from pydantic import Field, field_validator, model_validator
 
 from causalsig.study.base import Closed as Closed
 from causalsig.study.base import Covariate as Covariate
+from causalsig.study.base import CreditorGroup as CreditorGroup
+from causalsig.study.base import ExtraRule as ExtraRule
 from causalsig.study.base import Slug as Slug
 from causalsig.study.graph import CausalGraph, check_graph
 
 Method = Literal["letter", "message", "phone", "home_visit", "none"]
 AcceptedArm = Literal["accepted", "not_accepted"]
-OutcomeKind = Literal["any", "count"]
+OutcomeKind = Literal["any", "count", "days", "amount"]
 SignalSet = Literal["new_arrears", "all_signals"]
-Horizon = Literal[3, 6]
+Horizon = Literal[3, 6, 12]
 Estimand = Literal["ATO", "ATE"]
-HORIZON_DAYS: dict[int, int] = {3: 91, 6: 182}
+HORIZON_DAYS: dict[int, int] = {3: 91, 6: 182, 12: 364}
 """Length of a horizon in days: whole weeks, so that every window holds the same number of batches."""
 
 
@@ -62,15 +65,48 @@ class Eligibility(Closed):
         default="exclude", description="Episodes below the site's own amount for taking up (inventory, rule)."
     )
     first_episode_only: bool = Field(default=False, description="Sensitivity: one episode a household.")
+    also: tuple[ExtraRule, ...] = Field(
+        default=(), description="Further rules on what is known at time zero, each with its row."
+    )
+
+    @field_validator("also")
+    @classmethod
+    def _once(cls, rules: tuple[ExtraRule, ...]) -> tuple[ExtraRule, ...]:
+        if len(set(rules)) != len(rules):
+            raise ValueError("also names a rule twice; name each once")
+        return rules
 
 
 class Outcome(Closed):
     """One outcome: what is counted, of which signals, over how many months."""
 
     id: Slug
-    kind: OutcomeKind
+    kind: OutcomeKind = Field(
+        description="any: was there a return · count: signals · days: days without a return · amount: euro."
+    )
     signals: SignalSet
     months: Horizon
+    creditor: CreditorGroup | None = Field(
+        default=None, description="Only signals of this type of creditor; none: of all."
+    )
+    from_day: int | None = Field(
+        default=None,
+        ge=0,
+        le=180,
+        description="Sensitivity: the window begins on another day than the question's follow_up_from_day.",
+    )
+    cap_eur: int = Field(
+        default=10_000, ge=500, le=100_000, description="Amount: what one episode can count for at most."
+    )
+
+    @model_validator(mode="after")
+    def _of_new_arrears(self) -> Outcome:
+        if self.kind == "amount" and self.signals != "new_arrears":
+            raise ValueError(
+                "an amount of all signals would add up the same arrear every time it is reported again; "
+                'use signals = "new_arrears"'
+            )
+        return self
 
     @property
     def days(self) -> int:
@@ -89,6 +125,9 @@ METHOD_MAP: Mapping[str, Method] = MappingProxyType(
     }
 )
 
+SEQUENCES = ("letter", "letter>phone", "letter>home_visit", "phone", "phone>home_visit", "home_visit")
+"""The steps of the escalation that municipalities describe: letter, then phone, then a visit."""
+
 
 class ContactMethod(Closed):
     """Q2: arm a is a first attempt by method a within the grace period, then usual escalation."""
@@ -104,6 +143,29 @@ class ContactMethod(Closed):
         default_factory=lambda: dict(METHOD_MAP),
         description="Recorded method to arm; a first attempt by a method not named here is left out.",
     )
+    attempts_by_day: int = Field(
+        default=28, ge=1, le=90, description="Secondary exposures: attempts are counted to this day."
+    )
+    sequences: tuple[str, ...] = Field(
+        default=SEQUENCES,
+        min_length=2,
+        description="Secondary exposure: sequences that are arms.",
+    )
+
+    @field_validator("sequences")
+    @classmethod
+    def _sequences_of_methods(cls, sequences: tuple[str, ...]) -> tuple[str, ...]:
+        for sequence in sequences:
+            steps = sequence.split(">")
+            known = set(steps) <= set(METHOD_MAP.values())
+            if not known or len(steps) > 3 or any(a == b for a, b in pairwise(steps)):
+                raise ValueError(
+                    "a sequence is not one to three methods, each another one than the last; "
+                    'write it as "letter>phone>home_visit"'
+                )
+        if len(set(sequences)) != len(sequences):
+            raise ValueError("sequences names one twice; name each once")
+        return sequences
 
     @model_validator(mode="after")
     def _consistent(self) -> ContactMethod:
@@ -297,6 +359,13 @@ class Study(Closed):
             if missing:
                 raise ValueError(
                     f"a question names the outcome {missing[0]!r}, which [[outcomes]] does not define"
+                )
+            fixed = question.landmark_day if isinstance(question, AcceptedHelp) else question.grace_days
+            started = [self.outcome(name).from_day for name in question.outcomes]
+            if any(day is not None and day < fixed for day in started):
+                raise ValueError(
+                    "an outcome's from_day lies before the day that fixes the question's arms, so an arm "
+                    "would depend on follow-up; set it later"
                 )
         if self.graph is not None:
             self._argued(self.graph)

@@ -64,7 +64,7 @@ def test_the_digest_ignores_layout_and_sees_every_value(tmp_path: Path) -> None:
         ('primary_contrast = ["home_visit", "letter"]', 'primary_contrast = ["letter", "letter"]',
          "study-invalid", "two different arms"),
         ('id = "any_all_3m"', 'id = "any_new_arrears_3m"', "study-invalid", "same id"),
-        ("months = 6", "months = 12", "study-invalid", "months"),
+        ("months = 6", "months = 9", "study-invalid", "months"),
         ('primary_outcome = "any_new_arrears_3m"\noutcomes', 'primary_outcome = "gone"\noutcomes',
          "study-invalid", "primary_outcome is not among"),
         ('interval = "knapp-hartung-floored"', 'interval = "exact"', "study-invalid", "interval"),
