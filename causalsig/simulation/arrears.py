@@ -55,6 +55,10 @@ class State:
         Bit k-1: a signal at the address k months before.
     case_until : (n,) int64
         Day on which the case closes; a case is open on earlier days.
+    reached_on : (n,) int64
+        Day on which somebody is reached in the latest case; beyond every date when nobody is.
+    declines_until : (n,) int64
+        Last day on which a clone made not to accept cannot accept.
     effect_from, effect_until : (n, 3) int16
         First and first-no-more month in which being written to, reached, accepted acts.
     silent : (n,) uint8
@@ -70,6 +74,8 @@ class State:
     last_day: NDArray[np.int32]
     recent: NDArray[np.uint8]
     case_until: NDArray[np.int64]
+    reached_on: NDArray[np.int64]
+    declines_until: NDArray[np.int64]
     effect_from: NDArray[np.int16]
     effect_until: NDArray[np.int16]
     silent: NDArray[np.uint8]
@@ -86,6 +92,8 @@ class State:
             last_day=np.full((n, CONTRACTS), LONG_AGO, np.int32),
             recent=np.zeros(n, np.uint8),
             case_until=np.full(n, LONG_AGO, np.int64),
+            reached_on=np.full(n, LONG_AGO, np.int64),
+            declines_until=np.full(n, LONG_AGO, np.int64),
             effect_from=np.full((n, 3), NEVER, np.int16),
             effect_until=np.full((n, 3), NEVER, np.int16),
             silent=np.zeros(n, np.uint8),
@@ -99,6 +107,11 @@ class State:
     def join(self, other: State) -> State:
         """Rows of both, these first."""
         return State(*(np.concatenate([getattr(self, f.name), getattr(other, f.name)]) for f in fields(self)))
+
+    def put(self, rows: NDArray[np.int64], other: State, place: NDArray[np.int64]) -> None:
+        """Make rows ``rows`` what rows ``place`` of the other are."""
+        for field in fields(self):
+            getattr(self, field.name)[rows] = getattr(other, field.name)[place]
 
     def move_out(self, rows: NDArray[np.int64]) -> None:
         """Let new occupants in: no open arrear or help yet, but the address keeps its history and case."""

@@ -48,6 +48,7 @@ OPT_OUT: Final = 52
 LINK: Final = 53
 SURPRISE: Final = 54
 WEEK: Final = 55
+SECOND_SIGNAL: Final = 56
 ATTEMPT: Final = 64
 ATTEMPT_SLOTS: Final = 5
 DELIVERY: Final = 108

@@ -7,12 +7,17 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from causalsig.simulation.attempts import MAXIMUM_ATTEMPTS
+from causalsig.simulation.policies import PHONE
+from causalsig.simulation.second_signals import HELP_LASTS_DAYS
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from causalsig.simulation.arrears import Batch
     from causalsig.simulation.attempts import Attempts, Course
     from causalsig.simulation.choice import Facts
+    from causalsig.simulation.second_signals import Calls
 
 NO_CASE: Final = -1
 
@@ -25,6 +30,7 @@ class Ledger:
     cases: list[dict[str, NDArray[np.generic]]] = field(default_factory=list)
     attempts: list[dict[str, NDArray[np.generic]]] = field(default_factory=list)
     n_cases: int = 0
+    case_of: dict[int, int] = field(default_factory=dict)
 
     def record(
         self,
@@ -45,6 +51,7 @@ class Ledger:
         case = np.full(len(batch.rows), NO_CASE)
         case[taken] = number
         row, contract = np.nonzero(batch.reported)
+        self.case_of.update(zip(batch.rows[taken[opened]].tolist(), number[opened].tolist(), strict=True))
         self.signals.append(
             {
                 "household": batch.rows[row],
@@ -84,6 +91,30 @@ class Ledger:
                 "accepted": course.accepted[attempts.row] & attempts.reached,
             }
         )
+
+    def record_calls(self, calls: Calls) -> None:
+        """Write down calls on cases opened before, and what came of them."""
+        case = np.array([self.case_of.get(who, NO_CASE) for who in calls.household.tolist()], np.int64)
+        known = np.flatnonzero(case >= 0)
+        case, day, accepted = case[known], calls.day[known], calls.accepted[known]
+        self.attempts.append(
+            {
+                "case": case,
+                "zero": day,
+                "number": np.full(len(case), MAXIMUM_ATTEMPTS),
+                "day": np.zeros(len(case), np.int64),
+                "method": np.full(len(case), PHONE),
+                "reached": accepted,
+                "accepted": accepted,
+            }
+        )
+        for number, on in zip(case[accepted].tolist(), day[accepted].tolist(), strict=True):
+            block = next(b for b in reversed(self.cases) if len(b["case"]) and b["case"][0] <= number)
+            row = number - int(block["case"][0])
+            last = on - int(block["zero"][row])
+            block["accepted"][row] = True
+            block["reached_day"][row] = last
+            block["close_day"][row] = max(int(block["close_day"][row]), last + HELP_LASTS_DAYS)
 
 
 def columns(blocks: list[dict[str, NDArray[np.generic]]]) -> dict[str, NDArray[np.generic]]:

@@ -24,6 +24,7 @@ from causalsig.simulation.clones import (
 from causalsig.simulation.episode_facts import episode_facts
 from causalsig.simulation.ledger import Ledger
 from causalsig.simulation.population import found, live_a_month
+from causalsig.simulation.second_signals import calls_after, who_accepted_after_all
 from causalsig.simulation.sites import MONTHS_OF_DATA, guaranteed_months
 from causalsig.simulation.threshold import kept_band
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from causalsig.simulation.attempts import Attempts, Course
     from causalsig.simulation.population import MonthDraws, Population
     from causalsig.simulation.scenario import Scenario
+    from causalsig.simulation.second_signals import Calls
     from causalsig.simulation.sites import SiteSpec
     from causalsig.simulation.truth import SiteTruth
     from causalsig.sources.schema import SiteTables
@@ -165,6 +167,7 @@ class _Run:
         facts, crisis, age = episode_facts(
             self.people, self.key, self.calendar, month, batch, batch.rows, self.scenario
         )
+        calls = self._call_again(self.state, month, batch, facts, None)
         free = np.flatnonzero(self.state.case_until[batch.rows] <= batch.zero)
         self._cut_the_list(facts.take(free))
         taken, elsewhere = self._taken_up(month, batch, facts, free)
@@ -175,9 +178,10 @@ class _Run:
         utility += self.intercept
         arm, probability, course, tried = self._usual_care(month, seen, utility, record=True)
         if tried is not None and month >= self.calendar.data_from:
+            self.ledger.record_calls(calls)
             self.ledger.record(month, batch, facts, crisis, age, taken, course, tried)
         if self.truth and month >= self.enters_from:
-            self._live_otherwise(month, lives, now)
+            self._live_otherwise(month, lives, now, calls)
             self._clone(month, batch.zero[taken], seen, utility, probability, arm, course)
             if self.spec.cutoffs:
                 self._clone_at_the_cutoff(month, batch.zero[free], facts.take(free))
@@ -265,17 +269,39 @@ class _Run:
         """Let a course work on the households: their case is open, and effects begin with the next batch."""
         opened = course.has_case
         state.case_until[rows[opened]] = zero[opened] + course.close_day[opened]
+        state.reached_on[rows[opened]] = zero[opened] + course.reached_day[opened]
         accepted_day = np.where(course.accepted, course.reached_day, attempts.NOT_REACHED)
         for kind, day in enumerate((course.written_day, course.reached_day, accepted_day)):
             hit = np.flatnonzero(day < attempts.NOT_REACHED)
             if len(hit):
                 self._begin(state, kind, rows[hit], zero[hit] + day[hit], facts.take(hit))
-        pause = self.scenario.traps.pause.days
         helped = np.flatnonzero(course.accepted)
-        if pause and len(helped):
-            last = zero[helped] + course.reached_day[helped] + pause - (DELIVERY_DAYS - 1)
-            state.silent[rows[helped]] = facts.contracts[helped]
-            state.silent_until[rows[helped]] = self.calendar.month_of(last) + 1
+        self._pause(state, rows[helped], zero[helped] + course.reached_day[helped], facts.contracts[helped])
+
+    def _pause(
+        self,
+        state: State,
+        rows: NDArray[np.int64],
+        day: NDArray[np.int64],
+        contracts: NDArray[np.uint8],
+    ) -> None:
+        """Silence the creditors of who accepted on these days."""
+        pause = self.scenario.traps.pause.days
+        if pause and len(rows):
+            state.silent[rows] = contracts
+            state.silent_until[rows] = self.calendar.month_of(day + pause - (DELIVERY_DAYS - 1)) + 1
+
+    def _call_again(
+        self, state: State, month: int, batch: Batch, facts: Facts, household: NDArray[np.int64] | None
+    ) -> Calls:
+        """Let what the month's signals make of open cases work on the households."""
+        calls = calls_after(self.key, month, batch, state, household, self.scenario)
+        helped = calls.accepted
+        rows, place = calls.row[helped], calls.place[helped]
+        for kind in (1, 2):
+            self._begin(state, kind, rows, calls.day[helped], facts.take(place))
+        self._pause(state, rows, calls.day[helped], facts.contracts[place])
+        return calls
 
     def _begin(
         self, state: State, kind: int, who: NDArray[np.int64], day: NDArray[np.int64], facts: Facts
@@ -285,10 +311,13 @@ class _Run:
         if self.scenario.hazard_ratios.only == "rent":
             who, begins = who[facts.rent], begins[facts.rent]
         goes_on = state.effect_until[who, kind] >= begins
-        state.effect_from[who, kind] = np.where(goes_on, state.effect_from[who, kind], begins)
+        # What was to begin later, because nobody knew of this, begins now.
+        state.effect_from[who, kind] = np.where(
+            goes_on, np.minimum(state.effect_from[who, kind], begins), begins
+        )
         state.effect_until[who, kind] = begins + EFFECT_MONTHS
 
-    def _live_otherwise(self, month: int, lives: MonthDraws, now: Month) -> None:
+    def _live_otherwise(self, month: int, lives: MonthDraws, now: Month, calls: Calls) -> None:
         """Let the month pass for the clones, with usual care for their later episodes."""
         clones = self.clones
         moved = np.zeros(len(self.people), np.bool_)
@@ -306,6 +335,8 @@ class _Run:
                 clones.household[batch.rows],
                 self.scenario,
             )
+            self._call_again(clones.state, month, batch, facts, clones.household)
+            who_accepted_after_all(calls, clones.births, clones, self.state, month)
             free = np.flatnonzero(clones.state.case_until[batch.rows] <= batch.zero)
             taken, elsewhere = self._taken_up(month, batch, facts, free)
             seen = facts.take(taken)
@@ -357,6 +388,9 @@ class _Run:
                 forced,
             )
             born += len(rows)
+        if len(courses) > 1:
+            # The last are those made not to accept.
+            self.clones.state.declines_until[born - len(zero) : born] = zero + attempts.ACCEPTANCE_DAYS
 
     def _can_be_followed(self, question: Question, zero: NDArray[np.int64]) -> bool:
         """Say whether some of the month's episodes are followed for three months before extraction."""

@@ -22,6 +22,7 @@ TrapName = Literal[
     "escalation",
     "repeats",
     "pause",
+    "second_signal",
     "retention",
     "movers",
     "outage",
@@ -85,6 +86,17 @@ class Pause(Closed):
     """Days for which the creditors of an episode report nothing after help was accepted."""
 
     days: Annotated[int, Field(ge=0, le=120)] = 45
+
+
+class SecondSignal(Closed):
+    """A signal that comes in while nobody was reached makes somebody call again, who may accept after all.
+
+    ``accepts`` is the chance of it, ``after_days`` the days from the signal to the call: a week's round, and the
+    day after it.
+    """
+
+    accepts: Probability = 0.5
+    after_days: Annotated[int, Field(ge=1, le=60)] = 8
 
 
 class Retention(Closed):
@@ -313,6 +325,7 @@ class Traps(Closed):
     escalation: Escalation = Escalation()
     repeats: Repeats = Repeats()
     pause: Pause = Pause()
+    second_signal: SecondSignal = SecondSignal()
     retention: Retention = Retention.model_validate({"full": 0.4, "6-12-18": 0.3, "strict6": 0.3})
     movers: Movers = Movers()
     outage: Outage = Outage()
@@ -345,6 +358,7 @@ OFF: Final[dict[TrapName, Any]] = {
     "escalation": Escalation(letter_to_phone=0.0, phone_to_visit=0.0),
     "repeats": Repeats(factor=0.0),
     "pause": Pause(days=0),
+    "second_signal": SecondSignal(accepts=0.0),
     "retention": Retention(full=1.0),
     "movers": Movers(monthly=0.0),
     "outage": Outage(share=0.0),

@@ -25,7 +25,8 @@ _ROOMS = {
     "pooling": "lineup pool",
     "release": "build documents grid rules vocabulary",
     "simulation": "acceptance accepted arrears attempts calendar choice clones draws episode_facts ledger"
-    " policies population rules scenario scenario_files seasons site sites switches tables threshold truth",
+    " policies population rules scenario scenario_files seasons second_signals site sites switches tables"
+    " threshold truth",
     "sources": "arrears checks_view episodes rows schema",
     "study": "models",
 }

@@ -78,7 +78,7 @@ Estimate = tuple[float, float]
 OTHERS = {
     "cohorts": (
         "capacity_shocks, escalation, movers, batch_delivery, found_on_visit, youth_text_first, "
-        "benefit_clients, opt_outs"
+        "benefit_clients, opt_outs, second_signal"
     ),
     "thresholds": "threshold_rule, heaped_amounts",
     "findings": "absurd_ages, mixed_locales, missing_links, reach_not_recorded, canaries",

@@ -108,6 +108,33 @@ def test_a_pause_silences_the_creditors_of_the_episode_after_acceptance():
     assert early_returns(site("repeats")) > 0.05
 
 
+def test_another_signal_makes_some_accept_who_were_not_reached():
+    def accepted_after_one(made: SimulatedSite) -> tuple[float, float]:
+        """Share accepted from day 14 to 28, with and without another signal before day 21."""
+        tables = made.tables
+        wants = tables.attempts.query("wants_help == 1").groupby("case_id")["attempted_on"].min()
+        cases = tables.cases.assign(
+            day=(tables.cases["case_id"].map(wants) - tables.cases["opened_on"]).dt.days
+        )
+        later = cases.merge(tables.signals[["household_key", "received_on"]], on="household_key")
+        days = (later["received_on"] - later["opened_on"]).dt.days
+        again = cases["case_id"].isin(later.loc[(days > 0) & (days <= 20), "case_id"])
+        late = cases["day"].between(14, 28)
+        return float(late[again].mean()), float(late[~again].mean())
+
+    prompted, others = accepted_after_one(site("second_signal"))
+    usual, _ = accepted_after_one(site())
+    assert prompted > 0.25 > 0.05 > max(others, usual)
+
+
+def test_who_accepts_after_another_signal_is_the_clone_that_was_made_to_accept():
+    made = site("second_signal", truth=True)
+    plain = site(truth=True)
+    assert made.truth is not None and plain.truth is not None
+    accepted = (made.truth.received["accepted_help"] == 0).mean()
+    assert accepted > 1.2 * (plain.truth.received["accepted_help"] == 0).mean()
+
+
 def test_a_visit_finds_out_who_is_known_elsewhere_or_gone():
     found = site("found_on_visit", "escalation").tables
     ended = found.cases["result"].isin(["known_in_debt_help", "not_resident"])
