@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
@@ -89,3 +90,124 @@ def largest_excess(rows: tuple[BalanceRow, ...], level: float = 0.95) -> float:
         return 0.0
     z = float(norm.isf((1.0 - level) / 2.0 / len(rows)))
     return max(0.0, max(abs(row.weighted) - z * row.noise for row in rows))
+
+
+@dataclass(frozen=True, slots=True)
+class LargestDifference:
+    """The difference that is furthest from chance among all covariates and pairs of arms.
+
+    Attributes
+    ----------
+    row : BalanceRow
+    statistic : float
+        ``|SMD| / noise``.
+    critical : float
+        What the largest of so many stays under with chance `level` where arms were drawn at random.
+    p_value : float
+        Bonferroni, over all rows.
+    """
+
+    row: BalanceRow
+    statistic: float
+    critical: float
+    p_value: float
+
+
+def largest_difference(rows: tuple[BalanceRow, ...], level: float = 0.95) -> LargestDifference | None:
+    """Find the weighted difference furthest from chance; None without rows."""
+    if not rows:
+        return None
+    row = max(rows, key=lambda one: abs(one.weighted) / one.noise)
+    statistic = abs(row.weighted) / row.noise
+    critical = float(norm.isf((1.0 - level) / 2.0 / len(rows)))
+    return LargestDifference(row, statistic, critical, min(1.0, 2.0 * len(rows) * float(norm.sf(statistic))))
+
+
+def variance_ratios(covariates: Floats, codes: Integers, weights: Floats, total: int) -> Floats:
+    """Ratios of the weighted variances of every two arms, the first arm over the second.
+
+    nan for a column of 0 and 1, whose variance its mean determines, and where an arm does not vary. A ratio
+    beyond 0.5 to 2 is notable (Rubin 2001, doi:10.1023/A:1020363010465).
+
+    Parameters
+    ----------
+    covariates, codes, weights, total : as `standardised_differences`
+
+    Returns
+    -------
+    (K (K - 1) / 2, p)
+    """
+    variances = np.empty((total, covariates.shape[1]))
+    for k in range(total):
+        rows = codes == k
+        x, w = covariates[rows], weights[rows] / weights[rows].sum()
+        # Weights that count households stand for 1/Σw² of them.
+        variances[k] = w @ (x - w @ x) ** 2 / max(1.0 - float(w @ w), 1e-300)
+    varies = ~np.isin(covariates, (0.0, 1.0)).all(axis=0)
+    ratios = np.full((total * (total - 1) // 2, covariates.shape[1]), np.nan)
+    for row, (a, b) in enumerate(combinations(range(total), 2)):
+        known = varies & (variances[a] > 0.0) & (variances[b] > 0.0)
+        ratios[row, known] = variances[a, known] / variances[b, known]
+    return ratios
+
+
+@dataclass(frozen=True, slots=True)
+class LoveRow:
+    """One line of a Love plot: the largest absolute difference of a covariate over all pairs of arms.
+
+    ``limit`` is what the gate allows the pair with the largest weighted difference, noise and all.
+    """
+
+    covariate: str
+    unweighted: float
+    weighted: float
+    limit: float
+
+
+def love_plot(rows: tuple[BalanceRow, ...], max_smd: float = 0.1, level: float = 0.95) -> tuple[LoveRow, ...]:
+    """Give the lines of a Love plot, the largest unweighted difference first (ties by name)."""
+    if not rows:
+        return ()
+    z = float(norm.isf((1.0 - level) / 2.0 / len(rows)))
+    found: dict[str, list[BalanceRow]] = {}
+    for row in rows:
+        found.setdefault(row.covariate, []).append(row)
+    lines = []
+    for name, own in found.items():
+        worst = max(own, key=lambda row: abs(row.weighted))
+        before = max(abs(row.unweighted) for row in own)
+        lines.append(LoveRow(name, before, abs(worst.weighted), max_smd + z * worst.noise))
+    return tuple(sorted(lines, key=lambda line: (-line.unweighted, line.covariate)))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BalanceComponents:
+    """What the pool needs of one site's balance: signed differences and their noise, arrays (C,), by key.
+
+    A key is (covariate, arm, reference). Sites are lined up by key, nan where a site lacks one, and stacked
+    for `pooling.pooled_balance`.
+    """
+
+    keys: tuple[tuple[str, str, str], ...]
+    differences: Floats
+    noise: Floats
+
+
+def balance_components(rows: tuple[BalanceRow, ...], contrast: tuple[str, str]) -> BalanceComponents:
+    """Give the weighted differences of one pair of arms, so that they can be pooled over sites.
+
+    Parameters
+    ----------
+    contrast : (arm, reference)
+        Either order; signs are those of arm minus reference.
+    """
+    found = []
+    for row in rows:
+        if {row.arm, row.reference} == set(contrast):
+            sign = 1.0 if row.arm == contrast[0] else -1.0
+            found.append(((row.covariate, *contrast), sign * row.weighted, row.noise))
+    return BalanceComponents(
+        tuple(key for key, _, _ in found),
+        np.array([value for _, value, _ in found], dtype=np.float64),
+        np.array([noise for _, _, noise in found], dtype=np.float64),
+    )

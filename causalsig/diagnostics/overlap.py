@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from itertools import combinations
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
 
+if TYPE_CHECKING:
+    from causalsig.estimation.propensity import Propensity
+    from causalsig.study.models import Diagnostics
+
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
+SMALLEST = 1e-300
+"""A probability of nothing, where its inverse would be infinite."""
 
 
 def preference_scores(first: Floats, second: Floats, size_first: int, size_second: int) -> Floats:
@@ -57,3 +67,82 @@ def share_without_positivity(probabilities: Floats, floor: float) -> Floats:
     """Share of episodes whose probability of each arm lies under ``floor``, shape (K,)."""
     shares: Floats = np.mean(probabilities < floor, axis=0)
     return shares
+
+
+def generalised_preference_scores(probabilities: Floats, sizes: Integers) -> Floats:
+    """Preference scores of all arms at once: ``F_k = (π_k / p_k) / Σ_j π_j / p_j``.
+
+    With p the arms' shares of the episodes, 1/K means as likely as the arm's share says; two arms give
+    :func:`preference_scores` (Yoshida et al. 2019, doi:10.1093/aje/kwy263).
+
+    Parameters
+    ----------
+    probabilities : (n, K)
+    sizes : (K,)
+        Episodes in each arm.
+
+    Returns
+    -------
+    (n, K), rows add to 1
+    """
+    relative = probabilities / sizes
+    scores: Floats = relative / relative.sum(axis=1, keepdims=True)
+    return scores
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Overlap:
+    """Overlap of K arms.
+
+    Attributes
+    ----------
+    arms : tuple, length K
+    pairs : (K, K)
+        Share in equipoise of every two arms, nan on the diagonal.
+    everywhere : float
+        Share of all episodes that could well have been in any arm: every generalised preference score at
+        least the lower bound times 2/K, which for two arms is equipoise.
+    without_positivity : (K,)
+        Share of episodes whose probability of the arm is under the study's floor.
+    trimmed : (K,)
+        Share of each arm's episodes that the cut of Crump et al. would leave out.
+    effective_sizes : dict of estimand to (K,)
+        In households.
+    """
+
+    arms: tuple[str, ...]
+    pairs: Floats
+    everywhere: float
+    without_positivity: Floats
+    trimmed: Floats
+    effective_sizes: dict[str, Floats]
+
+
+def overlap(propensity: Propensity, estimands: tuple[str, ...], settings: Diagnostics) -> Overlap:
+    """Describe the overlap of all arms from the propensities alone.
+
+    Parameters
+    ----------
+    propensity : Propensity
+        Judged before any ridge or floor that keeps weights finite.
+    estimands : tuple of str
+    settings : Diagnostics
+        The study's bounds of equipoise and floor of positivity.
+    """
+    from causalsig.estimation.trimming import crump_cut
+
+    p, codes, total = propensity.judged_probabilities, propensity.codes, len(propensity.arms)
+    pairs = np.full((total, total), np.nan)
+    for a, b in combinations(range(total), 2):
+        pairs[a, b] = pairs[b, a] = equipoise_share(p, codes, a, b, settings.equipoise_bounds)
+    scores = generalised_preference_scores(p, propensity.n)
+    spread = np.sum(1.0 / np.maximum(p, SMALLEST), axis=1)
+    left = spread > crump_cut(spread)
+    return Overlap(
+        arms=tuple(str(arm) for arm in propensity.arms),
+        pairs=pairs,
+        everywhere=float(np.mean(scores.min(axis=1) >= settings.equipoise_bounds[0] * 2.0 / total)),
+        without_positivity=share_without_positivity(p, settings.positivity_probability),
+        trimmed=np.array([float(np.mean(left[codes == k])) for k in range(total)]),
+        effective_sizes={name: propensity.effective_sample_size(name) for name in estimands},
+    )
