@@ -30,6 +30,11 @@ _HOMES = {
     "simultaneous_contrasts": "max_t",
     "targeted_maximum_likelihood": "targeted",
     "trim": "trimming",
+    "ScoreTable": "threshold_table",
+    "ThresholdResult": "threshold_results",
+    "collapse_scores": "threshold_table",
+    "effect_at_cutoff": "threshold",
+    "threshold_effect": "threshold",
 }
 
 __all__ = [
@@ -40,10 +45,14 @@ __all__ = [
     "Nuisance",
     "PersonPeriods",
     "Propensity",
+    "ScoreTable",
+    "ThresholdResult",
     "WeightChecks",
     "clone_censor_weight",
+    "collapse_scores",
     "difference_in_means",
     "doubly_robust",
+    "effect_at_cutoff",
     "entropy_balancing",
     "fit_propensity",
     "inverse_probability",
@@ -52,6 +61,7 @@ __all__ = [
     "regression_standardisation",
     "simultaneous_contrasts",
     "targeted_maximum_likelihood",
+    "threshold_effect",
     "trim",
 ]
 

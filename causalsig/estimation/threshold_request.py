@@ -1,0 +1,147 @@
+"""What was asked of a threshold estimator, checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast, get_args
+
+import numpy as np
+
+from causalsig.errors import EstimationError
+from causalsig.estimation.threshold_bandwidth import Selector
+from causalsig.estimation.threshold_side import Kernel, Scale, Side, Variance, refuse_few_scores
+from causalsig.estimation.threshold_table import ScoreTable
+
+OPTIONS = {
+    "kernel", "bandwidth", "degree", "donut", "curvature_bound", "variance", "scale", "level",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class ThresholdRequest:
+    """The options of `threshold_effect`, checked; `bandwidth` is a selector or (h, b)."""
+
+    cutoff: float
+    outcome: int
+    kernel: Kernel
+    bandwidth: Selector | tuple[float, float]
+    degree: int
+    donut: float
+    curvature_bound: float | None
+    variance: Variance
+    scale: Scale
+    level: float
+
+
+def read_request(
+    table: ScoreTable, cutoff: Any, outcome: int, options: Mapping[str, Any]
+) -> ThresholdRequest:
+    """Check every option.
+
+    Raises
+    ------
+    EstimationError
+        ``estimation-option``, ``estimation-cutoff``, ``estimation-bandwidth``.
+    """
+    unknown = sorted(set(options) - OPTIONS)
+    if unknown:
+        _refuse("options of threshold_effect", ", ".join(unknown), "option")
+    if outcome not in range(table.outcomes):
+        _refuse(f"an outcome from 0 to {table.outcomes - 1}", "another place", "outcome")
+    variance = cast(Variance, _one_of(options.get("variance", "nn"), get_args(Variance), "variance"))
+    if variance != "nn" and table.members is None:
+        _refuse("households for a clustered variance", "none", "households")
+    degree = options.get("degree", 1)
+    if isinstance(degree, bool) or degree not in (1, 2):
+        _refuse("1 (linear) or 2 (quadratic)", "another degree", "degree")
+    bound = options.get("curvature_bound")
+    scale = cast(Scale, _one_of(options.get("scale", "linear"), get_args(Scale), "scale"))
+    level = _number(options.get("level", 0.95), "level", lowest=0.0, strict=True)
+    if level >= 1.0:
+        _refuse("a level between 0 and 1, such as 0.95", "1 or more", "level")
+    return ThresholdRequest(
+        cutoff=_cutoff(table, cutoff, scale),
+        outcome=int(outcome),
+        kernel=cast(Kernel, _one_of(options.get("kernel", "triangular"), get_args(Kernel), "kernel")),
+        bandwidth=_bandwidth(options.get("bandwidth", "mserd")),
+        degree=int(degree),
+        donut=_number(options.get("donut", 0.0), "donut", lowest=0.0),
+        curvature_bound=None if bound is None else _number(bound, "curvature_bound", lowest=0.0),
+        variance=variance,
+        scale=scale,
+        level=level,
+    )
+
+
+def check_sides(sides: tuple[Side, Side], request: ThresholdRequest) -> None:
+    """Refuse a side without enough distinct scores for the polynomial of the bias.
+
+    Raises
+    ------
+    EstimationError
+        ``estimation-few-scores``.
+    """
+    wanted = request.degree + 2
+    for side, name in zip(sides, ("below", "from"), strict=True):
+        if len(side.distance) < wanted:
+            found = f"{len(side.distance)} {name} the cutoff" + (" on" if name == "from" else "")
+            refuse_few_scores(wanted, found + (", outside the donut" if request.donut else ""))
+
+
+def _cutoff(table: ScoreTable, cutoff: Any, scale: Scale) -> float:
+    place = _number(cutoff, "cutoff")
+    lowest, highest = float(table.values[0]), float(table.values[-1])
+    if not lowest < place <= highest:
+        _refuse_cutoff(
+            "scores on both sides", "all scores " + ("below" if place > highest else "above") + " it"
+        )
+    if scale == "log" and lowest <= 0.0:
+        _refuse_cutoff("positive scores and a positive cutoff for the log scale", "a score of zero or less")
+    return place
+
+
+def _bandwidth(asked: Any) -> Selector | tuple[float, float]:
+    if isinstance(asked, str):
+        return cast(Selector, _one_of(asked, get_args(Selector), "bandwidth"))
+    pair = isinstance(asked, Sequence) or (isinstance(asked, np.ndarray) and asked.ndim == 1)
+    given = tuple(asked) if pair else (asked, asked)
+    if len(given) != 2:
+        _refuse("a selector, one bandwidth, or two: (h, b)", f"{len(given)}", "bandwidth")
+    found = tuple(_number(one, "bandwidth", lowest=0.0, strict=True) for one in given)
+    return found[0], found[1]
+
+
+def _number(value: Any, where: str, *, lowest: float | None = None, strict: bool = False) -> float:
+    """Read one finite number."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = float("nan")
+    low = lowest is not None and (number < lowest or (strict and number == lowest))
+    if isinstance(value, bool) or not np.isfinite(number) or low:
+        least = "" if lowest is None else f" {'above' if strict else 'of at least'} {lowest:g}"
+        _refuse(f"a finite number{least}", "something else", where)
+    return number
+
+
+def _one_of(value: Any, known: tuple[str, ...], where: str) -> str:
+    if not isinstance(value, str) or value not in known:
+        _refuse(f"one of {', '.join(known)}", "something else", where)
+    return str(value)
+
+
+def _refuse(expected: str, found: str, where: str) -> None:
+    raise EstimationError(
+        "estimation-option", expected=expected, found=found, mend="See threshold_effect.", where=where
+    )
+
+
+def _refuse_cutoff(expected: str, found: str) -> None:
+    raise EstimationError(
+        "estimation-cutoff",
+        expected=expected,
+        found=found,
+        mend="Give the cutoff in the unit of the scores.",
+        where="cutoff",
+    )
