@@ -7,7 +7,7 @@ or visited stands for it; "other" are those of other folds (see `causalsig.estim
 
 What would have to be true, none of which the data can show: capacity differs between months for reasons
 (leave, sickness, vacancies) that do not themselves go with returns, once season and trend are taken out; it
-does not change who is matched; more capacity never makes anyone refuse; and a call or visit helps only through
+does not change who is matched; more capacity never makes anyone refuse; a call or visit helps only through
 accepted help.
 """
 

@@ -57,6 +57,8 @@ class GroupedEffect:
         effective F of Montiel Olea and Pflueger (2013), doi:10.1080/00401706.2013.806694.
     reduced_form, reduced_form_error : float
         A unit of the instrument on the outcome.
+    covariance : (2, 2)
+        Of reduced form and first stage. Pool these two and not the ratio: one municipality's ratio has no mean.
     groups, controls, n : int
         Months, columns taken out of them (the intercept included), and episodes.
     notes : tuple of str
@@ -73,6 +75,7 @@ class GroupedEffect:
     first_stage: FirstStage
     reduced_form: float
     reduced_form_error: float
+    covariance: Floats
     groups: int
     controls: int
     n: int
@@ -326,6 +329,7 @@ def _effect(effects: Floats, covariance: Floats, design: _Design, n: int, level:
         first_stage=FirstStage(first, float(errors[1]), f),
         reduced_form=reduced,
         reduced_form_error=float(errors[0]),
+        covariance=covariance,
         groups=design.counts.shape[1],
         controls=design.basis.shape[1],
         n=n,
