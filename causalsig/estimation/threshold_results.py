@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
-
 from causalsig.estimation.confidence_sets import ConfidenceSet
 from causalsig.estimation.threshold_bandwidth import Bandwidths
 from causalsig.estimation.threshold_side import Kernel, Scale, Variance
@@ -139,10 +137,7 @@ class ThresholdResult:
     level: float
     notes: tuple[str, ...] = ()
 
-    def to_frame(self) -> Any:
-        """Show the three ways as a table, with the columns every result has."""
-        import pandas as pd  # type: ignore[import-untyped,unused-ignore]
-
+    def to_dict(self) -> dict[str, dict[str, float]]:
+        """Show the three ways as rows: ``pandas.DataFrame(result.to_dict()).T`` has the usual columns."""
         names = ("conventional", "bias_corrected", "robust")
-        rows = [getattr(self, name).to_dict() for name in names]
-        return pd.DataFrame(rows, index=pd.Index(names, name="method"), columns=list(COLUMNS))
+        return {name: getattr(self, name).to_dict() for name in names}

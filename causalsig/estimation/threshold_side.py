@@ -106,7 +106,7 @@ class Side:
         weighted = design * kernel_weights(u, kernel)[:, None]
         gram = (weighted * self.moments.counts[:rows, None]).T @ design
         try:
-            weights = np.asarray(np.linalg.solve(gram, weighted.T).T, dtype=np.float64)
+            weights = weighted @ np.asarray(np.linalg.inv(gram), dtype=np.float64)
         except np.linalg.LinAlgError:
             refuse_few_scores(degree + 1, "fewer that differ by more than rounding")
             raise
@@ -131,7 +131,9 @@ class Side:
         if self.alone is None or self.members is None:
             return int(self.moments.counts[:rows].sum())
         inside = self.members.household[: int(np.searchsorted(self.members.value, rows))]
-        return int(self.alone.counts[:rows].sum()) + len(np.unique(inside))
+        seen = np.zeros(int(inside.max(initial=-1)) + 1, dtype=bool)
+        seen[inside] = True
+        return int(self.alone.counts[:rows].sum()) + int(seen.sum())
 
 
 def refuse_few_scores(wanted: int, found: str) -> None:
@@ -147,7 +149,10 @@ def refuse_few_scores(wanted: int, found: str) -> None:
 
 def powers(u: Floats, degree: int) -> Floats:
     """Columns ``u**0`` to ``u**degree``."""
-    return np.vander(u, degree + 1, increasing=True)
+    found = np.ones((len(u), degree + 1))
+    for j in range(1, degree + 1):
+        np.multiply(found[:, j - 1], u, out=found[:, j])
+    return found
 
 
 def kernel_weights(u: Floats, kernel: Kernel) -> Floats:
@@ -237,13 +242,14 @@ def _members(members: Members | None, sign: int, span: tuple[int, int]) -> Membe
         return Members(
             members.value[first:last] - span[0],
             members.household[first:last],
-            members.columns[first:last],
+            members.counts[first:last],
+            members.sums[first:last],
         )
-    back = slice(first, last)
     return Members(
-        (span[1] - 1 - members.value[back])[::-1],
-        members.household[back][::-1],
-        members.columns[back][::-1],
+        (span[1] - 1 - members.value[first:last])[::-1],
+        members.household[first:last][::-1],
+        members.counts[first:last][::-1],
+        members.sums[first:last][::-1],
     )
 
 
@@ -300,7 +306,8 @@ def household_scores(side: Side, weighted: Weighted, combinations: Floats) -> tu
         return meat, np.zeros((0, combinations.shape[1]))
     inside = int(np.searchsorted(side.members.value, rows))
     value = side.members.value[:inside]
-    errors = (side.members.columns[:inside] - fitted[value]) @ combinations * w[value, None]
+    expected = side.members.counts[:inside, None] * fitted[value]
+    errors = (side.members.sums[:inside] - expected) @ combinations * w[value, None]
     household = side.members.household[:inside]
     total = int(side.members.household.max()) + 1
     scores = [np.bincount(household, weights=column, minlength=total) for column in errors.T]

@@ -42,18 +42,20 @@ class Moments:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Members:
-    """Episodes of households with more than one, sorted by score: what a clustered variance needs of them.
+    """Sums a distinct score and household, of households with several episodes: for clustered variances.
 
     Attributes
     ----------
-    value : (r,) int, position of the episode's score among the distinct ones
+    value : (r,) int, position of the score among the distinct ones, ascending
     household : (r,) int, 0 to H - 1
-    columns : (r, m)
+    counts : (r,) episodes
+    sums : (r, m)
     """
 
     value: Integers
     household: Integers
-    columns: Floats
+    counts: Floats
+    sums: Floats
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -193,10 +195,17 @@ def _by_household(
     codes, total = _codes(households, len(place))
     several = (np.bincount(codes, minlength=total) > 1)[codes]
     rows = np.flatnonzero(several)
-    rows = rows[np.lexsort((*columns[rows].T[::-1], codes[rows], place[rows]))]
+    key = place[rows] * total + codes[rows]
+    order = np.argsort(key, kind="stable")
+    key = key[order]
+    first = np.flatnonzero(np.diff(key, prepend=-1))
+    counts = np.diff(np.append(first, len(key))).astype(np.float64)
+    sums = np.add.reduceat(columns[rows[order]], first) if len(first) else np.zeros((0, columns.shape[1]))
+    present = np.zeros(total, dtype=np.int64)
+    present[codes[rows]] = 1
+    numbered = (np.cumsum(present) - 1)[key[first] % total]
     alone = _moments(place[~several], columns[~several], size)
-    numbered = np.unique(codes[rows], return_inverse=True)[1].astype(np.int64)
-    return alone, Members(place[rows], numbered, columns[rows]), total
+    return alone, Members(key[first] // total, numbered, counts, sums), total
 
 
 def _codes(households: Any, n: int) -> tuple[Integers, int]:

@@ -209,11 +209,12 @@ def test_three_distinct_values_a_side_are_enough_with_a_curvature_bound() -> Non
         threshold_effect(months, outcome, 4)
 
 
-def test_a_frame_has_the_columns_every_result_has() -> None:
+def test_the_three_ways_are_rows_with_the_columns_every_result_has() -> None:
     data = invented()
-    frame = threshold_effect(data["score"], data["outcome"], 500.0).to_frame()
-    assert list(frame.columns) == ["estimate", "std_error", "statistic", "p_value", "conf_low", "conf_high"]
-    assert list(frame.index) == ["conventional", "bias_corrected", "robust"]
+    rows = threshold_effect(data["score"], data["outcome"], 500.0).to_dict()
+    assert list(rows) == ["conventional", "bias_corrected", "robust"]
+    columns = ["estimate", "std_error", "statistic", "p_value", "conf_low", "conf_high"]
+    assert all(list(row) == columns for row in rows.values())
 
 
 def changed(column: Floats, place: int, value: float) -> Floats:
