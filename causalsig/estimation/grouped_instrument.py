@@ -12,7 +12,7 @@ An instrument that is made of the episodes themselves (visits of others in the s
 the episode it stands for, nor may taking out season and trend bring it back (Kolesár 2013, "Estimation in an
 instrumental variables model with treatment effect heterogeneity"). So it is made from other folds of
 households than the fold it is used in, and season and trend are taken out within each fold: Angrist and
-Krueger (1995), doi:10.1080/07350015.1995.10524610. A fold's month may then be correlated with another fold's
+Krueger (1995), doi:10.1080/07350015.1995.10524597. A fold's month may then be correlated with another fold's
 in any way; the variance adds up all pairs.
 """
 
