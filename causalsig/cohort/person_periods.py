@@ -51,8 +51,9 @@ class PeriodTable:
     period : (R,) int
         0 to T - 1.
     covariates : (R, q) float
-        The cohort's own, repeated, and those of `names` that begin with "since": what happened after time
-        zero and before the period.
+        The cohort's own, repeated; those of `names` that begin with "since": what happened after time zero
+        and before the period; and those that begin with "period": the same once more, in that period only,
+        since an attempt of last week and one of three weeks ago do not lead to the same.
     names : tuple of str, length q
     event : (R,) int
         0 nothing, otherwise as in `strategies`; nothing follows it.
@@ -198,8 +199,8 @@ def _table(
     period = np.arange(len(episode)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
     strategies = _strategies(cohort)
     events = np.array([strategies[arm] for arm in cohort.treatment], dtype=np.int64)
-    varying = since[period, episode]
-    useful = varying.any(axis=0) & ~varying.all(axis=0)
+    varying, names = _by_period(since[period, episode], names, period)
+    useful: NDArray[np.bool_] = np.asarray(varying.any(axis=0) & ~varying.all(axis=0))
     return PeriodTable(
         episode=episode,
         period=period,
@@ -209,6 +210,21 @@ def _table(
         strategies=strategies,
         edges=edges,
     )
+
+
+def _by_period(
+    varying: NDArray[np.bool_], names: tuple[str, ...], period: Integers
+) -> tuple[NDArray[np.bool_], tuple[str, ...]]:
+    """Add to what happened at least once the same in each period from the third on: (R, v).
+
+    In the first nothing has happened yet; the second is what the others are compared with.
+    """
+    once = [place for place, name in enumerate(names) if name.endswith(">=1")]
+    columns, added = [varying], []
+    for t in range(2, int(period.max(initial=0)) + 1):
+        columns.append(varying[:, once] & (period == t)[:, None])
+        added += [f"period {t}: {names[place]}" for place in once]
+    return np.hstack(columns), (*names, *added)
 
 
 def _strategies(cohort: Cohort) -> dict[str, int]:

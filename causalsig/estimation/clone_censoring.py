@@ -16,6 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalsig.errors import EstimationError
+from causalsig.estimation.clone_checks import WeightChecks, weight_checks
+from causalsig.estimation.clone_strategies import read_strategies, refuse_option
 from causalsig.estimation.clone_target import Target, fit_target, through_target
 from causalsig.estimation.clone_weights import (
     GRACES,
@@ -31,7 +33,7 @@ from causalsig.estimation.design import standard_design
 from causalsig.estimation.inference import Influence, arm_means
 from causalsig.estimation.inputs import Outcomes, Sample, check_aligned, read_outcomes, read_sample
 from causalsig.estimation.multinomial import indicators
-from causalsig.estimation.person_periods import LOST, NOTHING, Courses, PersonPeriodTable, read_person_periods
+from causalsig.estimation.person_periods import Courses, PersonPeriodTable, read_person_periods
 from causalsig.estimation.prepare import Followed, Prepared, followed_models
 from causalsig.estimation.stacked import through
 from causalsig.estimation.tilting import check_estimand
@@ -39,43 +41,7 @@ from causalsig.results import Arm, ArmMeans, Estimand, Floats, Integers
 
 __all__ = ["CloneCensorMeans", "WeightChecks", "clone_censor_weight"]
 
-QUANTILES = (0.01, 0.25, 0.5, 0.75, 0.99)
 _OTHER = "(none of the strategies)"
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class WeightChecks:
-    """What the weights look like; counts and summaries, to be judged before an effect is believed.
-
-    Weights are stabilised, before truncation 1 on average where the model holds; the tilt of the estimand and
-    loss to follow-up after the grace period are not in them.
-
-    Attributes
-    ----------
-    grace, truncation : as asked for
-    at_risk : (T,) int, episodes at risk in each period
-    on_strategy : (T, K) int, clones not yet censored at the end of each period
-    started : (T, K) int, episodes that follow the strategy, by the period in which they start it; those who
-        start nothing in the last
-    mean, std, largest : (K,), of the weights of who follows the strategy
-    quantiles : (K, 5), the 1st, 25th, 50th, 75th and 99th percentile
-    truncated : (K,) int, weights that were truncated
-    smallest_probability : (K,), smallest fitted probability of a period in any weight
-    lost : int, episodes lost to follow-up in the grace period
-    """
-
-    grace: Grace
-    truncation: Truncation | None
-    at_risk: Integers
-    on_strategy: Integers
-    started: Integers
-    mean: Floats
-    std: Floats
-    largest: Floats
-    quantiles: Floats
-    truncated: Integers
-    smallest_probability: Floats
-    lost: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -155,7 +121,7 @@ def clone_censor_weight(
     check_aligned(outcome=outcome, households=households, observed=observed)
     outcomes = read_outcomes(outcome, observed, len(outcome))
     courses = read_person_periods(person_periods, len(outcome))
-    arms, events = _read_strategies(strategies, courses)
+    arms, events = read_strategies(strategies, courses)
     estimand = check_estimand(estimand, arms)
     sample, sorted_courses = _sample(courses, arms, events, outcomes, households)
     model = fit_periods(sorted_courses)
@@ -178,7 +144,7 @@ def clone_censor_weight(
         target="population",
     )
     means = _forget_others(arm_means(found, prepared, method="clone_censor_weight"))
-    checks = _checks(sorted_courses, weights, len(arms), grace, truncate)
+    checks = weight_checks(sorted_courses, weights, len(arms), grace, truncate)
     return CloneCensorMeans(**{f.name: getattr(means, f.name) for f in fields(means)}, checks=checks)
 
 
@@ -188,23 +154,15 @@ def _check_options(grace: Grace, truncate: Truncation | None, level: float) -> N
             "estimation-level", expected="a level between 0 and 1", found="another", mend="Use 0.95."
         )
     if grace not in GRACES:
-        _refuse(f"grace {', '.join(GRACES)}", "another", "grace")
+        refuse_option(f"grace {', '.join(GRACES)}", "another", "grace")
     if truncate is None:
         return
     known = isinstance(truncate, (tuple, list)) and len(truncate) == 2 and truncate[0] in ("at", "quantile")
     number = known and isinstance(truncate[1], (int, float)) and np.isfinite(truncate[1])
     if not number or truncate[1] <= 0.0 or (truncate[0] == "quantile" and truncate[1] >= 1.0):
-        _refuse('("at", weight above 0) or ("quantile", share between 0 and 1)', "another rule", "truncate")
-
-
-def _refuse(expected: str, found: str, where: str) -> None:
-    raise EstimationError(
-        "estimation-option",
-        expected=expected,
-        found=found,
-        mend="See clone_censor_weight for what it takes.",
-        where=where,
-    )
+        refuse_option(
+            '("at", weight above 0) or ("quantile", share between 0 and 1)', "another rule", "truncate"
+        )
 
 
 def _name(estimand: Estimand, grace: Grace, truncate: Truncation | None) -> Estimand:
@@ -212,20 +170,6 @@ def _name(estimand: Estimand, grace: Grace, truncate: Truncation | None) -> Esti
     more = "" if grace == "observed" else f" {grace} grace"
     more += "" if truncate is None else f" truncated ({truncate[0]} {truncate[1]:g})"
     return f"{estimand}{more}" if isinstance(estimand, str) else (f"{estimand[0]}{more}", estimand[1])
-
-
-def _read_strategies(
-    strategies: Mapping[Arm, int] | None, courses: Courses
-) -> tuple[tuple[Arm, ...], tuple[int, ...]]:
-    """Arms and the event each asks for."""
-    if strategies is None:
-        events = tuple(int(event) for event in np.unique(courses.outcome) if event != LOST)
-        return events, events
-    events = tuple(strategies.values())
-    whole = all(isinstance(event, (int, np.integer)) and event >= NOTHING for event in events)
-    if not whole or len(set(events)) < len(events):
-        _refuse("another event 0, 1, 2, ... for each strategy", "an event twice, or none", "strategies")
-    return tuple(strategies), tuple(int(event) for event in events)
 
 
 def _sample(
@@ -321,32 +265,3 @@ def _forget_others(means: ArmMeans) -> ArmMeans:
     """Leave out the count of who follows no strategy, kept past the last arm."""
     arms = len(means.arms)
     return replace(means, n=means.n[:arms], followed=means.followed[..., :arms])
-
-
-def _checks(
-    courses: Courses, weights: CloneWeights, arms: int, grace: Grace, truncate: Truncation | None
-) -> WeightChecks:
-    """Summaries of the weights of each strategy."""
-    follows, periods = weights.follows, courses.periods
-    started, on_strategy = np.zeros((2, periods, arms), dtype=np.int64)
-    # Until something happens, or the grace period is over, an episode is on every strategy.
-    undecided = courses.ends[:, None] > np.arange(periods)
-    for a in range(arms):
-        mine = follows == a
-        started[:, a] = np.bincount(courses.ends[mine], minlength=periods)
-        on_strategy[:, a] = np.sum(undecided | mine[:, None], axis=0)
-    each = [weights.weights[follows == a] for a in range(arms)]
-    return WeightChecks(
-        grace=grace,
-        truncation=truncate,
-        at_risk=np.bincount(courses.period, minlength=periods).astype(np.int64),
-        on_strategy=on_strategy,
-        started=started,
-        mean=np.array([w.mean() for w in each]),
-        std=np.array([w.std() for w in each]),
-        largest=np.array([w.max() for w in each]),
-        quantiles=np.array([np.quantile(w, QUANTILES) for w in each]),
-        truncated=np.bincount(follows[weights.capped > 0], minlength=arms)[:arms].astype(np.int64),
-        smallest_probability=np.array([weights.smallest[follows == a].min() for a in range(arms)]),
-        lost=int(np.sum(courses.outcome == LOST)),
-    )

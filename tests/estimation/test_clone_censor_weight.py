@@ -12,6 +12,7 @@ from causalsig.errors import EstimationError
 from causalsig.estimation import (
     PersonPeriods,
     clone_censor_weight,
+    clone_design,
     difference_in_means,
     inverse_probability,
     overlap_weighting,
@@ -164,6 +165,22 @@ def test_neither_rows_nor_ids_change_a_byte():
     np.testing.assert_array_equal(first.means, second.means)
     np.testing.assert_array_equal(first.covariance, second.covariance)
     np.testing.assert_array_equal(first.influence[moved], second.influence)
+
+
+def test_the_design_knows_the_weights_and_no_outcome():
+    table, y, _ = episodes(500, twice=True)
+    pairs = np.arange(500) // 2
+    design = clone_design(table, strategies=ARMS, households=pairs, estimands=("ATE", "ATO"))
+    for estimand in ("ATE", "ATO"):
+        found = clone_censor_weight(table, y, strategies=ARMS, households=pairs, estimand=estimand)
+        sizes = design.effective_sample_size[estimand]
+        np.testing.assert_allclose(sizes, found.effective_sample_size, rtol=ROUNDING)
+        weights = design.weights[estimand]
+        means = [np.average(y[design.follows == a], weights=weights[design.follows == a]) for a in (0, 1)]
+        np.testing.assert_allclose(means, found.means, rtol=ROUNDING)
+    np.testing.assert_array_equal(design.checks.started, found.checks.started)
+    with pytest.raises(EstimationError, match="none on b"):
+        clone_design(table, strategies={"a": 1, "b": 2}, households=pairs)
 
 
 def test_several_outcomes_are_the_same_as_one_at_a_time():
