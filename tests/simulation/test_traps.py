@@ -122,17 +122,17 @@ def test_another_signal_makes_some_accept_who_were_not_reached():
         late = cases["day"].between(14, 28)
         return float(late[again].mean()), float(late[~again].mean())
 
-    prompted, others = accepted_after_one(site("second_signal"))
-    usual, _ = accepted_after_one(site())
-    assert prompted > 0.25 > 0.05 > max(others, usual)
+    called, others = accepted_after_one(site("repeats", "second_signal"))
+    usual, _ = accepted_after_one(site("repeats"))
+    assert called > 0.1 > 0.05 > max(others, usual)
 
 
 def test_who_accepts_after_another_signal_is_the_clone_that_was_made_to_accept():
-    made = site("second_signal", truth=True)
-    plain = site(truth=True)
+    made = site("repeats", "second_signal", truth=True)
+    plain = site("repeats", truth=True)
     assert made.truth is not None and plain.truth is not None
     accepted = (made.truth.received["accepted_help"] == 0).mean()
-    assert accepted > 1.2 * (plain.truth.received["accepted_help"] == 0).mean()
+    assert accepted > 1.1 * (plain.truth.received["accepted_help"] == 0).mean()
 
 
 def test_a_visit_finds_out_who_is_known_elsewhere_or_gone():
