@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from causalsig.results import ArmMeans
 
+OutcomeKind = Literal["any", "count", "days", "amount"]
 Tier = Literal["design", "pooling", "solo"]
 QuestionStatus = Literal["estimated", "withheld", "refused"]
 """estimated: effects exist · withheld: a gate said no before any effect was computed · refused: the question
@@ -80,8 +81,9 @@ class Analysis:
     ----------
     question, outcome, estimand : str
         Codes of the study ("contact_method", "any_new_arrears_3m", "ATO").
-    kind : {"any", "count"}
-        "any": means are risks (0 to 1); "count": signals a household-episode.
+    kind : {"any", "count", "days", "amount"}
+        "any": means are risks (0 to 1); "count": signals a household-episode; "days": days without a return
+        (restricted mean); "amount": euro.
     months : int
         Horizon of the outcome.
     reference : str
@@ -99,7 +101,7 @@ class Analysis:
     question: str
     outcome: str
     estimand: str
-    kind: Literal["any", "count"]
+    kind: OutcomeKind
     months: int
     reference: str
     primary: bool
@@ -159,7 +161,7 @@ class ReleasedArms:
     question: str
     outcome: str
     estimand: str
-    kind: Literal["any", "count"]
+    kind: OutcomeKind
     months: int
     arms: tuple[str, ...]
     reference: str
@@ -184,7 +186,7 @@ class PooledContrast:
     question: str
     outcome: str
     estimand: str
-    kind: Literal["any", "count"]
+    kind: OutcomeKind
     months: int
     arm: str
     reference: str
@@ -214,7 +216,7 @@ class PooledMean:
     question: str
     outcome: str
     estimand: str
-    kind: Literal["any", "count"]
+    kind: OutcomeKind
     months: int
     arm: str
     sites: int

@@ -92,7 +92,7 @@ def answer(cohort: Cohort, study: Study) -> QuestionResult:
         return _without_effects(cohort, "refused", cohort.refusals)
     counts = {arm: len(np.unique(cohort.households[cohort.treatment == arm])) for arm in cohort.arms}
     kept, refusals = admit_arms(counts, study.disclosure, question=plan.question)
-    if plan.settings.reference not in kept:
+    if plan.reference not in kept:
         missing_reference = () if not kept else (Refusal(NO_REFERENCE, plan.question),)
         return _without_effects(cohort, "refused", (*cohort.refusals, *refusals, *missing_reference))
     estimands, missing = _possible_estimands(study, plan, kept)
@@ -118,7 +118,7 @@ def answer(cohort: Cohort, study: Study) -> QuestionResult:
         propensity,
         cohort.covariates[rows],
         cohort.covariate_names,
-        plan.settings.primary_contrast,
+        plan.primary_contrast,
         estimands,
         study.diagnostics,
     )
@@ -151,7 +151,7 @@ def _possible_estimands(
     study: Study, plan: CohortPlan, kept: tuple[str, ...]
 ) -> tuple[tuple[str, ...], tuple[Refusal, ...]]:
     """Drop the ATO where an arm is missing: its population is defined by the declared set of arms."""
-    if len(kept) == len(plan.settings.arms):
+    if len(kept) == len(plan.arms):
         return study.estimands.all, ()
     possible = tuple(estimand for estimand in study.estimands.all if estimand != "ATO")
     dropped = tuple(
@@ -212,7 +212,8 @@ def _analysis(
     outcome = plan.outcomes[place]
     result = found.outcome(place)
     clusters = result.clusters
-    with_event = [np.unique(clusters[(codes == k) & (values > 0)]) for k in range(len(result.arms))]
+    returned = values < outcome.days if outcome.kind == "days" else values > 0
+    with_event = [np.unique(clusters[(codes == k) & returned]) for k in range(len(result.arms))]
     totals = result.households
     return Analysis(
         question=plan.question,
@@ -220,7 +221,7 @@ def _analysis(
         estimand=estimand,
         kind=outcome.kind,
         months=outcome.months,
-        reference=plan.settings.reference,
+        reference=plan.reference,
         primary=outcome.id == plan.settings.primary_outcome and estimand == study.estimands.primary,
         result=result,
         unadjusted=unadjusted.outcome(place),

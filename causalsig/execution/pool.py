@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from causalsig.errors import PoolError, ReleaseError
 from causalsig.pooling import pool_arms, pool_of_others
+from causalsig.pooling.waves import one_block_a_site
 from causalsig.release.build import released_arms
 from causalsig.release.keys import read_signing_key, read_trusted
 from causalsig.release.pool_document import build_pool_document, pool_result
@@ -77,8 +78,8 @@ def pool_folder(
     key = read_signing_key(signing or keys, "university")
     opened = [(path, _open(path, trusted, allow_demo)) for path in _files(releases)]
     _refuse_mixture(opened, digest)
-    blocks = [block for _, item in opened for block in released_arms(item.document)]
-    codes = sorted(item.document.site_code for _, item in opened)
+    blocks = one_block_a_site(block for _, item in opened for block in released_arms(item.document))
+    codes = sorted({item.document.site_code for _, item in opened})
     silent = sorted(set(codes) - {block.site for block in blocks})
     demo = any(item.demo for _, item in opened)
     left_out = tuple((site, NOTHING_RELEASED) for site in silent)
@@ -128,7 +129,7 @@ def _open(path: Path, trusted: TrustedKeys, allow_demo: bool) -> OpenedRelease:
 
 
 def _refuse_mixture(opened: list[tuple[Path, OpenedRelease]], digest: str) -> None:
-    seen: dict[str, Path] = {}
+    seen: dict[tuple[str, int], Path] = {}
     for path, item in opened:
         if item.document.study_digest != digest:
             raise PoolError(
@@ -138,12 +139,12 @@ def _refuse_mixture(opened: list[tuple[Path, OpenedRelease]], digest: str) -> No
                 mend="Pool the releases of one study at a time, with the study file they were made with.",
                 where=path.name,
             )
-        code = item.document.site_code
+        code = (item.document.site_code, item.document.wave)
         if code in seen:
             raise PoolError(
                 "pool-site-twice",
-                expected="each site once",
-                found="two releases of one site",
+                expected="each site and wave once",
+                found="two releases of one wave of a site",
                 mend="Keep the one that was approved last.",
                 where=f"{seen[code].name}, {path.name}",
             )

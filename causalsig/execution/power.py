@@ -9,7 +9,7 @@ that as the study says.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -246,6 +246,7 @@ def _site_blocks(
     """Primary block of each question a municipality releases, its waves taken together."""
     from causalsig.execution.analyse import analyse_site
     from causalsig.execution.truth import released_blocks
+    from causalsig.pooling.waves import together
     from causalsig.simulation import simulate_waves
 
     site = design.site_of(spec)
@@ -259,30 +260,6 @@ def _site_blocks(
             if block.primary:
                 released.setdefault(block.question, []).append(block)
     return {question: together(blocks) for question, blocks in released.items()}
-
-
-def together(waves: Sequence[ReleasedArms]) -> ReleasedArms:
-    """Combine the disjoint waves of one site into one block, by their effective sizes.
-
-    The pool then sees one estimate a site, as it would if waves were nested in sites with no variance of
-    their own.
-    """
-    if len(waves) == 1:
-        return waves[0]
-    arms = waves[0].arms
-    order = [[wave.arms.index(arm) for arm in arms] for wave in waves]
-    means = np.array([np.asarray(w.means)[at] for w, at in zip(waves, order, strict=True)])
-    covariance = np.array(
-        [np.asarray(w.covariance)[np.ix_(at, at)] for w, at in zip(waves, order, strict=True)]
-    )
-    sizes = np.array([np.asarray(w.effective_sizes)[at] for w, at in zip(waves, order, strict=True)])
-    weight = sizes.mean(axis=1) / sizes.mean(axis=1).sum()
-    return replace(
-        waves[0],
-        means=tuple((weight @ means).tolist()),
-        covariance=tuple(map(tuple, np.einsum("w,wij->ij", weight**2, covariance).tolist())),
-        effective_sizes=tuple(sizes.sum(axis=0).tolist()),
-    )
 
 
 def summarise(rows: Sequence[Row], study: Study) -> tuple[QuestionPower, ...]:

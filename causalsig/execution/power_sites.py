@@ -136,7 +136,7 @@ def entry_months(site: Site, matching: Matching, plan: CohortPlan, study: Study,
         site,
         matching,
         study.data,
-        follow_up_from_day=plan.settings.follow_up_from_day,
+        follow_up_from_day=plan.from_day,
         horizon_days=plan.outcomes[0].days,
     )
     first, last = (np.datetime64(day, "D") for day in (window.first, window.last))

@@ -208,7 +208,7 @@ def plan_run(request: RunRequest) -> Plan:
             continue
         if found is not None:
             inputs["source"] = found
-            kept = standing(folder, inputs, request.wave)
+            kept = standing(folder, inputs, _wave(request, site))
             if kept is not None:
                 outcomes[site.code] = _ended(site, folder, "kept", "site-kept", "", *kept)
                 continue
@@ -261,9 +261,14 @@ def _job(request: RunRequest, site: Site, source: Path, folder: Path, inputs: di
         source=str(source.resolve()),
         keys=str(request.keys.resolve()),
         folder=str(folder.resolve()),
-        wave=request.wave,
+        wave=_wave(request, site),
         inputs=inputs,
     )
+
+
+def _wave(request: RunRequest, site: Site) -> int:
+    """Wave of a site: the run's, moved on by the extracts that the inventory says were released before."""
+    return request.wave + len(site.earlier_extracts)
 
 
 def _outcome(job: Job, exit_code: int, inventory: Inventory) -> SiteOutcome:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from causalsig.meta import random_effects, two_level
+from causalsig.records import ReleasedArms
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,3 +88,61 @@ def pool_waves(estimates: Any, variances: Any, sites: Any, *, level: float = 0.9
         both.effects,
         "waves in sites",
     )
+
+
+def one_block_a_site(blocks: Iterable[ReleasedArms]) -> tuple[ReleasedArms, ...]:
+    """Take the waves of each site together, so that a site counts once for each outcome and estimand.
+
+    A wave in which an arm was too small has other contrasts than the rest: only the waves of a site with the
+    most arms are combined, and the others wait until theirs are large enough.
+    """
+    found: dict[tuple[str, str, str, str], list[ReleasedArms]] = {}
+    for block in blocks:
+        found.setdefault((block.site, block.question, block.outcome, block.estimand), []).append(block)
+    combined = []
+    for waves in found.values():
+        most = max(len(wave.arms) for wave in waves)
+        fullest = [wave for wave in waves if len(wave.arms) == most]
+        same = [wave for wave in fullest if set(wave.arms) == set(fullest[0].arms)]
+        combined.append(together(same))
+    return tuple(combined)
+
+
+def together(waves: Sequence[ReleasedArms]) -> ReleasedArms:
+    """Combine the disjoint waves of one site into one block, by their effective sizes.
+
+    The pool then sees one estimate a site, as it would if waves were nested in sites with no variance of
+    their own; :func:`pool_waves` estimates that variance for the statistician.
+
+    Parameters
+    ----------
+    waves : sequence of ReleasedArms
+        Of one site, question, outcome and estimand, with the same arms in any order.
+    """
+    if len(waves) == 1:
+        return waves[0]
+    arms = waves[0].arms
+    order = [[wave.arms.index(arm) for arm in arms] for wave in waves]
+    listed = list(zip(waves, order, strict=True))
+    means = np.array([np.asarray(wave.means)[at] for wave, at in listed])
+    covariance = np.array([np.asarray(wave.covariance)[np.ix_(at, at)] for wave, at in listed])
+    sizes = np.array([np.asarray(wave.effective_sizes)[at] for wave, at in listed])
+    steps = np.array([np.asarray(wave.steps)[at] for wave, at in listed])
+    weight = sizes.mean(axis=1) / sizes.mean(axis=1).sum()
+    return replace(
+        waves[0],
+        means=tuple((weight @ means).tolist()),
+        covariance=tuple(map(tuple, np.einsum("w,wij->ij", weight**2, covariance).tolist())),
+        steps=tuple(np.sqrt(weight**2 @ steps**2).tolist()),
+        household_bands=tuple(
+            _sum_of_bands([wave.household_bands[at[place]] for wave, at in listed])
+            for place in range(len(arms))
+        ),
+        effective_sizes=tuple(sizes.sum(axis=0).tolist()),
+    )
+
+
+def _sum_of_bands(bands: Sequence[tuple[int, int | None]]) -> tuple[int, int | None]:
+    """Band of a number of households in several waves; a household in two of them counts twice at the top."""
+    uppers = [upper for _, upper in bands if upper is not None]
+    return max(lower for lower, _ in bands), sum(uppers) if len(uppers) == len(bands) else None

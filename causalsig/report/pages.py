@@ -46,12 +46,18 @@ class QuestionSpec:
 
 @dataclass(frozen=True, slots=True)
 class OutcomeSpec:
-    """One outcome as the study defines it; ``signals`` is "new_arrears" or "all_signals"."""
+    """One outcome as the study defines it; ``signals`` is "new_arrears" or "all_signals".
+
+    ``creditor`` is set where only one type of creditor counts, ``from_day`` where the window begins on
+    another day than the question's own.
+    """
 
     outcome: str
     kind: str
     signals: str
     months: int
+    creditor: str | None = None
+    from_day: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +198,7 @@ def specs_from_study(study: Study) -> tuple[tuple[QuestionSpec, ...], tuple[Outc
         for code, asked in study.asked.items()
     ]
     outcomes = tuple(
-        OutcomeSpec(outcome.id, outcome.kind, outcome.signals, outcome.months) for outcome in study.outcomes
+        OutcomeSpec(one.id, one.kind, one.signals, one.months, one.creditor, one.from_day)
+        for one in study.outcomes
     )
     return tuple(sorted(specs, key=lambda spec: spec.sensitivity)), outcomes

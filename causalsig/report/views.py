@@ -110,7 +110,12 @@ def outcome_name(words: Words, outcome: OutcomeSpec) -> Markup:
     """Name an outcome by what is counted."""
     form = "signals" if outcome.kind == "any" else "counted"
     signals = words(f"outcomes.{form}.{outcome.signals}")
-    return words(f"outcomes.{outcome.kind}", signals=signals, months=outcome.months)
+    name = words(f"outcomes.{outcome.kind}", signals=signals, months=outcome.months)
+    if outcome.creditor is not None:
+        name += ", " + words(f"outcomes.creditor.{outcome.creditor}")
+    if outcome.from_day is not None:
+        name += ", " + words("outcomes.from-day", day=outcome.from_day)
+    return name
 
 
 def forest(

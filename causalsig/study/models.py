@@ -10,6 +10,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from causalsig.records import OutcomeKind as OutcomeKind
 from causalsig.study.base import Closed as Closed
 from causalsig.study.base import Covariate as Covariate
 from causalsig.study.base import CreditorGroup as CreditorGroup
@@ -19,7 +20,6 @@ from causalsig.study.graph import CausalGraph, check_graph
 
 Method = Literal["letter", "message", "phone", "home_visit", "none"]
 AcceptedArm = Literal["accepted", "not_accepted"]
-OutcomeKind = Literal["any", "count", "days", "amount"]
 SignalSet = Literal["new_arrears", "all_signals"]
 Horizon = Literal[3, 6, 12]
 Estimand = Literal["ATO", "ATE"]
