@@ -58,7 +58,7 @@ class GroupedEffect:
     reduced_form, reduced_form_error : float
         A unit of the instrument on the outcome.
     covariance : (2, 2)
-        Of reduced form and first stage. Pool these two and not the ratio: one municipality's ratio has no mean.
+        Of reduced form and first stage. Pool these two, not the ratio: a single ratio has no mean.
     groups, controls, n : int
         Months, columns taken out of them (the intercept included), and episodes.
     notes : tuple of str
