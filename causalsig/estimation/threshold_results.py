@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+
 from causalsig.estimation.confidence_sets import ConfidenceSet
 from causalsig.estimation.threshold_bandwidth import Bandwidths
 from causalsig.estimation.threshold_side import Kernel, Scale, Variance

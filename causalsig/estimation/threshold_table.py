@@ -192,7 +192,7 @@ def _by_household(
     """Split the episodes in those of households with one, and the others by household."""
     if households is None:
         return None, None, len(place)
-    codes, total = _codes(households, len(place))
+    codes, total = codes_of(households, len(place))
     several = (np.bincount(codes, minlength=total) > 1)[codes]
     rows = np.flatnonzero(several)
     key = place[rows] * total + codes[rows]
@@ -208,7 +208,7 @@ def _by_household(
     return alone, Members(key[first] // total, numbered, counts, sums), total
 
 
-def _codes(households: Any, n: int) -> tuple[Integers, int]:
+def codes_of(households: Any, n: int) -> tuple[Integers, int]:
     """Code households 0 to G - 1; whole numbers without the detour over text."""
     array = np.asarray(households)
     if array.ndim == 1 and array.dtype.kind in "iu" and len(array) == n:
