@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from causalsig.diagnostics.balance import balance_table, largest_excess
 from causalsig.diagnostics.overlap import equipoise_share, share_without_positivity
+from causalsig.errors import EstimationError
 from causalsig.records import BalanceRow, Verdict
 
 if TYPE_CHECKING:
@@ -130,7 +131,7 @@ def _judge(
         )
         if not verdicts[0].passed:
             return verdicts, ()
-    sizes = propensity.effective_sample_size(estimand)
+    sizes = _effective_sizes(propensity, estimand)
     smallest = int(sizes.argmin())
     floor = settings.min_effective_sample_size
     verdicts.append(
@@ -144,6 +145,8 @@ def _judge(
             estimand,
         )
     )
+    if not sizes[smallest]:
+        return verdicts, ()
     table = balance_table(
         covariates, names, propensity.codes, propensity.arms, propensity.weights(estimand), sizes
     )
@@ -152,3 +155,15 @@ def _judge(
         Verdict("design", BALANCE, excess <= settings.max_smd, excess, settings.max_smd, None, estimand)
     )
     return verdicts, table
+
+
+def _effective_sizes(propensity: Propensity, estimand: str) -> NDArray[np.float64]:
+    """Households an arm is worth, (K,); 0 for the arm that somebody had no chance of: no weights exist."""
+    try:
+        return propensity.effective_sample_size(estimand)
+    except EstimationError as error:
+        if error.code != "estimation-positivity":
+            raise
+    sizes = propensity.households.astype(float)
+    sizes[int(propensity.probabilities.min(axis=(0, 1)).argmin())] = 0.0
+    return sizes

@@ -42,11 +42,12 @@ def region_sentence(region: Region, households: str, language: str = "nl") -> st
     language : {"nl", "en"}
     """
     said = [_condition(condition, language) for condition in region.conditions]
+    between = text("diagnostics.atlas.and", language) + " "
     return text(
         "diagnostics.atlas.region",
         language,
         arm=_arm(region.arm, language),
-        conditions=text("diagnostics.atlas.and", language).join(said),
+        conditions=between.join(said),
         households=households,
     )
 
