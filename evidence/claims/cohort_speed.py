@@ -14,12 +14,13 @@ from evidence.calibration import calibrate
 from evidence.claim import ROOT, Verdict
 from evidence.context import Context
 
-CLAIM = """Three million signals, with their episodes, cases and attempts, become a cohort of the default study
-with its arms, outcomes and design matrix in under 30 seconds and at most three times the memory of the input.
-The input is the canonical tables in memory: what the process grows by when it loads them. Memory is the
-process at its highest, those tables included, less what it was before it loaded them. The seconds are those
-of a process of its own on one core, divided by a calibration loop that takes 0.8 s on an idle one; they are
-of the contact question at three months, the largest cohort. All four cohorts of the study stand beside it."""
+CLAIM = """Three million signals, with their episodes, cases and attempts, become a cohort of the default
+study with its arms, outcomes and design matrix in under 30 seconds and at most three times the memory of the
+input. The input is the canonical tables in memory: what the process grows by when it loads them. Memory is
+the process at its highest, those tables included, less what it was before it loaded them. The seconds are
+those of a process of its own on one core, divided by a calibration loop that takes 0.8 s on an idle one; they
+are of the contact question at three months, the largest cohort. All four cohorts of the study stand beside
+it."""
 ISSUE = 5
 COVERS = (
     "causalsig/cohort/*.py",
