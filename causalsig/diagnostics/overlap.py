@@ -118,7 +118,7 @@ class Overlap:
     effective_sizes: dict[str, Floats]
 
 
-def overlap(propensity: Propensity, estimands: tuple[str, ...], settings: Diagnostics) -> Overlap:
+def overlap_of(propensity: Propensity, estimands: tuple[str, ...], settings: Diagnostics) -> Overlap:
     """Describe the overlap of all arms from the propensities alone.
 
     Parameters

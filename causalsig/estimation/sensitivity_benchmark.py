@@ -65,7 +65,7 @@ class Benchmark:
     shift: float
 
 
-def benchmarks(
+def covariate_benchmarks(
     covariates: Any,
     treatment: Any,
     outcome: Any,

@@ -146,9 +146,9 @@ def _elements(ours: dict[str, Any], peer: dict[str, Any]) -> list[dict[str, Any]
 
 
 def _gains(two: dict[str, Any], peer: dict[str, Any]) -> list[dict[str, Any]]:
-    from causalsig.estimation.sensitivity_benchmark import benchmarks
+    from causalsig.estimation.sensitivity_benchmark import covariate_benchmarks
 
-    found = benchmarks(
+    found = covariate_benchmarks(
         two["x"],
         two["a"],
         two["y"],

@@ -28,7 +28,7 @@ from causalsig.diagnostics.later_gates import (
     pooling_gate,
     solo_gate,
 )
-from causalsig.diagnostics.overlap import generalised_preference_scores, overlap, preference_scores
+from causalsig.diagnostics.overlap import generalised_preference_scores, overlap_of, preference_scores
 from causalsig.estimation import Propensity, fit_propensity, trim
 from causalsig.pooling import pooled_balance
 from causalsig.records import BalanceRow
@@ -67,13 +67,13 @@ def test_as_likely_as_its_share_is_one_in_k() -> None:
 
 def test_overlap_says_the_same_as_its_parts_by_themselves() -> None:
     _, propensity = fitted()
-    found = overlap(propensity, ("ATO", "ATE"), Diagnostics())
+    found = overlap_of(propensity, ("ATO", "ATE"), Diagnostics())
     assert np.isnan(np.diagonal(found.pairs)).all() and found.pairs[0, 2] == found.pairs[2, 0]
     assert 0 < found.everywhere <= np.nanmax(found.pairs)
     trimming = trim(propensity, "crump")
     assert found.trimmed == pytest.approx(trimming.trimmed / propensity.n, abs=EXACT)
     assert found.effective_sizes["ATE"] == pytest.approx(propensity.effective_sample_size("ATE"))
-    apart = overlap(fitted(strength=3.0)[1], ("ATO",), Diagnostics())
+    apart = overlap_of(fitted(strength=3.0)[1], ("ATO",), Diagnostics())
     assert apart.everywhere < found.everywhere and apart.trimmed.max() > found.trimmed.max()
 
 
@@ -81,7 +81,7 @@ def test_two_arms_overlap_everywhere_where_they_are_in_equipoise() -> None:
     r = np.random.default_rng(0)
     x = r.normal(size=(600, 2))
     codes = (x[:, 0] + r.logistic(size=600) > 0).astype(int)
-    found = overlap(fit_propensity(x, codes, folds=2), ("ATO",), Diagnostics())
+    found = overlap_of(fit_propensity(x, codes, folds=2), ("ATO",), Diagnostics())
     assert found.everywhere == pytest.approx(found.pairs[0, 1])
 
 

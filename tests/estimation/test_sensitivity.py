@@ -10,7 +10,7 @@ import pytest
 from causalsig.errors import EstimationError
 from causalsig.estimation import doubly_robust, fit_propensity
 from causalsig.estimation.sensitivity import Sensitivity, bias_scores, share_of
-from causalsig.estimation.sensitivity_benchmark import benchmarks
+from causalsig.estimation.sensitivity_benchmark import covariate_benchmarks
 from causalsig.estimation.sensitivity_coding import e_value, tipping_point
 from causalsig.estimation.sensitivity_fit import hidden_cause_sensitivity
 from causalsig.estimation.tilting import orthogonal_tilt, tilt
@@ -228,7 +228,7 @@ def test_leaving_a_covariate_out_is_refitting_without_it(estimand: Any, outcome_
     options = {"estimand": estimand, "outcome_model": outcome_model, "contrasts": [("visit", "letter")]}
     groups = {"first": [0], "two": [1, 3]}
     [long] = hidden_cause_sensitivity(x, **rows, propensity=fitted, **options)
-    for found in benchmarks(x, **rows, groups=groups, propensity=fitted, **options):
+    for found in covariate_benchmarks(x, **rows, groups=groups, propensity=fitted, **options):
         stay = [j for j in range(4) if j not in groups[found.covariate]]
         again = fit_propensity(x[:, stay], data["treatment"], arms=ARMS, households=data["households"])
         [short] = hidden_cause_sensitivity(x[:, stay], **rows, propensity=again, **options)
@@ -242,7 +242,7 @@ def test_a_column_that_says_nothing_of_its_own_moves_nothing() -> None:
     data = site(400)
     x = np.column_stack([data["covariates"], np.ones(400), data["covariates"][:, 0] * 2])
     fitted = fit_propensity(x, data["treatment"], arms=ARMS, households=data["households"])
-    found = benchmarks(
+    found = covariate_benchmarks(
         x, data["treatment"], data["outcome"], groups={"constant": [4], "copy": [5]}, propensity=fitted
     )
     assert {(b.outcome_gain, b.arm_gain, b.shift) for b in found} == {(0.0, 0.0, 0.0)}
@@ -251,7 +251,7 @@ def test_a_column_that_says_nothing_of_its_own_moves_nothing() -> None:
 def test_a_strong_covariate_has_larger_gains_than_noise() -> None:
     data = site(2000)
     fitted = fit_propensity(data["covariates"], data["treatment"], arms=ARMS, households=data["households"])
-    strong, noise = benchmarks(
+    strong, noise = covariate_benchmarks(
         data["covariates"],
         data["treatment"],
         data["outcome"],
@@ -321,9 +321,9 @@ def test_what_cannot_be_asked_is_refused() -> None:
         hidden_cause_sensitivity(x, a, np.zeros(200), propensity=fitted)
     for columns in ([7], [0, 1, 2, 3]):
         with pytest.raises(EstimationError, match="estimation-group"):
-            benchmarks(x, a, y, groups={"g": columns}, propensity=fitted)
+            covariate_benchmarks(x, a, y, groups={"g": columns}, propensity=fitted)
     with pytest.raises(EstimationError, match="estimation-shape"):
-        benchmarks(x, a, np.column_stack([y, y]), groups={"g": [0]}, propensity=fitted)
+        covariate_benchmarks(x, a, np.column_stack([y, y]), groups={"g": [0]}, propensity=fitted)
     with pytest.raises(EstimationError, match="estimation-scale"):
         e_value(contrast(0.1, 0.0, 0.2, "difference"))
     with pytest.raises(EstimationError, match="estimation-scale"):
