@@ -17,6 +17,7 @@ import numpy as np
 from causalsig.errors import SimulationError
 from causalsig.execution.invented_files import SOURCE_FORMATS, SourceFormat, source_name, write_source
 from causalsig.execution.processes import process_pool
+from causalsig.execution.synthetic import INVENTED, MARK, write_mark
 from causalsig.execution.truth import inventory_site
 from causalsig.release.files import write_atomic
 
@@ -31,8 +32,6 @@ MIN_INHABITANTS = 60_000
 COUNTRY_SITES = 342
 COUNTRY_MONTHS = 36
 MADE = ".made"
-INVENTED = "9"
-"""How the code of a municipality that never existed begins; no real one does."""
 TRUTH_OUTCOMES = ("any_new_arrears_3m", "any_all_3m", "count_new_arrears_3m", "any_new_arrears_6m")
 ESTIMANDS = ("ATO", "ATE")
 
@@ -172,7 +171,7 @@ def wave_folder(folder: Path, scenario: Scenario, wave: int) -> Path:
 def _write_summary(
     country: InventedCountry, scenario: Scenario, specs: tuple[SiteSpec, ...], folder: Path, wave: int
 ) -> None:
-    """Write the truth over all sites, and last of all the inventory."""
+    """Write the truth over all sites, the mark of invented data, and last of all the inventory."""
     from causalsig.simulation import country_truth
     from causalsig.simulation.waves import MONTHS_A_WAVE, months_before
 
@@ -186,6 +185,7 @@ def _write_summary(
     sites = tuple(
         inventory_site(spec, months=country.months - earlier, extracted_on=extracted_on) for spec in specs
     )
+    write_mark(folder, [folder / "sources" / source_name(spec.code, country.format) for spec in specs])
     write_atomic(folder / "inventory.toml", inventory_toml(sites).encode(), force=True)
 
 
@@ -279,10 +279,12 @@ def _read_rows(path: Path) -> SiteRows:
 
 
 def inventory_toml(sites: tuple[Site, ...]) -> str:
-    """Write the inventory as TOML; every value of a site is text, a number or a date."""
+    """Write the inventory as TOML: texts, numbers, dates, lists of them, tables, and lists of tables."""
     lines = ['schema_version = "0.1"', 'provider = "Demonstratie"', ""]
     for site in sites:
-        values = site.model_dump(mode="python", exclude_none=True)
+        values = {k: v for k, v in site.model_dump(mode="python", exclude_none=True).items() if v != ()}
+        several = {name: value for name, value in values.items() if _tables_in(value)}
+        values = {name: value for name, value in values.items() if name not in several}
         tables = {name: value for name, value in values.items() if isinstance(value, dict)}
         lines.append("[[sites]]")
         lines += [f"{name} = {_toml(value)}" for name, value in values.items() if name not in tables]
@@ -290,11 +292,21 @@ def inventory_toml(sites: tuple[Site, ...]) -> str:
             if table:
                 lines.append(f"[sites.{name}]")
                 lines += [f"{key} = {_toml(value)}" for key, value in table.items()]
+        for name, listed in several.items():
+            for table in listed:
+                lines.append(f"[[sites.{name}]]")
+                lines += [f"{key} = {_toml(value)}" for key, value in table.items() if value is not None]
         lines.append("")
     return "\n".join(lines)
 
 
+def _tables_in(value: object) -> bool:
+    return isinstance(value, tuple) and all(isinstance(one, dict) for one in value)
+
+
 def _toml(value: object) -> str:
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(_toml, value))}]"
     return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else str(value)
 
 
@@ -338,7 +350,8 @@ def remove_country(folder: Path) -> None:
         if inventory.exists():
             listed = read_inventory(inventory).sites
             _remove_sites(part, [site.code for site in listed if site.code.startswith(INVENTED)])
-            (part / "truth.json").unlink(missing_ok=True)
+            for name in ("truth.json", MARK):
+                (part / name).unlink(missing_ok=True)
             inventory.unlink()
         for name in ("sources", "truth"):
             _remove_empty(part / name)

@@ -25,6 +25,7 @@ _ORDER = (
     "simulate",
     "power",
     "study",
+    "cohort",
     "site",
     "keys",
     "release",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -14,12 +15,14 @@ from causalsig.execution.invent import (
     expected_table,
     invent_country,
     invent_site,
+    inventory_toml,
     remove_country,
 )
 from causalsig.execution.invented_files import SOURCE_FORMATS, SourceFormat, source_name
 from causalsig.execution.site import read_site
 from causalsig.execution.truth import inventory_site
 from causalsig.simulation import simulate_site
+from causalsig.study.inventory import Site
 from causalsig.study.read import read_inventory
 
 SMALL = InventedCountry(
@@ -48,7 +51,22 @@ def test_any_number_of_workers_gives_the_same_files(made: Path, tmp_path: Path) 
 
 
 def test_without_the_truth_there_is_no_truth_file(made: Path) -> None:
-    assert sorted(path.name for path in made.iterdir()) == ["inventory.toml", "sources"]
+    assert sorted(path.name for path in made.iterdir()) == ["inventory.toml", "sources", "synthetic.sha256"]
+
+
+def test_an_inventory_with_lists_reads_back_as_it_was_written(tmp_path: Path) -> None:
+    scenario, [spec] = country_specs(replace(SMALL, sites=1))
+    entry = inventory_site(spec, months=30, extracted_on=scenario.extracted_on)
+    narrowed = Site.model_validate(
+        entry.model_dump()
+        | {
+            "earlier_extracts": (date(2025, 3, 31), date(2025, 6, 30)),
+            "creditor_agreements": ({"creditor": "Water", "starts_on": date(2024, 1, 1)},),
+        }
+    )
+    path = tmp_path / "inventory.toml"
+    path.write_text(inventory_toml((entry, narrowed.model_copy(update={"code": "9002"}))), encoding="utf-8")
+    assert read_inventory(path).sites == (entry, narrowed.model_copy(update={"code": "9002"}))
 
 
 @pytest.mark.parametrize("form", SOURCE_FORMATS)
