@@ -1,0 +1,27 @@
+"""The table of traps has a row for every switch, and flags that a reader can look up."""
+
+from __future__ import annotations
+
+from causalsig_cli.explain import known_codes
+
+from causalsig.simulation.switches import OFF, TRAP_NAMES
+from evidence.claims._trap_sites import OPEN_PATH, TABLE, default_study, law_of, trap_of
+
+
+def test_every_trap_has_a_row_and_every_row_a_trap() -> None:
+    assert {trap_of(row) for row in TABLE} == set(TRAP_NAMES)
+
+
+def test_a_row_switches_its_own_trap_on_and_no_other() -> None:
+    for row, trapped in TABLE.items():
+        traps = law_of(row, trapped.world).resolved().traps
+        acting = {name for name in TRAP_NAMES if getattr(traps, name) != OFF[name]}
+        assert acting == {trap_of(row)}, row
+
+
+def test_a_flag_is_a_code_with_an_explanation_or_a_cause_in_the_studys_graph() -> None:
+    graph = default_study()[0].graph
+    assert graph is not None
+    for flag in (flag for trapped in TABLE.values() for flag in trapped.flags):
+        cause = flag.removeprefix(f"{OPEN_PATH}-")
+        assert flag in known_codes() or (cause != flag and graph.recorded(cause) == "never"), flag
