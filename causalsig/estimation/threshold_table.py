@@ -7,7 +7,7 @@ fewer values than episodes; after this one pass other bandwidths, donuts and cut
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -91,6 +91,29 @@ class ScoreTable:
     def episodes(self) -> int:
         """How many episodes the table holds."""
         return int(self.all.counts.sum())
+
+
+def restrict_scores(table: ScoreTable, low: float = -np.inf, high: float = np.inf) -> ScoreTable:
+    """Keep the scores from `low` up to, not with, `high`, as a table of its own."""
+    first, last = (int(v) for v in np.searchsorted(table.values, (low, high)))
+    rows = slice(first, last)
+    members = None
+    if table.members is not None:
+        begin, end = np.searchsorted(table.members.value, (first, last))
+        own = slice(int(begin), int(end))
+        members = Members(
+            table.members.value[own] - first,
+            table.members.household[own],
+            table.members.counts[own],
+            table.members.sums[own],
+        )
+    return replace(
+        table,
+        values=table.values[rows],
+        all=table.all.part(rows),
+        alone=None if table.alone is None else table.alone.part(rows),
+        members=members,
+    )
 
 
 def collapse_scores(

@@ -1,0 +1,286 @@
+"""May an effect at a threshold be believed: size, scores, first stage, heaps, and what must not jump.
+
+The gate takes from the outcome its bandwidth only; `robustness` is for the statistician, after the gate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from causalsig.errors import EstimationError
+from causalsig.records import Verdict
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from causalsig.estimation.threshold_results import Jump, ThresholdResult
+    from causalsig.estimation.threshold_table import ScoreTable
+
+SIZE = "gate-threshold-size"
+VALUES = "gate-threshold-values"
+FIRST_STAGE = "gate-first-stage"
+HEAPING = "gate-heaping"
+DENSITY = "gate-density"
+JUMP_BEFORE = "gate-jump-before"
+MEDIAN_ERROR = np.pi / 2.0
+"""Variance of a median of normal values, in variances of their mean."""
+NORMAL_MAD = 1.4826
+"""Standard deviation of normal values, in median absolute deviations."""
+
+
+@dataclass(frozen=True, slots=True)
+class ThresholdSettings:
+    """Thresholds of the gate: the study's, never a site's.
+
+    Attributes
+    ----------
+    smallest_n, low_n : episodes a side within the bandwidth: below the first refused, below the second warned
+    fewest_values : distinct scores a side
+    smallest_f : of the first stage; below it only the Anderson-Rubin set is to be read
+    largest_heap : standard errors by which scores at the cutoff may exceed those around it
+    donut : half-width of the heap, and of the donut that then becomes the primary analysis; unit of the score
+    heap_bins : bins of that width on each side that say what to expect
+    error_rate : of the density test and, over all of them together (Holm), of jumps in facts from before
+    """
+
+    smallest_n: int = 50
+    low_n: int = 200
+    fewest_values: int = 3
+    smallest_f: float = 10.0
+    largest_heap: float = 3.0
+    donut: float = 2.0
+    heap_bins: int = 10
+    error_rate: float = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Heap:
+    """Episodes with a score within the donut, against the bins around it.
+
+    Attributes
+    ----------
+    episodes : int; expected : float, the middle of the medians of both sides
+    excess : float, in standard errors, overdispersion counted
+    """
+
+    episodes: int
+    expected: float
+    excess: float
+
+
+@dataclass(frozen=True, slots=True)
+class ThresholdGate:
+    """Answer of the gate for one threshold.
+
+    Attributes
+    ----------
+    verdicts : tuple of Verdict
+        `HEAPING` failing makes the donut primary; `DENSITY` is advice; `FIRST_STAGE` decides how the effect
+        of the treatment is read; the others, failing, withhold the effect.
+    heap : Heap
+    donut : float, of the primary analysis: 0, or the settings'
+    admitted : bool, whether an effect may be computed at all
+    low : bool, whether few episodes make it a weak one
+    """
+
+    verdicts: tuple[Verdict, ...]
+    heap: Heap
+    donut: float
+    admitted: bool
+    low: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RobustnessRow:
+    """The robust jump under one other choice; `value` is a factor of the bandwidth, a donut or a cutoff."""
+
+    kind: Literal["bandwidth", "donut", "placebo"]
+    value: float
+    jump: Jump | None
+
+
+def heap_at(table: ScoreTable, cutoff: float, *, donut: float, bins: int = 10) -> Heap:
+    """Count the episodes within ``cutoff ± donut`` and compare with bins as wide on both sides.
+
+    Medians, because other round amounts have heaps of their own; the spread of the bins around their side's
+    median says how far counts stray. Every bin has room for as many scores as the heap: where scores are
+    whole euros, ``± 2`` holds five of them.
+    """
+    step = float(np.diff(table.values).min(initial=np.inf))
+    width = (2.0 * np.floor(donut / step) + 1.0) * step if np.isfinite(step) else 2.0 * donut
+    edges = cutoff + width * (np.arange(-bins, bins + 2) - 0.5)
+    upto = np.concatenate([[0.0], np.cumsum(table.all.counts)])
+    counts: NDArray[np.float64] = np.diff(upto[np.searchsorted(table.values, edges)])
+    near = np.searchsorted(table.values, [cutoff - donut, np.nextafter(cutoff + donut, np.inf)])
+    counts[bins] = upto[near[1]] - upto[near[0]]
+    sides = (counts[:bins], counts[bins + 1 :])
+    medians = [float(np.median(side)) for side in sides]
+    expected = 0.5 * (medians[0] + medians[1])
+    strays = np.concatenate([np.abs(side - m) for side, m in zip(sides, medians, strict=True)])
+    variance = max((NORMAL_MAD * float(np.median(strays))) ** 2, expected, 1.0)
+    error = np.sqrt(variance * (1.0 + MEDIAN_ERROR / (2.0 * bins)))
+    return Heap(int(counts[bins]), expected, float((counts[bins] - expected) / error))
+
+
+def threshold_gate(
+    table: ScoreTable,
+    cutoff: float,
+    *,
+    outcome: int = 0,
+    before: Sequence[int] = (),
+    settings: ThresholdSettings | None = None,
+    **options: Any,
+) -> ThresholdGate:
+    """Judge a threshold before its effect is shown.
+
+    Parameters
+    ----------
+    table : from `collapse_scores`; its outcomes hold the outcome and the facts from before
+    outcome : int, which column the bandwidth is chosen for
+    before : places of columns that were settled before the score, such as earlier signals; none may jump
+    settings : the study's thresholds
+    options : those of `threshold_effect`, without `donut`
+
+    Returns
+    -------
+    ThresholdGate
+
+    Raises
+    ------
+    EstimationError
+        ``estimation-cutoff`` and ``estimation-option``; too few scores is a verdict, not an error.
+    """
+    from causalsig.estimation.threshold_request import read_request
+    from causalsig.estimation.threshold_side import cut
+
+    asked = settings or ThresholdSettings()
+    cutoff = read_request(table, cutoff, outcome, options).cutoff
+    heap = heap_at(table, cutoff, donut=asked.donut, bins=asked.heap_bins)
+    verdicts = [_verdict(HEAPING, heap.excess <= asked.largest_heap, heap.excess, asked.largest_heap)]
+    donut = 0.0 if verdicts[0].passed else asked.donut
+    fewest = min(len(side.distance) for side in cut(table, cutoff, donut=donut))
+    verdicts.append(_verdict(VALUES, fewest >= asked.fewest_values, fewest, asked.fewest_values))
+    smallest = 0
+    if verdicts[1].passed:
+        found = _tried(table, cutoff, outcome=outcome, donut=donut, **options)
+        smallest = min(found.effective_n) if found is not None else 0
+        verdicts += _first_stage(found, asked)
+        verdicts += _density(table, cutoff, asked, options)
+        verdicts += _before(table, cutoff, before, donut, asked, options)
+    verdicts.insert(2, _verdict(SIZE, smallest >= asked.smallest_n, smallest, asked.smallest_n))
+    deciding = {SIZE, VALUES, JUMP_BEFORE}
+    return ThresholdGate(
+        verdicts=tuple(verdicts),
+        heap=heap,
+        donut=donut,
+        admitted=all(verdict.passed for verdict in verdicts if verdict.code in deciding),
+        low=smallest < asked.low_n,
+    )
+
+
+def robustness(
+    table: ScoreTable,
+    cutoff: float,
+    result: ThresholdResult,
+    *,
+    outcome: int = 0,
+    factors: Sequence[float] = (0.5, 0.75, 1.0, 1.5, 2.0),
+    donuts: Sequence[float] = (),
+    **options: Any,
+) -> tuple[RobustnessRow, ...]:
+    """Estimate again at other bandwidths and donuts, and at a placebo cutoff on either side.
+
+    The placebo is the median score of one side, among that side's episodes only: nothing changes there.
+    `options` are those of `threshold_effect` without bandwidth and donut; a jump that cannot be estimated is
+    None.
+    """
+    from causalsig.estimation.threshold_table import restrict_scores
+
+    h, b = result.bandwidths.left, result.bandwidths.bias_left
+    rows = [
+        RobustnessRow(
+            "bandwidth",
+            f,
+            _robust(table, cutoff, outcome, options, bandwidth=(f * h, f * b), donut=result.donut),
+        )
+        for f in factors
+    ]
+    rows += [RobustnessRow("donut", d, _robust(table, cutoff, outcome, options, donut=d)) for d in donuts]
+    for own in (restrict_scores(table, high=cutoff), restrict_scores(table, low=cutoff)):
+        middle = float(own.values[np.searchsorted(np.cumsum(own.all.counts), own.all.counts.sum() / 2.0)])
+        rows.append(RobustnessRow("placebo", middle, _robust(own, middle, outcome, options)))
+    return tuple(rows)
+
+
+def _robust(
+    table: ScoreTable, cutoff: float, outcome: int, options: dict[str, Any], **more: Any
+) -> Jump | None:
+    try:
+        found = _tried(table, cutoff, outcome=outcome, **(options | more))
+    except EstimationError as error:
+        if error.code != "estimation-cutoff":
+            raise
+        return None
+    return None if found is None else found.robust
+
+
+def _tried(table: ScoreTable, cutoff: float, **options: Any) -> ThresholdResult | None:
+    """Estimate; None where there is too little to estimate from."""
+    from causalsig.estimation.threshold import effect_at_cutoff
+
+    try:
+        return effect_at_cutoff(table, cutoff, **options)
+    except EstimationError as error:
+        if error.code not in ("estimation-few-scores", "estimation-bandwidth", "estimation-first-stage"):
+            raise
+        return None
+
+
+def _first_stage(found: ThresholdResult | None, asked: ThresholdSettings) -> list[Verdict]:
+    if found is None or found.first_stage is None:
+        return []
+    f = found.first_stage.f_statistic
+    return [_verdict(FIRST_STAGE, f >= asked.smallest_f, f, asked.smallest_f)]
+
+
+def _density(
+    table: ScoreTable, cutoff: float, asked: ThresholdSettings, options: dict[str, Any]
+) -> list[Verdict]:
+    from causalsig.estimation.threshold_density import density_test
+
+    try:
+        p_value = density_test(table, cutoff, scale=options.get("scale", "linear")).p_value
+    except EstimationError as error:
+        if error.code != "estimation-few-scores":
+            raise
+        return []
+    return [_verdict(DENSITY, p_value >= asked.error_rate, p_value, asked.error_rate)]
+
+
+def _before(
+    table: ScoreTable,
+    cutoff: float,
+    before: Sequence[int],
+    donut: float,
+    asked: ThresholdSettings,
+    options: dict[str, Any],
+) -> list[Verdict]:
+    """One verdict for all facts from before: the smallest p-value, times their number (Holm's first step)."""
+    p_values = []
+    for column in before:
+        found = _tried(table, cutoff, outcome=column, donut=donut, **options)
+        if found is not None:
+            jump = found.robust if found.reduced_form is None else found.reduced_form.robust
+            p_values += [jump.p_value] if np.isfinite(jump.p_value) else []
+    if not p_values:
+        return []
+    smallest = min(1.0, min(p_values) * len(p_values))
+    return [_verdict(JUMP_BEFORE, smallest >= asked.error_rate, smallest, asked.error_rate)]
+
+
+def _verdict(code: str, passed: bool, value: float, threshold: float) -> Verdict:
+    return Verdict("design", code, bool(passed), float(value), float(threshold))

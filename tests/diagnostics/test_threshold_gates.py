@@ -1,0 +1,135 @@
+"""What is judged at a threshold before its effect is shown."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from causalsig.diagnostics.threshold_gates import ThresholdSettings, heap_at, robustness, threshold_gate
+from causalsig.errors import EstimationError
+from causalsig.estimation import ScoreTable, collapse_scores, effect_at_cutoff, threshold_effect
+
+
+def amounts(seed: int, n: int = 4000, heap: float = 0.0) -> tuple[Any, Any]:
+    """Whole amounts around a threshold of 500, some of them moved to it, with heaps at every hundred."""
+    r = np.random.default_rng(seed)
+    amount = np.round(1000.0 * r.beta(2.0, 2.0, n))
+    amount = np.where(r.random(n) < 0.02, np.round(amount, -2), amount)
+    near = (np.abs(amount - 500.0) < 40.0) & (r.random(n) < heap)
+    return np.where(near, 500.0, amount), near
+
+
+def table_of(seed: int, heap: float = 0.0, jump_before: float = 0.0, **options: Any) -> ScoreTable:
+    amount, near = amounts(seed, heap=heap)
+    r = np.random.default_rng(seed + 1000)
+    crossed = amount >= 500.0
+    before = 1.0 + 0.001 * amount + jump_before * crossed + r.normal(size=len(amount))
+    outcome = 0.5 + 0.001 * amount + 0.3 * crossed + 1.0 * near + r.normal(size=len(amount))
+    return collapse_scores(amount, np.column_stack([outcome, before]), **options)
+
+
+def failed(gate: Any) -> set[str]:
+    return {verdict.code for verdict in gate.verdicts if not verdict.passed}
+
+
+def test_a_threshold_without_trouble_passes_and_keeps_every_score() -> None:
+    gate = threshold_gate(table_of(1), 500.0, before=[1])
+    assert failed(gate) == set()
+    assert gate.admitted and gate.donut == 0.0 and not gate.low
+
+
+def test_a_heap_at_the_threshold_makes_the_donut_primary() -> None:
+    gate = threshold_gate(table_of(2, heap=0.3), 500.0, before=[1])
+    assert "gate-heaping" in failed(gate)
+    assert gate.donut == 2.0 and gate.admitted
+    assert gate.heap.episodes > 3.0 * gate.heap.expected
+
+
+def test_the_donut_takes_the_harm_of_a_heap_away() -> None:
+    """Those moved to the threshold come back once more often: the plain jump shows it, the donut does not."""
+    far, near = [], []
+    for seed in range(20):
+        table = table_of(100 + seed, heap=0.3)
+        far.append(effect_at_cutoff(table, 500.0, donut=2.0).robust.estimate)
+        near.append(effect_at_cutoff(table, 500.0).robust.estimate)
+    assert abs(np.mean(far) - 0.3) < 3.0 * np.std(far) / np.sqrt(len(far))
+    assert np.mean(near) > 0.6
+
+
+def test_few_heaps_are_seen_where_there_are_none() -> None:
+    """At the usual bound of three standard errors, and with heaps of their own at other round amounts."""
+    plain = [heap_at(table_of(200 + seed), 450.0, donut=2.0).excess > 3.0 for seed in range(40)]
+    assert sum(plain) <= 2
+
+
+@pytest.mark.parametrize("step", [0.01, 1.0, 10.0])
+def test_the_bins_have_room_for_as_many_scores_as_the_heap(step: float) -> None:
+    score = np.round(np.arange(0.0, 1000.0, step), 2)
+    found = heap_at(collapse_scores(score, score), 500.0, donut=2.0)
+    assert found.expected == found.episodes == {0.01: 401, 1.0: 5, 10.0: 1}[step]
+
+
+def test_a_jump_in_something_from_before_withholds_the_effect() -> None:
+    gate = threshold_gate(table_of(3, jump_before=1.0), 500.0, before=[1])
+    assert "gate-jump-before" in failed(gate)
+    assert not gate.admitted
+
+
+def test_too_few_episodes_or_scores_withhold_the_effect() -> None:
+    small = threshold_gate(table_of(4), 500.0, bandwidth=5.0)
+    assert "gate-threshold-size" in failed(small) and not small.admitted
+    months = np.resize([1.0, 2.0, 3.0, 4.0], 4000)
+    few = threshold_gate(collapse_scores(months, months), 3.0)
+    assert "gate-threshold-values" in failed(few) and not few.admitted
+
+
+def test_a_few_more_episodes_are_admitted_with_a_warning() -> None:
+    gate = threshold_gate(table_of(5), 500.0, bandwidth=25.0)
+    assert gate.admitted and gate.low
+
+
+def test_a_weak_first_stage_is_a_verdict_of_its_own() -> None:
+    taken = (np.random.default_rng(6).random(4000) < 0.5).astype(float)
+    gate = threshold_gate(table_of(6, taken_up=taken), 500.0, before=[1])
+    assert "gate-first-stage" in failed(gate)
+    assert gate.admitted
+
+
+def test_the_thresholds_are_the_study_s() -> None:
+    strict = threshold_gate(table_of(1), 500.0, settings=ThresholdSettings(smallest_n=5000))
+    assert not strict.admitted
+
+
+def test_robustness_has_a_row_for_every_other_choice() -> None:
+    table = table_of(7)
+    found = effect_at_cutoff(table, 500.0)
+    rows = robustness(table, 500.0, found, donuts=(2.0, 5.0))
+    assert [row.kind for row in rows] == ["bandwidth"] * 5 + ["donut"] * 2 + ["placebo"] * 2
+    same = next(row for row in rows if row.kind == "bandwidth" and row.value == 1.0)
+    assert same.jump is not None and same.jump.estimate == pytest.approx(found.robust.estimate)
+    placebos = [row.jump for row in rows if row.kind == "placebo"]
+    assert all(jump is not None and jump.p_value > 0.01 for jump in placebos)
+    assert [row.value < 500.0 for row in rows[-2:]] == [True, False]
+
+
+def test_placebo_cutoffs_keep_households_together() -> None:
+    households = np.arange(4000) // 2
+    amount, _ = amounts(8)
+    outcome = np.random.default_rng(8).normal(size=2000)[households] + 0.001 * amount
+    table = collapse_scores(amount, outcome, households=households)
+    rows = robustness(table, 500.0, effect_at_cutoff(table, 500.0, variance="cluster"), variance="cluster")
+    for row, own in zip(rows[-2:], (amount < 500.0, amount >= 500.0), strict=True):
+        alone = threshold_effect(
+            amount[own], outcome[own], row.value, households=households[own], variance="cluster"
+        )
+        assert row.value == np.sort(amount[own])[(own.sum() - 1) // 2]
+        assert row.jump is not None
+        assert row.jump.estimate == pytest.approx(alone.robust.estimate, rel=1e-9)
+        assert row.jump.std_error == pytest.approx(alone.robust.std_error, rel=1e-9)
+
+
+def test_a_cutoff_outside_the_scores_is_an_error_not_a_verdict() -> None:
+    with pytest.raises(EstimationError, match="estimation-cutoff"):
+        threshold_gate(table_of(9), 5000.0)
