@@ -2,85 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from causalsig.cohort import build_cohort, plan_cohorts
 from causalsig.cohort.window import entry_window, subtract_months
-from causalsig.sources.arrears import new_arrears
-from causalsig.sources.episodes import episodes_by_matching_day
-from causalsig.sources.schema import Matching, SiteTables, conform
-from causalsig.study.inventory import Rule, Site
+from causalsig.study.inventory import Rule
 from causalsig.study.read import read_study
+from tests.cohort.small_tables import DAY, EXTRACTED, MATCHING, signal, site, tables
 
-EXTRACTED = date(2026, 6, 30)
-MATCHING = Matching("monthly", 15)
 STUDY = read_study("vroegsignalering")
 Q1, Q1_SIX, Q2, Q2_SIX = plan_cohorts(STUDY)
-DAY = timedelta(days=1)
 KINDS = ("rent", "water")
-
-
-def site(**changes: Any) -> Site:
-    traits: dict[str, Any] = {
-        "code": "9001",
-        "name": "Voorbeeldstad",
-        "inhabitants": 60_000,
-        "retention": "full",
-        "retention_months": 24,
-    }
-    return Site(**(traits | changes))
-
-
-def signal(
-    household: str, day: date, creditor: str = "rent", amount: int = 50_000, **more: Any
-) -> dict[str, Any]:
-    row = {
-        "household_key": household,
-        "received_on": day,
-        "creditor_id": creditor,
-        "creditor_type": creditor,
-        "amount_cents": amount,
-        "instalment_cents": 10_000,
-    }
-    return row | more
-
-
-CASE_COLUMNS = ["case_id", "household_key", "opened_on", "closed_on", "result"]
-ATTEMPT_COLUMNS = ["attempt_id", "case_id", "attempted_on", "method", "reached", "wants_help"]
-
-
-def tables(
-    signals: list[dict[str, Any]],
-    cases: Sequence[dict[str, Any]] = (),
-    attempts: Sequence[dict[str, Any]] = (),
-) -> SiteTables:
-    frame = pd.DataFrame(signals)
-    frame["signal_id"] = [f"s{i}" for i in range(len(frame))]
-    frame = conform("signals", frame)
-    frame["new_arrears"] = new_arrears(frame)
-    episodes, frame["episode_id"] = episodes_by_matching_day(frame, MATCHING)
-    return SiteTables(
-        municipality="9001",
-        extracted_on=EXTRACTED,
-        signals=frame,
-        episodes=conform("episodes", episodes),
-        cases=conform("cases", pd.DataFrame(list(cases), columns=CASE_COLUMNS)),
-        attempts=conform(
-            "attempts",
-            pd.DataFrame(list(attempts), columns=ATTEMPT_COLUMNS),
-        ),
-        followups=conform("followups", pd.DataFrame()),
-        creditors=conform("creditors", pd.DataFrame()),
-    )
 
 
 def arm_of(attempts: list[tuple[int, str]], plan: Any = Q2, **changes: Any) -> str | None:
@@ -328,30 +265,3 @@ def test_covariates_look_only_before_time_zero() -> None:
             cohort.covariates[first][ours, cohort.covariate_names.index(name)],
             before.covariates[theirs, before.covariate_names.index(name)],
         )
-
-
-@settings(max_examples=20, deadline=None)
-@given(st.randoms(use_true_random=False))
-def test_the_order_of_the_rows_changes_nothing(random: Any) -> None:
-    rng = np.random.default_rng(3)
-    rows = [
-        signal(f"h{i % 30}", date(2025, 3, 1) + int(rng.integers(0, 300)) * DAY, KINDS[int(rng.integers(2))])
-        | {"case_id": f"c{i}", "forwarded_on": date(2025, 3, 1)}
-        for i in range(120)
-    ]
-    cases = [
-        {"case_id": f"c{i}", "opened_on": date(2025, 3, 1), "closed_on": date(2025, 3, 2)} for i in range(120)
-    ]
-    attempts = [
-        {"attempt_id": f"a{i}", "case_id": f"c{i}", "attempted_on": date(2025, 6, 20), "method": "phone"}
-        for i in range(0, 120, 3)
-    ]
-    plain = build_cohort(tables(rows, cases, attempts), Q2, STUDY, site(), MATCHING)
-    for listed in (rows, cases, attempts):
-        random.shuffle(listed)
-    shuffled = build_cohort(tables(rows, cases, attempts), Q2, STUDY, site(), MATCHING)
-    assert plain.size > 0
-    assert plain.covariate_names == shuffled.covariate_names
-    np.testing.assert_array_equal(plain.covariates, shuffled.covariates)
-    np.testing.assert_array_equal(plain.treatment, shuffled.treatment)
-    np.testing.assert_array_equal(plain.time_zero, shuffled.time_zero)
