@@ -68,6 +68,13 @@ def test_the_digest_ignores_layout_and_sees_every_value(tmp_path: Path) -> None:
         ('primary_outcome = "any_new_arrears_3m"\noutcomes', 'primary_outcome = "gone"\noutcomes',
          "study-invalid", "primary_outcome is not among"),
         ('interval = "knapp-hartung-floored"', 'interval = "exact"', "study-invalid", "interval"),
+        ("months = 6", "months = 6\nfrom_day = 20", "study-invalid", "from_day lies before"),
+        ('kind = "count"\nsignals = "new_arrears"', 'kind = "amount"\nsignals = "all_signals"',
+         "study-invalid", "reported again"),
+        ("look_back_days = 183", 'look_back_days = 183\n[eligibility]\nalso = ["no_crisis", "no_crisis"]',
+         "study-invalid", "names a rule twice"),
+        ("grace_days = 14", 'grace_days = 14\nsequences = ["letter", "letter>letter"]',
+         "study-invalid", "each another one"),
     ],
 )  # fmt: skip
 def test_an_impossible_study_is_refused_with_its_place(
