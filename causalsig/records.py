@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from causalsig.results import ArmMeans
 
 OutcomeKind = Literal["any", "count", "days", "amount"]
+Estimator = Literal["doubly_robust", "clone_censor_weight"]
 Tier = Literal["design", "pooling", "solo"]
 QuestionStatus = Literal["estimated", "withheld", "refused"]
 """estimated: effects exist · withheld: a gate said no before any effect was computed · refused: the question
@@ -56,6 +57,7 @@ class Refusal:
     outcome: str | None = None
     estimand: str | None = None
     arm: str | None = None
+    estimator: Estimator | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +98,9 @@ class Analysis:
         Difference in means of the same episodes; never leaves the site.
     households_with, households_without : tuple of int, length K
         Distinct households of each arm with at least one event, and with none.
+    estimator : {"doubly_robust", "clone_censor_weight"}
+        What the means were estimated with. One estimator answers a question; another is a sensitivity
+        analysis, and never pooled with it.
     """
 
     question: str
@@ -109,6 +114,7 @@ class Analysis:
     unadjusted: ArmMeans
     households_with: tuple[int, ...]
     households_without: tuple[int, ...]
+    estimator: Estimator = "doubly_robust"
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +177,7 @@ class ReleasedArms:
     steps: tuple[float, ...]
     household_bands: tuple[tuple[int, int | None], ...]
     effective_sizes: tuple[float, ...]
+    estimator: Estimator = "doubly_robust"
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +214,7 @@ class PooledContrast:
     prediction_high: float
     publishable: bool
     reasons: tuple[str, ...]
+    estimator: Estimator = "doubly_robust"
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,6 +231,7 @@ class PooledMean:
     estimate: float
     conf_low: float
     conf_high: float
+    estimator: Estimator = "doubly_robust"
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,9 +28,9 @@ def clone_gate(
 ) -> DesignGate:
     """Judge who stayed on which strategy, as :func:`design_gate` judges treatments.
 
-    Overlap is that of the strategies in the end, given what was known at time zero. Size and balance are those
-    under the weights of the clones, which also undo what happened since: the covariates of time zero must be
-    alike in all arms once more. Balance of what changes by period is not a matter of two groups of households
+    Overlap is that of the strategies in the end, given what was known at time zero. Size and balance are
+    those under the weights of the clones, which also undo what happened since: the covariates of time zero
+    must be alike in all arms once more. Balance of what changes by period is no matter of two groups
     and is not judged; `CloneDesign.checks` says what the weights look like by period.
 
     Parameters

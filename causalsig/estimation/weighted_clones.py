@@ -35,6 +35,8 @@ class CloneDesign:
         Place of the strategy an episode is on at the end of the grace period; K for none.
     weights : dict of estimand to (n,)
         Stabilised weight of each episode for the strategy it is on, tilted to the estimand; 0 for none.
+    propensities : (n, K)
+        Probability of following each strategy given what was known at time zero; NaN for who follows none.
     effective_sample_size : dict of estimand to (K,)
         Kish's size of the weights summed by household.
     checks : WeightChecks
@@ -45,6 +47,7 @@ class CloneDesign:
     arms: tuple[Arm, ...]
     follows: Integers = field(repr=False)
     weights: Mapping[str, Floats] = field(repr=False)
+    propensities: Floats = field(repr=False)
     effective_sample_size: Mapping[str, Floats]
     checks: WeightChecks
     notes: tuple[str, ...]
@@ -91,14 +94,18 @@ def clone_design(
     found = clone_weights(courses, model, arms, events, "observed", None)
     weights: dict[str, Floats] = {}
     sizes: dict[str, Floats] = {}
-    notes: dict[str, None] = dict.fromkeys(model.notes)
+    # The tilt of the overlap population is made of the propensities, whatever is asked for.
+    overlap = fit_target(courses, found.follows, "ATO", arms)
+    propensities = np.full((len(clusters), len(arms)), np.nan)
+    propensities[overlap.rows] = overlap.p
+    notes = dict.fromkeys((*model.notes, *overlap.notes))
     for estimand in estimands:
         checked: Estimand = check_estimand(estimand, arms)
-        target = fit_target(courses, found.follows, checked, arms)
+        target = overlap if checked == "ATO" else fit_target(courses, found.follows, checked, arms)
         notes |= dict.fromkeys(target.notes)
         weights[estimand] = found.weights * target.h
         sizes[estimand] = np.array(
             [kish(np.where(found.follows == a, weights[estimand], 0.0), clusters) for a in range(len(arms))]
         )
     checks = weight_checks(courses, found, len(arms), "observed", None)
-    return CloneDesign(arms, found.follows, weights, sizes, checks, tuple(notes))
+    return CloneDesign(arms, found.follows, weights, propensities, sizes, checks, tuple(notes))

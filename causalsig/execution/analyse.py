@@ -1,4 +1,4 @@
-"""One municipality, in memory: cohort, admission, propensity, gate, effects. Nothing is written here."""
+"""One municipality, in memory: cohort, admission, treatment model, gate, effects. Nothing is written here."""
 
 from __future__ import annotations
 
@@ -10,24 +10,28 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from causalsig.cohort.build import Cohort, CohortPlan, build_cohort, plan_cohorts, site_facts
-from causalsig.diagnostics.gates import DesignGate, design_gate
+from causalsig.cohort.person_periods import person_periods
 from causalsig.errors import EstimationError
-from causalsig.estimation import difference_in_means, doubly_robust, fit_propensity
+from causalsig.estimation import difference_in_means
+from causalsig.execution.routes import Route, clone_route, treatment_route
 from causalsig.records import Analysis, AttritionRow, QuestionResult, Refusal, SiteResult
 from causalsig.release.rules import admit_arms
 from causalsig.study.digest import study_digest
 
 if TYPE_CHECKING:
-    from causalsig.estimation import Propensity
-    from causalsig.records import QuestionStatus
+    from causalsig.cohort.person_periods import PeriodTable
+    from causalsig.records import Estimator, QuestionStatus
     from causalsig.results import ArmMeans
     from causalsig.sources.schema import Matching, SiteTables
     from causalsig.study.inventory import Site
-    from causalsig.study.models import Study
+    from causalsig.study.models import Outcome, Study
 
 Progress = Callable[[str], None]
 """Called with the code of each step as it begins."""
+Follow = Callable[["Cohort"], "PeriodTable"]
+"""Gives a cohort by period."""
 WITHHELD = "gate-design-failed"
+NOT_BESIDE = "estimation-no-sensitivity"
 INCOMPLETE_ARMS = "cohort-arm-set-incomplete"
 NO_REFERENCE = "cohort-reference-arm-missing"
 
@@ -70,10 +74,16 @@ def analyse_site(
     step("cohort")
     facts = site_facts(tables)
     chosen = plan_cohorts(study) if plans is None else plans
+
+    def follow(cohort: Cohort) -> PeriodTable:
+        days = cohort.plan.settings.period_days
+        return person_periods(cohort, facts, tables.attempts, period_days=days)
+
     partial: dict[str, list[QuestionResult]] = {}
     for plan in chosen:
         step(plan.question)
-        found = answer(build_cohort(tables, plan, study, site, matching, facts=facts), study)
+        cohort = build_cohort(tables, plan, study, site, matching, facts=facts)
+        found = answer(cohort, study, follow)
         parts = partial.setdefault(plan.question, [])
         parts.append(_of_outcomes(found, plan) if parts else found)
     return SiteResult(
@@ -85,8 +95,17 @@ def analyse_site(
     )
 
 
-def answer(cohort: Cohort, study: Study) -> QuestionResult:
-    """Take one cohort through admission, propensity, gate and effects."""
+def answer(cohort: Cohort, study: Study, follow: Follow | None = None) -> QuestionResult:
+    """Take one cohort through admission, treatment model, gate and effects.
+
+    Parameters
+    ----------
+    cohort : Cohort
+    study : Study
+    follow : callable, optional
+        Gives the cohort by period, for clone-censor-weight; without it only a question that is answered
+        otherwise can be, and no sensitivity by clones stands beside it.
+    """
     plan = cohort.plan
     if cohort.size == 0:
         return _without_effects(cohort, "refused", cohort.refusals)
@@ -99,30 +118,14 @@ def answer(cohort: Cohort, study: Study) -> QuestionResult:
     refusals = (*cohort.refusals, *refusals, *missing)
     if not estimands:
         return _without_effects(cohort, "refused", refusals)
-    rows = np.isin(cohort.treatment.astype(str), kept)
-    attrition = (*cohort.attrition, _admission_row(cohort, rows))
+    admitted = np.isin(cohort.treatment.astype(str), kept)
+    attrition = (*cohort.attrition, _admission_row(cohort, admitted))
     try:
-        propensity = fit_propensity(
-            cohort.covariates[rows],
-            cohort.treatment[rows].astype(str),
-            arms=kept,
-            households=cohort.households[rows],
-            folds=study.nuisance.folds,
-            repeats=study.nuisance.repeats,
-            seed=seed_of(study, plan),
-            nuisance=study.nuisance.learner,
-        )
+        route = _route(_estimator(plan), cohort, kept, estimands, study, follow)
     except EstimationError as error:
         return _without_effects(cohort, "refused", (*refusals, Refusal(error.code, plan.question)))
-    gate = design_gate(
-        propensity,
-        cohort.covariates[rows],
-        cohort.covariate_names,
-        plan.primary_contrast,
-        estimands,
-        study.diagnostics,
-    )
-    analyses, failed = _effects(cohort, rows, propensity, gate, study)
+    gate = route.gate
+    analyses, failed = _effects(cohort, route, gate.admitted, plan.outcomes, study)
     withheld = tuple(
         Refusal(WITHHELD, plan.question, outcome.id, estimand)
         for estimand in estimands
@@ -130,15 +133,64 @@ def answer(cohort: Cohort, study: Study) -> QuestionResult:
         for outcome in plan.outcomes
     )
     status: QuestionStatus = "estimated" if analyses else ("refused" if gate.admitted else "withheld")
+    beside, absent = _sensitivities(cohort, kept, study, follow) if analyses else ((), ())
     return QuestionResult(
         question=plan.question,
         status=status,
         attrition=attrition,
         verdicts=gate.verdicts,
         balance=gate.balance,
-        analyses=analyses,
-        refusals=(*refusals, *withheld, *failed),
+        analyses=(*analyses, *beside),
+        refusals=(*refusals, *withheld, *failed, *absent),
     )
+
+
+def _estimator(plan: CohortPlan) -> Estimator:
+    """Secondary exposures are described by what was known at time zero."""
+    return plan.settings.estimator if plan.exposure == "question" else "doubly_robust"
+
+
+def _route(
+    estimator: Estimator,
+    cohort: Cohort,
+    kept: tuple[str, ...],
+    estimands: tuple[str, ...],
+    study: Study,
+    follow: Follow | None,
+) -> Route:
+    if estimator == "doubly_robust":
+        return treatment_route(cohort, kept, estimands, study, seed_of(study, cohort.plan))
+    if follow is None:
+        raise ValueError("clone-censor-weight needs the cohort by period: give `follow`")
+    return clone_route(cohort, kept, estimands, study, follow(cohort))
+
+
+def _sensitivities(
+    cohort: Cohort, kept: tuple[str, ...], study: Study, follow: Follow | None
+) -> tuple[tuple[Analysis, ...], tuple[Refusal, ...]]:
+    """Estimate the primary outcome in other ways, each through its own gate.
+
+    One that fails says so, and takes nothing away from the answer.
+    """
+    plan = cohort.plan
+    outcomes = tuple(o for o in plan.outcomes if o.id == plan.settings.primary_outcome)
+    if plan.exposure != "question" or not outcomes:
+        return (), ()
+    estimands = tuple(e for e in study.estimands.all if e != "ATO" or len(kept) == len(plan.arms))
+    analyses: list[Analysis] = []
+    absent: list[Refusal] = []
+    for estimator in plan.settings.sensitivity_estimators:
+        if estimator == "clone_censor_weight" and follow is None:
+            continue
+        try:
+            route = _route(estimator, cohort, kept, estimands, study, follow)
+            found, failed = _effects(cohort, route, route.gate.admitted, outcomes, study)
+        except EstimationError:
+            found, failed = (), ()
+        analyses += found
+        if not found or failed:
+            absent += [Refusal(NOT_BESIDE, plan.question, outcome.id) for outcome in outcomes]
+    return tuple(analyses), tuple(absent)
 
 
 def seed_of(study: Study, plan: CohortPlan) -> int:
@@ -151,12 +203,13 @@ def _possible_estimands(
     study: Study, plan: CohortPlan, kept: tuple[str, ...]
 ) -> tuple[tuple[str, ...], tuple[Refusal, ...]]:
     """Drop the ATO where an arm is missing: its population is defined by the declared set of arms."""
+    wanted = study.estimands_of(plan.question) if plan.exposure == "question" else study.estimands.all
     if len(kept) == len(plan.arms):
-        return study.estimands.all, ()
-    possible = tuple(estimand for estimand in study.estimands.all if estimand != "ATO")
+        return wanted, ()
+    possible = tuple(estimand for estimand in wanted if estimand != "ATO")
     dropped = tuple(
         Refusal(INCOMPLETE_ARMS, plan.question, outcome.id, estimand)
-        for estimand in study.estimands.all
+        for estimand in wanted
         if estimand == "ATO"
         for outcome in plan.outcomes
     )
@@ -164,57 +217,63 @@ def _possible_estimands(
 
 
 def _effects(
-    cohort: Cohort, rows: np.ndarray, propensity: Propensity, gate: DesignGate, study: Study
+    cohort: Cohort, route: Route, admitted: tuple[str, ...], asked: tuple[Outcome, ...], study: Study
 ) -> tuple[tuple[Analysis, ...], tuple[Refusal, ...]]:
-    """Estimate all outcomes of the plan under every admitted estimand, in one pass each."""
-    if not gate.admitted:
+    """Estimate outcomes of the plan under every admitted estimand, in one pass each."""
+    if not admitted:
         return (), ()
-    plan = cohort.plan
-    households = cohort.households[rows]
-    treatment = cohort.treatment[rows].astype(str)
-    outcomes = np.column_stack([cohort.outcomes[outcome.id][rows] for outcome in plan.outcomes])
-    unadjusted = difference_in_means(
-        cohort.covariates[rows], treatment, outcomes, arms=propensity.arms, households=households
-    )
+    plan, rows = cohort.plan, route.rows
+    outcomes = np.column_stack([cohort.outcomes[outcome.id][rows] for outcome in asked])
     analyses: list[Analysis] = []
     failed: list[Refusal] = []
-    for estimand in gate.admitted:
+    unadjusted: ArmMeans | None = None
+    for estimand in admitted:
         try:
-            found = doubly_robust(
-                cohort.covariates[rows],
-                treatment,
-                outcomes,
-                arms=propensity.arms,
-                households=households,
-                estimand=estimand,
-                propensity=propensity,
-            )
+            found = route.estimate(estimand, outcomes)
         except EstimationError as error:
-            failed.extend(Refusal(error.code, plan.question, o.id, estimand) for o in plan.outcomes)
+            failed.extend(Refusal(error.code, plan.question, o.id, estimand) for o in asked)
             continue
+        if unadjusted is None:
+            unadjusted = _unadjusted(cohort, found.arms, asked)
         analyses.extend(
-            _analysis(plan, study, estimand, place, found, unadjusted, propensity.codes, outcomes[:, place])
-            for place in range(len(plan.outcomes))
+            _analysis(
+                cohort, study, route, estimand, outcome, found.outcome(place), unadjusted.outcome(place)
+            )
+            for place, outcome in enumerate(asked)
         )
     return tuple(analyses), tuple(failed)
 
 
+def _unadjusted(cohort: Cohort, arms: tuple[str, ...], asked: tuple[Outcome, ...]) -> ArmMeans:
+    """Difference in means of the episodes in the arms, whatever the route."""
+    rows = np.isin(cohort.treatment.astype(str), arms)
+    plain: ArmMeans = difference_in_means(
+        cohort.covariates[rows],
+        cohort.treatment[rows].astype(str),
+        np.column_stack([cohort.outcomes[outcome.id][rows] for outcome in asked]),
+        arms=arms,
+        households=cohort.households[rows],
+    )
+    return plain
+
+
 def _analysis(
-    plan: CohortPlan,
+    cohort: Cohort,
     study: Study,
+    route: Route,
     estimand: str,
-    place: int,
-    found: ArmMeans,
+    outcome: Outcome,
+    result: ArmMeans,
     unadjusted: ArmMeans,
-    codes: np.ndarray,
-    values: np.ndarray,
 ) -> Analysis:
-    outcome = plan.outcomes[place]
-    result = found.outcome(place)
-    clusters = result.clusters
+    """Put one outcome's means with the households they are of: those of the arms, whatever was cloned."""
+    plan = cohort.plan
+    values = cohort.outcomes[outcome.id][route.rows]
     returned = values < outcome.days if outcome.kind == "days" else values > 0
-    with_event = [np.unique(clusters[(codes == k) & returned]) for k in range(len(result.arms))]
+    clusters = result.clusters
+    with_event = [np.unique(clusters[(route.codes == k) & returned]) for k in range(len(result.arms))]
     totals = result.households
+    first = (_estimator(plan), study.estimands_of(plan.question)[0], plan.settings.primary_outcome)
     return Analysis(
         question=plan.question,
         outcome=outcome.id,
@@ -222,13 +281,14 @@ def _analysis(
         kind=outcome.kind,
         months=outcome.months,
         reference=plan.reference,
-        primary=outcome.id == plan.settings.primary_outcome and estimand == study.estimands.primary,
+        primary=(route.estimator, estimand, outcome.id) == first,
         result=result,
-        unadjusted=unadjusted.outcome(place),
+        unadjusted=unadjusted,
         households_with=tuple(len(found) for found in with_event),
         households_without=tuple(
             int(total) - len(found) for total, found in zip(totals, with_event, strict=True)
         ),
+        estimator=route.estimator,
     )
 
 

@@ -101,6 +101,7 @@ def unadjusted_blocks(records: Iterable[dict[str, Any]]) -> Iterator[ReleasedArm
                     steps=(0.0,) * len(found["arms"]),
                     household_bands=((10, None),) * len(found["arms"]),
                     effective_sizes=tuple(map(float, found["households"])),
+                    estimator=found["estimator"],
                 )
 
 

@@ -61,6 +61,7 @@ def _analysis(analysis: Analysis) -> dict[str, Any]:
     return {
         "outcome": analysis.outcome,
         "estimand": analysis.estimand,
+        "estimator": analysis.estimator,
         "kind": analysis.kind,
         "months": analysis.months,
         "primary": analysis.primary,

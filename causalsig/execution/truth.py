@@ -117,7 +117,7 @@ def replicate_contrast(
         if primary:
             blocks += primary
             unadjusted += unadjusted_blocks([site_record(result)])
-            truths.append(true_contrast(simulated, plan, study.estimands.primary))
+            truths.append(true_contrast(simulated, plan, study.estimands_of(plan.question)[0]))
     return ContrastWithTruth(
         truth=float(np.mean(truths)),
         naive=pooled_primary(unadjusted, study, plan),

@@ -17,7 +17,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Lineup:
-    """One question, outcome and estimand over the k sites that released it.
+    """One question, outcome, estimand and estimator over the k sites that released it.
 
     Attributes
     ----------
@@ -55,7 +55,7 @@ class Lineup:
 def line_up(
     blocks: Iterable[ReleasedArms], whole_arm_set: Mapping[str, tuple[str, ...]]
 ) -> tuple[Lineup, ...]:
-    """Group blocks by question, outcome and estimand.
+    """Group blocks by question, outcome, estimand and estimator.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ def line_up(
     PoolError
         ``pool-site-twice``, ``pool-arm-set``.
     """
-    groups: dict[tuple[str, str, str], dict[str, ReleasedArms]] = {}
+    groups: dict[tuple[str, str, str, str], dict[str, ReleasedArms]] = {}
     for block in blocks:
         if block.question not in whole_arm_set:
             raise PoolError(
@@ -85,7 +85,7 @@ def line_up(
                 mend="Pool with the study file the releases were made with.",
                 where=f"site {block.site[:8]}",
             )
-        key = (block.question, block.outcome, block.estimand)
+        key = (block.question, block.outcome, block.estimand, block.estimator)
         group = groups.setdefault(key, {})
         if block.site in group:
             raise PoolError(

@@ -143,6 +143,7 @@ def _contrast(
         prediction_high=float(prediction.high),
         publishable=not reasons,
         reasons=reasons,
+        estimator=head.estimator,
     )
 
 
@@ -185,6 +186,7 @@ def _means(lineup: Lineup, choices: Pooling) -> list[PooledMean]:
                 estimate=float(pooled.coefficients[0]),
                 conf_low=float(pooled.conf_low[0]),
                 conf_high=float(pooled.conf_high[0]),
+                estimator=head.estimator,
             )
         )
     return rows

@@ -91,14 +91,15 @@ def pool_waves(estimates: Any, variances: Any, sites: Any, *, level: float = 0.9
 
 
 def one_block_a_site(blocks: Iterable[ReleasedArms]) -> tuple[ReleasedArms, ...]:
-    """Take the waves of each site together, so that a site counts once for each outcome and estimand.
+    """Take the waves of each site together, so that a site counts once for each pool.
 
+    A pool is of one outcome, estimand and estimator.
     A wave in which an arm was too small has other contrasts than the rest: only the waves of a site with the
     most arms are combined, and the others wait until theirs are large enough.
     """
-    found: dict[tuple[str, str, str, str], list[ReleasedArms]] = {}
+    found: dict[tuple[str, ...], list[ReleasedArms]] = {}
     for block in blocks:
-        found.setdefault((block.site, block.question, block.outcome, block.estimand), []).append(block)
+        found.setdefault(_key(block), []).append(block)
     combined = []
     for waves in found.values():
         most = max(len(wave.arms) for wave in waves)
@@ -106,6 +107,10 @@ def one_block_a_site(blocks: Iterable[ReleasedArms]) -> tuple[ReleasedArms, ...]
         same = [wave for wave in fullest if set(wave.arms) == set(fullest[0].arms)]
         combined.append(together(same))
     return tuple(combined)
+
+
+def _key(block: ReleasedArms) -> tuple[str, ...]:
+    return block.site, block.question, block.outcome, block.estimand, block.estimator
 
 
 def together(waves: Sequence[ReleasedArms]) -> ReleasedArms:

@@ -171,9 +171,10 @@ def _check_names(result: QuestionResult, study: Study) -> None:
     asked = study.asked.get(result.question)
     known = asked is not None
     if asked is not None:
-        arms, estimands = set(asked.arms), set(study.estimands.all)
+        arms, estimands = set(asked.arms), set(study.estimands_of(result.question))
         for analysis in result.analyses:
             known &= analysis.outcome in asked.outcomes and analysis.estimand in estimands
+            known &= analysis.estimator in (asked.estimator, *asked.sensitivity_estimators)
             known &= set(analysis.result.arms) <= arms and analysis.reference in analysis.result.arms
         named = [(item.arm, item.estimand) for item in result.refusals]
         named += [(item.arm, item.estimand) for item in result.verdicts]
@@ -208,7 +209,13 @@ def _sift(
     held += [("release-nested-difference", left[place]) for place in sorted(nested)]
     held += [("release-parameters", kept[place]) for place in sorted(beyond)]
     return released, tuple(
-        _make(SuppressionEntry, rule=code, outcome=analysis.outcome, estimand=analysis.estimand)
+        _make(
+            SuppressionEntry,
+            rule=code,
+            outcome=analysis.outcome,
+            estimand=analysis.estimand,
+            estimator=analysis.estimator,
+        )
         for code, analysis in held
     )
 
@@ -253,6 +260,7 @@ def _block(analysis: Analysis) -> AnalysisEntry:
         AnalysisEntry,
         outcome=analysis.outcome,
         estimand=analysis.estimand,
+        estimator=analysis.estimator,
         kind=analysis.kind,
         months=analysis.months,
         reference=analysis.reference,
@@ -304,4 +312,5 @@ def _decode(site: str, question: str, block: AnalysisEntry) -> ReleasedArms:
         steps=tuple(grid.from_steps(1, arm.mean_exponent) for arm in block.arms),
         household_bands=tuple(grid.band_limits(arm.households) for arm in block.arms),
         effective_sizes=tuple(grid.from_half_doublings(arm.effective_size) for arm in block.arms),
+        estimator=block.estimator,
     )

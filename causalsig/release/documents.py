@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from causalsig.records import Estimator
 from causalsig.release import grid
 from causalsig.release.vocabulary import check_code, check_rule
 from causalsig.study.models import AcceptedArm, Disclosure, Estimand, Horizon, Method, OutcomeKind, Slug
@@ -112,6 +113,7 @@ class SuppressionEntry(Closed):
     rule: RuleCode
     outcome: Slug | None
     estimand: Estimand | None
+    estimator: Estimator = "doubly_robust"
 
 
 class ArmEntry(Closed):
@@ -138,6 +140,7 @@ class AnalysisEntry(Closed):
 
     outcome: Slug
     estimand: Estimand
+    estimator: Estimator = "doubly_robust"
     kind: OutcomeKind
     months: Horizon
     reference: ArmCode
@@ -182,10 +185,10 @@ class QuestionEntry(Closed):
             raise ValueError("a question that is not estimated carries an effect")
         if self.status == "refused" and any(v.value is not None or v.size for v in self.verdicts):
             raise ValueError("a refused question carries a diagnostic's value")
-        blocks = [(entry.outcome, entry.estimand) for entry in self.analyses]
+        blocks = [(entry.outcome, entry.estimand, entry.estimator) for entry in self.analyses]
         if len(set(blocks)) != len(blocks):
             raise ValueError("a block is released twice")
-        if set(blocks) & {(entry.outcome, entry.estimand) for entry in self.suppressions}:
+        if set(blocks) & {(entry.outcome, entry.estimand, entry.estimator) for entry in self.suppressions}:
             raise ValueError("a block is both released and suppressed")
         if sum(entry.primary for entry in self.analyses) > 1:
             raise ValueError("a question has more than one primary block")

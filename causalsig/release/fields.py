@@ -34,6 +34,7 @@ _CODE, _STUDY, _PUBLIC = "code list", "named in the study", "public"
 _SHARED = {
     "outcome": Field("outcome", "code", _STUDY, _CODE),
     "estimand": Field("population the means speak of", "code", _STUDY, _CODE),
+    "estimator": Field("what the means were estimated with", "code", _STUDY, _CODE),
     "kind": Field("risk (any) or number of signals (count)", "code", _STUDY, _CODE),
     "months": Field("horizon", "months", "3 or 6", _PUBLIC),
     "reference": Field("reference arm", "code", _STUDY, _CODE),
@@ -92,7 +93,7 @@ ESTIMATES: Mapping[str, Field] = MappingProxyType(
         "questions[].verdicts[].threshold": Field("the study's threshold", "of the gate", "0.001", _PUBLIC),
         "questions[].refusals[].code": Field("why something is not there", "code", "-", _CODE),
         **_several("questions[].refusals[].", "outcome estimand arm"),
-        **_several("questions[].analyses[].", "outcome estimand kind months reference primary"),
+        **_several("questions[].analyses[].", "outcome estimand estimator kind months reference primary"),
         "questions[].analyses[].arms[].arm": _SHARED["arm"],
         "questions[].analyses[].arms[].households": Field(
             "households in the arm", "households", "band, 30 or more", "release-arm-floor"
@@ -116,7 +117,7 @@ ESTIMATES: Mapping[str, Field] = MappingProxyType(
             "correlation of two arm means", "twentieths", "0.05, positive definite", "release-parameters"
         ),
         "questions[].suppressions[].rule": Field("rule that held a block back", "code", "-", _CODE),
-        **_several("questions[].suppressions[].", "outcome estimand"),
+        **_several("questions[].suppressions[].", "outcome estimand estimator"),
     }
 )
 """Kind ``estimates``, by path; ``[]`` stands for every element of a list."""
@@ -151,7 +152,7 @@ POOL: Mapping[str, Field] = MappingProxyType(
         "level_per_mille": Field("confidence level", "per mille", "integer", _PUBLIC),
         "sites": Field("sites that gave a number", "sites", "exact", _PUBLIC),
         "demo": Field("whether any release was a demo", "yes or no", "-", _PUBLIC),
-        **_several("contrasts[].", "question outcome estimand kind months arm reference primary"),
+        **_several("contrasts[].", "question outcome estimand estimator kind months arm reference primary"),
         "contrasts[].sites": _SITES,
         "contrasts[].publishable": Field("may be shown to municipalities", "yes or no", "-", _PUBLIC),
         "contrasts[].reasons[]": Field("why it may not", "code", "-", _CODE),
@@ -178,7 +179,7 @@ POOL: Mapping[str, Field] = MappingProxyType(
         "contrasts[].numbers.i2_percent": Field("share of variance between sites", "per cent", "1", _SHOWN),
         **_two_digits("q", "Cochran's Q", "-"),
         "contrasts[].numbers.q_p_value": Field("p-value of Q", "per mille", "rounded up", _SHOWN),
-        **_several("means[].", "question outcome estimand kind months arm"),
+        **_several("means[].", "question outcome estimand estimator kind months arm"),
         "means[].sites": _SITES,
         "means[].exponent": Field("the step is two to this power", "-", "follows from the width", _SHOWN),
         **_steps("means[].", {"estimate": "pooled mean of the arm"}, _STEP),

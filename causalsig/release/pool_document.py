@@ -17,7 +17,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
-from causalsig.records import PooledContrast, PooledMean, PoolResult
+from causalsig.records import Estimator, PooledContrast, PooledMean, PoolResult
 from causalsig.release import grid
 from causalsig.release.build import schema_error
 from causalsig.release.documents import ArmCode, Closed, Code, Digits, Hash, QuestionCode, Version
@@ -83,6 +83,7 @@ class PooledContrastEntry(Closed):
     question: QuestionCode
     outcome: Slug
     estimand: Estimand
+    estimator: Estimator = "doubly_robust"
     kind: OutcomeKind
     months: Horizon
     arm: ArmCode
@@ -100,6 +101,7 @@ class PooledMeanEntry(Closed):
     question: QuestionCode
     outcome: Slug
     estimand: Estimand
+    estimator: Estimator = "doubly_robust"
     kind: OutcomeKind
     months: Horizon
     arm: ArmCode
@@ -195,23 +197,24 @@ def build_pool_document(
         raise schema_error(error) from None
 
 
-def _level(item: PooledMean | PooledContrast) -> tuple[str, str, str, str]:
-    return item.question, item.outcome, item.estimand, item.arm
+def _level(item: PooledMean | PooledContrast) -> tuple[str, str, str, str, str]:
+    return item.question, item.outcome, item.estimand, item.estimator, item.arm
 
 
-def _publishable_levels(result: PoolResult) -> set[tuple[str, str, str, str]]:
+def _publishable_levels(result: PoolResult) -> set[tuple[str, str, str, str, str]]:
     """Return the arms whose level a municipality may see: those of a contrast it may see, of enough sites."""
     shown = set()
     for contrast in result.contrasts:
         if contrast.publishable and contrast.sites >= MIN_SITES:
             shown.add(_level(contrast))
-            shown.add((contrast.question, contrast.outcome, contrast.estimand, contrast.reference))
+            key = (contrast.question, contrast.outcome, contrast.estimand, contrast.estimator)
+            shown.add((*key, contrast.reference))
     enough = {_level(mean) for mean in result.means if mean.sites >= MIN_SITES}
     return shown & enough
 
 
 def _names(item: PooledMean | PooledContrast) -> dict[str, Any]:
-    fields = ("question", "outcome", "estimand", "kind", "months", "arm", "sites")
+    fields = ("question", "outcome", "estimand", "estimator", "kind", "months", "arm", "sites")
     return {name: getattr(item, name) for name in fields}
 
 
@@ -365,7 +368,7 @@ def _decode_mean(entry: PooledMeanEntry) -> PooledMean:
 
 
 def _names_of(entry: PooledContrastEntry | PooledMeanEntry) -> dict[str, Any]:
-    fields = ("question", "outcome", "estimand", "kind", "months", "arm", "sites")
+    fields = ("question", "outcome", "estimand", "estimator", "kind", "months", "arm", "sites")
     return {name: getattr(entry, name) for name in fields}
 
 

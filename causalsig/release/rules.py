@@ -170,17 +170,23 @@ def beyond_budget(analyses: Sequence[Analysis], limits: Limits) -> frozenset[int
     """Hold back what takes a question's released numbers over 10 % of its households.
 
     Many related numbers are what differencing feeds on, so the share is of all blocks of a question together.
-    The primary block comes first, then the other outcomes under its estimand, then the other estimands.
+    The primary block comes first, then the other outcomes under its estimand, then the other estimands, and
+    last what other estimators say of the primary outcome.
 
     Returns
     -------
     frozenset of int
         Places in `analyses` of the blocks to hold back.
     """
-    first = next((analysis.estimand for analysis in analyses if analysis.primary), None)
+    first = next((analysis for analysis in analyses if analysis.primary), None)
+    estimator, estimand = (first.estimator, first.estimand) if first else (None, None)
     order = sorted(
         range(len(analyses)),
-        key=lambda place: (not analyses[place].primary, analyses[place].estimand != first),
+        key=lambda place: (
+            not analyses[place].primary,
+            analyses[place].estimator != estimator,
+            analyses[place].estimand != estimand,
+        ),
     )
     released, held = 0, set()
     for place in order:

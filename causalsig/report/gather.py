@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -73,6 +74,7 @@ def municipality_page(
         payload_hash=payload_hash,
     )
     shown_demo = demo or (others is not None and others.demo)
+    others = None if others is None else _answers(others, specs)
     return MunicipalityPage(name, specs, outcomes, own_questions(document), others, where, shown_demo)
 
 
@@ -102,16 +104,28 @@ def national_page(
     specs, outcomes = specs_from_study(study)
     where = Provenance(study.name, digest, __version__, written_on, verify_command, pool.method)
     sites = tuple(block for document in documents for block in released_arms(document)) if with_sites else ()
+    answers = _answers(pool, specs)
     return NationalPage(
         specs=specs,
         outcomes=outcomes,
-        pool=pool,
+        pool=answers,
         provenance=where,
         checks=_check_counts(documents, specs[0]),
         sites=sites,
         demo=pool.demo,
         released=len(documents),
         absent=_absent(documents, specs),
+        beside=tuple(row for row in pool.contrasts if row not in answers.contrasts),
+    )
+
+
+def _answers(pool: PoolResult, specs: Sequence[QuestionSpec]) -> PoolResult:
+    """Keep of a pool what answers its questions: other estimators stand beside that, never among it."""
+    own = {spec.question: spec.estimator for spec in specs}
+    return replace(
+        pool,
+        contrasts=tuple(c for c in pool.contrasts if c.estimator == own.get(c.question)),
+        means=tuple(m for m in pool.means if m.estimator == own.get(m.question)),
     )
 
 
@@ -161,7 +175,10 @@ def _verdicts(entry: QuestionEntry) -> tuple[Verdict, ...]:
 def _refusals(entry: QuestionEntry) -> tuple[Refusal, ...]:
     """Give what is not there: refusals first, then what a disclosure rule held back."""
     refused = [Refusal(r.code, entry.question, r.outcome, r.estimand, r.arm) for r in entry.refusals]
-    held = [Refusal(s.rule, entry.question, s.outcome, s.estimand) for s in entry.suppressions]
+    held = [
+        Refusal(s.rule, entry.question, s.outcome, s.estimand, estimator=s.estimator)
+        for s in entry.suppressions
+    ]
     return (*refused, *held)
 
 

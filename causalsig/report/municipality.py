@@ -34,7 +34,7 @@ class _Question:
         return next(outcome.months for outcome in self.page.outcomes if outcome.outcome == self.spec.outcome)
 
     def block(self, outcome: str | None = None) -> ReleasedArms | None:
-        return self.own.block(outcome or self.spec.outcome, self.spec.estimand)
+        return self.own.block(outcome or self.spec.outcome, self.spec)
 
     def here(self, arm: str, reference: str, outcome: str | None = None) -> Shown | None:
         found = self.block(outcome)
@@ -163,11 +163,11 @@ def _question_sections(question: _Question) -> list[views.Section | None]:
     callout_title: Markup | str = ""
     callout: tuple[Markup | str, ...] = ()
     paragraphs: list[Markup | str] = []
-    if spec.sensitivity:
+    if spec.caution:
         callout_title, callout = words("sensitivity.caution-title"), (words("sensitivity.caution"),)
         paragraphs += _sensitivity(question)
     paragraphs.append(words(f"question.{spec.question}.about"))
-    if reasons and not spec.sensitivity:
+    if reasons and not spec.caution:
         callout_title, callout = words("status.nothing-title"), reasons
     main = views.Section(
         slug,
@@ -243,7 +243,7 @@ def _arms_table(question: _Question) -> views.Table:
         level = empty if mean is None else words.level(mean)
         rows.append((label, level, here, there, households or empty))
     columns = (
-        words("arms.column-group" if spec.sensitivity else "arms.column-arm"),
+        words("arms.column-group" if spec.caution else "arms.column-arm"),
         words("arms.column-own-mean"),
         words("arms.column-own", reference=short),
         words("arms.column-others"),

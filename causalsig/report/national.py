@@ -161,7 +161,7 @@ def _question_sections(question: _Question) -> list[views.Section | None]:
     words, spec = question.words, question.spec
     shown = question.shown(*spec.contrast)
     paragraphs: list[Markup | str] = []
-    if spec.sensitivity:
+    if spec.caution:
         paragraphs += (
             [question.why_not()]
             if shown is None
@@ -175,11 +175,11 @@ def _question_sections(question: _Question) -> list[views.Section | None]:
         question.slug,
         words(f"question.{spec.question}.title"),
         badge=words("sensitivity.badge") if spec.sensitivity else "",
-        callout_title=words("sensitivity.caution-title") if spec.sensitivity else "",
-        callout=(words("sensitivity.caution"),) if spec.sensitivity else (),
+        callout_title=words("sensitivity.caution-title") if spec.caution else "",
+        callout=(words("sensitivity.caution"),) if spec.caution else (),
         paragraphs=tuple(paragraphs),
         figure=_arms_figure(question),
-        tables=(*_arms_table(question), *_outcomes(question)),
+        tables=(*_arms_table(question), *_outcomes(question), *_beside(question)),
         after=(words("arms.pooled-apart"), views.estimand_note(words, spec)),
     )
     return [main, _sites(question)]
@@ -225,7 +225,7 @@ def _arms_table(question: _Question) -> tuple[views.Table, ...]:
         in_points = points(shown.estimate, words.language)
         rows.append((words.arm(arm), level, words.signed(shown), in_points, prediction, str(contrast.sites)))
     columns = (
-        words("arms.column-group" if spec.sensitivity else "arms.column-arm"),
+        words("arms.column-group" if spec.caution else "arms.column-arm"),
         words("arms.column-mean"),
         words("arms.column-difference", reference=words.arm(spec.reference, "short")),
         words("arms.column-points"),
@@ -251,11 +251,37 @@ def _outcomes(question: _Question) -> tuple[views.Table, ...]:
     return (views.Table(caption, columns, tuple(rows), title=words("outcomes.title"), intro=intro),)
 
 
+def _beside(question: _Question) -> tuple[views.Table, ...]:
+    """Show the primary contrast once more as another estimator has it: the statistician's version only."""
+    words, spec = question.words, question.spec
+    if not question.page.sites:
+        return ()
+    wanted = (spec.question, spec.outcome, *spec.contrast)
+    rows: list[tuple[Markup | str, ...]] = []
+    for found in question.page.beside:
+        same = (found.question, found.outcome, found.arm, found.reference) == wanted
+        if same and isfinite(found.estimate):
+            shown = effects.show_contrast(found)
+            name = words(f"beside.{found.question}.{found.estimator}")
+            rows.append((name, words(f"beside.{found.estimand}"), words.signed(shown), str(found.sites)))
+    if not rows:
+        return ()
+    columns = (
+        words("beside.column-way"),
+        words("beside.column-whom"),
+        words("arms.column-difference", reference=words.arm(spec.contrast[1], "short")),
+        words("arms.column-sites"),
+    )
+    title = words("sensitivity.badge")
+    return (views.Table(words("beside.caption"), columns, tuple(rows), title, words("beside.intro")),)
+
+
 def _sites(question: _Question) -> views.Section | None:
     """Draw the sites' own rows with the pool under them: the statistician's version only."""
     words, spec, pool = question.words, question.spec, question.page.pool
     key = (spec.question, spec.outcome, spec.estimand)
     blocks = [b for b in question.page.sites if (b.question, b.outcome, b.estimand) == key]
+    blocks = [b for b in blocks if b.estimator == spec.estimator]
     own = [(b.site, effects.own_contrast(b, *spec.contrast, pool.level)) for b in blocks]
     rows = [(site[:8], shown) for site, shown in sorted(own, key=lambda pair: pair[0]) if shown is not None]
     contrast = question.found(*spec.contrast)

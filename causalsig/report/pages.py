@@ -7,13 +7,23 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from causalsig.codes import REMARKS
-from causalsig.records import PoolResult, QuestionStatus, Refusal, ReleasedArms, Verdict
+from causalsig.records import (
+    Estimator,
+    PooledContrast,
+    PoolResult,
+    QuestionStatus,
+    Refusal,
+    ReleasedArms,
+    Verdict,
+)
 
 if TYPE_CHECKING:
     from causalsig.study.models import Study
 
 SENSITIVITY_METHODS = frozenset({"landmark"})
-"""Ways to answer a question that are shown as a sensitivity analysis, led by the caution."""
+"""Ways to answer a question that are shown as a sensitivity analysis."""
+CHOSEN_BY_PEOPLE = frozenset({"accepted_help"})
+"""Questions about what people choose themselves, for reasons that no register holds: led by the caution."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +42,11 @@ class QuestionSpec:
     outcome, estimand : str
         Of the primary analysis.
     sensitivity : bool
-        Shown as a sensitivity analysis, after the other questions.
+        Answered by a way that counts as a sensitivity analysis only.
+    caution : bool
+        People choose the arm themselves: shown after the other questions, led by the caution.
+    estimator : str
+        Of the primary analysis; what other estimators say stands beside it, for the statistician.
     """
 
     question: str
@@ -42,6 +56,8 @@ class QuestionSpec:
     outcome: str
     estimand: str
     sensitivity: bool = False
+    caution: bool = False
+    estimator: Estimator = "doubly_robust"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +102,10 @@ class OwnQuestion:
     refusals: tuple[Refusal, ...] = ()
     attrition: tuple[AttritionBand, ...] = ()
 
-    def block(self, outcome: str, estimand: str) -> ReleasedArms | None:
-        """Find a released block; None when there is none."""
-        return next((b for b in self.arms if (b.outcome, b.estimand) == (outcome, estimand)), None)
+    def block(self, outcome: str, spec: QuestionSpec) -> ReleasedArms | None:
+        """Find the released block that answers the question; None when there is none."""
+        wanted = (outcome, spec.estimand, spec.estimator)
+        return next((b for b in self.arms if (b.outcome, b.estimand, b.estimator) == wanted), None)
 
     def reasons(self, spec: QuestionSpec) -> tuple[str, ...]:
         """Codes of why the question's primary contrast is not there, each once; none when it is.
@@ -96,7 +113,7 @@ class OwnQuestion:
         Another outcome or estimand may be missing for reasons of its own, so only what was said of this one,
         or of the whole question, counts. What was said of single arms comes after that.
         """
-        block = self.block(spec.outcome, spec.estimand)
+        block = self.block(spec.outcome, spec)
         if block is not None and set(spec.contrast) <= set(block.arms):
             return ()
         found = [
@@ -105,6 +122,7 @@ class OwnQuestion:
             if refusal.code not in REMARKS
             and refusal.outcome in (None, spec.outcome)
             and refusal.estimand in (None, spec.estimand)
+            and refusal.estimator in (None, spec.estimator)
         ]
         whole = [refusal for refusal in found if refusal.arm is None]
         compared = [refusal for refusal in found if refusal.arm in spec.contrast]
@@ -160,6 +178,7 @@ class MunicipalityPage:
 class NationalPage:
     """The national page. ``sites`` is filled for the statistician's version only.
 
+    ``beside`` are pooled contrasts of other estimators than the question's own, for the statistician.
     ``released`` counts the releases that were read beside the pool (0: none were given), and ``absent`` those
     among them that are not in a question's figure, by reason.
     """
@@ -173,6 +192,7 @@ class NationalPage:
     demo: bool = False
     released: int = 0
     absent: tuple[Absent, ...] = ()
+    beside: tuple[PooledContrast, ...] = ()
 
 
 def concerns(code: str, estimand: str | None, shown: str) -> bool:
@@ -183,7 +203,7 @@ def concerns(code: str, estimand: str | None, shown: str) -> bool:
 def specs_from_study(study: Study) -> tuple[tuple[QuestionSpec, ...], tuple[OutcomeSpec, ...]]:
     """Take from a study what a page must know of its questions and outcomes.
 
-    Sensitivity analyses come after the questions that carry the conclusion.
+    Questions whose arm people choose themselves come after those that carry the conclusion.
     """
     specs = [
         QuestionSpec(
@@ -192,8 +212,10 @@ def specs_from_study(study: Study) -> tuple[tuple[QuestionSpec, ...], tuple[Outc
             arms=tuple(asked.arms),
             reference=asked.reference,
             outcome=asked.primary_outcome,
-            estimand=study.estimands.primary,
+            estimand=study.estimands_of(code)[0],
             sensitivity=getattr(asked, "method", "") in SENSITIVITY_METHODS,
+            caution=code in CHOSEN_BY_PEOPLE,
+            estimator=asked.estimator,
         )
         for code, asked in study.asked.items()
     ]
@@ -201,4 +223,4 @@ def specs_from_study(study: Study) -> tuple[tuple[QuestionSpec, ...], tuple[Outc
         OutcomeSpec(one.id, one.kind, one.signals, one.months, one.creditor, one.from_day)
         for one in study.outcomes
     )
-    return tuple(sorted(specs, key=lambda spec: spec.sensitivity)), outcomes
+    return tuple(sorted(specs, key=lambda spec: spec.caution)), outcomes

@@ -10,6 +10,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from causalsig.records import Estimator as Estimator
 from causalsig.records import OutcomeKind as OutcomeKind
 from causalsig.study.base import Closed as Closed
 from causalsig.study.base import Covariate as Covariate
@@ -20,6 +21,10 @@ from causalsig.study.graph import CausalGraph, check_graph
 
 Method = Literal["letter", "message", "phone", "home_visit", "none"]
 AcceptedArm = Literal["accepted", "not_accepted"]
+AcceptedMethod = Literal["clone_censor_weight", "landmark"]
+ESTIMATOR_OF: Mapping[AcceptedMethod, Estimator] = MappingProxyType(
+    {"clone_censor_weight": "clone_censor_weight", "landmark": "doubly_robust"}
+)
 SignalSet = Literal["new_arrears", "all_signals"]
 Horizon = Literal[3, 6, 12]
 Estimand = Literal["ATO", "ATE"]
@@ -151,6 +156,12 @@ class ContactMethod(Closed):
         min_length=2,
         description="Secondary exposure: sequences that are arms.",
     )
+    sensitivity: tuple[Literal["clone_censor_weight"], ...] = Field(
+        default=(), max_length=1, description="Further ways to estimate the primary outcome, shown beside it."
+    )
+    period_days: int = Field(
+        default=7, ge=1, le=60, description="Clone-censor-weight: length of a period of the grace period."
+    )
 
     @field_validator("sequences")
     @classmethod
@@ -176,23 +187,41 @@ class ContactMethod(Closed):
                 "follow_up_from_day lies before the end of grace_days, so the arm would be defined by "
                 "what happens in follow-up; set it to at least grace_days"
             )
+        _check_periods(self.period_days, self.grace_days)
         outside = set(self.method_map.values()) - set(self.arms) - {"none"}
         if outside:
             raise ValueError("method_map names an arm that is not in arms; add the arm or drop the method")
         return self
 
+    @property
+    def estimator(self) -> Estimator:
+        """What answers the question."""
+        return "doubly_robust"
+
+    @property
+    def sensitivity_estimators(self) -> tuple[Estimator, ...]:
+        """What stands beside the answer."""
+        return self.sensitivity
+
 
 class AcceptedHelp(Closed):
-    """Q1: accepted by the landmark day against not accepted by it, then usual care."""
+    """Q1: accepted by the landmark day against not accepted by it, then usual care.
+
+    Clone-censor-weight follows what happens until that day. The landmark forms groups on it, by what was
+    known at time zero.
+    """
 
     arms: tuple[AcceptedArm, AcceptedArm] = ("accepted", "not_accepted")
     reference: AcceptedArm = "not_accepted"
     primary_contrast: tuple[AcceptedArm, AcceptedArm] = ("accepted", "not_accepted")
-    method: Literal["landmark"] = Field(
-        default="landmark",
-        description="Labelled a sensitivity in every report.",
+    method: AcceptedMethod = Field(default="clone_censor_weight", description="What answers the question.")
+    sensitivity: tuple[AcceptedMethod, ...] = Field(
+        default=(), max_length=1, description="Another way to estimate the primary outcome, shown beside it."
     )
     landmark_day: int = Field(default=28, ge=1, le=90)
+    period_days: int = Field(
+        default=7, ge=1, le=90, description="Clone-censor-weight: length of a period until landmark_day."
+    )
     follow_up_from_day: int = Field(default=60, ge=0, le=180)
     outcomes: tuple[Slug, ...] = Field(min_length=1)
     primary_outcome: Slug
@@ -206,7 +235,27 @@ class AcceptedHelp(Closed):
                 "follow_up_from_day lies before landmark_day, so acceptance would depend on follow-up; "
                 "set it to at least landmark_day"
             )
+        if self.method in self.sensitivity:
+            raise ValueError("sensitivity repeats method; leave it out there")
+        _check_periods(self.period_days, self.landmark_day)
         return self
+
+    @property
+    def estimator(self) -> Estimator:
+        """What answers the question."""
+        return ESTIMATOR_OF[self.method]
+
+    @property
+    def sensitivity_estimators(self) -> tuple[Estimator, ...]:
+        """What stands beside the answer."""
+        return tuple(ESTIMATOR_OF[method] for method in self.sensitivity)
+
+
+def _check_periods(period_days: int, grace_days: int) -> None:
+    if period_days > grace_days:
+        raise ValueError(
+            "period_days is longer than the days in which an arm is entered; set it to fewer days"
+        )
 
 
 def _check_arms(arms: tuple[str, ...], reference: str, contrast: tuple[str, str]) -> None:
@@ -396,3 +445,13 @@ class Study(Closed):
     def outcome(self, outcome_id: str) -> Outcome:
         """Return the outcome with this id (the validator has made sure that it exists)."""
         return next(outcome for outcome in self.outcomes if outcome.id == outcome_id)
+
+    def estimands_of(self, question: str) -> tuple[Estimand, ...]:
+        """Estimands of a question, its primary one first.
+
+        Strategies are for everybody: clone-censor-weight answers with the ATE, whatever is primary elsewhere.
+        """
+        estimands = self.estimands.all
+        if self.asked[question].estimator == "clone_censor_weight":
+            return ("ATE", *(estimand for estimand in estimands if estimand != "ATE"))
+        return estimands

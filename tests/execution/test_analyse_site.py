@@ -172,8 +172,8 @@ def test_nothing_is_estimated_of_a_withheld_question_not_even_unadjusted(
     def never(*_: object, **__: object) -> None:
         raise AssertionError("an effect was computed")
 
-    for name in ("difference_in_means", "doubly_robust"):
-        monkeypatch.setattr(f"causalsig.execution.analyse.{name}", never)
+    for name in ("analyse.difference_in_means", "routes.doubly_robust", "routes.clone_censor_weight"):
+        monkeypatch.setattr(f"causalsig.execution.{name}", never)
     assert answer(cohort, with_gates(study, min_equipoise_share=1.0)).status == "withheld"
     with pytest.raises(AssertionError, match="an effect was computed"):
         answer(cohort, study)

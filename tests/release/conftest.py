@@ -80,7 +80,8 @@ def analysis(
         "kind": kind,
         "months": months,
         "reference": reference,
-        "primary": outcome == "any_new_arrears_3m" and estimand == "ATO",
+        "primary": outcome == "any_new_arrears_3m" and estimand == ESTIMANDS[question][0],
+        "estimator": ESTIMATORS[question],
         "result": result,
         "unadjusted": result,
         "households_with": with_event,
@@ -93,6 +94,8 @@ ARMS = {
     "contact_method": ("letter", "message", "phone", "home_visit", "none"),
     "accepted_help": ("accepted", "not_accepted"),
 }
+ESTIMANDS = {"contact_method": ("ATO", "ATE"), "accepted_help": ("ATE", "ATO")}
+ESTIMATORS = {"contact_method": "doubly_robust", "accepted_help": "clone_censor_weight"}
 REFERENCES = {"contact_method": "letter", "accepted_help": "not_accepted"}
 
 
@@ -106,7 +109,7 @@ def question_result(question: str, households: Sequence[int], rng: np.random.Gen
             REFERENCES[question],
         )
         for outcome, _, _ in OUTCOMES
-        for estimand in ("ATO", "ATE")
+        for estimand in ESTIMANDS[question]
     )
     total = sum(households)
     return QuestionResult(

@@ -33,6 +33,8 @@ ARMS = {
 }
 EFFECTS = {"message": 0.003, "phone": -0.005, "home_visit": -0.012, "none": 0.006, "accepted": -0.024}
 REFERENCES = {"contact_method": "letter", "accepted_help": "not_accepted"}
+ESTIMANDS = {spec.question: spec.estimand for spec in SPECS}
+ESTIMATORS = {spec.question: spec.estimator for spec in SPECS}
 KINDS = {outcome.outcome: outcome for outcome in OUTCOMES}
 
 
@@ -53,7 +55,8 @@ def block(
         site=site,
         question=question,
         outcome=outcome,
-        estimand="ATO",
+        estimand=ESTIMANDS[question],
+        estimator=ESTIMATORS[question],
         kind="any" if KINDS[outcome].kind == "any" else "count",
         months=KINDS[outcome].months,
         arms=names,
@@ -85,7 +88,8 @@ def contrast(
     return PooledContrast(
         question=question,
         outcome=outcome,
-        estimand="ATO",
+        estimand=ESTIMANDS[question],
+        estimator=ESTIMATORS[question],
         kind="any" if KINDS[outcome].kind == "any" else "count",
         months=KINDS[outcome].months,
         arm=arm,
@@ -116,8 +120,9 @@ def pool(kind: str = "others", *, sites: int = 21, **changes: object) -> PoolRes
         for outcome in LEVELS if question == "contact_method" else ("any_new_arrears_3m", "any_all_3m"):
             for arm in arms:
                 level = LEVELS[outcome] + EFFECTS.get(arm, 0.0)
-                identity = (question, outcome, "ATO", "any", KINDS[outcome].months, arm, sites)
-                means.append(PooledMean(*identity, level, level - 0.006, level + 0.006))
+                identity = (question, outcome, ESTIMANDS[question], "any", KINDS[outcome].months, arm, sites)
+                ends = (level, level - 0.006, level + 0.006, ESTIMATORS[question])
+                means.append(PooledMean(*identity, *ends))
                 if arm != REFERENCES[question]:
                     shift = -0.009 if arm == "home_visit" else None
                     identity = {"question": question, "outcome": outcome, "sites": sites}

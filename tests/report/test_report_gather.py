@@ -73,6 +73,17 @@ def test_a_failed_check_of_another_estimand_does_not_count(study: Study) -> None
     }
 
 
+def test_what_another_estimator_says_stands_beside_the_answer_and_not_among_it(study: Study) -> None:
+    answers = replace(pool("all"), study_digest=study_digest(study))
+    other = [
+        replace(c, estimator="doubly_robust") for c in answers.contrasts if c.question == "accepted_help"
+    ]
+    both = replace(answers, contrasts=(*answers.contrasts, *other))
+    page = national_page(both, study, written_on=TODAY)
+    assert page.pool == answers
+    assert page.beside == tuple(other)
+
+
 def test_a_site_counts_once_for_every_question_whose_primary_block_it_lacks(study: Study) -> None:
     """Four sites: complete; ATE only; primary block held back by a floor; contact method refused."""
     whole = contact()

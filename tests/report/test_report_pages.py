@@ -85,9 +85,10 @@ def test_an_arm_that_dropped_out_says_why() -> None:
     assert "Telefoon: Te weinig huishoudens in deze groep" in found
 
 
-def test_accepted_help_is_a_sensitivity_led_by_its_caution() -> None:
+def test_accepted_help_comes_last_and_is_led_by_its_caution() -> None:
     found = words(municipality_html(made.estimated()))
-    start = found.rindex("Gevoeligheidsanalyse")
+    assert "Gevoeligheidsanalyse" not in found
+    start = found.rindex("Komen mensen die hulp accepteren")
     caution, result = found.index("verborgen oorzaken", start), found.index("die hulp accepteerden", start)
     assert start < caution < result
     assert found.index("Welk eerste contact werkt het best?") < start
@@ -159,6 +160,16 @@ def test_every_figure_has_a_table_in_its_section() -> None:
     parts = [part for part in html.split('<section class="part"')[1:] if "<svg" in part]
     assert len(parts) >= 3
     assert all("<table" in part for part in parts)
+
+
+def test_another_way_of_calculating_is_a_line_for_the_statistician_only() -> None:
+    beside = replace(
+        made.contrast("accepted", question="accepted_help"), estimate=-0.0333, estimator="doubly_robust"
+    )
+    inside = words(national_html(replace(made.national(sites=True), beside=(beside,))))
+    public = words(national_html(replace(made.national(), beside=(beside,))))
+    assert "Groepen gevormd op dag 28 (peildag)" in inside and "−33" in inside
+    assert "peildag" not in public and "−33" not in public
 
 
 def test_the_same_page_gives_the_same_bytes() -> None:
