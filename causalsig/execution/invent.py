@@ -181,9 +181,15 @@ def _write_summary(
         content = truth.model_dump_json(exclude_none=True) + "\n"
         write_atomic(folder / "truth.json", content.encode(), force=True)
     earlier = MONTHS_A_WAVE * (scenario.waves - 1 - wave)
-    extracted_on = months_before(scenario.extracted_on, earlier)
+    *before, extracted_on = (
+        months_before(scenario.extracted_on, MONTHS_A_WAVE * (scenario.waves - 1 - one))
+        for one in range(wave + 1)
+    )
     sites = tuple(
-        inventory_site(spec, months=country.months - earlier, extracted_on=extracted_on) for spec in specs
+        inventory_site(spec, months=country.months - earlier, extracted_on=extracted_on).model_copy(
+            update={"earlier_extracts": tuple(before)}
+        )
+        for spec in specs
     )
     write_mark(folder, [folder / "sources" / source_name(spec.code, country.format) for spec in specs])
     write_atomic(folder / "inventory.toml", inventory_toml(sites).encode(), force=True)
