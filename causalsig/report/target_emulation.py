@@ -44,6 +44,10 @@ def _recorded(given: Given) -> Sentences:
 
 def _adjusted(given: Given) -> Sentences:
     yield given.say("adjusted", covariates=", ".join(given.study.covariates))
+    for spec in given.specs:
+        if spec.estimator == "clone_censor_weight":
+            days = given.study.asked[spec.question].period_days
+            yield given.say("adjusted-since", question=given.question(spec.question), days=days)
 
 
 def _followed(given: Given) -> Sentences:
@@ -56,6 +60,9 @@ def _outcomes(given: Given) -> Sentences:
 
 def _contrasts(given: Given) -> Sentences:
     yield given.say("analogue")
+    for spec in given.specs:
+        if spec.estimator == "clone_censor_weight":
+            yield given.say("analogue-followed", question=given.question(spec.question))
 
 
 def _assumed(given: Given) -> Sentences:
@@ -112,13 +119,15 @@ def _check(given: Given, code: str) -> str:
 def _analysed(given: Given) -> Sentences:
     study = given.study
     nuisance, gates, pooling = study.nuisance, study.diagnostics, study.pooling
-    yield given.say(
-        "analysis",
-        folds=nuisance.folds,
-        repeats=nuisance.repeats,
-        learner=nuisance.learner,
-        seed=study.seed,
-    )
+    for spec in given.specs:
+        yield given.say(
+            f"analysis-{spec.estimator}",
+            question=given.question(spec.question),
+            folds=nuisance.folds,
+            repeats=nuisance.repeats,
+            learner=nuisance.learner,
+            seed=study.seed,
+        )
     yield given.say(
         "gates",
         smd=given.number(gates.max_smd, 2),

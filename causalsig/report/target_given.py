@@ -12,6 +12,7 @@ from causalsig.report.views import outcome_name
 from causalsig.report.words import Words
 
 if TYPE_CHECKING:
+    from causalsig.records import PoolResult
     from causalsig.release.documents import EstimatesDocument
     from causalsig.report.flow import StudyFlow
     from causalsig.study.models import Study
@@ -22,12 +23,13 @@ Answer: TypeAlias = "Callable[[Given], Sentences]"
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """A study, its releases and their flow; ``words`` speaks the room "target"."""
+    """A study, its releases, their flow and perhaps their pool; ``words`` speaks the room "target"."""
 
     study: Study
     flow: StudyFlow
     documents: tuple[EstimatesDocument, ...]
     words: Words
+    pool: PoolResult | None = None
 
     def say(self, key: str, **values: object) -> str:
         """Fill in one sentence of the answers."""

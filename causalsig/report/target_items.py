@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from causalsig.errors import ReportError
 from causalsig.report import target_emulation, target_results, target_trial
 from causalsig.report.target_given import Given, Sentences
 from causalsig.report.words import Words
@@ -23,6 +24,7 @@ from causalsig.study.digest import study_digest
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from causalsig.records import PoolResult
     from causalsig.release.documents import EstimatesDocument
     from causalsig.report.flow import StudyFlow
     from causalsig.report.numbers import Language
@@ -71,7 +73,12 @@ class ChecklistPart:
 
 
 def target_checklist(
-    study: Study, flow: StudyFlow, documents: Sequence[EstimatesDocument], language: Language = "nl"
+    study: Study,
+    flow: StudyFlow,
+    documents: Sequence[EstimatesDocument],
+    language: Language = "nl",
+    *,
+    pool: PoolResult | None = None,
 ) -> tuple[ChecklistPart, ...]:
     """Fill the TARGET checklist in.
 
@@ -83,13 +90,27 @@ def target_checklist(
     documents : sequence of EstimatesDocument
         At least one release of the study.
     language : {"nl", "en"}
+    pool : PoolResult, optional
+        The pool of all municipalities: items 12 and 13 are then filled in from it.
 
     Returns
     -------
     tuple of ChecklistPart
         In the order of the checklist. What neither study nor releases hold is said to be for the authors.
+
+    Raises
+    ------
+    ReportError
+        ``report-other-study`` when the pool is of another study.
     """
-    given = Given(study, flow, tuple(documents), Words(language, "target"))
+    if pool is not None and pool.study_digest != study_digest(study):
+        raise ReportError(
+            "report-other-study",
+            expected="a pool of the study that was given",
+            found="the digest of another study",
+            mend="Give the pool that was made of these releases.",
+        )
+    given = Given(study, flow, tuple(documents), Words(language, "target"), pool)
     return tuple(_part(number, section, given) for section, numbers in SECTIONS.items() for number in numbers)
 
 
@@ -97,7 +118,7 @@ def _part(number: str, section: str, given: Given) -> ChecklistPart:
     words = given.words
     answers = tuple(_ANSWERS[number](given)) if number in _ANSWERS else ()
     key = f"authors.{number}"
-    if not words.has(key) and words.has(f"{key}-many") and given.flow.releases > 1:
+    if words.has(f"{key}-many") and given.flow.releases > 1 and given.pool is None:
         key = f"{key}-many"
     left = words.plain(key) if words.has(key) else ""
     return ChecklistPart(number, section, words.plain(f"asked.{number}"), answers, left)

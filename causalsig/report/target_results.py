@@ -6,9 +6,10 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from causalsig.release.build import released_arms
-from causalsig.report.effects import own_contrast, own_mean
+from causalsig.report.effects import own_contrast, own_mean, show_contrast, show_mean
 from causalsig.report.flow_words import range_words
 from causalsig.report.gather import own_questions
+from causalsig.report.numbers import span
 from causalsig.report.target_emulation import gate_sentences
 from causalsig.report.target_given import Given, Sentences
 from causalsig.study.digest import study_digest
@@ -16,7 +17,7 @@ from causalsig.study.digest import study_digest
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from causalsig.records import ReleasedArms
+    from causalsig.records import PoolResult, ReleasedArms
     from causalsig.report.pages import QuestionSpec
     from causalsig.report.target_given import Answer
 
@@ -62,6 +63,9 @@ def _primary_block(given: Given, spec: QuestionSpec) -> ReleasedArms | None:
 
 
 def _outcomes(given: Given) -> Sentences:
+    if given.pool is not None:
+        yield from _pooled_means(given, given.pool)
+        return
     if given.flow.releases > 1:
         yield given.say("per-site")
     for spec in given.specs:
@@ -80,7 +84,55 @@ def _outcomes(given: Given) -> Sentences:
         )
 
 
+def _pooled_means(given: Given, pool: PoolResult) -> Sentences:
+    for spec in given.specs:
+        wanted = (spec.question, spec.outcome, spec.estimand, spec.estimator)
+        means = [
+            given.say("mean-one", arm=given.report.arm(one.arm), value=given.report.level(show_mean(one)))
+            for one in pool.means
+            if (one.question, one.outcome, one.estimand, one.estimator) == wanted
+        ]
+        if means:
+            asked, outcome = given.question(spec.question), given.outcome(spec.outcome)
+            yield given.say("mean", question=asked, outcome=outcome, means=", ".join(means))
+
+
+def _pooled_effects(given: Given, pool: PoolResult) -> Sentences:
+    for spec in given.specs:
+        asked = given.question(spec.question)
+        wanted = (spec.question, spec.outcome, spec.estimand, spec.estimator, *spec.contrast)
+        found = [
+            one
+            for one in pool.contrasts
+            if (one.question, one.outcome, one.estimand, one.estimator, one.arm, one.reference) == wanted
+        ]
+        if not found or not found[0].publishable:
+            code = found[0].reasons[0] if found and found[0].reasons else "release-pool-not-publishable"
+            reason = str(given.report.reason(code).unescape())
+            yield given.say("effect-none", question=asked, reason=reason)
+            continue
+        shown = show_contrast(found[0])
+        yield given.say(
+            "effect-pooled",
+            question=asked,
+            outcome=given.outcome(spec.outcome),
+            value=given.report.signed(shown),
+            arm=given.report.arm(spec.contrast[0]),
+            reference=given.report.arm(spec.contrast[1]),
+            level=given.number(100 * pool.level),
+            sites=shown.sites,
+        )
+        if shown.prediction is not None:
+            interval = span(*shown.prediction, given.words.language, signed=True)
+            yield given.say("prediction", question=asked, interval=interval)
+        if spec.caution:
+            yield given.say("caution", question=asked)
+
+
 def _effects(given: Given) -> Sentences:
+    if given.pool is not None:
+        yield from _pooled_effects(given, given.pool)
+        return
     if given.flow.releases > 1:
         return
     own = {one.question: one for one in own_questions(given.documents[0])}
@@ -100,8 +152,8 @@ def _effects(given: Given) -> Sentences:
             arm=given.report.arm(spec.contrast[0]),
             reference=given.report.arm(spec.contrast[1]),
         )
-        if spec.sensitivity:
-            yield given.say("sensitivity", question=asked)
+        if spec.caution:
+            yield given.say("caution", question=asked)
 
 
 def _additional(given: Given) -> Sentences:
@@ -109,6 +161,11 @@ def _additional(given: Given) -> Sentences:
     released = sum(not block.primary for entry in entries for block in entry.analyses)
     held = sum(len(entry.suppressions) for entry in entries)
     yield given.say("blocks", released=released, held=held)
+    for spec in given.specs:
+        beside = given.study.asked[spec.question].sensitivity_estimators
+        if beside:
+            names = ", ".join(given.say(f"estimator-{name}") for name in beside)
+            yield given.say("beside", question=given.question(spec.question), estimators=names)
 
 
 def _limits(given: Given) -> Sentences:

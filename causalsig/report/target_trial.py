@@ -91,8 +91,10 @@ def _contrasts(given: Given) -> Sentences:
             reference=given.report.arm(reference),
             estimand=given.report.plain(f"estimand.{spec.question}.{spec.estimand}"),
         )
-    if given.study.estimands.also:
-        yield given.say("contrasts-also", estimands=", ".join(given.study.estimands.also))
+        also = given.study.estimands_of(spec.question)[1:]
+        if also:
+            yield given.say("contrasts-also", estimands=", ".join(also))
+    yield given.say("contrasts-primary")
 
 
 def _assumed(given: Given) -> Sentences:

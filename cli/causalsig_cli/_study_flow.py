@@ -12,6 +12,7 @@ import typer
 from causalsig_cli._screen import say
 
 if TYPE_CHECKING:
+    from causalsig.records import PoolResult
     from causalsig.release.signed import OpenedRelease
     from causalsig.report.flow import StudyFlow
     from causalsig.study.models import Study
@@ -23,6 +24,9 @@ def flow(
         list[Path], typer.Argument(help="Released files (*.release.json), or folders that hold them.")
     ],
     keys: Annotated[Path, typer.Option(help="Folder with the public keys you trust (*.pub.json).")],
+    pool: Annotated[
+        Path | None, typer.Option(help="The signed pool of them (pool.json): fills in items 12 and 13.")
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(help="Folder for the drawings, the page and the checklist; default: only print."),
@@ -40,7 +44,7 @@ def flow(
     flow-QUESTION.svg, flow.html and target-checklist.md into --out; prints the flow as text.
     """
     from causalsig.release.keys import read_trusted
-    from causalsig.release.signed import open_release
+    from causalsig.release.signed import open_release, read_pool
     from causalsig.report.flow import study_flow
     from causalsig.report.flow_words import flow_lines
     from causalsig.report.words import Words
@@ -48,6 +52,7 @@ def flow(
 
     trusted, chosen = read_trusted(keys), read_study(study)
     opened = [open_release(file, trusted=trusted, allow_demo=demo) for file in _files(releases)]
+    pooled = None if pool is None else read_pool(pool, trusted=trusted, allow_demo=demo)
     found = study_flow(chosen, [one.document for one in opened])
     spoken = language or chosen.report.language
     if format_ == "json":
@@ -55,7 +60,7 @@ def flow(
     else:
         typer.echo("\n".join(flow_lines(found, Words(spoken, "flow"))))
     if out is not None:
-        _write(chosen, found, opened, spoken, out, force)
+        _write(chosen, found, opened, pooled, spoken, out, force)
     if 1 < found.sites < chosen.pooling.min_sites:
         say(f"sums of {found.sites} municipalities; fewer than {chosen.pooling.min_sites} are not published.")
 
@@ -72,6 +77,7 @@ def _write(
     study: Study,
     flow: StudyFlow,
     opened: list[OpenedRelease],
+    pool: PoolResult | None,
     language: Literal["nl", "en"],
     out: Path,
     force: bool,
@@ -82,8 +88,8 @@ def _write(
     from causalsig.report.target_items import checklist_markdown, target_checklist
     from causalsig.report.words import Words
 
-    parts = target_checklist(study, flow, [one.document for one in opened], language)
-    demo = any(one.demo for one in opened)
+    parts = target_checklist(study, flow, [one.document for one in opened], language, pool=pool)
+    demo = any(one.demo for one in opened) or (pool is not None and pool.demo)
     written = {"flow.html": flow_html(study, flow, parts, language, demo=demo)}
     written["target-checklist.md"] = checklist_markdown(study, parts, language)
     for question in flow.questions:

@@ -27,9 +27,12 @@ doing so. Beside it stand the unadjusted difference and, where there is one, an 
 ISSUE = 5
 COVERS = (
     "causalsig/cohort/*.py",
+    "causalsig/diagnostics/clone_gate.py",
     "causalsig/diagnostics/gates.py",
-    "causalsig/estimation/[a-s]*.py",
+    "causalsig/estimation/[a-w]*.py",
     "causalsig/execution/analyse.py",
+    "causalsig/execution/routes.py",
+    "causalsig/execution/truth.py",
     "causalsig/report/target_emulation.py",
     "causalsig/simulation/[a-w]*.py",
     "causalsig/simulation/scenarios/base.toml",
@@ -41,8 +44,8 @@ COVERS = (
     "evidence/claims/_trap_sites.py",
     "evidence/claims/trap_coverage.py",
 )
-SEEDS = range(20_000, 20_100)
-"""A hundred: an analysis that covers 75 % is found out in 96 of 100 runs, one that covers 85 % in 24."""
+SEEDS = range(20_000, 20_080)
+"""Eighty: an analysis that covers 70 % is found out in 99 of 100 runs, 75 % in 93, and 85 % in 21."""
 BY_FILE = 30
 """Replications of a trap that sits in the file: writing and reading workbooks takes most of the time."""
 BAND = (0.91, 0.99)

@@ -8,15 +8,20 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from causalsig.records import Verdict
+from causalsig.errors import ReportError
+from causalsig.records import PoolResult, Verdict
 from causalsig.release.documents import EstimatesDocument
 from causalsig.report import checklist_markdown, flow_html, study_flow, target_checklist
+from causalsig.report.effects import show_contrast
+from causalsig.report.pages import specs_from_study
 from causalsig.report.target_emulation import hidden_causes
 from causalsig.report.target_items import SECTIONS, ChecklistPart
+from causalsig.report.words import Words
 from causalsig.study.digest import study_digest
 from causalsig.study.models import Study
 from causalsig.study.read import read_study
 from tests.release.conftest import question_result
+from tests.report.page_factory import pool
 from tests.report.test_report_flow import SMALL, WHOLE, release
 
 STUDY = read_study("vroegsignalering")
@@ -89,6 +94,33 @@ def test_one_release_gives_numbers_and_several_point_to_the_pool() -> None:
     assert any("per 1,000 households" in sentence for sentence in one["13"].answers)
     assert not one["13"].authors
     assert not many["13"].answers and "report national" in many["13"].authors
+
+
+def test_the_pool_fills_in_means_and_differences_and_what_may_not_be_shown_is_not() -> None:
+    documents = [accepted(), release(WHOLE, site="d")]
+    flow = study_flow(STUDY, documents)
+    everyone = replace(pool("all"), study_digest=study_digest(STUDY))
+
+    def filled(given: PoolResult) -> dict[str, ChecklistPart]:
+        found = target_checklist(STUDY, flow, documents, "en", pool=given)
+        return {part.number: part for part in found}
+
+    whole = filled(everyone)
+    spec = next(one for one in specs_from_study(STUDY)[0] if one.question == "contact_method")
+    [shown] = [
+        c
+        for c in everyone.contrasts
+        if (c.question, c.outcome, c.estimand) == (spec.question, spec.outcome, spec.estimand)
+        and (c.arm, c.reference) == spec.contrast
+    ]
+    value = Words("en").signed(show_contrast(shown))
+    assert any(value in sentence for sentence in whole["13"].answers)
+    assert not whole["12"].authors and not whole["13"].authors
+    held = tuple(replace(c, publishable=False, reasons=("pool-few-sites",)) for c in everyone.contrasts)
+    told = " ".join(filled(replace(everyone, contrasts=held))["13"].answers)
+    assert value not in told and "no primary result" in told
+    with pytest.raises(ReportError, match=r"\[report-other-study\]"):
+        filled(replace(everyone, study_digest="0" * 64))
 
 
 def test_a_refused_question_says_why_in_place_of_its_effect() -> None:
