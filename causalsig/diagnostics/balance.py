@@ -63,21 +63,63 @@ def balance_table(
     arms: tuple[str, ...],
     weights: Floats,
     effective_sizes: Floats,
+    clusters: Integers | None = None,
 ) -> tuple[BalanceRow, ...]:
     """One row a covariate and pair of arms, before and after weighting.
 
-    ``effective_sizes`` (K,) are households; the noise of a difference is ``sqrt(1/ESS_a + 1/ESS_b)``.
+    Parameters
+    ----------
+    covariates, codes, weights : as `standardised_differences`
+    names : tuple of str, length p
+    arms : tuple of str, length K
+    effective_sizes : (K,)
+        Households each arm is worth; the noise of a difference is ``sqrt(1/ESS_a + 1/ESS_b)``.
+    clusters : (n,), optional
+        Household of each episode. With them the noise is at least the standard error of this covariate's own
+        difference: the weighted mean of a fact that three households of an arm have rests on those three.
     """
     before, _ = standardised_differences(covariates, codes, np.ones(len(codes)), len(arms))
     after, _ = standardised_differences(covariates, codes, weights, len(arms))
+    own = (
+        np.zeros_like(after)
+        if clusters is None
+        else own_noise(covariates, codes, weights, clusters, len(arms))
+    )
     rows: list[BalanceRow] = []
     for row, (a, b) in enumerate(combinations(range(len(arms)), 2)):
         noise = float(np.sqrt(1.0 / effective_sizes[a] + 1.0 / effective_sizes[b]))
         rows.extend(
-            BalanceRow(name, arms[a], arms[b], float(before[row, j]), float(after[row, j]), noise)
+            BalanceRow(
+                name,
+                arms[a],
+                arms[b],
+                float(before[row, j]),
+                float(after[row, j]),
+                max(noise, float(own[row, j])),
+            )
             for j, name in enumerate(names)
         )
     return tuple(rows)
+
+
+def own_noise(covariates: Floats, codes: Integers, weights: Floats, clusters: Integers, total: int) -> Floats:
+    """Give the standard error of every standardised difference, clustered: (K (K - 1) / 2, p).
+
+    Of a weighted mean ``G/(G-1) Σ_g (Σ_{i in g} w_i (x_i - mean))² / (Σ w)²``, weights taken as known.
+    """
+    errors, variances = np.empty((2, total, covariates.shape[1]))
+    for k in range(total):
+        rows = np.flatnonzero(codes == k)
+        rows = rows[np.argsort(clusters[rows], kind="stable")]
+        x, w = covariates[rows], weights[rows]
+        starts = np.flatnonzero(np.diff(clusters[rows], prepend=-1))
+        sums = np.add.reduceat(w[:, None] * (x - w @ x / w.sum()), starts, axis=0)
+        errors[k] = len(starts) / max(len(starts) - 1, 1) * np.sum(sums**2, axis=0) / w.sum() ** 2
+        variances[k] = x.var(axis=0, ddof=1) if len(x) > 1 else 0.0
+    pairs = np.array(list(combinations(range(total), 2)))
+    scale = variances[pairs].mean(axis=1)
+    error = errors[pairs].sum(axis=1)
+    return np.asarray(np.sqrt(np.divide(error, scale, out=np.zeros_like(error), where=scale > 0)))
 
 
 def largest_excess(rows: tuple[BalanceRow, ...], level: float = 0.95) -> float:

@@ -148,7 +148,13 @@ def _judge(
     if not sizes[smallest]:
         return verdicts, ()
     table = balance_table(
-        covariates, names, propensity.codes, propensity.arms, propensity.weights(estimand), sizes
+        covariates,
+        names,
+        propensity.codes,
+        propensity.arms,
+        propensity.weights(estimand),
+        sizes,
+        propensity.clusters,
     )
     excess = largest_excess(table)
     verdicts.append(

@@ -115,8 +115,8 @@ def one_site(seed: int) -> dict[str, Any]:
 
 
 def _covariates(r: np.random.Generator, size: int) -> Any:
-    """Three numbers and thirteen facts of a household, the rarest of one in twenty."""
-    flags = [r.random(size) < share for share in np.linspace(0.05, 0.5, COVARIATES - 3)]
+    """Three numbers and thirteen facts of a household, the rarest of three in a thousand."""
+    flags = [r.random(size) < share for share in np.geomspace(0.003, 0.5, COVARIATES - 3)]
     return np.column_stack([r.normal(size=(size, 3)), *flags]).astype(float)
 
 
@@ -131,7 +131,7 @@ def _arms(r: np.random.Generator, scenario: str, x: Any, shares: tuple[float, ..
     ):  # who got the second arm lies in the middle: a square tells, the model has none
         eta[:, 1] -= 3.0 * x[:, 0] ** 2
     codes = (eta + r.gumbel(size=eta.shape)).argmax(axis=1)
-    if scenario == "hole":  # a tenth or more never gets the last arm
+    if scenario == "hole":  # one in seven never gets the last arm
         codes[(x[:, -4] > 0) & (codes == arms - 1)] = 0
     if scenario == "few":  # the last arm is given where no other is, but for a dozen
         codes = np.where((x[:, -1] > 0), arms - 1, codes % (arms - 1))

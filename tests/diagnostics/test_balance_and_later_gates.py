@@ -15,6 +15,7 @@ from causalsig.diagnostics.balance import (
     balance_components,
     balance_table,
     largest_difference,
+    largest_excess,
     love_plot,
     variance_ratios,
 )
@@ -163,6 +164,43 @@ def test_components_of_sites_are_what_the_pool_takes() -> None:
         np.stack([site.differences for site in sites]), np.stack([site.noise for site in sites])
     )
     assert pooled.balanced.all() and pooled.sites.tolist() == [6, 6, 6]
+
+
+@given(st.integers(0, 1000))
+@settings(max_examples=15, deadline=None)
+def test_the_noise_of_a_covariate_is_its_own_standard_error_where_that_is_larger(seed: int) -> None:
+    r = np.random.default_rng(seed)
+    n = 36
+    x, w = np.column_stack([r.normal(size=n), r.random(n) < 0.2]).astype(float), r.uniform(0.2, 3, n)
+    codes, clusters = np.arange(n) % 2, r.permutation(n) // 3
+    found = balance_table(x, ("x", "flag"), codes, ("a", "b"), w, np.full(2, 1e9), clusters)
+    for j, row in enumerate(found):
+        error, spread = 0.0, 0.0
+        for k in range(2):
+            own = [i for i in range(n) if codes[i] == k]
+            total = sum(w[i] for i in own)
+            mean = sum(w[i] * x[i, j] for i in own) / total
+            groups = {int(clusters[i]) for i in own}
+            squares = sum(sum(w[i] * (x[i, j] - mean) for i in own if clusters[i] == g) ** 2 for g in groups)
+            error += len(groups) / (len(groups) - 1) * squares / total**2
+            spread += float(np.var([x[i, j] for i in own], ddof=1)) / 2
+        if spread > 0:
+            assert row.noise == pytest.approx((error / spread) ** 0.5 + 0.0, rel=1e-6)
+    floor = balance_table(x, ("x", "flag"), codes, ("a", "b"), w, np.full(2, 0.01), clusters)
+    assert [row.noise for row in floor] == pytest.approx([200**0.5] * 2)
+
+
+def test_a_fact_of_a_few_households_does_not_close_the_gate_of_arms_by_lot() -> None:
+    """Five in a thousand have it, so that an arm may hold three of them or none."""
+    closed = 0
+    for seed in range(60):
+        r = np.random.default_rng(seed)
+        x = np.column_stack([r.normal(size=2000), *(r.random((8, 2000)) < 0.005)]).astype(float)
+        codes = r.choice(3, 2000, p=[0.6, 0.3, 0.1])
+        sizes = np.bincount(codes).astype(float)
+        arguments = (x, tuple("abcdefghi"), codes, ARMS, r.uniform(0.2, 2.0, 2000), sizes / 1.3)
+        closed += largest_excess(balance_table(*arguments, np.arange(2000))) > 0.1
+    assert closed == 0
 
 
 PASSED = DesignGate((), (), ("ATO",))
