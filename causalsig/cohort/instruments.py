@@ -3,7 +3,7 @@
 Capacity decides how far down the list of a month calls and visits go. Everybody matched in one month meets
 the same capacity, so a column a calendar month would take all of it away: the season and a smooth trend are
 taken out instead. Where nobody recorded capacity, the share of the month's other households that were called
-or visited stands for it; "other" are those of other folds (see `causalsig.estimation.grouped_instrument`).
+or visited stands for it; "other" are those of other folds (see `causalsig.estimation.shared_instrument`).
 
 What would have to be true, none of which the data can show: capacity differs between months for reasons
 (leave, sickness, vacancies) that do not themselves go with returns, once season and trend are taken out; it

@@ -8,6 +8,8 @@ at once.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Real
+from typing import Any
 
 import numpy as np
 
@@ -70,6 +72,48 @@ def identified_set(
     c = critical_value(high - low, max(low_error, high_error), level)
     ends = (low - c * low_error, high + c * high_error)
     return IdentifiedSet(low, high, low_error, high_error, float(ends[0]), float(ends[1]), level)
+
+
+def read_range(value: Any, where: str, largest: float = np.inf) -> tuple[float, float]:
+    """Read a declared range (low, high), from 0 up to `largest`.
+
+    Raises
+    ------
+    EstimationError
+        ``estimation-bounds``.
+    """
+    try:
+        ends = np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError):
+        ends = np.empty(0)
+    if ends.shape != (2,) or not np.isfinite(ends).all() or not 0.0 <= ends[0] <= ends[1] <= largest:
+        raise EstimationError(
+            "estimation-bounds",
+            expected="a range from low to high, from 0" + ("" if largest == np.inf else f" to {largest:g}"),
+            found="something else",
+            mend="Give (low, high); both may be the same.",
+            where=where,
+        )
+    return float(ends[0]), float(ends[1])
+
+
+def read_number(value: Any, where: str, low: float, high: float) -> float:
+    """Read one number strictly between two others.
+
+    Raises
+    ------
+    EstimationError
+        ``estimation-bounds``.
+    """
+    if isinstance(value, bool) or not isinstance(value, Real) or not low < float(value) < high:
+        raise EstimationError(
+            "estimation-bounds",
+            expected=f"a number between {low:g} and {high:g}",
+            found="something else",
+            mend="Give one number.",
+            where=where,
+        )
+    return float(value)
 
 
 def critical_value(length: float, error: float, level: float) -> float:

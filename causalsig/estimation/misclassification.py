@@ -23,13 +23,14 @@ that depend on the outcome are another matter: see `sensitivity_coding.tipping_p
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any, NoReturn
 
 import numpy as np
 
 from causalsig.errors import EstimationError
 from causalsig.estimation.augmented import outcome_nuisance
-from causalsig.estimation.identified_sets import IdentifiedSet, identified_set
+from causalsig.estimation.identified_sets import IdentifiedSet, identified_set, read_range
 from causalsig.estimation.inference import Influence, arm_means, influence_of
 from causalsig.estimation.multinomial import indicators
 from causalsig.estimation.outcome_models import choose_kinds, predict_out_of_fold
@@ -135,6 +136,7 @@ def corrected_arm_means(
     EstimationError
         ``estimation-misclassification``; whatever is wrong with the input, by its code.
     """
+    _check_errors(sensitivity, specificity)
     models = _fit(
         Request(
             covariates,
@@ -150,7 +152,6 @@ def corrected_arm_means(
             level=level,
         )
     )
-    _check_errors(sensitivity, specificity)
     if not _compatible(models, sensitivity, specificity):
         _refuse("errors of coding with which the share recorded can come about", "others")
     return _corrected(models, sensitivity, specificity)
@@ -186,8 +187,12 @@ def coding_bounds(
     Raises
     ------
     EstimationError
-        ``estimation-misclassification`` also when no pair within the ranges fits the share recorded.
+        ``estimation-misclassification`` also when no pair within the ranges fits the share recorded;
+        ``estimation-bounds`` for what is no range.
     """
+    pairs = [(s, c) for s in _values(sensitivity, "sensitivity") for c in _values(specificity, "specificity")]
+    for s, c in pairs:
+        _check_errors(s, c)
     models = _fit(
         Request(
             covariates,
@@ -203,9 +208,6 @@ def coding_bounds(
             level=level,
         )
     )
-    pairs = [(s, c) for s in _values(sensitivity) for c in _values(specificity)]
-    for s, c in pairs:
-        _check_errors(s, c)
     kept = [pair for pair in pairs if _compatible(models, *pair)]
     if not kept:
         _refuse("errors of coding with which the share recorded can come about", "none in the ranges")
@@ -229,6 +231,8 @@ def coding_bounds(
 
 def _fit(request: Request) -> _Recorded:
     """Model the recorded arm, and the outcome among the recorded, out of fold."""
+    if request.arms is None:
+        _refuse("arms as (reference, exposed)", "none")
     fitted, prepared = prepare(request, ESTIMANDS)
     if len(prepared.sample.arms) != 2 or not prepared.outcomes.single:
         _refuse("two arms and one outcome", "more")
@@ -291,16 +295,14 @@ def _corrected(models: _Recorded, sensitivity: float, specificity: float) -> Arm
     return arm_means(found, prepared, method="misclassification_corrected")
 
 
-def _values(between: Range) -> list[float]:
-    ends = np.asarray(between, dtype=np.float64)
-    if ends.shape != (2,) or not np.isfinite(ends).all() or ends[0] > ends[1]:
-        _refuse("ranges from low to high", "something else")
+def _values(between: Range, where: str) -> list[float]:
+    ends = read_range(between, where, 1.0)
     return [float(v) for v in np.unique(np.linspace(ends[0], ends[1], GRID))]
 
 
-def _check_errors(sensitivity: float, specificity: float) -> None:
-    inside = 0.0 < sensitivity <= 1.0 and 0.0 < specificity <= 1.0
-    if not inside or sensitivity + specificity - 1.0 < LEAST_TOLD:
+def _check_errors(sensitivity: Any, specificity: Any) -> None:
+    numbers = all(isinstance(v, Real) and 0.0 < float(v) <= 1.0 for v in (sensitivity, specificity))
+    if not numbers or sensitivity + specificity - 1.0 < LEAST_TOLD:
         _refuse("sensitivity and specificity up to 1 that together exceed 1.05", "others")
 
 

@@ -25,7 +25,13 @@ from typing import Literal, get_args
 import numpy as np
 
 from causalsig.errors import EstimationError
-from causalsig.estimation.identified_sets import IdentifiedSet, contrast_error, identified_set
+from causalsig.estimation.identified_sets import (
+    IdentifiedSet,
+    contrast_error,
+    identified_set,
+    read_number,
+    read_range,
+)
 from causalsig.results import Arm, ArmMeans, Floats
 
 Moving = Literal["anything", "unrelated", "same_occupants"]
@@ -103,11 +109,17 @@ def mover_bounds(
         ``estimation-one-outcome``, ``estimation-unknown-arm``; ``estimation-bounds`` when the outcome is
         not a share, a range is not one, or more households move than stay.
     """
-    _check(result, moving, yearly_turnover, occupants_return, until_day)
-    moved = (share_moved(yearly_turnover[0], until_day), share_moved(yearly_turnover[1], until_day))
+    _check(result, moving)
+    rates, occupants = (
+        read_range(yearly_turnover, "yearly_turnover"),
+        read_range(occupants_return, "occupants_return", 1.0),
+    )
+    days = read_number(until_day, "until_day", 0.0, np.inf)
+    level = read_number(level, "level", 0.0, 1.0)
+    moved = (share_moved(rates[0], days), share_moved(rates[1], days))
     if moved[1] >= 0.5:
         _refuse("fewer households that move than stay", "more", "Take a shorter window or a lower rate.")
-    corners = _corners(moved, moving, occupants_return)
+    corners = _corners(moved, moving, occupants)
     units = np.eye(len(result.means))
     singles = tuple(
         _bounded(
@@ -144,7 +156,7 @@ def _bounded(values: list[float], slopes: list[Floats], result: ArmMeans, level:
     return identified_set(values[low], values[high], errors[0], errors[1], level)
 
 
-def _check(result: ArmMeans, moving: str, turnover: Range, occupants: Range, until_day: float) -> None:
+def _check(result: ArmMeans, moving: str) -> None:
     if result.means.ndim != 1:
         raise EstimationError(
             "estimation-one-outcome",
@@ -152,18 +164,12 @@ def _check(result: ArmMeans, moving: str, turnover: Range, occupants: Range, unt
             found="several outcomes",
             mend="Take one with `.outcome(index)`.",
         )
-    if moving not in get_args(Moving):
+    if not isinstance(moving, str) or moving not in get_args(Moving):
         _refuse(f"moving out of {', '.join(get_args(Moving))}", "another word", "Choose one of these.")
     if result.means.min() < 0.0 or result.means.max() > 1.0:
         _refuse(
             "means of a share, between 0 and 1", "others", "Use the outcome `any`, not a number or amount."
         )
-    for name, (low, high) in (("yearly_turnover", turnover), ("occupants_return", occupants)):
-        largest = np.inf if name == "yearly_turnover" else 1.0
-        if not 0.0 <= low <= high <= largest or not np.isfinite(high):
-            _refuse(f"{name} as a range from low to high", "something else", "Give (low, high) from 0 up.")
-    if not (np.isfinite(until_day) and until_day > 0):
-        _refuse("a window that ends after time zero", "another day", "Give the last day of the window.")
 
 
 def _refuse(expected: str, found: str, mend: str) -> None:

@@ -133,7 +133,7 @@ def _site_codes(cohort: Cohort, keys: NDArray[np.object_]) -> NDArray[np.int64]:
 
 
 def _instrumental(name: str, found: Any, accepted: Any, outcome: Any, covariates: Any) -> dict[str, float]:
-    from causalsig.estimation.grouped_instrument import grouped_instrument
+    from causalsig.estimation.shared_instrument import grouped_instrument
 
     effect = grouped_instrument(
         accepted,

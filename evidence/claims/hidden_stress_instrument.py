@@ -25,7 +25,7 @@ ISSUE = 5
 COVERS = (
     "causalsig/cohort/*.py",
     "causalsig/estimation/confidence_sets.py",
-    "causalsig/estimation/grouped_instrument.py",
+    "causalsig/estimation/shared_instrument.py",
     "causalsig/simulation/[a-w]*.py",
     "causalsig/simulation/scenarios/hidden_stress.toml",
     "causalsig/simulation/scenarios/ignorable.toml",

@@ -14,7 +14,7 @@ from causalsig.cohort.instruments import (
     capacity_instrument,
     season_controls,
 )
-from causalsig.estimation.grouped_instrument import grouped_instrument, instrument_balance
+from causalsig.estimation.shared_instrument import grouped_instrument, instrument_balance
 from causalsig.records import Refusal
 
 FIRST = np.datetime64("2024-01-15").astype(np.int64)

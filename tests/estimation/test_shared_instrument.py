@@ -8,7 +8,7 @@ from scipy.stats import binomtest
 from scipy.stats import t as student
 
 from causalsig.errors import EstimationError
-from causalsig.estimation.grouped_instrument import grouped_instrument, instrument_balance
+from causalsig.estimation.shared_instrument import grouped_instrument, instrument_balance
 
 ROUNDING = 1e-8  # the same regression solved in another way
 MONTHS, SIZE = 24, 60

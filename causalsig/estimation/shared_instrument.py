@@ -25,6 +25,7 @@ import numpy as np
 
 from causalsig.errors import EstimationError
 from causalsig.estimation.confidence_sets import TIES, ConfidenceSet, anderson_rubin
+from causalsig.estimation.identified_sets import read_number
 from causalsig.estimation.inputs import check_aligned, check_length, read_labels, read_numbers
 from causalsig.estimation.instrument import FirstStage
 from causalsig.results import Floats, Integers, t_inference
@@ -161,7 +162,7 @@ def grouped_instrument(
         fold, does not vary, or a fold lacks a group; whatever else is wrong with the arrays, by its code.
     """
     check_aligned(treatment=treatment, outcome=outcome, instrument=instrument, groups=groups)
-    n = len(read_labels(groups, "groups"))
+    n, level = len(read_labels(groups, "groups")), read_number(level, "level", 0.0, 1.0)
     columns = np.column_stack(
         [read_numbers(outcome, "outcome", n, ndim=1), read_numbers(treatment, "treatment", n, ndim=1)]
     )
@@ -190,6 +191,8 @@ def instrument_balance(
     """
     n = len(read_labels(groups, "groups"))
     x = read_numbers(covariates, "covariates", n, ndim=2)
+    if not x.shape[1]:
+        _refuse("at least one covariate", "none", "There is nothing to compare.", "covariates")
     design = _read_design(instrument, groups, controls, folds)
     spread = np.maximum(x.std(axis=0), TIES)
     effects, covariance = _slopes(x / spread, design)
