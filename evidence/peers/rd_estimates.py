@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ import numpy as np
 
 def effect(arrays: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
     """Run rdrobust at its own bandwidths, and again at those, equal on both sides."""
-    from rdrobust import rdrobust
+    rdrobust = import_module("rdrobust").rdrobust
 
     given = {
         "y": arrays["outcome"],
@@ -44,7 +45,7 @@ def _figures(found: Any) -> dict[str, Any]:
 
 
 def density(arrays: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
-    from rddensity import rddensity
+    rddensity = import_module("rddensity").rddensity
 
     found = rddensity(X=arrays["score"], bino_flag=False, **options)
     return {
@@ -58,7 +59,7 @@ def density(arrays: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
 
 
 def local(arrays: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
-    from rdlocrand import rdrandinf
+    rdrandinf = import_module("rdlocrand").rdrandinf
 
     found = rdrandinf(arrays["outcome"], arrays["score"], quietly=True, **options)
     return {
