@@ -102,7 +102,7 @@ ESTIMATES: Mapping[str, Field] = MappingProxyType(
             "Kish's effective sample size, in steps", "households", "power of √2", "release-effective-size"
         ),
         "questions[].analyses[].arms[].mean": Field(
-            "mean of the arm, in steps", "risk, or signals a household-episode", _STEP, "release-class-floor"
+            "mean of the arm, in steps", "risk; signals, days or euro a household-episode", _STEP, "release-class-floor"
         ),
         "questions[].analyses[].arms[].mean_exponent": Field(
             "the step is two to this power", "-", "follows from the standard error", "release-grid"
@@ -135,7 +135,7 @@ def _two_digits(name: str, meaning: str, unit: str, grid: str = _TWO) -> dict[st
 
 
 def _steps(prefix: str, names: Mapping[str, str], grid: str) -> dict[str, Field]:
-    unit = "risk, or signals a household-episode, in steps"
+    unit = "risk; signals, days or euro a household-episode; in steps"
     return {f"{prefix}{name}": Field(meaning, unit, grid, _SHOWN) for name, meaning in names.items()}
 
 
