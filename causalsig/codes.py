@@ -71,6 +71,11 @@ ACCEPTED_RESULTS: frozenset[str] = frozenset(
 """Results that count as accepted help: quick fix or any follow-up help (own reading of the standard)."""
 
 REMARKS: frozenset[str] = frozenset(
-    {"cohort-look-back-not-retained", "cohort-new-arrears-short-history", "estimation-no-sensitivity"}
+    {
+        "cohort-acceptance-coded-otherwise",
+        "cohort-look-back-not-retained",
+        "cohort-new-arrears-short-history",
+        "estimation-no-sensitivity",
+    }
 )
 """Codes of what an analysis had to do without, or has not beside it; never a reason why there is none."""

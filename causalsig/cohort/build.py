@@ -141,7 +141,7 @@ def build_cohort(
     kept, row = arm_defined(kept, allowed, known.facts.households)
     names, remarks = _retained_covariates(study.covariates, known, plan, look_back=window.look_back)
     if kept.any():
-        refusals += remarks
+        refusals += (*remarks, *_coding_remark(plan, site))
     else:
         refusals += tuple(
             Refusal(nobody or "cohort-no-episodes", plan.question, outcome.id) for outcome in plan.outcomes
@@ -229,3 +229,14 @@ def _retained_covariates(
     if any(outcome.signals == "new_arrears" for outcome in plan.outcomes):
         remarks.append(Refusal("cohort-new-arrears-short-history", plan.question))
     return kept, tuple(remarks)
+
+
+def _coding_remark(plan: CohortPlan, site: Site) -> tuple[Refusal, ...]:
+    """Say that accepted help means another thing here, where the inventory says so.
+
+    With talks booked as quick fix many who were not helped count as helped, with talks booked as refusals
+    some who were helped count as not: either way the two groups are mixed, and their difference is too small.
+    """
+    if isinstance(plan.settings, AcceptedHelp) and site.acceptance_coding != "standard":
+        return (Refusal("cohort-acceptance-coded-otherwise", plan.question),)
+    return ()

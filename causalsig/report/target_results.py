@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from causalsig.codes import REMARKS
 from causalsig.release.build import released_arms
 from causalsig.report.effects import own_contrast, own_mean, show_contrast, show_mean
-from causalsig.report.flow_words import range_words
+from causalsig.report.flow_words import range_words, releases_words
 from causalsig.report.gather import own_questions
 from causalsig.report.numbers import span
 from causalsig.report.target_emulation import gate_sentences
@@ -170,6 +172,17 @@ def _additional(given: Given) -> Sentences:
 
 def _limits(given: Given) -> Sentences:
     yield given.say("limits")
+    remarks = Counter(
+        (question.question, refusal.code)
+        for document in given.documents
+        for question in own_questions(document)
+        for refusal in question.refusals
+        if refusal.code in REMARKS
+    )
+    for (question, code), count in sorted(remarks.items()):
+        reason = str(given.report.reason(code).unescape())
+        where = releases_words(count, given.report_of("flow"))
+        yield given.say("remark", question=given.question(question), reason=reason, releases=where)
 
 
 def _fixed(given: Given) -> Sentences:

@@ -107,7 +107,7 @@ IN_FILE = "none: what falls for it is a reader of files"
 SHORT = frozenset(
     {"cohort-look-back-not-retained", "cohort-new-arrears-short-history", "cohort-no-entry-window"}
 )
-TALKS = frozenset({"source-acceptance-talks-elsewhere"})
+TALKS = frozenset({"cohort-acceptance-coded-otherwise", "source-acceptance-talks-elsewhere"})
 TABLE: dict[str, Trapped] = {
     "severity": _from_coverage("severity"),
     "capacity_shocks": Trapped("nothing", "none: it is what an instrument is made of"),

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from causalsig.errors import ReportError
-from causalsig.records import PoolResult, Verdict
+from causalsig.records import PoolResult, Refusal, Verdict
 from causalsig.release.documents import EstimatesDocument
 from causalsig.report import checklist_markdown, flow_html, study_flow, target_checklist
 from causalsig.report.effects import show_contrast
@@ -126,6 +126,14 @@ def test_the_pool_fills_in_means_and_differences_and_what_may_not_be_shown_is_no
 def test_a_refused_question_says_why_in_place_of_its_effect() -> None:
     told = " ".join(parts([release(SMALL)])["13"].answers)
     assert "no primary result" in told and "no report was left" in told
+
+
+def test_what_an_analysis_had_to_do_without_stands_among_the_limits() -> None:
+    remark = Refusal("cohort-acceptance-coded-otherwise", "contact_method")
+    documents = [release(replace(WHOLE, refusals=(remark,))), release(WHOLE, site="d")]
+    told = parts(documents)["16"].answers
+    assert len(told) == 2 and "in 1 release: Advice talks" in told[1]
+    assert len(parts([release(WHOLE)])["16"].answers) == 1
 
 
 def test_checks_are_counted_by_release_and_one_failed_arm_fails_it() -> None:
