@@ -191,16 +191,19 @@ def test_the_noise_of_a_covariate_is_its_own_standard_error_where_that_is_larger
 
 
 def test_a_fact_of_a_few_households_does_not_close_the_gate_of_arms_by_lot() -> None:
-    """Five in a thousand have it, so that an arm may hold three of them or none."""
-    closed = 0
-    for seed in range(60):
+    """Three in a thousand have it, so that an arm may hold one of them, with a large weight, or none."""
+    n, facts = 1500, 20
+    closed = {"as others": 0, "its own": 0}
+    for seed in range(40):
         r = np.random.default_rng(seed)
-        x = np.column_stack([r.normal(size=2000), *(r.random((8, 2000)) < 0.005)]).astype(float)
-        codes = r.choice(3, 2000, p=[0.6, 0.3, 0.1])
-        sizes = np.bincount(codes).astype(float)
-        arguments = (x, tuple("abcdefghi"), codes, ARMS, r.uniform(0.2, 2.0, 2000), sizes / 1.3)
-        closed += largest_excess(balance_table(*arguments, np.arange(2000))) > 0.1
-    assert closed == 0
+        x = np.column_stack([r.normal(size=n), *(r.random((facts, n)) < 0.003)]).astype(float)
+        codes, w = r.choice(3, n, p=[0.6, 0.3, 0.1]), r.lognormal(0.0, 1.3, n)
+        sizes = np.array([w[codes == k].sum() ** 2 / (w[codes == k] ** 2).sum() for k in range(3)])
+        names = tuple(f"x{j}" for j in range(facts + 1))
+        for noise, clusters in (("as others", None), ("its own", np.arange(n))):
+            table = balance_table(x, names, codes, ARMS, w, sizes, clusters)
+            closed[noise] += largest_excess(table) > 0.1
+    assert closed["its own"] == 0 < closed["as others"]
 
 
 PASSED = DesignGate((), (), ("ATO",))
