@@ -113,9 +113,11 @@ def _sentences(study: Study) -> list[str]:
         )
         lines.append(f"  follow-up  from day {settings.follow_up_from_day}")
         lines.append(f"  outcomes   {', '.join(settings.outcomes)}")
+        lines.append(f"  estimands  {', '.join(study.estimands_of(question))} (primary first)")
+        if settings.sensitivity:
+            lines.append(f"  beside it  {', '.join(settings.sensitivity)} (sensitivity, primary outcome only)")
     lines += [
         "",
-        f"estimands    {', '.join(study.estimands.all)} (primary first)",
         f"covariates   {', '.join(study.covariates)}",
         f"nuisances    {study.nuisance.learner}, {study.nuisance.folds} folds x {study.nuisance.repeats}",
         f"pooling      {study.pooling.tau2}, {study.pooling.interval}, {study.pooling.level:.0%}",

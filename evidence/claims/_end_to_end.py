@@ -15,11 +15,13 @@ from causalsig.study.models import Study
 from causalsig.study.read import read_study
 
 _ROOMS = {
-    "cohort": "arms build covariates eligibility facts history outcomes window",
-    "diagnostics": "balance gates overlap",
-    "estimation": "augmented design folds inference inputs multinomial nuisances ordering"
-    " outcome_models prepare propensity regressions request reuse tilting weighting",
-    "execution": "analyse comparison truth",
+    "cohort": "arms build content covariates eligibility events facts history outcomes person_periods"
+    " plan window",
+    "diagnostics": "balance clone_gate gates overlap",
+    "estimation": "augmented clone_censoring clone_checks clone_strategies clone_target clone_weights design"
+    " folds inference inputs multinomial nuisances ordering outcome_models person_periods prepare propensity"
+    " regressions request reuse stacked tilting weighted_clones weighting",
+    "execution": "analyse comparison routes truth",
     "meta": "fits gls heterogeneity inputs intervals maximum mixture only_maximum options prediction results"
     " roots scan sums tau2_intervals univariate weights",
     "pooling": "lineup pool",
