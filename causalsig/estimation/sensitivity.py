@@ -206,6 +206,8 @@ class Sensitivity:
             return 0.0
         # At the strength that brings the estimate itself to the null its interval lies beyond.
         largest = abs(self.estimate - null) / self.scale
+        if left(largest) >= 0.0:  # at level 0.5, or without any variance, that is where it lies
+            return share_of(largest)
         return share_of(float(brentq(left, 0.0, largest, xtol=1e-15, rtol=1e-14)))
 
     def components(self) -> Components:

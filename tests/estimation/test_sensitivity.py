@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sklearn.linear_model import LogisticRegression
 
 from causalsig.errors import EstimationError
-from causalsig.estimation import doubly_robust, fit_propensity
+from causalsig.estimation import Nuisance, doubly_robust, fit_propensity
 from causalsig.estimation.sensitivity import Sensitivity, bias_scores, share_of
 from causalsig.estimation.sensitivity_benchmark import covariate_benchmarks
 from causalsig.estimation.sensitivity_coding import e_value, tipping_point
@@ -236,6 +237,32 @@ def test_leaving_a_covariate_out_is_refitting_without_it(estimand: Any, outcome_
         outcome = max(short.sigma2 / long.sigma2 - 1, 0)
         assert found.outcome_gain == pytest.approx(outcome, abs=REFIT)
         assert found.arm_gain == pytest.approx(max(long.nu2 / short.nu2 - 1, 0), abs=REFIT)
+
+
+def test_other_learners_are_asked_again_without_the_covariate() -> None:
+    data = site(400)
+    x, a, y = data["covariates"], data["treatment"], data["outcome"]
+    learner = Nuisance(LogisticRegression(C=0.5), LogisticRegression(C=2.0))
+
+    def fitted(columns: list[int]) -> Any:
+        return fit_propensity(
+            x[:, columns], a, arms=ARMS, households=data["households"], nuisance=learner, folds=3
+        )
+
+    options: dict[str, Any] = {"nuisance": learner, "contrasts": [("visit", "letter")]}
+    full = fitted([0, 1, 2, 3])
+    [long] = hidden_cause_sensitivity(x, a, y, propensity=full, **options)
+    plain = doubly_robust(x, a, y, propensity=full, nuisance=learner, estimand="ATO")
+    assert long.estimate == pytest.approx(plain.contrast("visit", "letter").estimate, abs=SAME)
+    [found] = covariate_benchmarks(x, a, y, groups={"first": [0]}, propensity=full, **options)
+    [short] = hidden_cause_sensitivity(x[:, 1:], a, y, propensity=fitted([1, 2, 3]), **options)
+    assert found.shift == pytest.approx(short.estimate - long.estimate, abs=REFIT)
+    assert found.outcome_gain == pytest.approx(max(short.sigma2 / long.sigma2 - 1, 0), abs=REFIT)
+
+
+def test_half_of_the_chance_is_where_the_estimate_is() -> None:
+    s = analysed(site())[1]
+    assert s.robustness_value_of_interval(level=0.5) == pytest.approx(s.robustness_value(), rel=ROOT)
 
 
 def test_a_column_that_says_nothing_of_its_own_moves_nothing() -> None:
