@@ -118,6 +118,63 @@ class Analysis:
 
 
 @dataclass(frozen=True, slots=True)
+class BoundsRow:
+    """Smallest and largest difference of two arms that what a study declared leaves possible.
+
+    ``about`` is "moving" or "coding"; ``assumption`` what is assumed of movers ("anything", "unrelated",
+    "same_occupants") or of errors of coding ("not_by_outcome"). ``conf_low`` to ``conf_high`` covers the
+    effect.
+    """
+
+    about: Literal["moving", "coding"]
+    assumption: str
+    outcome: str
+    estimand: str
+    arm: str
+    reference: str
+    low: float
+    high: float
+    conf_low: float
+    conf_high: float
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class InstrumentRow:
+    """What capacity of the month says of the effect of accepted help.
+
+    ``first_stage`` and ``reduced_form`` are slopes of acceptance and outcome on capacity, with their
+    ``covariance`` (reduced form first). The set of effects that are not rejected is of a kind ("interval",
+    "rays", "line", "empty"); an end that is None is infinite. ``smallest_balance_p`` is Holm's over all
+    covariates.
+    """
+
+    outcome: str
+    source: str
+    months: int
+    df: float
+    first_stage: float
+    f_statistic: float
+    reduced_form: float
+    covariance: tuple[tuple[float, ...], ...]
+    set_kind: str
+    set_low: float | None
+    set_high: float | None
+    p_value: float
+    smallest_balance_p: float
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class HiddenFindings:
+    """How far a question's answer may be off because of what nobody records; never leaves the site."""
+
+    bounds: tuple[BoundsRow, ...]
+    instrument: InstrumentRow | None
+    refusals: tuple[Refusal, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class QuestionResult:
     """All that a site's run says of one question."""
 
@@ -128,6 +185,7 @@ class QuestionResult:
     balance: tuple[BalanceRow, ...]
     analyses: tuple[Analysis, ...]
     refusals: tuple[Refusal, ...]
+    hidden: HiddenFindings | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from causalsig.cohort.build import Cohort, CohortPlan, build_cohort, plan_cohort
 from causalsig.cohort.person_periods import person_periods
 from causalsig.errors import EstimationError
 from causalsig.estimation import difference_in_means
+from causalsig.execution.hidden import hidden_findings
 from causalsig.execution.routes import Route, clone_route, treatment_route
 from causalsig.records import Analysis, AttritionRow, QuestionResult, Refusal, SiteResult
 from causalsig.release.rules import admit_arms
@@ -84,6 +85,7 @@ def analyse_site(
         step(plan.question)
         cohort = build_cohort(tables, plan, study, site, matching, facts=facts)
         found = answer(cohort, study, follow)
+        found = replace(found, hidden=hidden_findings(found, cohort, facts, study, seed_of(study, plan)))
         parts = partial.setdefault(plan.question, [])
         parts.append(_of_outcomes(found, plan) if parts else found)
     return SiteResult(
@@ -328,5 +330,6 @@ def _merge(parts: list[QuestionResult]) -> QuestionResult:
     return replace(
         first,
         analyses=analyses if first.status == "estimated" else (),
+        hidden=first.hidden if first.status == "estimated" else None,
         refusals=tuple(dict.fromkeys(refusal for part in parts for refusal in part.refusals)),
     )

@@ -53,6 +53,7 @@ def _question(question: QuestionResult) -> dict[str, Any]:
         "balance": [asdict(row) for row in question.balance],
         "refusals": [asdict(refusal) for refusal in question.refusals],
         "analyses": [_analysis(analysis) for analysis in question.analyses],
+        "hidden": None if question.hidden is None else asdict(question.hidden),
     }
 
 

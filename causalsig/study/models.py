@@ -18,6 +18,7 @@ from causalsig.study.base import CreditorGroup as CreditorGroup
 from causalsig.study.base import ExtraRule as ExtraRule
 from causalsig.study.base import Slug as Slug
 from causalsig.study.graph import CausalGraph, check_graph
+from causalsig.study.hidden import Hidden
 
 Method = Literal["letter", "message", "phone", "home_visit", "none"]
 AcceptedArm = Literal["accepted", "not_accepted"]
@@ -392,6 +393,7 @@ class Study(Closed):
     nuisance: Nuisance = Nuisance()
     estimands: Estimands = Estimands()
     diagnostics: Diagnostics = Diagnostics()
+    hidden: Hidden = Hidden()
     disclosure: Disclosure = Disclosure()
     pooling: Pooling = Pooling()
     report: ReportChoices = ReportChoices()
