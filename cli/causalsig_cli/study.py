@@ -115,7 +115,7 @@ def _sentences(study: Study) -> list[str]:
         lines.append(f"  outcomes   {', '.join(settings.outcomes)}")
         lines.append(f"  estimands  {', '.join(study.estimands_of(question))} (primary first)")
         if settings.sensitivity:
-            lines.append(f"  beside it  {', '.join(settings.sensitivity)} (sensitivity, primary outcome only)")
+            lines.append(f"  beside it  {', '.join(settings.sensitivity)} (sensitivity: primary outcome)")
     lines += [
         "",
         f"covariates   {', '.join(study.covariates)}",
