@@ -167,7 +167,9 @@ def _cohort(
         for outcome in plan.outcomes
     }
     chosen = arms.codes[rows]
-    order, households = content_order(facts.households, facts.time_zero, chosen, [design, *outcomes.values()])
+    order, households = content_order(
+        facts.households, facts.time_zero, chosen, [design, *outcomes.values()], known.lives[rows]
+    )
     rows = rows[order]
     return Cohort(
         plan=plan,

@@ -18,13 +18,14 @@ _SHIFTS = tuple(np.uint64(shift) for shift in (30, 27, 31))
 
 
 def content_order(
-    households: Integers, time_zero: Integers, arms: Integers, numbers: list[Floats]
+    households: Integers, time_zero: Integers, arms: Integers, numbers: list[Floats], lives: Hashes
 ) -> tuple[Integers, Integers]:
     """Order rows by household and day, households by a hash of all that is known of their rows.
 
-    Households that are equal in everything tie, and may change places without anyone being able to tell. A
-    hash of 64 bits puts two unequal ones on one place once in 10^7 sites of a million households; the order
-    is then that of the source, and nothing but the order depends on it.
+    Households that are equal in everything, also in what happened to them from day to day, tie, and may
+    change places without anyone being able to tell. A hash of 64 bits puts two unequal ones on one place once
+    in 10^7 sites of a million households; the order is then that of the source, and nothing but the order
+    depends on it.
 
     Parameters
     ----------
@@ -33,6 +34,8 @@ def content_order(
     time_zero, arms : (n,) int
     numbers : list of (n,) or (n, p) float
         Covariates and outcomes.
+    lives : (n,) uint64
+        Hash of all events of the row's household, as :func:`sums_of_events` makes it.
 
     Returns
     -------
@@ -45,10 +48,8 @@ def content_order(
     ----------
     The finaliser of SplitMix64: Steele, Lea and Flood (2014), doi:10.1145/2714064.2660195.
     """
-    content = np.zeros(len(households), dtype=np.uint64)
-    for values in (time_zero.astype(np.float64), arms.astype(np.float64), *numbers):
-        for column in values.T if values.ndim == 2 else (values,):
-            content = _mixed(content, column)
+    columns = [column for values in numbers for column in (values.T if values.ndim == 2 else (values,))]
+    content = _scrambled(lives + hashes_of(time_zero, arms, *columns))
     signature = _of_households(households, time_zero, content)
     order = np.lexsort((content, time_zero, households, signature))
     begins = np.ones(len(order), dtype=bool)
@@ -56,6 +57,25 @@ def content_order(
     begins[1:] = ordered[1:] != ordered[:-1]
     codes: Integers = np.cumsum(begins) - 1
     return order, codes
+
+
+def hashes_of(*columns: Floats | Integers | NDArray[np.bool_]) -> Hashes:
+    """Hash of each row of some columns of numbers, shape (n,)."""
+    hashes = np.zeros(len(columns[0]), dtype=np.uint64)
+    for column in columns:
+        hashes = _mixed(hashes, column.astype(np.float64))
+    return hashes
+
+
+def sums_of_events(owner: Integers, hashes: Hashes, total: int) -> Hashes:
+    """Sum of the hashes of each owner's events, (total,): a sum that goes round at 2^64 knows no order.
+
+    Events with a negative owner are left out.
+    """
+    sums = np.zeros(total, dtype=np.uint64)
+    known = owner >= 0
+    np.add.at(sums, owner[known], hashes[known])
+    return sums
 
 
 def _of_households(households: Integers, time_zero: Integers, content: Hashes) -> Hashes:

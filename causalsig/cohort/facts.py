@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from causalsig.codes import ACCEPTED_RESULTS
 from causalsig.cohort.arms import acceptance_days
+from causalsig.cohort.content import Hashes, hashes_of, sums_of_events
 from causalsig.cohort.covariates import CREDITOR_GROUPS, ContactHistory, EpisodeFacts
 from causalsig.cohort.events import (
     Attempts,
@@ -21,7 +22,7 @@ from causalsig.cohort.events import (
     rank_of_texts,
     text_codes,
 )
-from causalsig.cohort.history import Floats, History, Integers, to_days
+from causalsig.cohort.history import SPAN, Floats, History, Integers, to_days
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,6 +59,8 @@ class SiteFacts:
         Signals of new arrears.
     signals : Signals
     attempts : Attempts
+    lives : (m,) uint64
+        Hash of all that happened to the episode's household: settles ties without looking at names.
     """
 
     facts: EpisodeFacts
@@ -70,6 +73,7 @@ class SiteFacts:
     new_arrears: History
     signals: Signals
     attempts: Attempts
+    lives: Hashes
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +119,22 @@ def site_facts(tables: SiteTables) -> SiteFacts:
         new_arrears=signals.history("new_arrears"),
         signals=signals,
         attempts=attempts,
+        lives=_lives(signals, attempts, cases, len(keys))[households],
+    )
+
+
+def _lives(signals: Signals, attempts: Attempts, cases: _Cases, total: int) -> Hashes:
+    """Hash of the dated events of each household, (total,); kinds by their texts, not by their codes."""
+    kinds = np.append(rank_of_texts(np.array(signals.kinds, dtype=object)), -1)
+    methods = np.append(rank_of_texts(np.array(attempts.methods, dtype=object)), -1)
+    of_signals = hashes_of(signals.keys % SPAN, signals.new, kinds[signals.kind], signals.cents)
+    of_attempts = hashes_of(attempts.day, methods[attempts.method], attempts.reached, attempts.wanted)
+    owner = np.where(attempts.case >= 0, cases.household[attempts.case], -1)
+    of_cases = hashes_of(cases.opened, cases.closed, cases.accepted)
+    return (
+        sums_of_events(signals.keys // SPAN, of_signals, total)
+        + sums_of_events(owner, of_attempts, total)
+        + sums_of_events(cases.household, of_cases, total)
     )
 
 

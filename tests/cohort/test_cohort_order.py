@@ -11,7 +11,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from causalsig.cohort import Cohort, build_cohort, plan_cohorts, secondary_plans
-from causalsig.cohort.content import content_order
+from causalsig.cohort.content import content_order, hashes_of, sums_of_events
 from causalsig.cohort.events import first_of, places_of, rank_of_texts, text_codes
 from causalsig.study.read import read_study
 from tests.cohort.small_tables import DAY, MATCHING, signal, site, tables
@@ -19,6 +19,7 @@ from tests.cohort.small_tables import DAY, MATCHING, signal, site, tables
 STUDY = read_study("vroegsignalering")
 PLANS = (plan_cohorts(STUDY)[0], plan_cohorts(STUDY)[2], *secondary_plans(STUDY))
 CREDITORS = ("rent", "water", "energy")
+ALONE = np.zeros(8, dtype=np.uint64)
 KEYS = ("household_key", "case_id", "attempt_id", "creditor_id")
 
 
@@ -94,7 +95,7 @@ def test_households_that_differ_are_told_apart_by_their_rows_only() -> None:
     for _ in range(20):
         names = rng.permutation(9)[households]
         place = rng.permutation(5)
-        order, codes = content_order(names[place], day[place], arms, [numbers[0][place]])
+        order, codes = content_order(names[place], day[place], arms, [numbers[0][place]], ALONE[:5])
         rows = place[order]
         assert len(set(codes)) == 3 and (np.diff(codes) >= 0).all()
         seen.add((tuple(day[rows]), tuple(codes)))
@@ -102,9 +103,18 @@ def test_households_that_differ_are_told_apart_by_their_rows_only() -> None:
 
 
 def test_no_number_is_told_apart_from_another_spelling_of_itself() -> None:
-    one = content_order(np.array([0, 1]), np.zeros(2, int), np.zeros(2, int), [np.array([0.0, np.nan])])
-    other = content_order(np.array([0, 1]), np.zeros(2, int), np.zeros(2, int), [np.array([-0.0, -np.nan])])
-    np.testing.assert_array_equal(one[0], other[0])
+    np.testing.assert_array_equal(hashes_of(np.array([0.0, np.nan])), hashes_of(np.array([-0.0, -np.nan])))
+    assert len(set(hashes_of(np.arange(1000.0)).tolist())) == 1000
+
+
+def test_households_equal_in_a_cohort_are_told_apart_by_what_happened_to_them() -> None:
+    """Their place decides folds and sums of whatever looks at more than the cohort does."""
+    day, arms, numbers = np.array([10, 10]), np.zeros(2, dtype=np.int64), [np.ones((2, 1))]
+    events = hashes_of(np.array([11.0, 12.0, 12.0]), np.array([0.0, 1.0, 0.0]))
+    lives = sums_of_events(np.array([0, 1, -1]), events, 2)
+    there = content_order(np.array([0, 1]), day, arms, numbers, lives)[0]
+    back = content_order(np.array([0, 1]), day, arms, numbers, lives[::-1].copy())[0]
+    assert there.tolist() == back[::-1].tolist()
 
 
 def test_texts_become_numbers_and_missing_ones_none() -> None:
