@@ -10,7 +10,9 @@ PERCENT = frozenset({"gate-equipoise", "gate-positivity", "gate-follow-up"})
 """Gates whose figure is a share, shown in per cent."""
 POINTS = frozenset({"gate-power"})
 """Gates whose figure is a difference of risks, shown in percentage points."""
-WHOLE = frozenset({"gate-effective-sample-size", "gate-known-failure"})
+WHOLE = frozenset(
+    {"gate-effective-sample-size", "gate-known-failure", "gate-threshold-size", "gate-threshold-values"}
+)
 
 
 def verdict_sentence(verdict: Verdict, language: str = "nl") -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from causalsig.diagnostics.threshold_gates import ThresholdSettings, heap_at, robustness, threshold_gate
+from causalsig.diagnostics.words import verdict_sentence
 from causalsig.errors import EstimationError
 from causalsig.estimation import ScoreTable, collapse_scores, effect_at_cutoff, threshold_effect
 
@@ -95,6 +97,16 @@ def test_a_weak_first_stage_is_a_verdict_of_its_own() -> None:
     gate = threshold_gate(table_of(6, taken_up=taken), 500.0, before=[1])
     assert "gate-first-stage" in failed(gate)
     assert gate.admitted
+
+
+@pytest.mark.parametrize("language", ["nl", "en"])
+def test_every_verdict_has_a_sentence_in_both_languages(language: str) -> None:
+    taken = (np.random.default_rng(6).random(4000) < 0.5).astype(float)
+    gate = threshold_gate(table_of(6, taken_up=taken), 500.0, before=[1])
+    assert len(gate.verdicts) == 6
+    for verdict in gate.verdicts:
+        for passed in (True, False):
+            assert verdict_sentence(replace(verdict, passed=passed), language).endswith(".")
 
 
 def test_the_thresholds_are_the_study_s() -> None:
