@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 from pydantic import ValidationError
 
@@ -9,31 +12,21 @@ from causalsig.study.digest import study_digest
 from causalsig.study.hidden import Coding, Hidden, Instrument, Moving
 from causalsig.study.read import default_study_text, read_study
 
-DECLARED = """
-[hidden.moving]
-yearly_turnover = [0.08, 0.13]
-occupants_return = [0.03, 0.10]
-
-[hidden.coding]
-sensitivity = [0.6, 1.0]
-specificity = [0.98, 1.0]
-
-[hidden.instrument]
-season = "month_of_year"
-"""
+PAGE = Path(__file__).parents[2] / "docs" / "instrument-and-bounds.md"
+[DECLARED] = re.findall(r"^```toml\n(.*?)^```", PAGE.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
 
 
 def test_the_default_study_declares_nothing():
     assert read_study("vroegsignalering").hidden == Hidden()
 
 
-def test_a_declaration_is_read_and_is_part_of_the_identity(tmp_path):
+def test_the_declaration_on_the_page_is_read_and_is_part_of_the_identity(tmp_path):
     file = tmp_path / "study.toml"
-    file.write_text(default_study_text() + DECLARED, encoding="utf-8")
+    file.write_text(default_study_text() + "\n" + DECLARED, encoding="utf-8")
     declared = read_study(file)
     assert declared.hidden.moving == Moving(yearly_turnover=(0.08, 0.13), occupants_return=(0.03, 0.1))
     assert declared.hidden.coding == Coding(sensitivity=(0.6, 1.0), specificity=(0.98, 1.0))
-    assert declared.hidden.instrument == Instrument(season="month_of_year", trend=1)
+    assert declared.hidden.instrument == Instrument(season="harmonic", trend=1)
     assert study_digest(declared) != study_digest(read_study("vroegsignalering"))
 
 
