@@ -206,6 +206,7 @@ def replicate(row: str | None, world: World, seed: int) -> dict[str, Any]:
         (estimate, lower and upper end; None where it was refused), ``truth``, and ``codes``: all that the
         default analysis says beside its numbers.
     """
+    from causalsig.errors import SourceError
     from causalsig.execution.analyse import analyse_site
     from causalsig.execution.truth import inventory_site
 
@@ -213,7 +214,11 @@ def replicate(row: str | None, world: World, seed: int) -> dict[str, Any]:
     law = law_of(row, world)
     site = trap_coverage.site_of(law, seed, truth=world == "help")
     asked = inventory_site(site.spec, months=trap_coverage.MONTHS, extracted_on=law.extracted_on)
-    tables, codes = _as_read(site, row, law, asked)
+    try:
+        tables, codes = _as_read(site, row, law, asked)
+    except SourceError as error:
+        unread = {"naive": None, "default": None, "truth": 0.0, "codes": [error.code]}
+        return {"blind": None, "questions": {plan.question: unread for plan in plans}}
     result = analyse_site(tables, study, asked, site.spec.matching, plans=plans, finding_codes=codes)
     blind = None if row is None else TABLE[row].blind
     return {

@@ -108,14 +108,15 @@ def _judged(row: str | None, found: list[dict[str, Any]]) -> dict[str, Any]:
     naive, default = (_coverage(answered, name) for name in ("naive", "default"))
     missed = [one for one in answered if not _covers(one, "default")]
     unflagged = sum(not flags & set(one["codes"]) for one in missed)
-    flagged = bool(flags) and unflagged == 0
+    seen = sorted(flags & {code for one in found for code in one["codes"]})
+    flagged = bool(seen) and unflagged == 0
     passed = not answered or bool(default["passed"]) or flagged
     return {
         "naive": naive,
         "default": default,
         "refused": len(refused),
         "reasons": sorted({code for one in refused for code in one["codes"]}),
-        "flags": sorted(flags & {code for one in found for code in one["codes"]}),
+        "flags": seen,
         "missed without a flag": unflagged,
         "outcome": _outcome(passed, flagged, default, len(answered)),
         "passed": passed,
