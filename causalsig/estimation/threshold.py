@@ -18,7 +18,7 @@ from causalsig.estimation.confidence_sets import anderson_rubin
 from causalsig.estimation.threshold_bandwidth import ROUNDED, Bandwidths, select_bandwidths
 from causalsig.estimation.threshold_columns import Columns, adjust, columns_of
 from causalsig.estimation.threshold_honest import honest_interval
-from causalsig.estimation.threshold_inference import jump, jump_covariance
+from causalsig.estimation.threshold_inference import jump, jump_covariance, root
 from causalsig.estimation.threshold_request import ThresholdRequest, check_sides, read_request
 from causalsig.estimation.threshold_results import JumpInTreatment, Jumps, ThresholdResult
 from causalsig.estimation.threshold_side import Fit, Side, Weighted, cut
@@ -282,7 +282,7 @@ def _effects(found: _Estimates, level: float) -> dict[str, Any]:
     slope = np.array([1.0 / t, -y / t**2])
     ratio = y / t
     corrected = ratio - float(slope @ (found.conventional - found.corrected))
-    errors = [float(np.sqrt(slope @ c @ slope)) for c in (found.covariance, found.robust_covariance)]
+    errors = [root(slope @ c @ slope) for c in (found.covariance, found.robust_covariance)]
     share = _jumps(found, 1, level)
     f = (share.robust.estimate / share.robust.std_error) ** 2 if share.robust.std_error > 0.0 else np.inf
     return {
@@ -298,6 +298,5 @@ def _effects(found: _Estimates, level: float) -> dict[str, Any]:
 
 def _jumps(found: _Estimates, at: int, level: float) -> Jumps:
     plain, corrected = float(found.conventional[at]), float(found.corrected[at])
-    error = float(np.sqrt(found.covariance[at, at]))
-    robust = float(np.sqrt(found.robust_covariance[at, at]))
+    error, robust = root(found.covariance[at, at]), root(found.robust_covariance[at, at])
     return Jumps(jump(plain, error, level), jump(corrected, error, level), jump(corrected, robust, level))

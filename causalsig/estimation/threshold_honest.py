@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from causalsig.estimation.threshold_columns import Columns, adjust
-from causalsig.estimation.threshold_inference import jump_covariance
+from causalsig.estimation.threshold_inference import jump_covariance, root
 from causalsig.estimation.threshold_request import ThresholdRequest
 from causalsig.estimation.threshold_results import HonestInterval
 from causalsig.estimation.threshold_side import Fit, Kernel, Side, Weighted
@@ -80,7 +80,7 @@ def honest_interval(sides: tuple[Side, Side], columns: Columns, request: Thresho
     estimate = float((right.coefficients[0] - left.coefficients[0]) @ combinations[:, 0])
     weighted = tuple(Weighted(fit.weights[:, 0], fit, 2) for fit in fits)
     covariance = jump_covariance(sides, (weighted[0], weighted[1]), combinations, request.variance)
-    error = float(np.sqrt(covariance[0, 0]))
+    error = root(covariance[0, 0])
     bias = bound * sum(_bias(side, fit) for side, fit in zip(sides, fits, strict=True))
     return _interval(estimate, error, bias, h, bound, request.level)
 

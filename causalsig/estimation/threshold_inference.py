@@ -26,6 +26,11 @@ def jump(estimate: float, std_error: float, level: float) -> Jump:
     return Jump(estimate, std_error, statistic, p_value, estimate - half, estimate + half)
 
 
+def root(variance: float) -> float:
+    """Take the standard error; a variance that rounding left just below zero is zero."""
+    return float(np.sqrt(max(float(variance), 0.0)))
+
+
 def jump_covariance(
     sides: tuple[Side, Side],
     weighted: tuple[Weighted, Weighted],

@@ -190,6 +190,14 @@ def test_the_largest_bias_is_reached_by_no_function_within_the_bound() -> None:
     assert bound == pytest.approx(np.abs(kernel).mean(), rel=1e-3)  # a rectangle rule on a fine grid
 
 
+def test_the_largest_bias_is_that_of_the_worst_mean_without_noise() -> None:
+    x = (np.arange(-600.0, 600.0) % 24 - 12.0 + 0.5) / 12.0
+    found = threshold_effect(x, 0.5 * np.sign(x) * x**2, 0.0, curvature_bound=1.0, bandwidth=0.6).honest
+    assert found is not None
+    assert abs(found.estimate) == pytest.approx(found.largest_bias, rel=ROUNDING)
+    assert found.std_error == pytest.approx(0.0, abs=1e-6)
+
+
 @pytest.mark.parametrize(("ratio", "value"), [(0.0, 1.959964), (0.5, 2.181477), (1.0, 2.646113)])
 def test_critical_values_are_those_of_a_shifted_normal(ratio: float, value: float) -> None:
     from scipy.stats import ncx2
