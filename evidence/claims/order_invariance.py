@@ -28,7 +28,7 @@ COVERS = (
     "causalsig/sources/*.py",
     "evidence/claims/_reordered_sites.py",
 )
-INHABITANTS: Final = 30_000
+INHABITANTS: Final = 40_000
 MONTHS: Final = 24
 SITES: Final = range(3)
 SEEDS: Final = range(len(FORMATS) * len(SITES))
