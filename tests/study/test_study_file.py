@@ -59,6 +59,8 @@ def test_the_digest_ignores_layout_and_sees_every_value(tmp_path: Path) -> None:
         ("folds = 5", "folds = 5\nfolds = 6", "study-not-toml", "every key once"),
         ("folds = 5", "folds = 1", "study-invalid", r"nuisance\.folds"),
         ("follow_up_from_day = 60", "follow_up_from_day = 20", "study-invalid", "landmark_day"),
+        ('sensitivity = ["landmark"]', 'sensitivity = ["clone_censor_weight"]', "study-invalid", "method"),
+        ("landmark_day = 28\nperiod_days = 7", "landmark_day = 5\nperiod_days = 7", "study-invalid", "days"),
         ("follow_up_from_day = 14", "follow_up_from_day = 3", "study-invalid", "grace_days"),
         ('reference = "letter"', 'reference = "visit"', "study-invalid", "reference"),
         ('primary_contrast = ["home_visit", "letter"]', 'primary_contrast = ["letter", "letter"]',
