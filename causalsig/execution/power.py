@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from causalsig.simulation import SiteSpec
     from causalsig.study.models import Study
 
-DRAWS: Final = 60
+DRAWS: Final = 200
 """Countries the approximation draws; each is pooled ``POOLS`` times."""
-CURVE_DRAWS: Final = 20
+CURVE_DRAWS: Final = 60
 POOLS: Final = 100
 MULTIPLES: Final = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0)
 Row = dict[str, Any]
@@ -70,8 +70,9 @@ def approximate_power(
 ) -> tuple[QuestionPower, ...]:
     """Approximate admission, width and power; seconds, most of them for the pilots.
 
-    A site's contrast is drawn as normal about its own truth, with the variance of two independent shares of
-    its expected arms times the pilots' design effect; an arm's households as normal about what is expected.
+    An arm's households are drawn as normal about what is expected, who of them return as binomial; that
+    decides admission, and is the larger part of the error of the site's contrast. The rest is normal, up to
+    the variance of two independent shares times the pilots' design effect and the price of estimated models.
 
     Parameters
     ----------
@@ -153,14 +154,14 @@ def _approximate(
     hits, widths, effects = 0.0, [], []
     for _, sites in countries:
         k = len(sites.contrast)
-        noise = rng.standard_normal((POOLS, k)) * np.sqrt(sites.variance)
         if not k:
             continue
         truth = sites.contrast * multiple
+        noise = sites.luck + rng.standard_normal((POOLS, k)) * np.sqrt(sites.rest)
         effects.append(float(truth.mean()))
         pooled = random_effects_batch(
             truth + noise,
-            sites.variance,
+            sites.variance if k > 1 else sites.own,
             tau2=study.pooling.tau2,
             interval=study.pooling.interval,
             level=study.pooling.level,

@@ -40,6 +40,8 @@ class Pilot:
         Episodes of each arm a month, per thousand inhabitants.
     risks : (K,) float64
         Overlap-weighted risks of the primary outcome.
+    factual : (K,) float64
+        Shares with the outcome among those who are in each arm, which the rules on release count.
     pair : (int, int)
         Places of the primary contrast's arm and reference.
     design_effect : (2,) float64
@@ -54,6 +56,7 @@ class Pilot:
     arms: tuple[str, ...]
     monthly: NDArray[np.float64]
     risks: NDArray[np.float64]
+    factual: NDArray[np.float64]
     pair: tuple[int, int]
     design_effect: NDArray[np.float64]
     households: NDArray[np.float64]
@@ -66,22 +69,40 @@ class Pilot:
 
 
 @dataclass(frozen=True, slots=True)
+class Elasticity:
+    """How a municipality's figures follow its rate of arrears, log on log.
+
+    Attributes
+    ----------
+    risk : float
+        Of the reference's risk. A contrast follows it as well: who returns more often has more to gain.
+    episodes : (K,) float64
+        Of the episodes of each arm; under 1, since more of them fall into a case that is still open.
+    households : (K,) float64
+        Of distinct households over episodes; under 0, since more households come back.
+    """
+
+    risk: float
+    episodes: NDArray[np.float64]
+    households: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
 class Lessons:
-    """Pilots by (policy, question), and how a site's contrast follows its own hazard ratios.
+    """Pilots by (policy, question), and how a site's figures follow its own traits.
 
     Attributes
     ----------
     pilots : dict
     slopes : dict of (2,) float64
         By question: change of the contrast with the site's log hazard ratio of being reached, of accepting.
-    elasticity : dict of float
-        By question: how the reference's risk follows the site's rate of arrears, log on log. A contrast
-        follows it as well: who returns more often has more to gain.
+    elasticities : dict of Elasticity
+        By question.
     """
 
     pilots: dict[tuple[str, str], Pilot]
     slopes: dict[str, NDArray[np.float64]]
-    elasticity: dict[str, float]
+    elasticities: dict[str, Elasticity]
 
 
 def learn(design: PowerDesign, study: Study, *, inhabitants: int = INHABITANTS) -> Lessons:
@@ -111,7 +132,7 @@ def learn(design: PowerDesign, study: Study, *, inhabitants: int = INHABITANTS) 
     return Lessons(
         pilots,
         _slopes(design, law, plans, spec, pilots),
-        _elasticity(design, law, plans, spec, pilots),
+        _elasticities(design, law, plans, spec, pilots),
     )
 
 
@@ -157,21 +178,30 @@ def _slopes(
     return slopes
 
 
-def _elasticity(
+def _elasticities(
     design: PowerDesign,
     law: Scenario,
     plans: tuple[CohortPlan, ...],
     spec: SiteSpec,
     pilots: dict[tuple[str, str], Pilot],
-) -> dict[str, float]:
+) -> dict[str, Elasticity]:
     busier = replace(spec, rate_multiplier=BUSIER)
     truth = _live(busier, law, design.seed)
     found = {}
     for plan in plans:
         usual, more = pilots[spec.policy, plan.question], pilot_of(truth, plan, busier)
         at = usual.pair[1]
-        found[plan.question] = float(np.log(more.risks[at] / usual.risks[at]) / np.log(BUSIER))
+        found[plan.question] = Elasticity(
+            risk=float(_log_on_log(more.risks[at], usual.risks[at])),
+            episodes=_log_on_log(more.monthly, usual.monthly),
+            households=_log_on_log(more.households, usual.households),
+        )
     return found
+
+
+def _log_on_log(more: NDArray[np.float64], usual: NDArray[np.float64]) -> NDArray[np.float64]:
+    slope: NDArray[np.float64] = np.log(more / usual) / np.log(BUSIER)
+    return slope
 
 
 def pilot_of(truth: SiteTruth, plan: CohortPlan, spec: SiteSpec) -> Pilot:
@@ -190,6 +220,7 @@ def pilot_of(truth: SiteTruth, plan: CohortPlan, spec: SiteSpec) -> Pilot:
     tilt = 1.0 / (1.0 / propensity).sum(axis=1)
     risks = (tilt[:, None] * potential).sum(axis=0) / tilt.sum()
     counts = np.bincount(received, minlength=len(arms)).astype(np.float64)
+    happened = np.bincount(received, potential[np.arange(len(received)), received], minlength=len(arms))
     influence = _influence(potential, received, propensity, tilt, facts, (arm, reference))
     both = risks[[arm, reference]]
     plain = float((both * (1.0 - both) / counts[[arm, reference]]).sum())
@@ -200,6 +231,7 @@ def pilot_of(truth: SiteTruth, plan: CohortPlan, spec: SiteSpec) -> Pilot:
         arms=arms,
         monthly=counts / months / (spec.inhabitants / 1000),
         risks=risks,
+        factual=happened / np.maximum(counts, 1.0),
         pair=(arm, reference),
         design_effect=np.array((once, again)) / plain,
         households=np.bincount(pairs, minlength=len(arms)) / np.maximum(counts, 1.0),

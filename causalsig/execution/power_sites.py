@@ -24,15 +24,41 @@ if TYPE_CHECKING:
 
 DAYS_A_MONTH: Final = 30.4375
 PILOT_EUR: Final = 50.0
+LEAST_RISK: Final = 0.001
 MOST_RISK: Final = 0.5
+MODELS: Final = 20.0
+"""Parameters that an arm's models use up in effect: its variance is 1 + 20/n times what known models give.
+
+The default study has 43 to 45 columns and shrinks them. Measured on 685 municipalities with 100 to 500
+episodes in their smallest arm: the released variance was 6 % (contact) and 11 % (help) above that of known
+models.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class DrawnReleases:
-    """True contrast and sampling variance of each municipality that is admitted, both (k,)."""
+    """What the municipalities that are admitted would release, all (k,).
+
+    Attributes
+    ----------
+    contrast : float64
+        True difference of risks.
+    luck : float64
+        Part of the error that is known with the numbers of households that returned. Who is admitted has
+        enough of them, so its mean is not zero near the floor.
+    rest : float64
+        Variance of the other part.
+    variance : float64
+        Sampling variance at the true risks; a pool brings those of its sites to a common risk.
+    own : float64
+        Sampling variance as released, at the risks that were seen: all there is where one site is the pool.
+    """
 
     contrast: NDArray[np.float64]
+    luck: NDArray[np.float64]
+    rest: NDArray[np.float64]
     variance: NDArray[np.float64]
+    own: NDArray[np.float64]
 
 
 def draw_releases(
@@ -59,50 +85,85 @@ def draw_releases(
         Gives a municipality's entry in the inventory, which says what it keeps.
     rng : numpy.random.Generator
     """
-    contrasts, variances = [], []
+    found: list[tuple[float, ...]] = []
     slope = lessons.slopes[plan.question]
+    follows = lessons.elasticities[plan.question]
     for spec in specs:
         pilot = lessons.pilots[spec.policy, plan.question]
         months_of_entry = entry_months(entry_of(spec), spec.matching, plan, study, law.extracted_on)
         if months_of_entry == 0.0:
             continue
-        expected = pilot.monthly * _relative(spec, pilot, law) * months_of_entry
+        busier = spec.rate_multiplier**follows.episodes
+        expected = pilot.monthly * _relative(spec, pilot, law) * busier * months_of_entry
         shock = law.traps.capacity_shocks.sd if plan.question == "contact_method" else 0.0
         spread = np.sqrt(expected + (shock * expected) ** 2 / months_of_entry)
-        factor = spec.rate_multiplier ** lessons.elasticity[plan.question]
-        risks = np.minimum(pilot.risks * factor, MOST_RISK)
-        precision = 0.0
+        factor = spec.rate_multiplier**follows.risk
+        again = np.minimum(pilot.households * spec.rate_multiplier**follows.households, 1.0)
+        share = _between(1.0, again, months_of_entry, pilot.months)
+        moved = float(slope @ (spec.log_hazard_ratio, spec.log_hazard_ratio_help))
+        waves = []
         for _ in range(law.waves):
             episodes = np.maximum(expected + spread * rng.standard_normal(len(expected)), 1.0)
-            households = episodes * _between(1.0, pilot.households, months_of_entry, pilot.months)
-            if _is_released(households, risks, study, rng):
-                precision += 1.0 / _variance(pilot, risks, episodes, months_of_entry)
-        if precision:
-            moved = float(slope @ (spec.log_hazard_ratio, spec.log_hazard_ratio_help))
-            contrasts.append((pilot.contrast + moved) * factor)
-            variances.append(1.0 / precision)
-    return DrawnReleases(np.array(contrasts), np.array(variances))
+            waves += _released(pilot, episodes, share, factor, moved, months_of_entry, study, rng)
+        if waves:
+            luck, rest, variance, own = np.array(waves).T
+            weight = 1.0 / variance / (1.0 / variance).sum()
+            each = ((pilot.contrast + moved) * factor, weight @ luck)
+            found.append((*each, weight**2 @ rest, weight**2 @ variance, weight**2 @ own))
+    return DrawnReleases(*np.array(found).reshape(-1, 5).T)
 
 
-def _is_released(
-    households: NDArray[np.float64], risks: NDArray[np.float64], study: Study, rng: np.random.Generator
-) -> bool:
+def _released(
+    pilot: Pilot,
+    episodes: NDArray[np.float64],
+    share: NDArray[np.float64],
+    factor: float,
+    moved: float,
+    months: float,
+    study: Study,
+    rng: np.random.Generator,
+) -> list[tuple[float, ...]]:
+    """Draw who returns in one extract: luck, rest and both variances; empty when it is held back.
+
+    The weighted mean of an arm moves one to one with the plain share of its households that returned, since
+    its weights have mean 1; what weighting adds to the variance is independent of it. Where the arm works
+    better than usual (``moved``) it has fewer returns, and less chance of being released.
+    """
+    arm, reference = pilot.pair
+    better = np.zeros(len(pilot.risks))
+    better[arm] = moved
+    households = np.maximum(np.round(episodes * share), 1.0)
+    happens, risks = (
+        np.clip((known + better) * factor, LEAST_RISK, MOST_RISK) for known in (pilot.factual, pilot.risks)
+    )
+    returned = rng.binomial(households.astype(np.int64), happens)
+    if not _is_released(households, returned, study):
+        return []
+    off = returned / households - happens
+    plain = float((happens * (1.0 - happens) / households)[[arm, reference]].sum())
+    variance = _variance(pilot, risks, episodes, months)
+    explained = min(plain, variance)
+    luck = float(off[arm] - off[reference]) * np.sqrt(explained / plain)
+    seen = np.clip(risks + off, LEAST_RISK, 1.0 - LEAST_RISK)
+    return [(luck, variance - explained, variance, _variance(pilot, seen, episodes, months))]
+
+
+def _is_released(households: NDArray[np.float64], returned: NDArray[np.int64], study: Study) -> bool:
     """Say whether every arm has the households it needs, and enough of them with and without a return."""
-    if (households < households_an_arm(study)).any():
-        return False
-    returned = rng.poisson(households * risks)
     floor = study.disclosure.min_households_cell
-    return bool((returned >= floor).all() and (households - returned >= floor).all())
+    enough = bool((households >= households_an_arm(study)).all())
+    return enough and bool((returned >= floor).all() and (households - returned >= floor).all())
 
 
 def _variance(
     pilot: Pilot, risks: NDArray[np.float64], episodes: NDArray[np.float64], months: float
 ) -> float:
-    """Work out the sampling variance of the primary contrast."""
+    """Work out the sampling variance of the primary contrast, with the price of estimated models."""
     pair = list(pilot.pair)
     once, again = pilot.design_effect
     effect = _between(once, again, months, pilot.months)
-    return float(effect * (risks * (1.0 - risks) / episodes)[pair].sum())
+    each = risks * (1.0 - risks) / episodes * (1.0 + MODELS / episodes)
+    return float(effect * each[pair].sum())
 
 
 def _between(once: float, all_: float | NDArray[np.float64], months: float, of: int) -> NDArray[np.float64]:
@@ -112,11 +173,11 @@ def _between(once: float, all_: float | NDArray[np.float64], months: float, of: 
 
 
 def _relative(spec: SiteSpec, pilot: Pilot, law: Scenario) -> NDArray[np.float64]:
-    """Episodes of each arm of a site over those a pilot has per thousand inhabitants, (K,)."""
+    """Episodes of each arm of a site over those a pilot has per thousand inhabitants, at its rate, (K,)."""
     from causalsig.simulation.expected import ELIGIBLE_SHARE, taken_up_share
 
     taken = taken_up_share(spec, law) / float(np.interp(PILOT_EUR, *ELIGIBLE_SHARE))
-    size = spec.inhabitants / 1000 * spec.rate_multiplier * taken
+    size = spec.inhabitants / 1000 * taken
     if "home_visit" not in pilot.arms:
         return np.full(len(pilot.arms), size)
     share = np.array((*SHARES[spec.policy], 0.0))

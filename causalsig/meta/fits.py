@@ -22,6 +22,7 @@ from causalsig.meta.heterogeneity import Tau2Fits, estimate_tau2
 from causalsig.meta.intervals import chi_square_upper_tail, critical_value, two_sided_p
 from causalsig.meta.maximum import CHUNK, PART
 from causalsig.meta.options import IntervalMethod, Tau2Method
+from causalsig.meta.sums import Room
 
 FloatArray = NDArray[np.float64]
 
@@ -75,7 +76,7 @@ def fit_batch(
     if len(y) <= size:
         return _fit_part(y, v, basis, method, interval, level)
     parts, weights = [], np.empty_like(y)
-    room = np.empty((2, size, 3, basis.k)) if basis.constant else None
+    room = Room.of(size, basis.k) if basis.constant else None
     for begin in range(0, len(y), size):
         part = slice(begin, begin + size)
         some = basis.rows(np.arange(begin, min(begin + size, len(y))))
@@ -99,7 +100,7 @@ def _fit_part(
     method: Tau2Method,
     interval: IntervalMethod,
     level: float,
-    room: FloatArray | None = None,
+    room: Room | None = None,
 ) -> Fits:
     k, p = basis.k, basis.p
     if k == 1:
@@ -161,7 +162,7 @@ def _at_estimate(
     terms = tau2.data.at(tau2.tau2)
     covariance = (1.0 / terms.total)[:, None, None]
     coefficients = (sums.centre + terms.mean)[:, None]
-    weights = sums.powers[:, 0]
+    weights = sums.powers[0]
     return _AtEstimate(coefficients, covariance, terms.rss, weights, terms.total, Score(*terms[:4]))
 
 

@@ -21,6 +21,7 @@ from causalsig.meta.maximum import maximum_likelihood
 from causalsig.meta.only_maximum import Evaluator
 from causalsig.meta.options import Tau2Method
 from causalsig.meta.roots import falling_roots
+from causalsig.meta.sums import Room
 
 FloatArray = NDArray[np.float64]
 
@@ -56,7 +57,7 @@ class Tau2Fits:
 
 
 def estimate_tau2(
-    y: FloatArray, v: FloatArray, basis: Basis, method: Tau2Method, room: FloatArray | None = None
+    y: FloatArray, v: FloatArray, basis: Basis, method: Tau2Method, room: Room | None = None
 ) -> Tau2Fits:
     """Estimate tau² of effects y (B, k) with variances v (B, k) around the span of `basis`, with k > p."""
     if method == "EE":

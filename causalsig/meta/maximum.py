@@ -9,6 +9,7 @@ from causalsig.meta.gls import Basis, Score, log_likelihood, plain_rss, score_te
 from causalsig.meta.only_maximum import OnlyMaximum, only_maximum, ratio_and_slope, scan_top
 from causalsig.meta.roots import falling_roots
 from causalsig.meta.scan import scan_terms
+from causalsig.meta.sums import Room
 
 FloatArray = NDArray[np.float64]
 
@@ -31,7 +32,7 @@ PART = 60_000
 
 @np.errstate(divide="ignore", invalid="ignore", over="ignore")
 def maximum_likelihood(
-    y: FloatArray, v: FloatArray, basis: Basis, *, restricted: bool, room: FloatArray | None = None
+    y: FloatArray, v: FloatArray, basis: Basis, *, restricted: bool, room: Room | None = None
 ) -> tuple[FloatArray, NDArray[np.int_], OnlyMaximum]:
     """Highest maximum on tau² ≥ 0, how many local ones (that at zero included), and what was met."""
     first = only_maximum(y, v, basis, restricted=restricted, room=room)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from causalsig.meta.gls import Basis, Score, plain_rss, score_of_fit, trace_p, weighted_fit
 from causalsig.meta.roots import falling_roots
-from causalsig.meta.sums import Sums, Terms, terms_of_sums
+from causalsig.meta.sums import Room, Sums, Terms, terms_of_sums
 
 FloatArray = NDArray[np.float64]
 
@@ -65,7 +65,7 @@ class Evaluator:
     """The parts of the score of some data sets at any t: by sums where an intercept is all, else by a fit."""
 
     def __init__(
-        self, y: FloatArray, v: FloatArray, basis: Basis, *, restricted: bool, room: FloatArray | None = None
+        self, y: FloatArray, v: FloatArray, basis: Basis, *, restricted: bool, room: Room | None = None
     ) -> None:
         self.y, self.v, self.basis, self.restricted = y, v, basis, restricted
         self.sums = Sums.of(y, v, room) if basis.constant else None
@@ -96,11 +96,10 @@ class Evaluator:
 
     def number_at(self, t: float) -> Terms:
         """Terms of the only data set in plain numbers."""
-        at = np.array([t])
         if self.sums is not None:
             apart = 1.0 / (float(self.sums.least[0]) + t)
-            return terms_of_sums(self.sums.at(at)[0].tolist(), apart, self.restricted)
-        return Terms(*(float(each[0]) for each in self.at(at)[:6]))
+            return terms_of_sums(self.sums.number_at(t), apart, self.restricted)
+        return Terms(*(float(each[0]) for each in self.at(np.array([t]))[:6]))
 
 
 class OnlyMaximum(NamedTuple):
@@ -114,7 +113,7 @@ class OnlyMaximum(NamedTuple):
 
 
 def only_maximum(
-    y: FloatArray, v: FloatArray, basis: Basis, *, restricted: bool, room: FloatArray | None = None
+    y: FloatArray, v: FloatArray, basis: Basis, *, restricted: bool, room: Room | None = None
 ) -> OnlyMaximum:
     """Climb from a moment estimate of tau², or stay at zero, and try to prove that there is no other."""
     data = Evaluator(y, v, basis, restricted=restricted, room=room)

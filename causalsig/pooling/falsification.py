@@ -13,13 +13,15 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from causalsig.errors import PoolError
+from causalsig.errors import MetaError, PoolError
 from causalsig.meta import RandomEffects, random_effects
 from causalsig.meta.gls import constant_basis
 from causalsig.meta.intervals import critical_value, two_sided_p
 from causalsig.meta.mixture import Mixture, mixture_of_coefficients
+from causalsig.meta.options import check_level, check_option
 
 Floats = NDArray[np.float64]
+CalibrationMethod = Literal["mixture", "plug-in"]
 FEWEST = 10
 """Controls from which a distribution of systematic error is fitted; fewer say little of its spread."""
 
@@ -83,7 +85,7 @@ class SystematicError:
         std_error: float,
         *,
         level: float = 0.95,
-        method: Literal["mixture", "plug-in"] = "mixture",
+        method: CalibrationMethod = "mixture",
     ) -> Calibrated:
         """Calibrate an estimate of the same design.
 
@@ -92,7 +94,15 @@ class SystematicError:
         method : {"mixture", "plug-in"}
             ``plug-in`` takes mean and spread as known (as Schuemie et al.); ``mixture`` carries what ten or
             twenty controls leave open of both.
+
+        Raises
+        ------
+        MetaError
+            ``meta-option``, ``meta-level``, ``meta-not-finite``, ``meta-variance``.
         """
+        check_option("method", method, CalibrationMethod)
+        check_level(level)
+        _refuse_errors(np.array([estimate]), np.array([std_error]))
         if method == "plug-in":
             centre, spread = estimate - self.mean, float(np.hypot(std_error, self.spread))
             half = critical_value(level, np.inf) * spread
@@ -180,8 +190,31 @@ def systematic_error(estimates: Any, std_errors: Any) -> SystematicError:
             found=str(y.size),
             mend="Report the controls themselves; with so few their spread is not known.",
         )
+    _refuse_errors(y, errors)
     fit = random_effects(y, errors**2, tau2="ML", interval="wald")
     return SystematicError(float(fit.coefficients[0]), float(np.sqrt(fit.tau2)), len(y), fit)
+
+
+def _refuse_errors(estimates: Floats, std_errors: Floats) -> None:
+    """Refuse what squaring the standard errors would hide."""
+    if estimates.shape != std_errors.shape:
+        return  # random_effects says so
+    bad = int(np.count_nonzero(~(np.isfinite(estimates) & np.isfinite(std_errors))))
+    if bad:
+        raise MetaError(
+            "meta-not-finite",
+            expected="finite estimates and standard errors",
+            found=f"{bad} missing or infinite of {estimates.size}",
+            mend="Leave those out and say so; nothing is imputed here.",
+        )
+    negative = int(np.count_nonzero(std_errors <= 0.0))
+    if negative:
+        raise MetaError(
+            "meta-variance",
+            expected="standard errors above zero",
+            found=f"{negative} of {std_errors.size} zero or negative",
+            mend="Give standard errors, not differences or logarithms of them.",
+        )
 
 
 def _holm(p_values: Floats) -> Floats:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from causalsig.errors import PoolError
 from causalsig.meta import random_effects, two_level
 from causalsig.records import ReleasedArms
 
@@ -56,10 +57,19 @@ def pool_waves(estimates: Any, variances: Any, sites: Any, *, level: float = 0.9
 
     Raises
     ------
+    PoolError
+        ``pool-shape``: a wave without a site.
     MetaError
         As `two_level`.
     """
     labels = list(sites)
+    if any(label is None or label != label for label in labels):
+        raise PoolError(
+            "pool-shape",
+            expected="the site of every wave",
+            found=f"{sum(label is None or label != label for label in labels)} waves without one",
+            mend="Name the site of each wave: waves of no site would be taken for one site's.",
+        )
     count, n = len(set(labels)), len(labels)
     if count == n or count == 1:
         one = random_effects(estimates, variances, level=level)

@@ -170,7 +170,7 @@ def assemble(
     signals = _signals(tables)
     _keep_linked(tables, signals, unsaid, findings)
     if has_episodes and "episode_id" in tables["signals"]:
-        episodes = _given_episodes(tables["episodes"], signals)
+        episodes = _given_episodes(tables["episodes"], signals, findings)
     else:
         episodes, names = episodes_by_matching_day(signals, matching)
         signals["episode_id"] = pd.Series(names, dtype=object)
@@ -235,9 +235,19 @@ def _signals(tables: Frames) -> pd.DataFrame:
     return signals
 
 
-def _given_episodes(episodes: pd.DataFrame, signals: pd.DataFrame) -> pd.DataFrame:
-    """Episodes of the source; what it does not say of them follows from their signals."""
+def _given_episodes(episodes: pd.DataFrame, signals: pd.DataFrame, findings: FindingList) -> pd.DataFrame:
+    """Episodes of the source; what it does not say of them follows from their signals.
+
+    An episode of no household, by itself and by its signals, is nobody's and is left out.
+    """
     by_episode = signals.groupby("episode_id")
+    own = as_objects(episodes["household_key"])
+    theirs = as_objects(look_up(episodes["episode_id"], by_episode["household_key"].first()))
+    episodes = episodes.assign(household_key=np.where(pd.isna(own), theirs, own))
+    nobodys = is_missing(episodes["household_key"])
+    weight: Severity = "error" if is_most(int(nobodys.sum()), len(episodes)) else "warning"
+    findings.add("source-episode-without-household", "episodes", "household_key", int(nobodys.sum()), weight)
+    episodes = keep_rows(episodes, ~nobodys)
     facts: dict[str, Callable[[], Any]] = {
         "period_start": lambda: by_episode["received_on"].min(),
         "period_end": lambda: by_episode["received_on"].max(),

@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING, Final, cast
 
 import numpy as np
 
+from causalsig.errors import SourceError
+from causalsig.sources.checks_bounds import is_most
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import date
@@ -13,7 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from causalsig.sources.findings import FindingList
+    from causalsig.sources.findings import FindingList, Severity
 
 LARGEST_GAP_DAYS: Final = 92
 """No municipality is silent for a quarter: dates after such a gap, when few, are typing errors."""
@@ -42,7 +45,13 @@ def settle_extraction_date(
     given: date | None,
     findings: FindingList,
 ) -> date:
-    """Date of the extract: as given, or the latest plausible one; later dates become missing, in place."""
+    """Date of the extract: as given, or the latest plausible one; later dates become missing, in place.
+
+    Raises
+    ------
+    SourceError
+        ``source-no-signals``: every signal is dated after the day given, which is then not the right one.
+    """
     columns = [(tab, name) for tab, names in dated.items() for name in names if name in frames[tab]]
     if given is None:
         # Follow-ups can be planned ahead, so they do not tell when the extract was made.
@@ -51,12 +60,27 @@ def settle_extraction_date(
         findings.add("source-extraction-date-inferred", "", severity="info")
     else:
         latest = np.datetime64(given, "D")
+    received = next((column for column in columns if column[1] == "received_on"), None)
     for tab, name in columns:
         frame = frames[tab]
         later = frame[name].to_numpy("datetime64[D]") > latest
         code = "source-date-out-of-range" if given is None else "source-date-after-extraction"
-        severity = "info" if name == "followed_up_on" else "warning"
-        findings.add(code, tab, name, int(later.sum()), severity)  # type: ignore[arg-type]
+        severity: Severity = "info" if name == "followed_up_on" else "warning"
+        if (tab, name) == received:
+            known = len(frame) - int(frame[name].isna().sum())
+            if later.sum() == known:
+                raise _before_every_signal(known)
+            severity = "error" if is_most(int(later.sum()), known) else severity
+        findings.add(code, tab, name, int(later.sum()), severity)
         if later.any():
             frame[name] = frame[name].where(~later)
     return cast("date", latest.item())
+
+
+def _before_every_signal(signals: int) -> SourceError:
+    return SourceError(
+        "source-no-signals",
+        expected="signals received on or before the day of the extract",
+        found=f"{signals} dated signals, every one of them received later",
+        mend="Give the day on which the data were extracted, or mend the dates of delivery in the file.",
+    )

@@ -101,6 +101,7 @@ MEANINGS: Mapping[str, str] = MappingProxyType(
         "source-forwarded-before-received": "signals passed on before they were received",
         "source-signal-twice": "signals with the household, creditor, day and amount of another one",
         "source-signal-outside-episodes": "signals whose episode is not among the episodes",
+        "source-episode-without-household": "episodes of no household, by themselves and by their signals",
         "source-episode-without-signals": "episodes none of whose dated signals is kept",
         "source-episode-of-unknown-case": "episodes whose case number is not among the cases",
         "source-episode-household-contradiction": "episodes with a household that no signal of theirs names",

@@ -35,7 +35,7 @@ COVERS = (
     "causalsig/simulation/scenarios/ignorable.toml",
     "causalsig/study/studies/vroegsignalering.toml",
 )
-DRAWS = 200
+DRAWS = 1_000
 BAND = 0.05
 FARTHEST = 0.10
 """Of the simulated share's exact interval: too few replications cannot pass, however close they come."""

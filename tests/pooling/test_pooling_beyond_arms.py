@@ -162,6 +162,40 @@ def test_calibrated_intervals_cover_where_plain_ones_do_not() -> None:
     assert covered >= 182 and plain < 140
 
 
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        ({"method": "zzz"}, "meta-option"),
+        ({"level": 95}, "meta-level"),
+        ({"std_error": -0.05}, "meta-variance"),
+        ({"std_error": 0.0}, "meta-variance"),
+        ({"estimate": float("nan")}, "meta-not-finite"),
+    ],
+)
+def test_what_cannot_be_calibrated_is_refused(arguments: dict[str, Any], code: str) -> None:
+    y = np.linspace(-0.1, 0.1, 12)
+    found = systematic_error(y, np.full(12, 0.05))
+    with pytest.raises(MetaError) as refused:
+        found.calibrate(**({"estimate": 0.3, "std_error": 0.05} | arguments))
+    assert refused.value.code == code
+
+
+@pytest.mark.parametrize(("bad", "code"), [(-0.05, "meta-variance"), (np.inf, "meta-not-finite")])
+def test_errors_of_controls_that_squaring_would_hide_are_refused(bad: float, code: str) -> None:
+    errors = np.full(12, 0.05)
+    errors[3] = bad
+    with pytest.raises(MetaError) as refused:
+        systematic_error(np.linspace(-0.1, 0.1, 12), errors)
+    assert refused.value.code == code
+
+
+@pytest.mark.parametrize("nobody", [None, float("nan")])
+def test_a_wave_of_no_site_is_refused(nobody: Any) -> None:
+    with pytest.raises(PoolError) as refused:
+        pool_waves([0.1, 0.2, 0.3], [0.01, 0.01, 0.01], ["a", nobody, "b"])
+    assert refused.value.code == "pool-shape"
+
+
 def test_fewer_than_ten_controls_calibrate_nothing() -> None:
     with pytest.raises(PoolError, match="pool-few-controls"):
         systematic_error(*controls(9, 0.0, 0.1))

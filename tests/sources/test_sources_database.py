@@ -165,6 +165,21 @@ def test_cells_of_any_type_end_in_findings(path, sites):
     } <= {finding.code for finding in findings}
 
 
+def test_an_episode_without_household_is_its_signals_or_nobodys(path, sites):
+    expected = read(path, sites).tables.episodes
+    change(path, "UPDATE episodes SET household_key = NULL WHERE rowid = 3")
+    pd.testing.assert_frame_equal(read(path, sites).tables.episodes, expected)
+    change(
+        path,
+        "UPDATE signals SET household_key = NULL "
+        "WHERE episode_id = (SELECT episode_id FROM episodes WHERE rowid = 3)",
+    )
+    result = read(path, sites)
+    assert len(result.tables.episodes) == len(expected) - 1
+    found = {f.code: (f.table, f.count) for f in result.findings}
+    assert found["source-episode-without-household"] == ("episodes", 1)
+
+
 def test_dates_with_a_time_as_a_data_frame_writes_them_are_read(path, sites):
     expected = read(path, sites).tables.signals
     change(path, "UPDATE signals SET received_on = received_on || ' 00:00:00.000000'")

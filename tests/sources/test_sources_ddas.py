@@ -416,6 +416,22 @@ def test_the_extract_ends_with_the_period_or_the_delivery(read):
     assert codes(given_day)["source-date-after-extraction"] == 1
 
 
+def test_a_day_of_delivery_before_every_signal_is_refused(read):
+    content = {**file(TWO), "aanleverdatumEnTijd": "0001-01-01T08:00:00Z"}
+    error = refusal(lambda: read(content))
+    assert error.code == "source-no-signals"
+    assert "extracted" in error.mend and "0001" not in str(error)
+
+
+def test_a_day_of_delivery_before_most_signals_is_an_error(read):
+    signals = [signal(str(number)) for number in range(30)]
+    for number, one in enumerate(signals):
+        one["signaaldatum"] = f"2025-0{1 + (number > 2)}-06"
+    content = {**file(signals), "aanleverdatumEnTijd": "2025-01-31T08:00:00Z"}
+    late = [f for f in read(content).findings if f.code == "source-date-after-extraction"]
+    assert ("error", 27) in [(f.severity, f.count) for f in late]
+
+
 def test_the_period_of_another_municipality_does_not_count(read):
     other = {**file([signal("9")], code="0307"), "einddatumLevering": "2025-07-04"}
     assert read(file(TWO), other).tables.extracted_on == dt.date(2025, 6, 30)
