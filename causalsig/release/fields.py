@@ -102,7 +102,10 @@ ESTIMATES: Mapping[str, Field] = MappingProxyType(
             "Kish's effective sample size, in steps", "households", "power of √2", "release-effective-size"
         ),
         "questions[].analyses[].arms[].mean": Field(
-            "mean of the arm, in steps", "risk; signals, days or euro a household-episode", _STEP, "release-class-floor"
+            "mean of the arm, in steps",
+            "risk; signals, days or euro a household-episode",
+            _STEP,
+            "release-class-floor",
         ),
         "questions[].analyses[].arms[].mean_exponent": Field(
             "the step is two to this power", "-", "follows from the standard error", "release-grid"

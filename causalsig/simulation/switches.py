@@ -91,8 +91,8 @@ class Pause(Closed):
 class SecondSignal(Closed):
     """A signal that comes in while nobody was reached makes somebody call again, who may accept after all.
 
-    ``accepts`` is the chance of it, ``after_days`` the days from the signal to the call: a week's round, and the
-    day after it.
+    ``accepts`` is the chance of it, ``after_days`` the days from the signal to the call: a week's round,
+    and the day after it.
     """
 
     accepts: Probability = 0.5
