@@ -2,61 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from math import isfinite
-
 from markupsafe import Markup
 
 from causalsig.records import PooledContrast
-from causalsig.report import effects, views
+from causalsig.report import effects, national_sites, views
+from causalsig.report.asked import Question
 from causalsig.report.effects import Shown
 from causalsig.report.figures import ForestRow
-from causalsig.report.numbers import Language, decimal, points, span, written_date
-from causalsig.report.pages import NationalPage, QuestionSpec
+from causalsig.report.numbers import Language, points, span, written_date
+from causalsig.report.pages import NationalPage
 from causalsig.report.words import Words
-
-
-@dataclass(frozen=True, slots=True)
-class _Question:
-    """One question with the pool's answer to it."""
-
-    words: Words
-    page: NationalPage
-    spec: QuestionSpec
-
-    @property
-    def slug(self) -> str:
-        return self.spec.question.replace("_", "-")
-
-    @property
-    def months(self) -> int:
-        return next(outcome.months for outcome in self.page.outcomes if outcome.outcome == self.spec.outcome)
-
-    def found(self, arm: str, reference: str, outcome: str | None = None) -> PooledContrast | None:
-        """Give the pooled contrast, if it may stand on this page."""
-        key = (self.spec.question, outcome or self.spec.outcome, self.spec.estimand, arm, reference)
-        contrast = effects.pooled_contrast(self.page.pool, *key)
-        if contrast is None or not isfinite(contrast.estimate):
-            return None
-        if not (contrast.publishable or self.page.sites):
-            return None
-        return contrast
-
-    def shown(self, arm: str, reference: str, outcome: str | None = None) -> Shown | None:
-        contrast = self.found(arm, reference, outcome)
-        return None if contrast is None else effects.show_contrast(contrast)
-
-    def why_not(self) -> Markup:
-        key = (self.spec.question, self.spec.outcome, self.spec.estimand, *self.spec.contrast)
-        contrast = effects.pooled_contrast(self.page.pool, *key)
-        code = contrast.reasons[0] if contrast is not None and contrast.reasons else "pool-missing"
-        return self.words.reason(code)
 
 
 def national_view(page: NationalPage, language: Language) -> views.Page:
     """Build the national page; with ``page.sites`` the statistician's, marked not for publication."""
     words = Words(language)
-    asked = [_Question(words, page, spec) for spec in page.specs]
+    asked = [Question(words, page, spec) for spec in page.specs]
     written = written_date(page.provenance.written_on, language)
     sections = [section for question in asked for section in _question_sections(question)]
     sections += [_checks(words, page), _left_out(words, asked), views.not_said(words, national=True)]
@@ -75,7 +36,7 @@ def national_view(page: NationalPage, language: Language) -> views.Page:
     )
 
 
-def _audience(question: _Question) -> Markup:
+def _audience(question: Question) -> Markup:
     """Say whose page this is, with the count of the headline below it."""
     if question.page.sites:
         return question.words("page.for-statistician")
@@ -93,7 +54,7 @@ def _banner(words: Words, page: NationalPage) -> tuple[Markup | str, Markup | st
     return titles, Markup(" ").join(words(f"page.{name}") for name in said)
 
 
-def _answer(question: _Question) -> views.Answer:
+def _answer(question: Question) -> views.Answer:
     words, spec = question.words, question.spec
     shown = question.shown(*spec.contrast)
     if shown is None:
@@ -120,7 +81,7 @@ def _answer(question: _Question) -> views.Answer:
     )
 
 
-def _spread(question: _Question, shown: Shown) -> list[Markup]:
+def _spread(question: Question, shown: Shown) -> list[Markup]:
     """Say how much municipalities differ, and what to expect in another one."""
     from causalsig.report.certainty import spread
 
@@ -137,12 +98,12 @@ def _spread(question: _Question, shown: Shown) -> list[Markup]:
     ]
 
 
-def _description(question: _Question) -> str:
+def _description(question: Question) -> str:
     after = question.words.arm(question.spec.reference, "after")
     return question.words.plain("arms.figure-description", reference_after=after)
 
 
-def _headline_figure(question: _Question, shown: Shown | None) -> views.Figure | None:
+def _headline_figure(question: Question, shown: Shown | None) -> views.Figure | None:
     if shown is None:
         return None
     words, spec = question.words, question.spec
@@ -152,12 +113,12 @@ def _headline_figure(question: _Question, shown: Shown | None) -> views.Figure |
     return views.forest(words, name, rows, title=title, description=_description(question), wide=False)
 
 
-def _arm_rows(question: _Question) -> list[tuple[str, PooledContrast | None]]:
+def _arm_rows(question: Question) -> list[tuple[str, PooledContrast | None]]:
     spec = question.spec
     return [(arm, question.found(arm, spec.reference)) for arm in spec.arms if arm != spec.reference]
 
 
-def _question_sections(question: _Question) -> list[views.Section | None]:
+def _question_sections(question: Question) -> list[views.Section | None]:
     words, spec = question.words, question.spec
     shown = question.shown(*spec.contrast)
     paragraphs: list[Markup | str] = []
@@ -179,13 +140,13 @@ def _question_sections(question: _Question) -> list[views.Section | None]:
         callout=(words("sensitivity.caution"),) if spec.caution else (),
         paragraphs=tuple(paragraphs),
         figure=_arms_figure(question),
-        tables=(*_arms_table(question), *_outcomes(question), *_beside(question)),
+        tables=(*_arms_table(question), *_outcomes(question), *national_sites.beside(question)),
         after=(words("arms.pooled-apart"), views.estimand_note(words, spec)),
     )
-    return [main, _sites(question)]
+    return [main, national_sites.sites_section(question)]
 
 
-def _drawn_arms(question: _Question) -> list[ForestRow]:
+def _drawn_arms(question: Question) -> list[ForestRow]:
     return [
         views.row(question.words.arm(arm), effects.show_contrast(contrast), pool=True)
         for arm, contrast in _arm_rows(question)
@@ -193,7 +154,7 @@ def _drawn_arms(question: _Question) -> list[ForestRow]:
     ]
 
 
-def _arms_figure(question: _Question) -> views.Figure | None:
+def _arms_figure(question: Question) -> views.Figure | None:
     words, spec = question.words, question.spec
     title = words.plain("arms.figure-title", reference=words.arm(spec.reference, "short"))
     reading = (words("arms.reading"), words("arms.reading-pool"))
@@ -203,7 +164,7 @@ def _arms_figure(question: _Question) -> views.Figure | None:
     )
 
 
-def _arms_table(question: _Question) -> tuple[views.Table, ...]:
+def _arms_table(question: Question) -> tuple[views.Table, ...]:
     words, spec = question.words, question.spec
     contrasts = dict(_arm_rows(question))
     if not any(contrasts.values()):
@@ -235,7 +196,7 @@ def _arms_table(question: _Question) -> tuple[views.Table, ...]:
     return (views.Table(words("arms.caption", months=question.months), columns, tuple(rows)),)
 
 
-def _outcomes(question: _Question) -> tuple[views.Table, ...]:
+def _outcomes(question: Question) -> tuple[views.Table, ...]:
     words, spec = question.words, question.spec
     pair = words.pair(*spec.contrast)
     rows = []
@@ -249,94 +210,6 @@ def _outcomes(question: _Question) -> tuple[views.Table, ...]:
     caption = words("outcomes.caption", **pair)
     intro = words("outcomes.intro", **pair)
     return (views.Table(caption, columns, tuple(rows), title=words("outcomes.title"), intro=intro),)
-
-
-def _beside(question: _Question) -> tuple[views.Table, ...]:
-    """Show the primary contrast once more as another estimator has it: the statistician's version only."""
-    words, spec = question.words, question.spec
-    if not question.page.sites:
-        return ()
-    wanted = (spec.question, spec.outcome, *spec.contrast)
-    rows: list[tuple[Markup | str, ...]] = []
-    for found in question.page.beside:
-        same = (found.question, found.outcome, found.arm, found.reference) == wanted
-        if same and isfinite(found.estimate):
-            shown = effects.show_contrast(found)
-            name = words(f"beside.{found.question}.{found.estimator}")
-            rows.append((name, words(f"beside.{found.estimand}"), words.signed(shown), str(found.sites)))
-    if not rows:
-        return ()
-    columns = (
-        words("beside.column-way"),
-        words("beside.column-whom"),
-        words("arms.column-difference", reference=words.arm(spec.contrast[1], "short")),
-        words("arms.column-sites"),
-    )
-    title = words("sensitivity.badge")
-    return (views.Table(words("beside.caption"), columns, tuple(rows), title, words("beside.intro")),)
-
-
-def _sites(question: _Question) -> views.Section | None:
-    """Draw the sites' own rows with the pool under them: the statistician's version only."""
-    words, spec, pool = question.words, question.spec, question.page.pool
-    key = (spec.question, spec.outcome, spec.estimand)
-    blocks = [b for b in question.page.sites if (b.question, b.outcome, b.estimand) == key]
-    blocks = [b for b in blocks if b.estimator == spec.estimator]
-    own = [(b.site, effects.own_contrast(b, *spec.contrast, pool.level)) for b in blocks]
-    rows = [(site[:8], shown) for site, shown in sorted(own, key=lambda pair: pair[0]) if shown is not None]
-    contrast = question.found(*spec.contrast)
-    if not rows or contrast is None:
-        return None
-    pooled = effects.show_contrast(contrast)
-    weights = [1.0 / (shown.std_error**2 + pooled.tau2) for _, shown in rows]
-    largest, total = max(weights), sum(weights)
-    drawn = [
-        views.row(site, shown, precision=weight / largest)
-        for (site, shown), weight in zip(rows, weights, strict=True)
-    ]
-    drawn.append(views.row(words.plain("sites.pooled"), pooled, pool=True))
-    shares = (f"{decimal(100.0 * weight / total, words.language, 1)} %" for weight in weights)
-    table = views.Table(
-        words("sites.caption"),
-        (
-            words("sites.column-site"),
-            words("arms.column-difference", reference=words.arm(spec.contrast[1], "short")),
-            words("sites.column-weight"),
-        ),
-        tuple((site, words.signed(shown), share) for (site, shown), share in zip(rows, shares, strict=True)),
-    )
-    pair = {"arm": words.arm(spec.contrast[0], "short"), "reference": words.arm(spec.contrast[1], "short")}
-    return views.Section(
-        f"sites-{question.slug}",
-        words("sites.title"),
-        figure=_sites_figure(question, drawn, pair, _heterogeneity(words, contrast, pooled)),
-        tables=(table,),
-        after=(_heterogeneity(words, contrast, pooled),),
-    )
-
-
-def _sites_figure(
-    question: _Question, rows: list[ForestRow], pair: dict[str, str], line: str
-) -> views.Figure | None:
-    words = question.words
-    return views.forest(
-        words,
-        f"sites-{question.slug}",
-        rows,
-        title=words.plain("sites.figure-title", **pair),
-        description=words.plain("sites.figure-description"),
-        note=line,
-    )
-
-
-def _heterogeneity(words: Words, contrast: PooledContrast, pooled: Shown) -> str:
-    numbers = {
-        "tau2": decimal(pooled.tau2, words.language, 1),
-        "i2": decimal(contrast.i2, words.language),
-        "q": decimal(contrast.q, words.language, 1),
-        "p": decimal(contrast.q_p_value, words.language, 3),
-    }
-    return words.plain("spread.line", **numbers)
 
 
 def _checks(words: Words, page: NationalPage) -> views.Section | None:
@@ -354,7 +227,7 @@ def _checks(words: Words, page: NationalPage) -> views.Section | None:
     return views.Section("checks", words("checks.title"), tables=(table,))
 
 
-def _left_out(words: Words, asked: list[_Question]) -> views.Section:
+def _left_out(words: Words, asked: list[Question]) -> views.Section:
     """Count, question by question, the municipalities that are not in the figure; never name them."""
     if not asked[0].page.released:
         return views.Section(
@@ -369,11 +242,11 @@ def _left_out(words: Words, asked: list[_Question]) -> views.Section:
     )
 
 
-def _title(question: _Question) -> Markup:
+def _title(question: Question) -> Markup:
     return question.words(f"question.{question.spec.question}.title")
 
 
-def _taking_part(question: _Question) -> Markup:
+def _taking_part(question: Question) -> Markup:
     spec = question.spec
     key = (spec.question, spec.outcome, spec.estimand, *spec.contrast)
     found = effects.pooled_contrast(question.page.pool, *key)
@@ -382,7 +255,7 @@ def _taking_part(question: _Question) -> Markup:
     return question.words(f"left-out.{form}", question=_title(question), count=sites)
 
 
-def _absent(question: _Question) -> dict[Markup, int]:
+def _absent(question: Question) -> dict[Markup, int]:
     """Municipalities without the primary contrast, by reason in words."""
     counts: dict[Markup, int] = {}
     for absent in question.page.absent:
@@ -392,7 +265,7 @@ def _absent(question: _Question) -> dict[Markup, int]:
     return counts
 
 
-def _absent_table(question: _Question) -> views.Table:
+def _absent_table(question: Question) -> views.Table:
     words, counts = question.words, _absent(question)
     total = sum(counts.values())
     form = "one" if total == 1 else "some"

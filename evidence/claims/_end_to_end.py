@@ -27,10 +27,10 @@ _ROOMS = {
     "pooling": "lineup pool",
     "release": "build documents grid rules vocabulary",
     "simulation": "acceptance accepted arrears attempts calendar choice clones draws episode_facts ledger"
-    " policies population rules scenario scenario_files seasons second_signals site sites switches tables"
-    " threshold truth",
+    " months policies population rules scenario scenario_files seasons second_signals site sites switches"
+    " tables threshold truth",
     "sources": "arrears checks_view episodes rows schema",
-    "study": "models",
+    "study": "models questions",
 }
 COVERS = (
     "causalsig/records.py",

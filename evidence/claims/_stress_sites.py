@@ -210,10 +210,10 @@ def forced(design: Design, seed: int) -> dict[str, float]:
 def _forced_run() -> Any:
     """Give a run of the generator whose clones differ in the capacity of their month."""
     from causalsig.simulation import choice
+    from causalsig.simulation.months import Run
     from causalsig.simulation.policies import HOME_VISIT, NONE, PHONE, SHARES
-    from causalsig.simulation.site import _Run
 
-    class Forced(_Run):
+    class Forced(Run):
         accepted: list[NDArray[np.float64]]
 
         def _clone(

@@ -13,6 +13,7 @@ from evidence.claims._end_to_end import COVERS, MONTHS
 
 TOP = Path(__file__).parents[2]
 ONLY_CARRIES = {
+    "causalsig/execution/hidden.py",  # says how far an answer may be off, never changes it
     "causalsig/execution/record.py",  # what a run writes down about itself
     "causalsig/study/digest.py",
     "causalsig/study/inventory.py",

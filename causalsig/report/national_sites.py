@@ -1,0 +1,103 @@
+"""What the national page shows to the statistician only: other estimators, and the sites' own rows."""
+
+from __future__ import annotations
+
+from math import isfinite
+
+from markupsafe import Markup
+
+from causalsig.records import PooledContrast
+from causalsig.report import effects, views
+from causalsig.report.asked import Question
+from causalsig.report.effects import Shown
+from causalsig.report.figures import ForestRow
+from causalsig.report.numbers import decimal
+from causalsig.report.words import Words
+
+
+def beside(question: Question) -> tuple[views.Table, ...]:
+    """Show the primary contrast once more as another estimator has it: the statistician's version only."""
+    words, spec = question.words, question.spec
+    if not question.page.sites:
+        return ()
+    wanted = (spec.question, spec.outcome, *spec.contrast)
+    rows: list[tuple[Markup | str, ...]] = []
+    for found in question.page.beside:
+        same = (found.question, found.outcome, found.arm, found.reference) == wanted
+        if same and isfinite(found.estimate):
+            shown = effects.show_contrast(found)
+            name = words(f"beside.{found.question}.{found.estimator}")
+            rows.append((name, words(f"beside.{found.estimand}"), words.signed(shown), str(found.sites)))
+    if not rows:
+        return ()
+    columns = (
+        words("beside.column-way"),
+        words("beside.column-whom"),
+        words("arms.column-difference", reference=words.arm(spec.contrast[1], "short")),
+        words("arms.column-sites"),
+    )
+    title = words("sensitivity.badge")
+    return (views.Table(words("beside.caption"), columns, tuple(rows), title, words("beside.intro")),)
+
+
+def sites_section(question: Question) -> views.Section | None:
+    """Draw the sites' own rows with the pool under them: the statistician's version only."""
+    words, spec, pool = question.words, question.spec, question.page.pool
+    key = (spec.question, spec.outcome, spec.estimand)
+    blocks = [b for b in question.page.sites if (b.question, b.outcome, b.estimand) == key]
+    blocks = [b for b in blocks if b.estimator == spec.estimator]
+    own = [(b.site, effects.own_contrast(b, *spec.contrast, pool.level)) for b in blocks]
+    rows = [(site[:8], shown) for site, shown in sorted(own, key=lambda pair: pair[0]) if shown is not None]
+    contrast = question.found(*spec.contrast)
+    if not rows or contrast is None:
+        return None
+    pooled = effects.show_contrast(contrast)
+    weights = [1.0 / (shown.std_error**2 + pooled.tau2) for _, shown in rows]
+    largest, total = max(weights), sum(weights)
+    drawn = [
+        views.row(site, shown, precision=weight / largest)
+        for (site, shown), weight in zip(rows, weights, strict=True)
+    ]
+    drawn.append(views.row(words.plain("sites.pooled"), pooled, pool=True))
+    shares = (f"{decimal(100.0 * weight / total, words.language, 1)} %" for weight in weights)
+    table = views.Table(
+        words("sites.caption"),
+        (
+            words("sites.column-site"),
+            words("arms.column-difference", reference=words.arm(spec.contrast[1], "short")),
+            words("sites.column-weight"),
+        ),
+        tuple((site, words.signed(shown), share) for (site, shown), share in zip(rows, shares, strict=True)),
+    )
+    pair = {"arm": words.arm(spec.contrast[0], "short"), "reference": words.arm(spec.contrast[1], "short")}
+    return views.Section(
+        f"sites-{question.slug}",
+        words("sites.title"),
+        figure=_sites_figure(question, drawn, pair, _heterogeneity(words, contrast, pooled)),
+        tables=(table,),
+        after=(_heterogeneity(words, contrast, pooled),),
+    )
+
+
+def _sites_figure(
+    question: Question, rows: list[ForestRow], pair: dict[str, str], line: str
+) -> views.Figure | None:
+    words = question.words
+    return views.forest(
+        words,
+        f"sites-{question.slug}",
+        rows,
+        title=words.plain("sites.figure-title", **pair),
+        description=words.plain("sites.figure-description"),
+        note=line,
+    )
+
+
+def _heterogeneity(words: Words, contrast: PooledContrast, pooled: Shown) -> str:
+    numbers = {
+        "tau2": decimal(pooled.tau2, words.language, 1),
+        "i2": decimal(contrast.i2, words.language),
+        "q": decimal(contrast.q, words.language, 1),
+        "p": decimal(contrast.q_p_value, words.language, 3),
+    }
+    return words.plain("spread.line", **numbers)
