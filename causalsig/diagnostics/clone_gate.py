@@ -66,6 +66,7 @@ def clone_gate(
             design.arms,
             design.weights[estimand][rows],
             design.effective_sample_size[estimand],
+            design.clusters[rows],
         )
         excess = largest_excess(table)
         limit = settings.max_smd

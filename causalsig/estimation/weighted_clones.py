@@ -39,6 +39,8 @@ class CloneDesign:
         Probability of following each strategy given what was known at time zero; NaN for who follows none.
     effective_sample_size : dict of estimand to (K,)
         Kish's size of the weights summed by household.
+    clusters : (n,) int
+        Code of the household of each episode.
     checks : WeightChecks
     notes : tuple of str
         Stable codes of what the models had to do.
@@ -49,6 +51,7 @@ class CloneDesign:
     weights: Mapping[str, Floats] = field(repr=False)
     propensities: Floats = field(repr=False)
     effective_sample_size: Mapping[str, Floats]
+    clusters: Integers = field(repr=False)
     checks: WeightChecks
     notes: tuple[str, ...]
 
@@ -108,4 +111,4 @@ def clone_design(
             [kish(np.where(found.follows == a, weights[estimand], 0.0), clusters) for a in range(len(arms))]
         )
     checks = weight_checks(courses, found, len(arms), "observed", None)
-    return CloneDesign(arms, found.follows, weights, propensities, sizes, checks, tuple(notes))
+    return CloneDesign(arms, found.follows, weights, propensities, sizes, clusters, checks, tuple(notes))

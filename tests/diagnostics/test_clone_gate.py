@@ -16,8 +16,11 @@ CONTRAST = ("accepted", "not_accepted")
 EPISODES = 1_500
 
 
-def episodes(slope: float, never: float = 0.0, seed: int = 0) -> tuple[CloneDesign, np.ndarray]:
+def episodes(
+    slope: float, never: float = 0.0, seed: int = 0, households: np.ndarray | None = None
+) -> tuple[CloneDesign, np.ndarray]:
     """Two weeks in which acceptance depends on x; a rule keeps a share of the episodes from accepting."""
+    households = np.arange(EPISODES) if households is None else households
     r = np.random.default_rng(seed)
     x = r.normal(size=EPISODES)
     ruled_out = r.random(EPISODES) < never
@@ -30,7 +33,7 @@ def episodes(slope: float, never: float = 0.0, seed: int = 0) -> tuple[CloneDesi
         rows.append((at, np.full(len(at), week), np.column_stack([x, ruled_out])[at], now[at].astype(int)))
         risk &= ~now
     table = PersonPeriods(*(np.concatenate(part) for part in zip(*rows, strict=True)))
-    design = clone_design(table, strategies=ARMS, households=np.arange(EPISODES), estimands=("ATE", "ATO"))
+    design = clone_design(table, strategies=ARMS, households=households, estimands=("ATE", "ATO"))
     return design, np.column_stack([x, ruled_out]).astype(float)
 
 
@@ -72,6 +75,19 @@ def test_balance_is_that_of_the_weights_and_not_of_the_groups() -> None:
     gate = clone_gate(design, covariates, ("x", "ruled_out"), CONTRAST, ("ATE",), Diagnostics())
     [row] = [row for row in gate.balance if row.covariate == "x"]
     assert abs(row.unweighted) > 0.5 > 0.2 > abs(row.weighted)
+
+
+def test_what_a_few_households_share_is_as_noisy_as_those_households() -> None:
+    def noise(households: np.ndarray) -> float:
+        design, covariates = episodes(0.5, households=households)
+        own = np.isin(households, households[:60]).astype(float)
+        table = np.column_stack([covariates[:, 0], own])
+        gate = clone_gate(design, table, ("x", "own"), CONTRAST, ("ATE",), Diagnostics())
+        return next(row.noise for row in gate.balance if row.covariate == "own")
+
+    # The same fact of as many episodes: of sixty households, or of two that return thirty times each.
+    few = np.where(np.arange(EPISODES) < 60, np.arange(EPISODES) // 30, np.arange(EPISODES))
+    assert noise(few) > 1.5 * noise(np.arange(EPISODES))
 
 
 @pytest.mark.parametrize("estimand", ["ATE", "ATO"])
