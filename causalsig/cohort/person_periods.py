@@ -20,8 +20,6 @@ from causalsig.errors import StudyError
 from causalsig.study.models import AcceptedHelp, ContactMethod
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from causalsig.cohort.build import Cohort
     from causalsig.cohort.covariates import ContactHistory
     from causalsig.cohort.facts import SiteFacts
@@ -75,7 +73,6 @@ class PeriodTable:
 def person_periods(
     cohort: Cohort,
     known: SiteFacts,
-    attempts: pd.DataFrame,
     *,
     period_days: int = WEEK,
     since: tuple[Since, ...] = SINCE,
@@ -92,8 +89,6 @@ def person_periods(
         Not empty.
     known : SiteFacts
         Of the same tables.
-    attempts : pandas.DataFrame
-        Canonical attempts; read for the contact method only.
     period_days : int
         Length of a period, from 1 to the whole grace period.
     since : tuple of str
@@ -107,7 +102,7 @@ def person_periods(
     edges = period_edges(_grace_days(cohort), period_days)
     households = _household_codes(cohort, known)
     if isinstance(cohort.plan.settings, ContactMethod):
-        ends = _first_attempt_periods(cohort, known, attempts, households, edges)
+        ends = _first_attempt_periods(cohort, known, households, edges)
     else:
         ends = _acceptance_periods(cohort, known.history, households, edges)
     happened = _since(known, households, cohort.time_zero, edges, since)
@@ -159,7 +154,7 @@ def _acceptance_periods(
 
 
 def _first_attempt_periods(
-    cohort: Cohort, known: SiteFacts, attempts: pd.DataFrame, households: Integers, edges: Integers
+    cohort: Cohort, known: SiteFacts, households: Integers, edges: Integers
 ) -> Integers:
     """Period of the first attempt, T when there was none: (n,).
 

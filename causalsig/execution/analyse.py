@@ -78,7 +78,7 @@ def analyse_site(
 
     def follow(cohort: Cohort) -> PeriodTable:
         days = cohort.plan.settings.period_days
-        return person_periods(cohort, facts, tables.attempts, period_days=days)
+        return person_periods(cohort, facts, period_days=days)
 
     partial: dict[str, list[QuestionResult]] = {}
     for plan in chosen:

@@ -211,7 +211,7 @@ def _plan(
         arm=arm,
         why=why,
         in_cohort=place is not None,
-        periods=() if place is None else period_rows(cohort, known, tables.attempts, place),
+        periods=() if place is None else period_rows(cohort, known, place),
         covariates=()
         if place is None
         else tuple(zip(cohort.covariate_names, map(float, cohort.covariates[place]), strict=True)),

@@ -16,8 +16,6 @@ from causalsig.cohort.person_periods import person_periods
 from causalsig.study.models import AcceptedHelp
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from causalsig.cohort.build import Cohort
     from causalsig.cohort.eligibility import EligibilityContext
     from causalsig.cohort.facts import SiteFacts
@@ -204,11 +202,9 @@ def _why_contact(events: Timeline, settings: ContactMethod) -> str:
     return f"first attempt on day {first}: {', '.join(dict.fromkeys(same_day))}{tie}"
 
 
-def period_rows(
-    cohort: Cohort, known: SiteFacts, attempts: pd.DataFrame, place: int
-) -> tuple[TracedPeriod, ...]:
+def period_rows(cohort: Cohort, known: SiteFacts, place: int) -> tuple[TracedPeriod, ...]:
     """Give the rows of the period table of one episode of a cohort."""
-    table = person_periods(cohort, known, attempts)
+    table = person_periods(cohort, known)
     since = [at for at, name in enumerate(table.names) if name.startswith("since_")]
     names = {event: arm for arm, event in table.strategies.items() if event}
     return tuple(

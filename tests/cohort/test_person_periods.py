@@ -101,7 +101,7 @@ def by_period(
 ) -> tuple[PeriodTable, dict[str, pd.DataFrame]]:
     """Build the table, and its rows at time zero a household, with a column an event and covariate."""
     cohort = build_cohort(made, plan, STUDY, SITE, MATCHING)
-    table = person_periods(cohort, site_facts(made), made.attempts, **options)
+    table = person_periods(cohort, site_facts(made), **options)
     rows = pd.DataFrame(table.covariates, columns=list(table.names))
     rows["period"], rows["event"], rows["episode"] = table.period, table.event, table.episode
     zero = cohort.time_zero == np.datetime64(ZERO).astype(int)
@@ -226,7 +226,7 @@ def municipality() -> dict[str, Any]:
 @pytest.mark.parametrize("days", [3, 7, 14])
 def test_every_episode_ends_with_the_event_of_its_arm(municipality: Any, question: str, days: int) -> None:
     cohort = municipality["cohorts"][question]
-    table = person_periods(cohort, municipality["facts"], municipality["tables"].attempts, period_days=days)
+    table = person_periods(cohort, municipality["facts"], period_days=days)
     last = np.append(table.episode[1:] != table.episode[:-1], True)
     np.testing.assert_array_equal(table.episode[last], np.arange(cohort.size))
     wanted = [table.strategies[arm] for arm in cohort.treatment]
@@ -243,7 +243,7 @@ def test_every_episode_ends_with_the_event_of_its_arm(municipality: Any, questio
 @pytest.mark.parametrize("question", ["accepted_help", "contact_method"])
 def test_the_estimator_takes_the_table_as_it_is(municipality: Any, question: str) -> None:
     cohort = municipality["cohorts"][question]
-    table = person_periods(cohort, municipality["facts"], municipality["tables"].attempts)
+    table = person_periods(cohort, municipality["facts"])
     found = clone_censor_weight(
         table,
         np.column_stack(list(cohort.outcomes.values())),
@@ -269,7 +269,7 @@ def test_the_order_of_the_rows_changes_nothing(municipality: Any) -> None:
         pair = []
         for source in (made, mixed):
             cohort = build_cohort(source, plan, STUDY, municipality["site"], municipality["matching"])
-            pair.append(person_periods(cohort, site_facts(source), source.attempts))
+            pair.append(person_periods(cohort, site_facts(source)))
         for name in ("episode", "period", "covariates", "event", "edges"):
             np.testing.assert_array_equal(getattr(pair[0], name), getattr(pair[1], name))
         assert pair[0].names == pair[1].names and pair[0].strategies == pair[1].strategies
@@ -279,5 +279,5 @@ def test_a_cohort_of_nobody_has_no_rows(municipality: Any) -> None:
     made, facts = municipality["tables"], municipality["facts"]
     strict = municipality["site"].model_copy(update={"retention": "strict6", "retention_months": None})
     cohort = build_cohort(made, Q1, STUDY, strict, municipality["matching"], facts=facts)
-    table = person_periods(cohort, facts, made.attempts)
+    table = person_periods(cohort, facts)
     assert cohort.size == len(table.event) == 0 and table.strategies == {}
