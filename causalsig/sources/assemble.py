@@ -18,7 +18,7 @@ from causalsig.sources.checks import check_tables
 from causalsig.sources.checks_bounds import is_most
 from causalsig.sources.checks_view import as_objects, is_missing
 from causalsig.sources.dates import settle_extraction_date
-from causalsig.sources.episodes import episodes_by_matching_day
+from causalsig.sources.episodes import cases_of_episodes, episodes_by_matching_day
 from causalsig.sources.findings import ReadResult
 from causalsig.sources.lookup import look_up
 from causalsig.sources.rows import first_days, is_in, keep_rows, repeated, sort_rows
@@ -252,7 +252,7 @@ def _given_episodes(episodes: pd.DataFrame, signals: pd.DataFrame, findings: Fin
         "period_start": lambda: by_episode["received_on"].min(),
         "period_end": lambda: by_episode["received_on"].max(),
         "n_creditors": lambda: by_episode["creditor_id"].nunique().astype("float64"),
-        "case_id": lambda: by_episode["case_id"].first(),
+        "case_id": lambda: cases_of_episodes(signals),
     }
     missing = {
         name: look_up(episodes["episode_id"], fact()) for name, fact in facts.items() if name not in episodes

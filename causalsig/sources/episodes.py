@@ -2,18 +2,35 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import pandas as pd
 
 from causalsig.sources.checks_view import as_objects
+from causalsig.sources.rows import order_of
 from causalsig.sources.schema import frame_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from causalsig.sources.schema import Matching
+
+
+CASE_ORDER: Final = (
+    "forwarded_on",
+    "received_on",
+    "creditor_type",
+    "amount_cents",
+    "instalment_cents",
+    "arrears_start",
+    "crisis",
+    "age",
+    "minor_children",
+    "case_id",
+)
+"""Where the signals of an episode name several cases, the one of the first signal in this order is its case.
+What a case is called decides only between signals that are alike."""
 
 
 def matching_dates(received_on: NDArray[np.datetime64], matching: Matching) -> NDArray[np.datetime64]:
@@ -72,13 +89,41 @@ def episodes_of(
             "period_start": np.minimum.reduceat(period_start[rows], begin) if len(begin) else matched,
             "period_end": np.maximum.reduceat(period_end[rows], begin) if len(begin) else matched,
             "n_creditors": _distinct(as_objects(signals["creditor_id"])[rows], group, len(begin)),
-            "case_id": _first_known(as_objects(signals["case_id"])[rows], group, len(begin)),
+            "case_id": _first_case(signals, rows, group, len(begin)),
         },
         len(begin),
     )
     episode_id = np.full(len(signals), None, dtype=object)
     episode_id[rows] = ids[group]
     return episodes, episode_id
+
+
+def cases_of_episodes(signals: pd.DataFrame) -> pd.Series:
+    """Case by episode, of signals that say which episode they belong to; None where none names one."""
+    group, names = pd.factorize(as_objects(signals["episode_id"]))
+    rows = np.flatnonzero(group >= 0)
+    cases = _first_case(signals, rows, group[rows].astype(np.int64), len(names))
+    return pd.Series(cases, index=pd.Index(names, dtype=object), dtype=object)
+
+
+def _first_case(
+    signals: pd.DataFrame, rows: NDArray[np.int64], group: NDArray[np.int64], size: int
+) -> NDArray[np.object_]:
+    """Case of each group of signals, shape (size,); None where there is none.
+
+    Of several, the first in `CASE_ORDER`: never by the order of the rows.
+    """
+    values = as_objects(signals["case_id"])[rows]
+    found = _first_known(values, group, size)
+    named = np.flatnonzero(~pd.isna(values))
+    several = np.zeros(size, dtype=bool)
+    several[group[named[values[named] != found[group[named]]]]] = True
+    at = named[several[group[named]]]
+    if len(at):
+        known = [name for name in CASE_ORDER if name in signals]
+        order = order_of(signals[known].iloc[rows[at]].assign(group=group[at]), ["group", *known])
+        found[group[at]] = _first_known(values[at][order], group[at][order], size)[group[at]]
+    return found
 
 
 def _first_known(values: NDArray[np.object_], group: NDArray[np.int64], size: int) -> NDArray[np.object_]:

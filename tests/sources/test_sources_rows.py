@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import permutations
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from causalsig.sources.arrears import BEFORE, DAYS_A_MONTH, is_new_arrears, new_arrears
-from causalsig.sources.episodes import episodes_by_matching_day, matching_dates
+from causalsig.sources.episodes import cases_of_episodes, episodes_by_matching_day, matching_dates
 from causalsig.sources.lookup import look_up
 from causalsig.sources.rows import first_days, is_in, keep_rows, repeated, sort_rows
 from causalsig.sources.schema import Matching, conform
@@ -82,12 +84,17 @@ def episodes_by_pandas(signals: pd.DataFrame, matching: Matching) -> tuple[pd.Da
     matched = matching_dates(signals["received_on"].to_numpy("datetime64[D]"), matching)
     frame = signals.assign(matched_on=matched.astype("datetime64[s]"))[linked]
     grouped = frame.groupby(["household_key", "matched_on"], sort=True)
-    episodes = grouped.agg(
-        period_start=("received_on", "min"),
-        period_end=("received_on", "max"),
-        n_creditors=("creditor_id", "nunique"),
-        case_id=("case_id", "first"),
-    ).reset_index()
+    in_order = frame.sort_values(["received_on", "case_id"], na_position="last")
+    episodes = (
+        in_order.groupby(["household_key", "matched_on"], sort=True)
+        .agg(
+            period_start=("received_on", "min"),
+            period_end=("received_on", "max"),
+            n_creditors=("creditor_id", "nunique"),
+            case_id=("case_id", "first"),
+        )
+        .reset_index()
+    )
     episodes.insert(0, "episode_id", [f"e{i}" for i in range(len(episodes))])
     names = pd.Series([None] * len(signals), index=signals.index, dtype=object)
     names[linked] = episodes["episode_id"].to_numpy()[grouped.ngroup().to_numpy()]
@@ -135,6 +142,30 @@ def test_episodes_are_those_of_pandas(rows, matching):
     expected, expected_names = episodes_by_pandas(signals, matching)
     pd.testing.assert_frame_equal(conform("episodes", episodes), conform("episodes", expected))
     assert [name or None for name in names] == [None if pd.isna(name) else name for name in expected_names]
+
+
+TWO_CASES = {
+    "forwarded_on": (["2024-01-10", None, "2024-01-09"], 2),
+    "received_on": (["2024-01-05", "2024-01-04", "2024-01-06"], 1),
+    "amount_cents": ([3e4, 2e4, 1e4], 2),
+}
+"""What three signals of an episode say, and which of them comes first."""
+
+
+@pytest.mark.parametrize("told", TWO_CASES)
+@pytest.mark.parametrize("names", [("a", "b", "c"), ("c", "b", "a"), ("b", "c", "a")])
+def test_of_several_cases_neither_rows_nor_names_decide(told, names):
+    values, first = TWO_CASES[told]
+    frame = pd.DataFrame(
+        {"household_key": "h", "received_on": "2024-01-05", "case_id": names, "episode_id": "e", told: values}
+    )
+    dated = [name for name in ("received_on", "forwarded_on") if name in frame]
+    frame = frame.astype(dict.fromkeys(dated, "datetime64[s]"))
+    for order in permutations(range(3)):
+        signals = conform("signals", frame.iloc[list(order)].reset_index(drop=True))
+        episodes, _ = episodes_by_matching_day(signals, Matching())
+        assert episodes["case_id"].tolist() == [names[first]]
+        assert cases_of_episodes(signals).to_dict() == {"e": names[first]}
 
 
 @pytest.mark.parametrize("table", ["signals", "episodes"])
