@@ -33,9 +33,10 @@ Not what the municipality did: given the household's record an attempt leads to 
 little else, as an instrument does. Holding it fixed makes weights of the few who accept on a letter enormous
 (in 144 invented municipalities the standard deviation was 21 % larger, and 95 % intervals covered 90 %
 instead of 96 %), and enlarges the bias of a hidden cause (Wooldridge 2016, doi:10.1016/j.rie.2016.01.001;
-Pearl 2012, arXiv:1203.3503). Not whether the household was reached: help is accepted in the talk, so who was reached before and is still
-there declined, and hardly ever accepts later (never, where acceptance is dated by the first reach). Nobody of
-them could be made to accept, and reach is on the way from the attempt to the outcome.
+Pearl 2012, arXiv:1203.3503). Not whether the household was reached: help is accepted in the talk, so who was
+reached before and is still there declined, and hardly ever accepts later (never, where acceptance is dated by
+the first reach). Nobody of them could be made to accept, and reach is on the way from the attempt to the
+outcome.
 """
 THRESHOLDS: Mapping[Since, tuple[int, ...]] = MappingProxyType(
     {"signals": (1, 2), "new_arrears": (1,), "attempts": (1, 2), "visits_and_calls": (1,), "reached": (1,)}
