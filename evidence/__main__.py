@@ -7,9 +7,12 @@ import sys
 import time
 from pathlib import Path
 
-from evidence import page, record, sources_page
+from evidence import generator_page, page, record, sources_page
 from evidence.claim import ROOT, Claim, all_claims
 from evidence.context import Context
+
+OF_RESULTS = (page, generator_page)
+"""Pages of the docs that are made from the results."""
 
 
 def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
@@ -21,8 +24,8 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
     if options.task == "check":
         return _check(claims, root)
     if options.task == "page":
-        for written in (page.write(root), sources_page.write(root)):
-            print(written.relative_to(root))
+        for made in (*OF_RESULTS, sources_page):
+            print(made.write(root).relative_to(root))
         return 0
     unknown = [name for name in options.names if name not in claims]
     if unknown:
@@ -33,7 +36,7 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
 
 
 def run(claim: Claim, workers: int, limit: int | None, root: Path = ROOT) -> bool:
-    """Run one claim, write its result and the docs page, and tell whether it holds."""
+    """Run one claim, write its result and the docs pages, and tell whether it holds."""
     digest = claim.digest(root)
     context = Context(claim.name, root / record.WORK / claim.name, digest, workers, limit)
     begin = time.perf_counter()
@@ -42,7 +45,8 @@ def run(claim: Claim, workers: int, limit: int | None, root: Path = ROOT) -> boo
     result = record.compose(claim, verdict, digest, seconds, context.computed_seconds)
     if limit is None:
         written, remark = record.write(result, root / record.RESULTS), ""
-        page.write(root)
+        for made in OF_RESULTS:
+            made.write(root)
     else:
         written, remark = record.write(result, context.work), " (limited: not a result)"
     standing = "holds" if result["passed"] else "DOES NOT HOLD"
@@ -64,11 +68,11 @@ def _check(claims: dict[str, Claim], root: Path) -> int:
     states = {name: record.state(claim, records.get(name), root) for name, claim in claims.items()}
     states |= {name: "orphan: no claim has this name" for name in records if name not in claims}
     wrong = {name: standing for name, standing in states.items() if standing != "ok"}
+    for made in OF_RESULTS if records else ():
+        if (root / made.PAGE).read_text(encoding="utf-8") != made.render(records):
+            wrong[made.PAGE] = "not made from these results; run `python -m evidence page`"
     for name, standing in wrong.items():
         print(f"{name}: {standing}")
-    if records and (root / page.PAGE).read_text(encoding="utf-8") != page.render(records):
-        print(f"{page.PAGE}: not made from these results; run `python -m evidence page`")
-        return 1
     return 1 if wrong else 0
 
 

@@ -1,7 +1,6 @@
 """The Generator page of the docs: its figures from the results, its lists from the package; none is typed.
 
-``python -m evidence.generator_page`` writes it, after a run of generator-calibration, null-effect-table or
-trap-coverage.
+``python -m evidence page`` writes it, and so does every run of a claim.
 """
 
 from __future__ import annotations
@@ -11,14 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from evidence.claim import ROOT
+from evidence.page import table
 from evidence.record import read_all
 
 PAGE = "docs/generator.md"
+NUMBER = ".3f"
 _HEAD = """# The generator and its figures
 
 [Invented municipalities](invented.md) tells what the generator does. This page shows how close it comes
 to the figures that are known, what it can be made to do wrong, and what is known of its truth. It is made
-from the results of the evidence and from the package itself (`python -m evidence.generator_page`); nobody
+from the results of the evidence and from the package itself (`python -m evidence page`); nobody
 edits it.
 
 ## Scenarios
@@ -96,13 +97,13 @@ def render(records: Mapping[str, Mapping[str, Any]]) -> str:
         size = kinds[name].default
         sentence = (type(size).__doc__ or "").strip().split("\n\n")[0]
         traps.append({"trap": f"`{name}`", "what it does": " ".join(sentence.split())})
-    parts = [_HEAD, _table(scenarios), _CALIBRATION, _figures(records, "generator-calibration", "figures")]
+    parts = [_HEAD, table(scenarios), _CALIBRATION, _figures(records, "generator-calibration", "figures")]
     parts += [
         _RETUNED,
         _NULL,
         _figures(records, "null-effect-table", "returns"),
         _TRAPS,
-        _table(traps),
+        table(traps),
         _CAUGHT,
         _caught(records),
         _TRUTH,
@@ -125,29 +126,10 @@ def _caught(records: Mapping[str, Mapping[str, Any]]) -> str:
     for row in records["trap-coverage"]["figures"]["analyses"]:
         about = {"trap": f"`{row['trap']}`", "size": row["size"], "analysis": row["analysis"]}
         rows.setdefault(row["trap"], about)["on" if row["switch"] == "on" else "off"] = row["rate"]
-    return _table(list(rows.values()))
+    return table(list(rows.values()), NUMBER)
 
 
-def _figures(records: Mapping[str, Mapping[str, Any]], name: str, table: str) -> str:
+def _figures(records: Mapping[str, Mapping[str, Any]], name: str, of: str) -> str:
     if name not in records:
         return f"The claim `{name}` has no result yet.\n"
-    return _table(records[name]["figures"][table])
-
-
-def _table(rows: list[dict[str, Any]]) -> str:
-    columns = list(rows[0])
-    lines = ["| " + " | ".join(columns) + " |", "|" + "---|" * len(columns)]
-    lines.extend("| " + " | ".join(_cell(row[column]) for column in columns) + " |" for row in rows)
-    return "\n".join(lines) + "\n"
-
-
-def _cell(value: object) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, float):
-        return f"{value:.3f}"
-    return str(value)
-
-
-if __name__ == "__main__":
-    print(write().relative_to(ROOT))
+    return table(records[name]["figures"][of], NUMBER)

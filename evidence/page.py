@@ -27,7 +27,7 @@ def render(records: Mapping[str, Mapping[str, Any]]) -> str:
         {"claim": f"[{name}](#{name})", "holds": _holds(record), "replications": record["replications"] or ""}
         for name, record in sorted(records.items())
     ]
-    parts = [_HEAD, _table(summary), *(_section(records[name]) for name in sorted(records))]
+    parts = [_HEAD, table(summary), *(_section(records[name]) for name in sorted(records))]
     return "\n".join(parts)
 
 
@@ -47,13 +47,13 @@ def _section(record: Mapping[str, Any]) -> str:
         if not isinstance(value, list | dict)
     ]
     if single:
-        lines.append(_table(single))
+        lines.append(table(single))
     for name, value in figures.items():
         if isinstance(value, dict):
             value = [{"figure": key.replace("_", " "), "value": item} for key, item in value.items()]
         if isinstance(value, list) and value:
             rows = [row if isinstance(row, dict) else {"value": row} for row in value]
-            lines.append(f"{name.replace('_', ' ').capitalize()}:\n\n{_table(rows)}")
+            lines.append(f"{name.replace('_', ' ').capitalize()}:\n\n{table(rows)}")
     lines.append(_provenance(record))
     return "\n".join(lines)
 
@@ -72,17 +72,19 @@ def _holds(record: Mapping[str, Any]) -> str:
     return "yes" if record["passed"] else "no"
 
 
-def _table(rows: list[dict[str, Any]]) -> str:
+def table(rows: list[dict[str, Any]], number: str = ".4g") -> str:
+    """Write rows as a Markdown table; `number` is the format of its floats."""
     columns = list(dict.fromkeys(column for row in rows for column in row))
     lines = ["| " + " | ".join(column.replace("_", " ") for column in columns) + " |"]
     lines.append("|" + "---|" * len(columns))
-    lines.extend("| " + " | ".join(_cell(row.get(column, "")) for column in columns) + " |" for row in rows)
+    cells = ([_cell(row.get(column, ""), number) for column in columns] for row in rows)
+    lines.extend("| " + " | ".join(row) + " |" for row in cells)
     return "\n".join(lines) + "\n"
 
 
-def _cell(value: object) -> str:
+def _cell(value: object, number: str) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
-        return f"{value:.4g}"
+        return format(value, number)
     return str(value).replace("|", "\\|").replace("\n", " ")

@@ -160,9 +160,10 @@ def _make(country: InventedCountry, out: Path, workers: int) -> None:
 
 def _say_smallest(country: InventedCountry) -> None:
     """Say that sizes are not those of the scenario, where nobody asked for that."""
-    from causalsig.execution.invent import country_specs, smallest_of
+    from causalsig.execution.invent import smallest_of
+    from causalsig.simulation import load_scenario
 
-    scenario = country_specs(country)[0]
+    scenario = load_scenario(country.scenario, country.effect)
     asked = country.minimum or country.inhabitants or scenario.sites.minimum_inhabitants
     if not asked:
         smallest = smallest_of(country, scenario)
@@ -200,6 +201,9 @@ def _check(country: InventedCountry, monitor_sites: int, workers: int, format_: 
 
 
 def _print_expected(rows: list[dict[str, Any]]) -> None:
+    from causalsig.execution.power_sites import households_an_arm
+    from causalsig.study.read import DEFAULT_STUDY, read_study
+
     counts = [key for key in rows[0] if key not in ("site", "name")]
     above, below = zip(*(key.partition("_")[::2] for key in counts), strict=True)
     typer.echo(" " * 22 + "".join(f"{word:>9}" for word in above))
@@ -207,7 +211,7 @@ def _print_expected(rows: list[dict[str, Any]]) -> None:
     for row in rows:
         values = "".join(f"{row[key]:>9.0f}" for key in counts)
         typer.echo(f"{row['site']:<5}{row['name']:<17}{values}")
-    needed = _households_an_arm()
+    needed = households_an_arm(read_study(DEFAULT_STUDY))
     say(f"expected households in each arm; an arm needs {needed} to be admitted by the default study.")
 
 
@@ -226,17 +230,6 @@ def _print_monitor(rows: list[dict[str, Any]]) -> None:
     for row in rows:
         values = f"{row['target']:>9.3f}{row['simulated']:>11.3f}{row['band']:>9.3f}"
         typer.echo(f"{row['figure']:<30}{values}  {'holds' if row['holds'] else 'off'}")
-
-
-def _households_an_arm() -> int:
-    """Households an arm needs under the default study, known before outcomes."""
-    from math import ceil
-
-    from causalsig.study.read import DEFAULT_STUDY, read_study
-
-    floors = read_study(DEFAULT_STUDY).disclosure
-    rarer = min(floors.expected_risk, 1.0 - floors.expected_risk)
-    return max(floors.min_households_arm, ceil(floors.min_expected_class / rarer - 1e-9))
 
 
 def _make_room(out: Path, force: bool) -> None:

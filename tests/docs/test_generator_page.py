@@ -15,7 +15,7 @@ def test_the_page_is_made_from_the_results() -> None:
     from evidence.record import read_all
 
     page = (ROOT / PAGE).read_text("utf-8")
-    assert page == render(read_all(ROOT)), "write it again: python -m evidence.generator_page"
+    assert page == render(read_all(ROOT)), "write it again: python -m evidence page"
     named = [*scenario_names(), *TRAP_NAMES]
     assert all(f"`{name}`" in page for name in named)
     assert all(target.name in page for target in targets())
