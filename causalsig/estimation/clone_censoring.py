@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from causalsig.errors import EstimationError
 from causalsig.estimation.clone_checks import WeightChecks, weight_checks
-from causalsig.estimation.clone_strategies import read_strategies, refuse_option
+from causalsig.estimation.clone_strategies import in_summing_order, read_strategies, refuse_option
 from causalsig.estimation.clone_target import Target, fit_target, through_target
 from causalsig.estimation.clone_weights import (
     GRACES,
@@ -27,21 +27,20 @@ from causalsig.estimation.clone_weights import (
     Truncation,
     clone_weights,
     fit_periods,
-    who_follows,
 )
 from causalsig.estimation.design import standard_design
 from causalsig.estimation.inference import Influence, arm_means
-from causalsig.estimation.inputs import Outcomes, Sample, check_aligned, read_outcomes, read_sample
+from causalsig.estimation.inputs import Outcomes, check_aligned, read_outcomes
 from causalsig.estimation.multinomial import indicators
+from causalsig.estimation.ordering import by_content
 from causalsig.estimation.person_periods import Courses, PersonPeriodTable, read_person_periods
 from causalsig.estimation.prepare import Followed, Prepared, followed_models
 from causalsig.estimation.stacked import through
 from causalsig.estimation.tilting import check_estimand
+from causalsig.estimation.weighted_clones import CloneDesign, CloneModels
 from causalsig.results import Arm, ArmMeans, Estimand, Floats, Integers
 
 __all__ = ["CloneCensorMeans", "WeightChecks", "clone_censor_weight"]
-
-_OTHER = "(none of the strategies)"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,6 +65,7 @@ def clone_censor_weight(
     grace: Grace = "observed",
     truncate: Truncation | None = None,
     level: float = 0.95,
+    design: CloneDesign | None = None,
 ) -> CloneCensorMeans:
     """Estimate mean outcomes had the same episodes followed each strategy, with time-varying confounding.
 
@@ -103,6 +103,9 @@ def clone_censor_weight(
         Largest stabilised weight, before tilting and loss to follow-up, or that quantile of the weights of
         each strategy; changes the estimand, whose name says so. The variance counts a quantile as known.
     level : confidence level
+    design : CloneDesign, optional
+        What :func:`clone_design` made of the same table, strategies and households; its models are taken
+        over. The numbers are the same with and without.
 
     Returns
     -------
@@ -113,7 +116,8 @@ def clone_censor_weight(
     Raises
     ------
     EstimationError
-        ``estimation-periods``, ``estimation-option``, ``estimation-level``, ``estimation-estimand``,
+        ``estimation-other-propensity`` when the design is of something else; ``estimation-periods``,
+        ``estimation-option``, ``estimation-level``, ``estimation-estimand``,
         ``estimation-natural-grace``, ``estimation-empty-arm``, ``estimation-all-censored`` and whatever else
         is wrong with the input.
     """
@@ -123,16 +127,20 @@ def clone_censor_weight(
     courses = read_person_periods(person_periods, len(outcome))
     arms, events = read_strategies(strategies, courses)
     estimand = check_estimand(estimand, arms)
-    sample, sorted_courses = _sample(courses, arms, events, outcomes, households)
-    model = fit_periods(sorted_courses)
+    sample, sorted_courses = in_summing_order(courses, arms, events, households, by_content(outcomes))
+    made = None if design is None else _models_of(design, sorted_courses, arms, events)
+    model = fit_periods(sorted_courses) if made is None else made.periods
     weights = clone_weights(sorted_courses, model, arms, events, grace, truncate)
-    design, _, _ = standard_design(sorted_courses.covariates[sorted_courses.last])
+    last, _, _ = standard_design(sorted_courses.covariates[sorted_courses.last])
     ordered = replace(
         outcomes, values=outcomes.values[sample.order], observed=outcomes.observed[sample.order]
     )
-    followed = _followed(design, weights.follows, ordered.observed, arms)
-    target = fit_target(sorted_courses, weights.follows, estimand, arms)
-    found = _influence(model, weights, target, followed, design, ordered)
+    followed = _followed(last, weights.follows, ordered.observed, arms)
+    if made is not None and estimand in made.targets:
+        target = made.targets[estimand]
+    else:
+        target = fit_target(sorted_courses, weights.follows, estimand, arms)
+    found = _influence(model, weights, target, followed, last, ordered)
     prepared = Prepared(
         replace(sample, arms=arms),
         outcomes,
@@ -146,6 +154,22 @@ def clone_censor_weight(
     means = _forget_others(arm_means(found, prepared, method="clone_censor_weight"))
     checks = weight_checks(sorted_courses, weights, len(arms), grace, truncate)
     return CloneCensorMeans(**{f.name: getattr(means, f.name) for f in fields(means)}, checks=checks)
+
+
+def _models_of(
+    design: CloneDesign, courses: Courses, arms: tuple[Arm, ...], events: tuple[int, ...]
+) -> CloneModels:
+    """Take over the models of a design, where it is of these courses and strategies."""
+    same = (design.arms, design.models.events) == (arms, events)
+    if not same or not design.models.courses.same(courses):
+        raise EstimationError(
+            "estimation-other-propensity",
+            expected="the table, strategies and households the design was made of",
+            found="others",
+            mend="Give clone_design the same ones, or leave design out.",
+            where="design",
+        )
+    return design.models
 
 
 def _check_options(grace: Grace, truncate: Truncation | None, level: float) -> None:
@@ -170,25 +194,6 @@ def _name(estimand: Estimand, grace: Grace, truncate: Truncation | None) -> Esti
     more = "" if grace == "observed" else f" {grace} grace"
     more += "" if truncate is None else f" truncated ({truncate[0]} {truncate[1]:g})"
     return f"{estimand}{more}" if isinstance(estimand, str) else (f"{estimand[0]}{more}", estimand[1])
-
-
-def _sample(
-    courses: Courses, arms: tuple[Arm, ...], events: tuple[int, ...], outcomes: Outcomes, households: Any
-) -> tuple[Sample, Courses]:
-    """Check arms and households, and bring the courses in the summing order.
-
-    Who follows no strategy has a code past the last arm. The covariates of the sample only fix that order.
-    """
-    follows = who_follows(courses, events)
-    labels = np.empty(len(arms) + 1, dtype=object)
-    labels[:] = [*arms, _OTHER]
-    others = len(arms) > 1 and bool(np.any(follows == len(arms)))
-    names = labels if others else labels[:-1]
-    content = np.column_stack(
-        [courses.ends, courses.outcome, courses.fingerprints, outcomes.values, outcomes.observed]
-    )
-    sample = read_sample(content, labels[follows], arms=names.tolist(), households=households)
-    return sample, courses.take(sample.order)
 
 
 def _followed(

@@ -73,10 +73,10 @@ def hessian(x: Floats, p: Floats) -> Floats:
     blocks = np.empty((free, columns, free, columns))
     for k in range(free):
         for m in range(k, free):
-            weight = p[:, k] * ((k == m) - p[:, m])
-            block = x.T @ (x * weight[:, None])
-            blocks[k, :, m, :] = block
-            blocks[m, :, k, :] = block.T
+            # One array times itself: BLAS then computes half of a symmetric product.
+            root = x * np.sqrt(p[:, k] * ((1.0 - p[:, k]) if k == m else p[:, m]))[:, None]
+            block = root.T @ root
+            blocks[k, :, m, :] = blocks[m, :, k, :] = block if k == m else -block
     return blocks.reshape(free * columns, free * columns)
 
 

@@ -12,6 +12,7 @@ from causalsig.estimation import learners
 from causalsig.estimation.learners import OutcomeLearner, TreatmentLearner
 from causalsig.estimation.outcome_models import Kind, check_rows
 from causalsig.results import Floats, Integers
+from causalsig.threads import one_thread
 
 NAMES = ("linear", "boosting", "stacked")
 FLOOR = 1e-3
@@ -78,10 +79,8 @@ def propensities_out_of_fold(
     seed: int,
 ) -> Floats:
     """Predict every row's probabilities without its fold: (n, K), before the floor."""
-    from threadpoolctl import threadpool_limits
-
     learner, p = _treatment_learner(nuisance), np.empty((len(x), arms))
-    with threadpool_limits(limits=1):
+    with one_thread():
         for f in range(int(folds.max()) + 1):
             keep, out = folds != f, folds == f
             p[out] = learner(x[keep], codes[keep], arms, households[keep], seed)(x[out])
@@ -112,11 +111,9 @@ def outcomes_out_of_fold(
     ----------
     x : (n, P) standard design; y, seen : (n, J); codes, households, folds : (n,)
     """
-    from threadpoolctl import threadpool_limits
-
     learner = _outcome_learner(nuisance.outcome)
     predicted = np.empty((y.shape[1], len(x), arms))
-    with threadpool_limits(limits=1):
+    with one_thread():
         for j, a in np.ndindex(y.shape[1], arms):
             rows = seen[:, j] * (codes == a)
             check_rows(rows, folds)

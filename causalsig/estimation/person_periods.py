@@ -102,6 +102,13 @@ class Courses:
         total = np.bincount(self.episode, weights=by_row / (size if size > 0 else 1.0))
         return total.astype(np.float64)
 
+    def same(self, other: Courses) -> bool:
+        """Whether another table holds the same, row by row."""
+        return all(
+            np.array_equal(getattr(self, name), getattr(other, name))
+            for name in ("last", "event", "period", "covariates")
+        )
+
     def take(self, order: Integers) -> Courses:
         """Renumber the episodes, so that episode ``order[i]`` becomes i."""
         lengths = np.diff(self.last, prepend=-1)[order]

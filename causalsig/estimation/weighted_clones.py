@@ -11,17 +11,34 @@ from typing import Any
 
 import numpy as np
 
-from causalsig.errors import EstimationError
 from causalsig.estimation.clone_checks import WeightChecks, weight_checks
-from causalsig.estimation.clone_strategies import read_strategies
-from causalsig.estimation.clone_target import fit_target
-from causalsig.estimation.clone_weights import clone_weights, fit_periods
-from causalsig.estimation.person_periods import PersonPeriodTable, read_person_periods
+from causalsig.estimation.clone_strategies import in_summing_order, read_strategies
+from causalsig.estimation.clone_target import Target, fit_target
+from causalsig.estimation.clone_weights import PeriodModel, clone_weights, fit_periods
+from causalsig.estimation.person_periods import Courses, PersonPeriodTable, read_person_periods
 from causalsig.estimation.propensity import kish
 from causalsig.estimation.tilting import check_estimand
 from causalsig.results import Arm, Estimand, Floats, Integers
 
 __all__ = ["CloneDesign", "clone_design"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CloneModels:
+    """Models of one table, made once: what happens by period, and the tilt of each estimand.
+
+    Attributes
+    ----------
+    events : tuple of K int, the event each strategy asks for
+    courses : Courses, in the summing order of the estimator
+    periods : PeriodModel
+    targets : by estimand
+    """
+
+    events: tuple[int, ...]
+    courses: Courses
+    periods: PeriodModel
+    targets: Mapping[Estimand, Target]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,6 +61,8 @@ class CloneDesign:
     checks : WeightChecks
     notes : tuple of str
         Stable codes of what the models had to do.
+    models : CloneModels
+        For :func:`clone_censor_weight`, which then fits none of them again.
     """
 
     arms: tuple[Arm, ...]
@@ -54,6 +73,7 @@ class CloneDesign:
     clusters: Integers = field(repr=False)
     checks: WeightChecks
     notes: tuple[str, ...]
+    models: CloneModels = field(repr=False)
 
 
 def clone_design(
@@ -80,35 +100,38 @@ def clone_design(
         ``estimation-empty-arm`` when nobody stays on a strategy; what :func:`clone_censor_weight` says of the
         table, the strategies and the estimands.
     """
-    clusters = np.unique(np.asarray(households), return_inverse=True)[1].astype(np.int64)
-    courses = read_person_periods(person_periods, len(clusters))
+    courses = read_person_periods(person_periods, len(households))
     arms, events = read_strategies(strategies, courses)
-    present = set(np.unique(courses.outcome).tolist())
-    missing = [arm for arm, event in zip(arms, events, strict=True) if event not in present]
-    if missing:
-        raise EstimationError(
-            "estimation-empty-arm",
-            expected="episodes on every strategy",
-            found=f"none on {missing[0]}",
-            mend="Leave the strategy out.",
-            where="strategies",
-        )
-    model = fit_periods(courses)
-    found = clone_weights(courses, model, arms, events, "observed", None)
-    weights: dict[str, Floats] = {}
-    sizes: dict[str, Floats] = {}
+    nothing = np.zeros((len(households), 0))
+    sample, courses = in_summing_order(courses, arms, events, households, nothing)
+    clusters = sample.clusters[sample.order]
+    periods = fit_periods(courses)
+    found = clone_weights(courses, periods, arms, events, "observed", None)
     # The tilt of the overlap population is made of the propensities, whatever is asked for.
-    overlap = fit_target(courses, found.follows, "ATO", arms)
+    targets: dict[Estimand, Target] = {"ATO": fit_target(courses, found.follows, "ATO", arms)}
+    overlap = targets["ATO"]
     propensities = np.full((len(clusters), len(arms)), np.nan)
     propensities[overlap.rows] = overlap.p
-    notes = dict.fromkeys((*model.notes, *overlap.notes))
+    place = np.argsort(sample.order)
+    weights: dict[str, Floats] = {}
+    sizes: dict[str, Floats] = {}
     for estimand in estimands:
         checked: Estimand = check_estimand(estimand, arms)
-        target = overlap if checked == "ATO" else fit_target(courses, found.follows, checked, arms)
-        notes |= dict.fromkeys(target.notes)
-        weights[estimand] = found.weights * target.h
+        if checked not in targets:
+            targets[checked] = fit_target(courses, found.follows, checked, arms)
+        tilted = found.weights * targets[checked].h
         sizes[estimand] = np.array(
-            [kish(np.where(found.follows == a, weights[estimand], 0.0), clusters) for a in range(len(arms))]
+            [kish(np.where(found.follows == a, tilted, 0.0), clusters) for a in range(len(arms))]
         )
-    checks = weight_checks(courses, found, len(arms), "observed", None)
-    return CloneDesign(arms, found.follows, weights, propensities, sizes, clusters, checks, tuple(notes))
+        weights[estimand] = tilted[place]
+    return CloneDesign(
+        arms=arms,
+        follows=found.follows[place],
+        weights=weights,
+        propensities=propensities[place],
+        effective_sample_size=sizes,
+        clusters=sample.clusters,
+        checks=weight_checks(courses, found, len(arms), "observed", None),
+        notes=tuple(dict.fromkeys(sum((one.notes for one in targets.values()), periods.notes))),
+        models=CloneModels(events, courses, periods, targets),
+    )

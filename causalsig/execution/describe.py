@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from causalsig.execution.digests import content_digest, snapshot_of, source_digest
 from causalsig.execution.site import lock_digest, read_site
 from causalsig.execution.worker import write_json
+from causalsig.threads import one_thread
 
 if TYPE_CHECKING:
     from causalsig.release.build import ReleaseIdentity
@@ -56,8 +57,6 @@ def describe(
     ReleaseError
         ``release-exists``: another document is under review there, and ``force`` is not given.
     """
-    from threadpoolctl import threadpool_limits
-
     from causalsig import __version__
     from causalsig.release.build import ReleaseIdentity, site_code, snapshot_hash
     from causalsig.release.keys import read_provider_key
@@ -66,7 +65,7 @@ def describe(
     begin = time.perf_counter()
     key = read_provider_key(keys)
     found = source_digest(source)
-    with threadpool_limits(limits=1):
+    with one_thread():
         read = read_site(source, site)
         digest = found or content_digest(read)
         # The kind stands where a study's digest would: codes of a profile, a monitor and a study do not link.

@@ -20,6 +20,7 @@ from causalsig.execution.processes import process_pool
 from causalsig.execution.synthetic import INVENTED, MARK, write_mark
 from causalsig.execution.truth import inventory_site
 from causalsig.release.files import write_atomic
+from causalsig.threads import one_thread
 
 if TYPE_CHECKING:
     from causalsig.simulation import Scenario, SimulatedSite, SiteSpec, SiteTruth
@@ -197,8 +198,6 @@ def _write_summary(
 
 def invent_site(spec: SiteSpec, scenario: Scenario, country: InventedCountry, folder: Path) -> InventedSite:
     """Simulate one municipality and write its sources and truth, unless this very one is there."""
-    from threadpoolctl import threadpool_limits
-
     from causalsig.simulation import simulate_waves
 
     marker = folder / MADE / f"{spec.code}.json"
@@ -207,7 +206,7 @@ def invent_site(spec: SiteSpec, scenario: Scenario, country: InventedCountry, fo
         record = json.loads(marker.read_text("utf-8"))
         if record.pop("identity") == identity:
             return InventedSite(**record)
-    with threadpool_limits(limits=1):
+    with one_thread():
         extracts = simulate_waves(spec, scenario, country.seed, months=country.months, truth=country.truth)
         mixed = scenario.resolved().traps.mixed_locales.share
         for wave, simulated in enumerate(extracts):

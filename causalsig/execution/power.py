@@ -16,6 +16,7 @@ import numpy as np
 
 from causalsig.errors import PoolError
 from causalsig.execution.power_design import PowerDesign, primary_plans, primary_study
+from causalsig.threads import one_thread
 
 if TYPE_CHECKING:
     from causalsig.cohort import CohortPlan
@@ -215,14 +216,12 @@ def replicate_power(design: PowerDesign, study: Study, number: int) -> Row:
         By question: ``sites``, ``admitted``, ``low`` and ``high`` of the pooled interval (None when nothing
         could be pooled). What JSON can hold.
     """
-    from threadpoolctl import threadpool_limits
-
     from causalsig.execution.truth import pooled_primary
 
     law, plans, slim = design.law(), primary_plans(study), primary_study(study)
     specs = design.specs(law, number)
     blocks: dict[str, list[ReleasedArms]] = {plan.question: [] for plan in plans}
-    with threadpool_limits(limits=1):
+    with one_thread():
         for spec in specs:
             for question, block in _site_blocks(spec, design, slim, plans, number).items():
                 blocks[question].append(block)

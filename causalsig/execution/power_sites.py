@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from causalsig.simulation.policies import SHARES
+from causalsig.simulation.policies import SHARES, with_nobody
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -180,11 +180,9 @@ def _relative(spec: SiteSpec, pilot: Pilot, law: Scenario) -> NDArray[np.float64
     size = spec.inhabitants / 1000 * taken
     if "home_visit" not in pilot.arms:
         return np.full(len(pilot.arms), size)
-    share = np.array((*SHARES[spec.policy], 0.0))
-    capacity = share * (1.0, 1.0, spec.capacity_phone, spec.capacity_visit, 0.0)
-    capacity *= min(1.0, 0.88 / capacity.sum())
-    share[-1], capacity[-1] = 1.0 - share.sum(), 1.0 - capacity.sum()
-    relative: NDArray[np.float64] = size * capacity / share
+    usual = np.array(SHARES[spec.policy])
+    capacity = usual * (1.0, 1.0, spec.capacity_phone, spec.capacity_visit)
+    relative: NDArray[np.float64] = size * with_nobody(capacity) / with_nobody(usual)
     return relative
 
 

@@ -117,7 +117,12 @@ def clone_route(
 
     def estimate(estimand: str, outcomes: NDArray[np.float64]) -> ArmMeans:
         found: ArmMeans = clone_censor_weight(
-            table, outcomes, strategies=strategies, households=cohort.households, estimand=estimand
+            table,
+            outcomes,
+            strategies=strategies,
+            households=cohort.households,
+            estimand=estimand,
+            design=design,
         )
         return found
 

@@ -21,6 +21,7 @@ from causalsig.errors import CausalsigError, SourceError
 from causalsig.execution.digests import content_digest, file_digest, snapshot_of
 from causalsig.failures import masked_record
 from causalsig.release.files import write_atomic
+from causalsig.threads import one_thread
 
 if TYPE_CHECKING:
     from causalsig.records import SiteResult
@@ -67,8 +68,6 @@ def run_job(job: Job) -> Literal["done", "kept"]:
 
     A database whose content is that of an earlier run is read, and that run kept.
     """
-    from threadpoolctl import threadpool_limits
-
     from causalsig import __version__
     from causalsig.execution.record import site_record, why_not
     from causalsig.execution.site import read_site, release_site
@@ -78,7 +77,7 @@ def run_job(job: Job) -> Literal["done", "kept"]:
 
     folder = Path(job.folder)
     timings: dict[str, float] = {}
-    with threadpool_limits(limits=1), _timed(timings, "total"):
+    with one_thread(), _timed(timings, "total"):
         study = read_study(job.study)
         site = read_inventory(job.inventory).site(job.site)
         if site is None:

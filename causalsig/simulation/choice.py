@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
 REFERENCE_CENTS: Final = 30_000.0
 _CONTRACTS: Final = np.arange(CONTRACTS, dtype=np.uint8)
-MOST_ATTEMPTED: Final = 0.88
-"""Share of a month's episodes that all methods together can take, whatever the capacity of each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,15 +114,12 @@ def softmax(utility: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def capacity(spec: SiteSpec, scenario: Scenario, key: int, month: int) -> NDArray[np.float64]:
     """Share of the month's episodes each arm can have, (5,): policy, site capacity, shock of the month."""
-    share = np.empty(5)
-    share[:NONE] = SHARES[spec.policy]
+    share = np.array(SHARES[spec.policy])
     share[PHONE] *= spec.capacity_phone
     share[HOME_VISIT] *= spec.capacity_visit
     shock = draws.normals(key, month, draws.CAPACITY + np.arange(2), np.array([1 << 21]), 2)
     share[PHONE : HOME_VISIT + 1] *= np.exp(scenario.traps.capacity_shocks.sd * shock)
-    share[:NONE] *= min(1.0, MOST_ATTEMPTED / share[:NONE].sum())
-    share[NONE] = 1.0 - share[:NONE].sum()
-    return share
+    return policies.with_nobody(share)
 
 
 def cutoffs(

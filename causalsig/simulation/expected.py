@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from causalsig.simulation.choice import MOST_ATTEMPTED
-from causalsig.simulation.policies import ARMS, SHARES
+from causalsig.simulation.policies import ARMS, SHARES, with_nobody
 from causalsig.simulation.scenario import Scenario
 from causalsig.simulation.sites import MONTHS_OF_DATA, SiteSpec, guaranteed_months
 
@@ -62,8 +61,7 @@ def expected_counts(
     monthly = episodes * taken_up_share(spec, scenario)
     letter, message, phone, visit = SHARES[spec.policy]
     share = np.array((letter, message, phone * spec.capacity_phone, visit * spec.capacity_visit))
-    share *= min(1.0, MOST_ATTEMPTED / share.sum())
-    shares = dict(zip(ARMS, (*share.tolist(), 1.0 - float(share.sum())), strict=True))
+    shares = dict(zip(ARMS, with_nobody(share).tolist(), strict=True))
     accepted = ACCEPTS * monthly * help_ * sum(shares[arm] * REACH[arm] for arm in ARMS)
     return {
         "signals_a_month": round(signals, 1),

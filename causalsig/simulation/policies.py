@@ -28,6 +28,8 @@ The rest is in arm none. Fitted so that, late attempts included, a country of th
 monitor's mix of written only 46 %, calls and visits a third, no attempt a fifth (domain.md, section 2): about
 six in ten are attempted within 14 days when delays are gamma with mean 10 and a fifth is never attempted.
 """
+MOST_ATTEMPTED: Final = 0.88
+"""Share of a month's episodes that all methods together can take, whatever the capacity of each."""
 VISIT_FOR_MULTIPLE: Final = 0.8
 YOUTH_GRONINGEN: Final = 2.0
 LOW_SINGLE_CENTS: Final = 50_000.0
@@ -35,6 +37,12 @@ AMSTERDAM_LOW: Final = (0.8, 1.2, 0.6, -2.0, 0.0)
 AMSTERDAM_HIGH: Final = (0.0, -0.5, 0.4, 0.8, 0.0)
 GRONINGEN_STRETCH: Final = 1.4
 """Groningen's list is sorted by creditors, kind and amount: its score decides more than elsewhere."""
+
+
+def with_nobody(shares: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Cap the shares of the four methods together and add that of nobody: (4,) to (5,)."""
+    attempted = shares * min(1.0, MOST_ATTEMPTED / shares.sum())
+    return np.append(attempted, 1.0 - attempted.sum())
 
 
 def slopes(law: Assignment, policy: Policy, factor: float) -> NDArray[np.float64]:

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from causalsig.threads import one_thread
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -85,12 +87,10 @@ def spec_of(design: Design) -> SiteSpec:
 
 def analyse(design: Design, seed: int) -> dict[str, float]:
     """Figures of one replication: the adjusted contrast, and the instrument as built and as recorded."""
-    from threadpoolctl import threadpool_limits
-
     from causalsig.simulation import simulate_site
 
     law = law_of(design)
-    with threadpool_limits(limits=1):
+    with one_thread():
         site = simulate_site(spec_of(design), law, seed, months=design.months, truth=False)
         return analysed(site, law, design, seed)
 
@@ -211,7 +211,7 @@ def _forced_run() -> Any:
     """Give a run of the generator whose clones differ in the capacity of their month."""
     from causalsig.simulation import choice
     from causalsig.simulation.months import Run
-    from causalsig.simulation.policies import HOME_VISIT, NONE, PHONE, SHARES
+    from causalsig.simulation.policies import HOME_VISIT, PHONE, SHARES, with_nobody
 
     class Forced(Run):
         accepted: list[NDArray[np.float64]]
@@ -236,13 +236,10 @@ def _forced_run() -> Any:
             self.clones.births.append(birth)
             accepted = np.empty((len(zero), 2))
             for at, sign in enumerate((1.0, -1.0)):
-                share = np.empty(5)
-                share[:NONE] = SHARES[self.spec.policy]
+                share = np.array(SHARES[self.spec.policy])
                 share[PHONE : HOME_VISIT + 1] *= np.exp(sign * self.scenario.traps.capacity_shocks.sd)
-                share[:NONE] *= min(1.0, choice.MOST_ATTEMPTED / share[:NONE].sum())
-                share[NONE] = 1.0 - share[:NONE].sum()
                 base = utility - self.intercept
-                under = base + choice.cutoffs(base, share, self.intercept)
+                under = base + choice.cutoffs(base, with_nobody(share), self.intercept)
                 _, _, lived, _ = self._usual_care(month, facts, under)
                 rows = born + at * len(zero) + np.arange(len(zero))
                 self._apply(self.clones.state, rows, zero, facts, lived)

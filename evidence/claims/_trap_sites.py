@@ -171,13 +171,17 @@ def trap_of(row: str) -> TrapName:
 
 @cache
 def default_study() -> tuple[Study, tuple[CohortPlan, ...]]:
-    """Give the default study, and of each question the plan with its primary outcome and no other."""
+    """Give the default study, and of each question the plan of its primary analysis and nothing beside it."""
     from causalsig.cohort import plan_cohorts
     from causalsig.study.read import read_study
 
     study = read_study("vroegsignalering")
     plans = [
-        replace(plan, outcomes=tuple(o for o in plan.outcomes if o.id == plan.settings.primary_outcome))
+        replace(
+            plan,
+            outcomes=tuple(o for o in plan.outcomes if o.id == plan.settings.primary_outcome),
+            settings=plan.settings.model_copy(update={"sensitivity": ()}),
+        )
         for plan in plan_cohorts(study)
     ]
     return study, tuple(plan for plan in plans if plan.outcomes)

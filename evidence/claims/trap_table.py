@@ -15,7 +15,7 @@ import numpy as np
 
 from causalsig.simulation.switches import TRAP_NAMES
 from evidence.claim import Verdict
-from evidence.claims import trap_coverage
+from evidence.claims import _chain, trap_coverage
 from evidence.claims._trap_sites import TABLE, World, law_of, replicate, trap_of
 from evidence.context import Context
 from evidence.montecarlo import rate_figures
@@ -26,20 +26,13 @@ CLAIM = """With each of the generator's traps on by itself, the primary contrast
 doing so. Beside it stand the unadjusted difference and, where there is one, an analysis blind to it."""
 ISSUE = 5
 COVERS = (
-    "causalsig/cohort/*.py",
-    "causalsig/diagnostics/clone_gate.py",
-    "causalsig/diagnostics/gates.py",
-    "causalsig/estimation/[a-w]*.py",
-    "causalsig/execution/analyse.py",
-    "causalsig/execution/routes.py",
-    "causalsig/execution/truth.py",
+    *_chain.SITE,
+    *_chain.WORKBOOK,
     "causalsig/report/target_emulation.py",
-    "causalsig/simulation/[a-w]*.py",
     "causalsig/simulation/scenarios/base.toml",
     "causalsig/simulation/scenarios/clean.toml",
     "causalsig/simulation/traps/*.py",
     "causalsig/sources/checks*.py",
-    "causalsig/study/studies/vroegsignalering.toml",
     "evidence/claims/_trap_blind.py",
     "evidence/claims/_trap_sites.py",
     "evidence/claims/trap_coverage.py",

@@ -183,6 +183,39 @@ def test_the_design_knows_the_weights_and_no_outcome():
         clone_design(table, strategies={"a": 1, "b": 2}, households=pairs)
 
 
+def test_what_the_design_fitted_is_not_fitted_again(monkeypatch):
+    table, y, _ = episodes(500, twice=True)
+    given = {"strategies": ARMS, "households": np.arange(500) // 2}
+    design = clone_design(table, **given, estimands=("ATE", "ATO"))
+    alone = [clone_censor_weight(table, y, **given, estimand=estimand) for estimand in ("ATE", "ATO")]
+    for fitter in ("fit_periods", "fit_target"):
+        monkeypatch.setattr(f"causalsig.estimation.clone_censoring.{fitter}", None)
+    for one, estimand in zip(alone, ("ATE", "ATO"), strict=True):
+        again = clone_censor_weight(table, y, **given, estimand=estimand, design=design)
+        np.testing.assert_array_equal(again.means, one.means)
+        np.testing.assert_array_equal(again.covariance, one.covariance)
+        np.testing.assert_array_equal(again.influence, one.influence)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"strategies": {arm: 1 - event for arm, event in ARMS.items()}},
+        {"households": np.arange(300)},
+        {"person_periods": "another table"},
+    ],
+    ids=lambda other: next(iter(other)),
+)
+def test_a_design_of_something_else_is_refused(other):
+    table, y, _ = episodes(300)
+    given = {"person_periods": table, "strategies": ARMS, "households": np.arange(300) // 2}
+    design = clone_design(**given)
+    if "person_periods" in other:
+        other = {"person_periods": episodes(300, twice=True)[0]}
+    with pytest.raises(EstimationError, match="design was made of"):
+        clone_censor_weight(outcome=y, **(given | other), design=design)
+
+
 def test_several_outcomes_are_the_same_as_one_at_a_time():
     table, y, _ = episodes(300)
     both = np.column_stack([y, (y > 0).astype(float)])

@@ -9,7 +9,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from causalsig.errors import SimulationError
@@ -20,7 +19,6 @@ from causalsig.execution.power import (
     power_curve,
     replicate_power,
     summarise,
-    together,
 )
 from causalsig.execution.power_design import PowerDesign, known_spec, primary_plans
 from causalsig.execution.power_pilots import Lessons, learn
@@ -28,7 +26,6 @@ from causalsig.execution.power_plot import power_figure
 from causalsig.execution.power_sites import entry_months
 from causalsig.execution.replications import kept_replications
 from causalsig.execution.truth import inventory_site
-from causalsig.records import ReleasedArms
 from causalsig.simulation import draw_sites
 from causalsig.study.inventory import Inventory
 from causalsig.study.models import Study
@@ -158,34 +155,6 @@ def test_a_whole_study_is_simulated_and_counted():
     assert found["contact_method"].admitted == 0.5
     assert found["contact_method"].width == pytest.approx(high - low)
     assert found["contact_method"].power == (low > 0.0 or high < 0.0) / 2
-
-
-def block(arms: tuple[str, ...], means: tuple[float, ...], variance: float) -> ReleasedArms:
-    covariance = tuple(map(tuple, (variance * np.eye(len(arms))).tolist()))
-    return ReleasedArms(
-        "site",
-        "q",
-        "o",
-        "ATO",
-        "any",
-        3,
-        arms,
-        "a",
-        True,
-        means,
-        covariance,
-        (0.0,) * len(arms),
-        ((10, None),),
-        (100.0,) * len(arms),
-    )
-
-
-def test_waves_of_a_site_are_one_estimate():
-    one, two = block(("a", "b"), (0.1, 0.2), 0.01), block(("b", "a"), (0.4, 0.2), 0.01)
-    found = together([one, two])
-    assert found.arms == ("a", "b") and found.means == pytest.approx((0.15, 0.3))
-    assert np.allclose(found.covariance, 0.005 * np.eye(2))
-    assert together([one]) is one
 
 
 def test_replications_that_are_kept_are_not_run_again(tmp_path: Path):
