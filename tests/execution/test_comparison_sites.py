@@ -23,6 +23,7 @@ def record(code: str) -> dict[str, object]:
     analysis = {
         "outcome": OUTCOME,
         "estimand": "ATO",
+        "estimator": "doubly_robust",
         "kind": "any",
         "months": 3,
         "primary": True,
