@@ -10,6 +10,15 @@ from datetime import date
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
+    from causalsig.diagnosed import (
+        BalanceBlock,
+        PooledBalanceRow,
+        ReleasedSensitivity,
+        RobustnessRow,
+        Rulers,
+        SensitivityRow,
+        UnusedRegion,
+    )
     from causalsig.results import ArmMeans
 
 OutcomeKind = Literal["any", "count", "days", "amount"]
@@ -101,6 +110,10 @@ class Analysis:
     estimator : {"doubly_robust", "clone_censor_weight"}
         What the means were estimated with. One estimator answers a question; another is a sensitivity
         analysis, and never pooled with it.
+    sensitivity : tuple of SensitivityRow
+        Every arm against the reference; doubly robust means only.
+    pooled : bool
+        Whether the pooling gate let it through.
     """
 
     question: str
@@ -115,6 +128,8 @@ class Analysis:
     households_with: tuple[int, ...]
     households_without: tuple[int, ...]
     estimator: Estimator = "doubly_robust"
+    sensitivity: tuple[SensitivityRow, ...] = ()
+    pooled: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +191,11 @@ class HiddenFindings:
 
 @dataclass(frozen=True, slots=True)
 class QuestionResult:
-    """All that a site's run says of one question."""
+    """All that a site's run says of one question.
+
+    ``regions`` are of the design alone. ``components`` (balance of the primary contrast) and ``rulers`` are
+    there only where an effect is.
+    """
 
     question: str
     status: QuestionStatus
@@ -186,6 +205,9 @@ class QuestionResult:
     analyses: tuple[Analysis, ...]
     refusals: tuple[Refusal, ...]
     hidden: HiddenFindings | None = None
+    regions: tuple[UnusedRegion, ...] = ()
+    components: BalanceBlock | None = None
+    rulers: tuple[Rulers, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,6 +258,7 @@ class ReleasedArms:
     household_bands: tuple[tuple[int, int | None], ...]
     effective_sizes: tuple[float, ...]
     estimator: Estimator = "doubly_robust"
+    sensitivity: tuple[ReleasedSensitivity, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,3 +345,5 @@ class PoolResult:
     means: tuple[PooledMean, ...]
     left_out: tuple[tuple[str, str], ...]
     demo: bool
+    robustness: tuple[RobustnessRow, ...] = ()
+    balance: tuple[PooledBalanceRow, ...] = ()

@@ -54,6 +54,9 @@ def _question(question: QuestionResult) -> dict[str, Any]:
         "refusals": [asdict(refusal) for refusal in question.refusals],
         "analyses": [_analysis(analysis) for analysis in question.analyses],
         "hidden": None if question.hidden is None else asdict(question.hidden),
+        "regions": [asdict(region) for region in question.regions],
+        "balance_components": None if question.components is None else asdict(question.components),
+        "rulers": [asdict(one) for one in question.rulers],
     }
 
 
@@ -81,6 +84,8 @@ def _analysis(analysis: Analysis) -> dict[str, Any]:
             for arm in result.arms
             if arm != analysis.reference
         ],
+        "sensitivity": [asdict(row) for row in analysis.sensitivity],
+        "pooled": analysis.pooled,
         "notes": list(result.notes),
         "method": result.method,
         "seed": result.seed,

@@ -152,6 +152,7 @@ def _analyse(read: ReadResult, study: Study, site: Site) -> SiteResult:
         matching_of(site),
         finding_codes={finding.code for finding in read.findings},
         plans=tuple(plan for plan in plan_cohorts(study) if plan.question not in refused),
+        benchmarks=True,
     )
     answered = {question.question: question for question in result.questions} | refused
     return replace(result, questions=tuple(answered[question] for question in study.asked))

@@ -162,6 +162,22 @@ class Diagnostics(Closed):
         default=0.01, gt=0, lt=0.2, description="An ATE needs every arm's propensity above this ..."
     )
     positivity_share: float = Field(default=0.02, ge=0, lt=1, description="... except in at most this share.")
+    min_followed: float = Field(
+        default=0.8,
+        ge=0.5,
+        le=1,
+        description="Pooling: share of an arm's episodes whose outcome window was seen to its end.",
+    )
+    max_known_failures: int = Field(
+        default=0, ge=0, le=100, description="Pooling: known failures of the data that a site may have."
+    )
+    largest_detectable: float = Field(
+        default=0.05,
+        gt=0,
+        le=1,
+        description="Solo: effect on the primary risk that a site must be able to see by itself.",
+    )
+    solo_power: float = Field(default=0.8, ge=0.5, lt=1, description="Solo: chance to see it.")
 
 
 LARGEST_DECLARED_RISK = 0.2
