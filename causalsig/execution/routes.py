@@ -110,14 +110,15 @@ def treatment_route(
         return found
 
     def sensitivity(estimand: str, outcomes: NDArray[np.float64], pairs: Pairs) -> tuple[Sensitivity, ...]:
-        return hidden_cause_sensitivity(
+        found: tuple[Sensitivity, ...] = hidden_cause_sensitivity(
             covariates, treatment, outcomes, propensity=propensity, contrasts=pairs, estimand=estimand
         )
+        return found
 
     def benchmarks(
         estimand: str, outcome: NDArray[np.float64], groups: Groups, pair: tuple[str, str]
     ) -> tuple[Benchmark, ...]:
-        return covariate_benchmarks(
+        found: tuple[Benchmark, ...] = covariate_benchmarks(
             covariates,
             treatment,
             outcome,
@@ -126,6 +127,7 @@ def treatment_route(
             contrasts=[pair],
             estimand=estimand,
         )
+        return found
 
     return Route("doubly_robust", gate, rows, propensity.codes, estimate, sensitivity, benchmarks)
 

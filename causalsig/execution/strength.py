@@ -108,7 +108,7 @@ def sensitivity_rows(
     """
     pairs = tuple((arm, reference) for arm in arms if arm != reference)
     if route.sensitivity is None:
-        return ((),) * outcomes.shape[1]
+        return tuple(() for _ in outcomes.T)
     try:
         found = route.sensitivity(estimand, outcomes, pairs)
     except EstimationError:

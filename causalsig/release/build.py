@@ -13,6 +13,16 @@ from pydantic import ValidationError
 from causalsig.errors import ReleaseError
 from causalsig.records import Analysis, QuestionResult, ReleasedArms, SiteResult, Verdict
 from causalsig.release import grid
+from causalsig.release.beside import (
+    Beside,
+    balance_entry,
+    balance_numbers,
+    carries_sensitivity,
+    decode_sensitivity,
+    region_entries,
+    sensitivity_entries,
+)
+from causalsig.release.beside_entries import BalanceEntry, SensitivityEntry
 from causalsig.release.documents import (
     SCHEMA_VERSION,
     AnalysisEntry,
@@ -135,7 +145,12 @@ def _make(model: type[Model], **values: Any) -> Model:
 
 def _question(result: QuestionResult, study: Study, limits: Limits) -> QuestionEntry:
     _check_names(result, study)
-    released, suppressions = _sift(result, study, limits)
+    found = _sift(result, study, limits)
+    regions = region_entries(result.regions if result.status == "estimated" else (), limits)
+    beside = tuple(
+        _make(SuppressionEntry, what="region", rule=rule, outcome=None, estimand=None)
+        for rule in regions.held
+    )
     numbers = result.status != "refused"
     return _make(
         QuestionEntry,
@@ -161,9 +176,20 @@ def _question(result: QuestionResult, study: Study, limits: Limits) -> QuestionE
             )
             for item in result.refusals
         ),
-        analyses=tuple(_block(analysis) for analysis in released),
-        suppressions=suppressions,
+        analyses=tuple(_block(analysis, told) for analysis, told in found.released),
+        suppressions=(*found.suppressions, *beside),
+        regions=regions.entries,
+        balance=found.balance,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Sifted:
+    """What may leave of a question's numbers, each block with its sensitivity, and what is held back."""
+
+    released: tuple[tuple[Analysis, tuple[SensitivityEntry, ...]], ...]
+    balance: tuple[BalanceEntry, ...]
+    suppressions: tuple[SuppressionEntry, ...]
 
 
 def _check_names(result: QuestionResult, study: Study) -> None:
@@ -190,9 +216,7 @@ def _check_names(result: QuestionResult, study: Study) -> None:
         )
 
 
-def _sift(
-    result: QuestionResult, study: Study, limits: Limits
-) -> tuple[list[Analysis], tuple[SuppressionEntry, ...]]:
+def _sift(result: QuestionResult, study: Study, limits: Limits) -> _Sifted:
     """Primary suppression block by block, then complementary suppression among what is left."""
     broken = [
         ("release-not-estimated",) if result.status != "estimated" else broken_rules(analysis, limits)
@@ -201,22 +225,54 @@ def _sift(
     left = [analysis for analysis, codes in zip(result.analyses, broken, strict=True) if not codes]
     nested = nested_differences(left, limits, study.asked[result.question].primary_outcome)
     kept = [analysis for place, analysis in enumerate(left) if place not in nested]
-    beyond = beyond_budget(kept, limits)
-    released = [analysis for place, analysis in enumerate(kept) if place not in beyond]
-    held = [
-        (code, analysis) for analysis, codes in zip(result.analyses, broken, strict=True) for code in codes
+    told = [
+        sensitivity_entries(one.sensitivity) if carries_sensitivity(one, study) else Beside(())
+        for one in kept
     ]
-    held += [("release-nested-difference", left[place]) for place in sorted(nested)]
-    held += [("release-parameters", kept[place]) for place in sorted(beyond)]
-    return released, tuple(
-        _make(
-            SuppressionEntry,
-            rule=code,
-            outcome=analysis.outcome,
-            estimand=analysis.estimand,
-            estimator=analysis.estimator,
-        )
-        for code, analysis in held
+    balance = _balance(result, kept, limits)
+    numbers = sum(balance_numbers(entry) for entry in balance.entries)
+    beyond = beyond_budget(kept, limits, {at: len(one.entries) for at, one in enumerate(told)}, numbers)
+    held = [
+        _held(code, analysis)
+        for analysis, codes in zip(result.analyses, broken, strict=True)
+        for code in codes
+    ]
+    held += [_held("release-nested-difference", left[place]) for place in sorted(nested)]
+    held += [_held("release-parameters", kept[place]) for place in sorted(beyond.blocks)]
+    released = []
+    for at, analysis in enumerate(kept):
+        if at not in beyond.blocks:
+            over = at in beyond.sensitivities
+            held += [_held(code, analysis, "sensitivity") for code in told[at].held]
+            held += [_held("release-parameters", analysis, "sensitivity")] if over else []
+            released.append((analysis, () if over else told[at].entries))
+    rules = [*balance.held, *(["release-parameters"] if beyond.balance else [])]
+    held += [
+        _make(SuppressionEntry, what="balance", rule=rule, outcome=None, estimand=None) for rule in rules
+    ]
+    shown = () if beyond.balance else balance.entries
+    return _Sifted(tuple(released), shown, tuple(held))
+
+
+def _balance(result: QuestionResult, kept: list[Analysis], limits: Limits) -> Beside:
+    """Balance stands beside the primary block, and leaves only with it."""
+    if result.components is None or not any(analysis.primary for analysis in kept):
+        return Beside(())
+    return balance_entry(result.components, limits)
+
+
+def _held_of(what: str, rule: str) -> SuppressionEntry:
+    return _make(SuppressionEntry, what=what, rule=rule, outcome=None, estimand=None)
+
+
+def _held(rule: str, analysis: Analysis, what: str = "block") -> SuppressionEntry:
+    return _make(
+        SuppressionEntry,
+        what=what,
+        rule=rule,
+        outcome=analysis.outcome,
+        estimand=analysis.estimand,
+        estimator=analysis.estimator,
     )
 
 
@@ -225,7 +281,7 @@ def _verdict(verdict: Verdict, numbers: bool) -> VerdictEntry:
     size: str | None = None
     if numbers and math.isfinite(verdict.value):
         if max(abs(verdict.value), abs(verdict.threshold)) < _MAX_RATIO:
-            value = round(verdict.value * 100)
+            value = _hundredths(verdict)
         else:
             size = grid.band(abs(verdict.value))
     threshold = verdict.threshold if math.isfinite(verdict.threshold) else 0.0
@@ -242,7 +298,15 @@ def _verdict(verdict: Verdict, numbers: bool) -> VerdictEntry:
     )
 
 
-def _block(analysis: Analysis) -> AnalysisEntry:
+def _hundredths(verdict: Verdict) -> int:
+    """Round a figure, but never so that a check which failed reads as if it had passed."""
+    value = round(verdict.value * 100)
+    side = 1 if verdict.value > verdict.threshold else -1
+    crossed = not verdict.passed and (value - verdict.threshold * 100) * side < 1e-9
+    return value + side if crossed else value
+
+
+def _block(analysis: Analysis, told: tuple[SensitivityEntry, ...]) -> AnalysisEntry:
     result = analysis.result
     std_errors = result.std_errors.tolist()
     arms = tuple(
@@ -267,6 +331,7 @@ def _block(analysis: Analysis) -> AnalysisEntry:
         primary=analysis.primary,
         arms=arms,
         correlations=grid.correlations_on_grid(result.covariance),
+        sensitivity=told,
     )
 
 
@@ -313,4 +378,5 @@ def _decode(site: str, question: str, block: AnalysisEntry) -> ReleasedArms:
         household_bands=tuple(grid.band_limits(arm.households) for arm in block.arms),
         effective_sizes=tuple(grid.from_half_doublings(arm.effective_size) for arm in block.arms),
         estimator=block.estimator,
+        sensitivity=decode_sensitivity(block.sensitivity),
     )

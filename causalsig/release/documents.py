@@ -7,39 +7,39 @@ Every validator here can be run by a reader who has only the document; what need
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Annotated, Literal
+from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from causalsig.records import Estimator
 from causalsig.release import grid
-from causalsig.release.vocabulary import check_code, check_rule
-from causalsig.study.models import AcceptedArm, Disclosure, Estimand, Horizon, Method, OutcomeKind, Slug
+from causalsig.release.beside_entries import BalanceEntry, RegionEntry, SensitivityEntry
+from causalsig.release.value_types import ArmBand as ArmBand
+from causalsig.release.value_types import ArmCode as ArmCode
+from causalsig.release.value_types import Band as Band
+from causalsig.release.value_types import Closed as Closed
+from causalsig.release.value_types import Code as Code
+from causalsig.release.value_types import Correlation as Correlation
+from causalsig.release.value_types import DecimalExponent as DecimalExponent
+from causalsig.release.value_types import Digits as Digits
+from causalsig.release.value_types import HalfDoublings as HalfDoublings
+from causalsig.release.value_types import Hash as Hash
+from causalsig.release.value_types import Month as Month
+from causalsig.release.value_types import QuestionCode as QuestionCode
+from causalsig.release.value_types import RuleCode as RuleCode
+from causalsig.release.value_types import Steps as Steps
+from causalsig.release.value_types import Version as Version
+from causalsig.study.models import Disclosure, Estimand, Horizon, OutcomeKind, Slug
 
-SCHEMA_VERSION: Literal["0.1"] = "0.1"
-Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-Version = Annotated[str, Field(pattern=r"^[0-9]{1,4}(\.[0-9]{1,4}){1,3}((a|b|rc|\.dev)[0-9]{1,4})?$")]
-Month = Annotated[str, Field(pattern=r"^20[0-9]{2}-(0[1-9]|1[0-2])$")]
-Code = Annotated[str, AfterValidator(check_code)]
-RuleCode = Annotated[str, AfterValidator(check_rule)]
-QuestionCode = Literal["contact_method", "accepted_help"]
-ArmCode = Method | AcceptedArm
-Band = Literal["under-10", "10-29", "30-99", "100-299", "300-999", "1000-2999", "3000+"]
-ArmBand = Literal["30-99", "100-299", "300-999", "1000-2999", "3000+"]
-"""Bands of an arm that may be estimated: the arm floor of 30 households is in the type."""
-Steps = Annotated[int, Field(ge=-grid.MAX_MEAN_STEPS, le=grid.MAX_MEAN_STEPS)]
-HalfDoublings = Annotated[int, Field(ge=10, le=40)]
-"""From 2^5 = 32, the nearest to the floor of 30 households, to a million."""
-Digits = Annotated[int, Field(ge=10, le=99)]
-DecimalExponent = Annotated[int, Field(ge=grid.MIN_SE_EXPONENT, le=grid.MAX_SE_EXPONENT)]
-Correlation = Annotated[int, Field(ge=-grid.CORRELATION_STEPS, le=grid.CORRELATION_STEPS)]
-
-
-class Closed(BaseModel):
-    """Unknown fields are errors, types are exact, values cannot be changed."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+SchemaVersion = Literal["0.1", "0.2"]
+SCHEMA_VERSION: SchemaVersion = "0.2"
+"""0.2 added how strong a hidden cause must be, balance, and where an arm is not used. A document of 0.1 is
+read and hashed as it was written, so its signatures and its review still hold."""
+_SINCE_0_2: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {"questions": ("regions", "balance"), "analyses": ("sensitivity",), "suppressions": ("what",)}
+)
 
 
 class AppliedFloors(Closed):
@@ -108,8 +108,13 @@ class RefusalEntry(Closed):
 
 
 class SuppressionEntry(Closed):
-    """One block that a disclosure rule held back; with its numbers its counts are held back too."""
+    """One block that a disclosure rule held back; with its numbers its counts are held back too.
 
+    ``what`` names the part where it is not the whole block: its sensitivity, some of a question's balance, or
+    a region.
+    """
+
+    what: Literal["block", "sensitivity", "balance", "region"] = "block"
     rule: RuleCode
     outcome: Slug | None
     estimand: Estimand | None
@@ -147,6 +152,16 @@ class AnalysisEntry(Closed):
     primary: bool
     arms: tuple[ArmEntry, ...] = Field(min_length=2, max_length=8)
     correlations: tuple[Correlation, ...]
+    sensitivity: tuple[SensitivityEntry, ...] = Field(default=(), max_length=7)
+
+    @model_validator(mode="after")
+    def _sensitivity_is_of_its_arms(self) -> AnalysisEntry:
+        told = [entry.arm for entry in self.sensitivity]
+        if len(set(told)) != len(told) or not set(told) <= {entry.arm for entry in self.arms}:
+            raise ValueError("a sensitivity is not of one arm of its block")
+        if told and (self.reference in told or self.estimator != "doubly_robust"):
+            raise ValueError("a sensitivity is of the reference arm, or of means that are not doubly robust")
+        return self
 
     @model_validator(mode="after")
     def _holds_together(self) -> AnalysisEntry:
@@ -163,9 +178,12 @@ class AnalysisEntry(Closed):
         return self
 
 
-def released_numbers(arms: int) -> int:
-    """Return how many free numbers a block of K arms releases: means, standard errors, correlations."""
-    return 2 * arms + arms * (arms - 1) // 2
+def released_numbers(arms: int, sensitivities: int = 0) -> int:
+    """Return how many free numbers a block of K arms releases: means, standard errors, correlations.
+
+    Each contrast with a sensitivity adds its scale, the error of that, and their correlation.
+    """
+    return 2 * arms + arms * (arms - 1) // 2 + 3 * sensitivities
 
 
 class QuestionEntry(Closed):
@@ -178,17 +196,22 @@ class QuestionEntry(Closed):
     refusals: tuple[RefusalEntry, ...] = Field(max_length=200)
     analyses: tuple[AnalysisEntry, ...] = Field(max_length=50)
     suppressions: tuple[SuppressionEntry, ...] = Field(max_length=500)
+    regions: tuple[RegionEntry, ...] = Field(default=(), max_length=100)
+    balance: tuple[BalanceEntry, ...] = Field(default=(), max_length=1)
 
     @model_validator(mode="after")
     def _status_holds(self) -> QuestionEntry:
         if self.status != "estimated" and self.analyses:
             raise ValueError("a question that is not estimated carries an effect")
+        if self.status != "estimated" and (self.regions or self.balance):
+            raise ValueError("a question that is not estimated carries a diagnostic of its effects")
         if self.status == "refused" and any(v.value is not None or v.size for v in self.verdicts):
             raise ValueError("a refused question carries a diagnostic's value")
         blocks = [(entry.outcome, entry.estimand, entry.estimator) for entry in self.analyses]
         if len(set(blocks)) != len(blocks):
             raise ValueError("a block is released twice")
-        if set(blocks) & {(entry.outcome, entry.estimand, entry.estimator) for entry in self.suppressions}:
+        whole = [entry for entry in self.suppressions if entry.what == "block"]
+        if set(blocks) & {(entry.outcome, entry.estimand, entry.estimator) for entry in whole}:
             raise ValueError("a block is both released and suppressed")
         if sum(entry.primary for entry in self.analyses) > 1:
             raise ValueError("a question has more than one primary block")
@@ -199,7 +222,7 @@ class EstimatesDocument(Closed):
     """Kind ``estimates``: what one site releases of one study, snapshot and wave."""
 
     kind: Literal["estimates"]
-    schema_version: Literal["0.1"]
+    schema_version: SchemaVersion
     study_digest: Hash
     package_version: Version
     lock_digest: Hash
@@ -217,7 +240,32 @@ class EstimatesDocument(Closed):
             raise ValueError("a question is answered twice")
         for block in _blocks(self.questions):
             _check_floors(block, self.floors)
+        if self.schema_version == "0.1" and any(map(_is_newer, self.questions)):
+            raise ValueError("a document of version 0.1 carries what 0.2 added")
         return self
+
+    @model_serializer(mode="wrap")
+    def _as_written(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out of a document of 0.1 what that version did not have."""
+        values: dict[str, Any] = write(self)
+        if self.schema_version == "0.1":
+            for place, name in _newer(values):
+                del place[name]
+        return values
+
+
+def _is_newer(question: QuestionEntry) -> bool:
+    parts = any(block.sensitivity for block in question.analyses)
+    held = any(entry.what != "block" for entry in question.suppressions)
+    return parts or held or bool(question.regions or question.balance)
+
+
+def _newer(values: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:
+    """Yield where a dumped document has a field of version 0.2, and its name."""
+    for question in values["questions"]:
+        yield from ((question, name) for name in _SINCE_0_2["questions"])
+        for part in ("analyses", "suppressions"):
+            yield from ((entry, name) for entry in question[part] for name in _SINCE_0_2[part])
 
 
 def _blocks(questions: Iterable[QuestionEntry]) -> Iterable[AnalysisEntry]:
@@ -234,7 +282,7 @@ def _check_floors(block: AnalysisEntry, floors: AppliedFloors) -> None:
         if grid.half_doublings(floors.min_effective_size) > entry.effective_size:
             raise ValueError("an arm lies below the floor of the effective size")
         total = None if highest is None or total is None else total + highest
-    if total is not None and released_numbers(len(block.arms)) * 1000 > (
+    if total is not None and released_numbers(len(block.arms), len(block.sensitivity)) * 1000 > (
         floors.max_parameter_share_per_mille * total
     ):
         raise ValueError("a block releases more numbers than its households allow")

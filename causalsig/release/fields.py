@@ -54,7 +54,7 @@ def _several(prefix: str, names: str) -> dict[str, Field]:
 ESTIMATES: Mapping[str, Field] = MappingProxyType(
     {
         "kind": Field("kind of document", "code", "estimates", _PUBLIC),
-        "schema_version": Field("version of this schema", "-", "0.1", _PUBLIC),
+        "schema_version": Field("version of this schema", "-", "0.1 or 0.2", _PUBLIC),
         "study_digest": Field("SHA-256 of the study", "hash", "-", _PUBLIC),
         "package_version": Field("version of causalsig", "-", "digits and dots", _PUBLIC),
         "lock_digest": Field("SHA-256 of the lock of all libraries", "hash", "-", _PUBLIC),
@@ -118,6 +118,54 @@ ESTIMATES: Mapping[str, Field] = MappingProxyType(
         ),
         "questions[].analyses[].correlations[]": Field(
             "correlation of two arm means", "twentieths", "0.05, positive definite", "release-parameters"
+        ),
+        "questions[].analyses[].sensitivity[].arm": _SHARED["arm"],
+        "questions[].analyses[].sensitivity[].scale": Field(
+            "bias of a hidden cause of strength 1, in steps", "as the mean", _STEP, "release-parameters"
+        ),
+        "questions[].analyses[].sensitivity[].scale_exponent": Field(
+            "the step is two to this power", "-", "follows from the standard error", "release-grid"
+        ),
+        "questions[].analyses[].sensitivity[].std_error": Field(
+            "standard error of that scale, digits", "as the mean", _TWO, "release-no-variance"
+        ),
+        "questions[].analyses[].sensitivity[].std_error_exponent": Field(
+            "times ten to this power", "-", "integer", "release-grid"
+        ),
+        "questions[].analyses[].sensitivity[].correlation": Field(
+            "correlation of scale and contrast", "twentieths", "0.05", "release-parameters"
+        ),
+        "questions[].regions[].arm": Field("arm that is (almost) never used there", "code", _STUDY, _CODE),
+        "questions[].regions[].conditions[].question": Field("fact known at time zero", "code", "-", _CODE),
+        "questions[].regions[].conditions[].value": Field(
+            "at least this amount, or so many months", "euro or months", "fixed cut points", _CODE
+        ),
+        "questions[].regions[].conditions[].month": Field(
+            "month", "month", "year and month", "release-cell-floor"
+        ),
+        "questions[].regions[].conditions[].holds": Field("whether it is so", "yes or no", "-", _PUBLIC),
+        "questions[].regions[].households": Field(
+            "households there; as many at least are not",
+            "households",
+            "band, 30 or more",
+            "release-cell-floor",
+        ),
+        **_several("questions[].balance[].", "estimator estimand arm reference"),
+        "questions[].balance[].differences[].covariate": Field("covariate", "code", "-", _CODE),
+        "questions[].balance[].differences[].difference": Field(
+            "weighted standardised difference, in steps",
+            "standard deviations",
+            "smallest power of two >= a quarter of its noise",
+            "release-cell-floor",
+        ),
+        "questions[].balance[].differences[].noise": Field(
+            "its noise is two to minus half of this",
+            "standard deviations",
+            "power of √2, rounded up",
+            "release-cell-floor",
+        ),
+        "questions[].suppressions[].what": Field(
+            "what of a block or a question was held back", "code", "-", _CODE
         ),
         "questions[].suppressions[].rule": Field("rule that held a block back", "code", "-", _CODE),
         **_several("questions[].suppressions[].", "outcome estimand estimator"),

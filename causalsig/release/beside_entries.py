@@ -1,0 +1,106 @@
+"""What stands beside estimates in a release: hidden causes, balance, and where an arm is not used.
+
+Covariates have names from a code list (:data:`causalsig.release.vocabulary.COVARIATES`), cut points are those
+of the list too: no value of the data, and no name of a place.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, model_validator
+
+from causalsig.records import Estimator
+from causalsig.release import grid
+from causalsig.release.value_types import (
+    ArmBand,
+    ArmCode,
+    Closed,
+    Correlation,
+    DecimalExponent,
+    Digits,
+    Month,
+    Steps,
+)
+from causalsig.release.vocabulary import CUT_POINTS, check_covariate
+from causalsig.study.models import Estimand
+
+CovariateCode = Annotated[str, AfterValidator(check_covariate)]
+Exponent = Annotated[int, Field(ge=-40, le=40)]
+NoiseSteps = Annotated[int, Field(ge=-8, le=40)]
+
+
+class SensitivityEntry(Closed):
+    """How a hidden cause could move one contrast of a block: arm minus the block's reference.
+
+    The bias of a cause of strength f is at most f times the scale. With the contrast itself, which follows
+    from the block, these are what a robustness value is made of.
+    """
+
+    arm: ArmCode
+    scale: Annotated[int, Field(ge=1, le=grid.MAX_MEAN_STEPS)]
+    scale_exponent: Exponent
+    std_error: Digits
+    std_error_exponent: DecimalExponent
+    correlation: Correlation
+
+    @model_validator(mode="after")
+    def _declared_grid(self) -> SensitivityEntry:
+        std_error = grid.from_two_digits(self.std_error, self.std_error_exponent)
+        if self.scale_exponent != grid.step_exponent(std_error):
+            raise ValueError("a scale is not on the grid its standard error declares")
+        return self
+
+
+class DifferenceEntry(Closed):
+    """Weighted standardised difference of one covariate.
+
+    Its noise is ``2^(-noise/2)``, and its step the smallest power of two that is at least a quarter of that.
+    """
+
+    covariate: CovariateCode
+    difference: Steps
+    noise: NoiseSteps
+
+
+class BalanceEntry(Closed):
+    """Balance of a question's primary contrast under its primary estimand, arm minus reference."""
+
+    estimator: Estimator
+    estimand: Estimand
+    arm: ArmCode
+    reference: ArmCode
+    differences: tuple[DifferenceEntry, ...] = Field(min_length=1, max_length=60)
+
+    @model_validator(mode="after")
+    def _once(self) -> BalanceEntry:
+        if len({row.covariate for row in self.differences}) != len(self.differences):
+            raise ValueError("a covariate is listed twice")
+        if self.arm == self.reference:
+            raise ValueError("an arm is compared with itself")
+        return self
+
+
+class ConditionEntry(Closed):
+    """One question on the way to a region and its answer: at least a cut point, in a month, or a fact."""
+
+    question: CovariateCode | Literal["amount", "months", "calendar_month"]
+    value: int | None
+    month: Month | None
+    holds: bool
+
+    @model_validator(mode="after")
+    def _of_the_list(self) -> ConditionEntry:
+        if self.value not in CUT_POINTS.get(self.question, (None,)):
+            raise ValueError("a cut point is not of the list")
+        if (self.month is not None) != (self.question == "calendar_month"):
+            raise ValueError("a month stands with another question, or is missing")
+        return self
+
+
+class RegionEntry(Closed):
+    """Where an arm is (almost) never used: 30 households or more in it, and as many that are not."""
+
+    arm: ArmCode
+    conditions: tuple[ConditionEntry, ...] = Field(min_length=1, max_length=3)
+    households: ArmBand

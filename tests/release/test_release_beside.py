@@ -1,0 +1,267 @@
+"""What stands beside estimates: hidden causes, balance and regions leave in closed form, or are held back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from causalsig.diagnosed import (
+    BalanceBlock,
+    CovariateDifference,
+    RegionCondition,
+    SensitivityRow,
+    UnusedRegion,
+)
+from causalsig.diagnostics.atlas import CUT_POINTS as ATLAS_POINTS
+from causalsig.diagnostics.words import atlas_key
+from causalsig.records import Analysis, QuestionResult, SiteResult, Verdict
+from causalsig.release import EstimatesDocument, ReleaseIdentity, build_release, released_arms
+from causalsig.release.beside import released_balance
+from causalsig.release.documents import released_numbers
+from causalsig.release.fields import ESTIMATES
+from causalsig.release.life import document_hash
+from causalsig.release.paths import leaves
+from causalsig.release.strict_json import canonical
+from causalsig.release.vocabulary import COVARIATES, CUT_POINTS, covariate_code
+from causalsig.study.models import Study
+from causalsig.texts import catalogue
+
+Make = Callable[..., SiteResult]
+LARGE = (3200, 3100, 2600, 2300, 5100)
+"""Households an arm, enough for every number of a question to leave."""
+TENTH = 1.1
+"""Two significant digits, rounded up, lie at most a tenth above."""
+
+
+def row(arm: str, **changes: Any) -> SensitivityRow:
+    values = {
+        "estimate": -0.03, "std_error": 0.02, "scale": 0.61, "scale_std_error": 0.031, "correlation": 0.12,
+        "households": 2000, "robustness_value": 0.05, "robustness_value_of_interval": 0.01,
+    }  # fmt: skip
+    return SensitivityRow(arm=arm, reference="letter", **(values | changes))
+
+
+def region(
+    households: int = 400, outside: int = 900, question: str = "crisis", **changes: Any
+) -> UnusedRegion:
+    conditions = (RegionCondition("amount", 500.0, False), RegionCondition(question, None, True))
+    return UnusedRegion("home_visit", changes.get("conditions", conditions), households, outside)
+
+
+def balance(*rows: CovariateDifference) -> BalanceBlock:
+    given = rows or (
+        CovariateDifference("creditor=rent", 0.043, 0.07, 300),
+        CovariateDifference("log_amount", -0.081, 0.05, None),
+        CovariateDifference("age=66+", 0.01, 0.09, 9),
+        CovariateDifference("calendar_month=2026-01", 0.2, 0.1, 100),
+        CovariateDifference("district=district 3", 0.2, 0.1, 100),
+    )
+    return BalanceBlock("doubly_robust", "ATO", "home_visit", "letter", given)
+
+
+@pytest.fixture
+def site(make_site: Make) -> SiteResult:
+    made = make_site(households=LARGE)
+    help_, contact = made.questions
+    with_rows = tuple(
+        replace(one, sensitivity=tuple(row(arm) for arm in one.result.arms if arm != "letter"))
+        for one in contact.analyses
+    )
+    full = replace(contact, analyses=with_rows, regions=(region(),), components=balance())
+    return replace(made, questions=(help_, full))
+
+
+def contact(site: SiteResult, **changes: Any) -> SiteResult:
+    """The same site with another answer to the contact question."""
+    return replace(site, questions=(site.questions[0], replace(site.questions[1], **changes)))
+
+
+@pytest.fixture
+def release(study: Study, identity: ReleaseIdentity) -> Callable[[SiteResult], EstimatesDocument]:
+    return lambda site: build_release(site, study=study, identity=identity).document
+
+
+Release = Callable[[SiteResult], EstimatesDocument]
+
+
+def test_components_come_back_to_half_a_step_and_never_surer(site: SiteResult, release: Release) -> None:
+    blocks = [block for block in released_arms(release(site)) if block.sensitivity]
+    assert [(b.question, b.outcome, b.estimand) for b in blocks] == [
+        ("contact_method", "any_new_arrears_3m", "ATO")
+    ]
+    for found in blocks[0].sensitivity:
+        given = row(found.arm)
+        assert abs(found.scale - given.scale) <= found.step / 2 <= given.scale_std_error / 4 * TENTH
+        assert given.scale_std_error <= found.scale_std_error <= given.scale_std_error * TENTH
+        assert abs(found.correlation - given.correlation) <= 0.025
+    assert {found.arm for found in blocks[0].sensitivity} == set(blocks[0].arms) - {"letter"}
+
+
+def test_every_value_beside_the_estimates_has_its_row(site: SiteResult, release: Release) -> None:
+    values = release(site).model_dump(mode="json")
+    assert {path for _, path, _ in leaves(values)} <= set(ESTIMATES)
+
+
+def test_balance_leaves_without_rare_facts_months_and_places(site: SiteResult, release: Release) -> None:
+    document = release(site)
+    [found] = released_balance(document)
+    assert (found.arm, found.reference, found.estimand) == ("home_visit", "letter", "ATO")
+    assert [name for name, *_ in found.rows] == ["creditor-rent", "log_amount"]
+    for (_, difference, noise), planted in zip(found.rows, balance().rows, strict=False):
+        assert planted.noise <= noise <= planted.noise * np.sqrt(2.0)
+        assert abs(difference - planted.difference) <= noise / 4
+    held = [(s.what, s.rule) for s in document.questions[1].suppressions]
+    assert held == [("balance", "release-cell-floor")]
+    assert "district" not in document.model_dump_json()
+
+
+@pytest.mark.parametrize(
+    ("change", "left"),
+    [
+        ({}, 1),
+        ({"households": 29}, 0),
+        ({"outside": 29}, 0),
+        ({"households": 30, "outside": 30}, 1),
+        ({"question": "district=district 3"}, 0),
+    ],
+)
+def test_a_region_leaves_when_it_and_what_is_outside_it_hold_the_floor(
+    site: SiteResult, release: Release, change: dict[str, Any], left: int
+) -> None:
+    question = release(contact(site, regions=(region(**change),))).questions[1]
+    assert len(question.regions) == left
+    assert (("region", "release-cell-floor") in {(s.what, s.rule) for s in question.suppressions}) == (
+        not left
+    )
+    if left:
+        [found] = question.regions
+        assert found.households in ("30-99", "300-999")
+        assert [(c.question, c.value, c.holds) for c in found.conditions] == [
+            ("amount", 500, False),
+            ("crisis", None, True),
+        ]
+
+
+def test_nothing_beside_leaves_where_the_design_gate_failed(site: SiteResult, release: Release) -> None:
+    question = release(contact(site, status="withheld", analyses=())).questions[1]
+    assert (question.analyses, question.regions, question.balance) == ((), (), ())
+    written = release(contact(site, status="withheld", analyses=())).model_dump(mode="json")
+    written["questions"][1]["regions"] = release(site).model_dump(mode="json")["questions"][1]["regions"]
+    with pytest.raises(ValidationError, match="not estimated"):
+        EstimatesDocument.model_validate_json(json.dumps(written))
+
+
+def test_what_the_pooling_gate_stopped_leaves_nowhere(site: SiteResult, release: Release) -> None:
+    stopped = tuple(replace(one, pooled=False) for one in site.questions[1].analyses)
+    question = release(contact(site, analyses=stopped)).questions[1]
+    assert (question.analyses, question.balance) == ((), ())
+    assert {s.rule for s in question.suppressions} == {"release-pooling-gate"}
+
+
+def test_a_budget_that_is_short_holds_the_sensitivity_before_its_block(
+    site: SiteResult, release: Release
+) -> None:
+    primary = next(one for one in site.questions[1].analyses if one.primary)
+
+    def told(households: int) -> tuple[int, int, set[tuple[str, str]]]:
+        result = replace(primary.result, households_total=households)
+        one = replace(primary, result=result)
+        found = release(contact(site, analyses=(one,), components=None)).questions[1]
+        held = {(s.what, s.rule) for s in found.suppressions}
+        return len(found.analyses), len(found.analyses[0].sensitivity), held
+
+    both = 10 * released_numbers(5, 4)
+    assert told(both) == (1, 4, set())
+    assert told(both - 1) == (1, 0, {("sensitivity", "release-parameters")})
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("analyses", 0, "sensitivity", 0, "scale"), 0.61),
+        (("analyses", 0, "sensitivity", 0, "scale"), 0),
+        (("analyses", 0, "sensitivity", 0, "scale_exponent"), -20),
+        (("analyses", 0, "sensitivity", 0, "correlation"), 21),
+        (("analyses", 0, "sensitivity", 0, "arm"), "letter"),
+        (("analyses", 0, "sensitivity", 1, "arm"), "message"),
+        (("regions", 0, "households"), "10-29"),
+        (("regions", 0, "households"), 412),
+        (("regions", 0, "conditions", 0, "value"), 437),
+        (("regions", 0, "conditions", 1, "value"), 500),
+        (("regions", 0, "conditions", 1, "question"), "district-3"),
+        (("regions", 0, "conditions", 0, "month"), "2026-01"),
+        (("balance", 0, "differences", 0, "difference"), 0.04),
+        (("balance", 0, "differences", 0, "covariate"), "log_amount"),
+        (("balance", 0, "differences", 0, "covariate"), "surname"),
+        (("balance", 0, "reference"), "home_visit"),
+        (("suppressions", 0, "what"), "remark"),
+    ],
+)
+def test_what_the_schema_does_not_allow_beside_is_refused(
+    site: SiteResult, release: Release, path: tuple[Any, ...], value: Any
+) -> None:
+    values = json.loads(release(site).model_dump_json())
+    inner: Any = values["questions"][1]
+    for name in path[:-1]:
+        inner = inner[name]
+    inner[path[-1]] = value
+    with pytest.raises(ValidationError):
+        EstimatesDocument.model_validate_json(json.dumps(values))
+
+
+def test_a_document_of_the_version_before_keeps_its_bytes(make_site: Make, release: Release) -> None:
+    """What was signed and hashed as 0.1 is read, and hashed, as it was written."""
+    values = release(make_site()).model_dump(mode="json")
+    values["schema_version"] = "0.1"
+    for question in values["questions"]:
+        del question["regions"], question["balance"]
+        for block in question["analyses"]:
+            del block["sensitivity"]
+        for held in question["suppressions"]:
+            del held["what"]
+    old = canonical(values)
+    read = EstimatesDocument.model_validate_json(old)
+    assert canonical(read.model_dump(mode="json")) == old and b"sensitivity" not in old
+    assert document_hash(read) == document_hash(EstimatesDocument.model_validate_json(old))
+    assert len(released_arms(read)) == 16 and released_balance(read) == ()
+
+
+def test_a_document_of_the_version_before_holds_nothing_newer(site: SiteResult, release: Release) -> None:
+    values = release(site).model_dump(mode="json") | {"schema_version": "0.1"}
+    with pytest.raises(ValidationError, match=r"what 0\.2 added"):
+        EstimatesDocument.model_validate_json(json.dumps(values))
+
+
+@given(st.floats(-2, 2), st.sampled_from([0.05, 0.2, 0.8]), st.booleans())
+@settings(max_examples=200)
+def test_a_check_that_failed_never_reads_as_passed(value: float, threshold: float, at_most: bool) -> None:
+    from causalsig.release.build import _hundredths
+
+    passed = value <= threshold if at_most else value >= threshold
+    found = _hundredths(Verdict("solo", "gate-power", passed, value, threshold)) / 100.0
+    if not passed:
+        assert found > threshold if at_most else found < threshold
+    assert abs(found - value) <= 0.015
+
+
+def test_names_and_cut_points_are_those_of_the_atlas() -> None:
+    points = {one.name: tuple(int(value) for value in one.values) for one in ATLAS_POINTS.values()}
+    assert points == dict(CUT_POINTS)
+    words = {key.split(".")[-1] for key in catalogue("en") if key.startswith("diagnostics.atlas.yes.")}
+    assert words - {"amount", "months", "calendar_month", "other"} == set(COVARIATES) - set(ATLAS_POINTS)
+    assert covariate_code("age=66+") == atlas_key("age=66+") == "age-66-plus"
+
+
+def test_only_declared_blocks_carry_a_sensitivity(site: SiteResult, release: Release) -> None:
+    question: QuestionResult = site.questions[1]
+    assert all(one.sensitivity for one in question.analyses if isinstance(one, Analysis))
+    told = [block for block in release(site).questions[1].analyses if block.sensitivity]
+    assert [block.primary for block in told] == [True]
