@@ -193,7 +193,7 @@ def _steps(prefix: str, names: Mapping[str, str], grid: str) -> dict[str, Field]
 POOL: Mapping[str, Field] = MappingProxyType(
     {
         "kind": Field("kind of document", "code", "pool", _PUBLIC),
-        "schema_version": Field("version of this schema", "-", "0.1", _PUBLIC),
+        "schema_version": Field("version of this schema", "-", "0.1 or 0.2", _PUBLIC),
         "study_digest": Field("SHA-256 of the study", "hash", "-", _PUBLIC),
         "package_version": Field("version of causalsig", "-", "digits and dots", _PUBLIC),
         "pool": Field("of all sites, or of all but one", "code", "all, others", _CODE),
@@ -239,6 +239,27 @@ POOL: Mapping[str, Field] = MappingProxyType(
             "a site that gave nothing; never in a pool of the others", "hash", "HMAC-SHA256", "keyed hash"
         ),
         "left_out[].reason": Field("why", "code", "-", _CODE),
+        **_several("robustness[].", "question outcome estimand estimator arm reference"),
+        "robustness[].sites": _SITES,
+        "robustness[].publishable": Field("may be shown to municipalities", "yes or no", "-", _PUBLIC),
+        "robustness[].value": Field(
+            "share a hidden cause must explain to take the contrast away",
+            "half per cents",
+            "rounded down",
+            _SHOWN,
+        ),
+        "robustness[].value_of_interval": Field(
+            "the same for its interval", "half per cents", "rounded down", _SHOWN
+        ),
+        **_several("balance[].", "question estimand estimator arm reference"),
+        "balance[].sites": _SITES,
+        "balance[].publishable": Field("may be shown to municipalities", "yes or no", "-", _PUBLIC),
+        "balance[].covariates": Field("covariates that were compared", "number", "exact", _SHOWN),
+        "balance[].balanced": Field("those within the limit", "number", "exact", _SHOWN),
+        "balance[].covariate": Field("covariate with the largest difference", "code", "-", _CODE),
+        "balance[].largest": Field(
+            "that difference, without its sign", "standard deviations", "0.01, rounded up", _SHOWN
+        ),
     }
 )
 """Kind ``pool``, by path."""

@@ -15,17 +15,40 @@ from __future__ import annotations
 import math
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import (
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+    model_validator,
+)
 
 from causalsig.records import Estimator, PooledContrast, PooledMean, PoolResult
 from causalsig.release import grid
 from causalsig.release.build import schema_error
-from causalsig.release.documents import ArmCode, Closed, Code, Digits, Hash, QuestionCode, Version
+from causalsig.release.documents import (
+    SCHEMA_VERSION,
+    ArmCode,
+    Closed,
+    Code,
+    Digits,
+    Hash,
+    QuestionCode,
+    SchemaVersion,
+    Version,
+)
+from causalsig.release.pool_beside import (
+    MIN_SITES,
+    PooledBalanceEntry,
+    RobustnessEntry,
+    balance_entries,
+    decode_balance,
+    decode_robustness,
+    robustness_entries,
+)
 from causalsig.release.vocabulary import to_code
 from causalsig.study.models import Estimand, Horizon, OutcomeKind, Slug
 
-MIN_SITES = 6
-"""Fewest sites behind a number that a municipality sees; the study may ask for more, never fewer."""
 Tau2Name = Literal["EE", "DL", "HE", "HS", "SJ", "ML", "REML", "EB", "PM"]
 IntervalName = Literal["wald", "t", "knapp-hartung", "knapp-hartung-floored", "mixture"]
 PoolSteps = Annotated[int, Field(ge=-1_000_000, le=1_000_000)]
@@ -123,7 +146,7 @@ class PoolDocument(Closed):
     """Kind ``pool``."""
 
     kind: Literal["pool"]
-    schema_version: Literal["0.1"]
+    schema_version: SchemaVersion
     study_digest: Hash
     package_version: Version
     pool: Literal["all", "others"]
@@ -136,6 +159,21 @@ class PoolDocument(Closed):
     contrasts: tuple[PooledContrastEntry, ...] = Field(max_length=1000)
     means: tuple[PooledMeanEntry, ...] = Field(max_length=1000)
     left_out: tuple[LeftOutEntry, ...] = Field(max_length=1000)
+    robustness: tuple[RobustnessEntry, ...] = Field(default=(), max_length=1000)
+    balance: tuple[PooledBalanceEntry, ...] = Field(default=(), max_length=100)
+
+    @model_validator(mode="after")
+    def _of_its_version(self) -> PoolDocument:
+        if self.schema_version == "0.1" and (self.robustness or self.balance):
+            raise ValueError("a document of version 0.1 carries what 0.2 added")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _as_written(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out of a document of 0.1 what that version did not have."""
+        values: dict[str, Any] = write(self)
+        newer = ("robustness", "balance") if self.schema_version == "0.1" else ()
+        return {name: value for name, value in values.items() if name not in newer}
 
     @model_validator(mode="after")
     def _others_are_publishable(self) -> PoolDocument:
@@ -147,6 +185,8 @@ class PoolDocument(Closed):
             raise ValueError("a pool of the others shows a number that is not publishable")
         if any(mean.sites < MIN_SITES for mean in self.means):
             raise ValueError("a pool of the others shows a mean of too few sites")
+        if self.balance or any(not r.publishable or r.sites < MIN_SITES for r in self.robustness):
+            raise ValueError("a pool of the others shows a diagnostic that is not publishable")
         return self
 
 
@@ -177,7 +217,7 @@ def build_pool_document(
     try:
         return PoolDocument(
             kind="pool",
-            schema_version="0.1",
+            schema_version=SCHEMA_VERSION,
             study_digest=result.study_digest,
             package_version=package_version or __version__,
             pool=result.kind,
@@ -192,6 +232,8 @@ def build_pool_document(
             left_out=()
             if others
             else tuple(LeftOutEntry(site_code=s, reason=to_code(r)) for s, r in result.left_out),
+            robustness=robustness_entries(result),
+            balance=() if others else balance_entries(result.balance),
         )
     except ValidationError as error:
         raise schema_error(error) from None
@@ -310,6 +352,8 @@ def pool_result(document: PoolDocument) -> PoolResult:
         means=tuple(_decode_mean(entry) for entry in document.means),
         left_out=tuple((entry.site_code, entry.reason) for entry in document.left_out),
         demo=document.demo,
+        robustness=decode_robustness(document.robustness),
+        balance=decode_balance(document.balance),
     )
 
 

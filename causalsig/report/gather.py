@@ -178,6 +178,7 @@ def _refusals(entry: QuestionEntry) -> tuple[Refusal, ...]:
     held = [
         Refusal(s.rule, entry.question, s.outcome, s.estimand, estimator=s.estimator)
         for s in entry.suppressions
+        if s.what == "block"
     ]
     return (*refused, *held)
 

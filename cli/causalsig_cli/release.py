@@ -63,7 +63,19 @@ def _held_back(found: Review) -> list[tuple[str, str]]:
     document = found.document
     if document.kind == "estimates":
         return [
-            (f"{question.question}, {held.outcome}, {held.estimand}", held.rule)
+            (
+                ", ".join(
+                    part
+                    for part in (
+                        question.question,
+                        held.outcome,
+                        held.estimand,
+                        "" if held.what == "block" else held.what,
+                    )
+                    if part
+                ),
+                held.rule,
+            )
             for question in document.questions
             for held in question.suppressions
         ]
