@@ -211,6 +211,30 @@ class QuestionResult:
 
 
 @dataclass(frozen=True, slots=True)
+class CertifiedQuestion:
+    """How well the study does on simulated copies of a site, for one question.
+
+    ``coverage`` is the smaller of the shares of right intervals without and with an effect, ``power`` the
+    share of intervals that find the modest one; None where nothing was simulated.
+    """
+
+    question: str
+    code: str
+    coverage: float | None
+    power: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class SiteCertificate:
+    """What ``causalsig certify`` found of this study, this source and this machine."""
+
+    verdict: Literal["sound", "failed", "undecided", "refused"]
+    code: str
+    replications: int
+    questions: tuple[CertifiedQuestion, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class SiteResult:
     """All that one municipality's run yields. Holds influence values: never leaves the process as it is.
 
@@ -222,6 +246,7 @@ class SiteResult:
     extracted_on: date
     questions: tuple[QuestionResult, ...]
     finding_codes: tuple[str, ...]
+    certificate: SiteCertificate | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from causalsig.release.beside import (
     sensitivity_entries,
 )
 from causalsig.release.beside_entries import BalanceEntry, SensitivityEntry
+from causalsig.release.certified import certificate_entries
 from causalsig.release.documents import (
     SCHEMA_VERSION,
     AnalysisEntry,
@@ -103,6 +104,7 @@ def build_release(site: SiteResult, *, study: Study, identity: ReleaseIdentity) 
     limits = Limits.of(study)
     try:
         questions = tuple(_question(result, study, limits) for result in site.questions)
+        released = frozenset(one.question for one in questions if any(a.primary for a in one.analyses))
         document = EstimatesDocument(
             kind="estimates",
             schema_version=SCHEMA_VERSION,
@@ -115,6 +117,7 @@ def build_release(site: SiteResult, *, study: Study, identity: ReleaseIdentity) 
             extracted=f"{site.extracted_on:%Y-%m}",
             floors=applied_floors(limits.disclosure, limits.min_effective_size),
             questions=questions,
+            certificate=certificate_entries(site.certificate, released),
         )
     except ValidationError as error:
         raise schema_error(error) from None

@@ -16,6 +16,7 @@ from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, mod
 from causalsig.records import Estimator
 from causalsig.release import grid
 from causalsig.release.beside_entries import BalanceEntry, RegionEntry, SensitivityEntry
+from causalsig.release.certified import CertificateEntry
 from causalsig.release.value_types import ArmBand as ArmBand
 from causalsig.release.value_types import ArmCode as ArmCode
 from causalsig.release.value_types import Band as Band
@@ -232,6 +233,15 @@ class EstimatesDocument(Closed):
     extracted: Month
     floors: AppliedFloors
     questions: tuple[QuestionEntry, ...] = Field(min_length=1, max_length=2)
+    certificate: tuple[CertificateEntry, ...] = Field(default=(), max_length=1)
+
+    @model_validator(mode="after")
+    def _certified_as_released(self) -> EstimatesDocument:
+        released = {entry.question for entry in self.questions if any(a.primary for a in entry.analyses)}
+        for one in (one for entry in self.certificate for one in entry.questions):
+            if (one.coverage, one.power) != (None, None) and one.question not in released:
+                raise ValueError("a certificate tells figures of a question that is not released")
+        return self
 
     @model_validator(mode="after")
     def _floors_hold(self) -> EstimatesDocument:
@@ -240,7 +250,8 @@ class EstimatesDocument(Closed):
             raise ValueError("a question is answered twice")
         for block in _blocks(self.questions):
             _check_floors(block, self.floors)
-        if self.schema_version == "0.1" and any(map(_is_newer, self.questions)):
+        newer = bool(self.certificate) or any(map(_is_newer, self.questions))
+        if self.schema_version == "0.1" and newer:
             raise ValueError("a document of version 0.1 carries what 0.2 added")
         return self
 
@@ -262,6 +273,7 @@ def _is_newer(question: QuestionEntry) -> bool:
 
 def _newer(values: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:
     """Yield where a dumped document has a field of version 0.2, and its name."""
+    yield values, "certificate"
     for question in values["questions"]:
         yield from ((question, name) for name in _SINCE_0_2["questions"])
         for part in ("analyses", "suppressions"):

@@ -169,6 +169,23 @@ ESTIMATES: Mapping[str, Field] = MappingProxyType(
         ),
         "questions[].suppressions[].rule": Field("rule that held a block back", "code", "-", _CODE),
         **_several("questions[].suppressions[].", "outcome estimand estimator"),
+        "certificate[].verdict": Field("what `causalsig certify` found", "code", "-", _CODE),
+        "certificate[].code": Field("why", "code", "-", _CODE),
+        "certificate[].replications": Field("copies of the site that were drawn", "number", "exact", _PUBLIC),
+        "certificate[].questions[].question": _SHARED["question"],
+        "certificate[].questions[].code": Field("what was found for this question", "code", "-", _CODE),
+        "certificate[].questions[].coverage": Field(
+            "right intervals on simulated copies of the site; only beside a released primary block",
+            "twentieths",
+            "0.05",
+            "release-not-estimated",
+        ),
+        "certificate[].questions[].power": Field(
+            "intervals on them that find a modest effect; only beside a released primary block",
+            "tenths",
+            "0.1",
+            "release-not-estimated",
+        ),
     }
 )
 """Kind ``estimates``, by path; ``[]`` stands for every element of a list."""
