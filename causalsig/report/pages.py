@@ -18,6 +18,7 @@ from causalsig.records import (
 )
 
 if TYPE_CHECKING:
+    from causalsig.diagnosed import UnusedRegion
     from causalsig.study.models import Study
 
 SENSITIVITY_METHODS = frozenset({"landmark"})
@@ -89,10 +90,19 @@ ALWAYS_TOLD = frozenset({"gate-positivity"})
 
 
 @dataclass(frozen=True, slots=True)
+class UnusedBand:
+    """Where an arm is (almost) never used, and the band of the households there."""
+
+    region: UnusedRegion
+    households: tuple[int, int | None]
+
+
+@dataclass(frozen=True, slots=True)
 class OwnQuestion:
     """What a municipality's own release says of one question.
 
-    ``arms`` holds every released block; ``refusals`` what is not there, by whatever rule.
+    ``arms`` holds every released block; ``refusals`` what is not there, by whatever rule; ``unused`` where an
+    arm is (almost) never used.
     """
 
     question: str
@@ -101,6 +111,7 @@ class OwnQuestion:
     verdicts: tuple[Verdict, ...] = ()
     refusals: tuple[Refusal, ...] = ()
     attrition: tuple[AttritionBand, ...] = ()
+    unused: tuple[UnusedBand, ...] = ()
 
     def block(self, outcome: str, spec: QuestionSpec) -> ReleasedArms | None:
         """Find the released block that answers the question; None when there is none."""
