@@ -164,7 +164,7 @@ def answer(
         refusals=(*refusals, *withheld, *failed, *absent),
         regions=unused_regions(cohort, kept, study),
         components=balance_block(cohort, route, estimands[0]) if analyses else None,
-        rulers=rulers(cohort, (route, *others), analyses, benchmarks=benchmarks),
+        rulers=rulers(cohort, (route, *others), analyses, study, benchmarks=benchmarks),
     )
 
 

@@ -130,7 +130,7 @@ def sensitivity_rows(
 
 
 def rulers(
-    cohort: Cohort, routes: Sequence[Route], analyses: Sequence[Analysis], *, benchmarks: bool
+    cohort: Cohort, routes: Sequence[Route], analyses: Sequence[Analysis], study: Study, *, benchmarks: bool
 ) -> tuple[Rulers, ...]:
     """Give what the strength of a hidden cause can be held against, for each way of answering the question.
 
@@ -139,7 +139,8 @@ def rulers(
     routes : sequence of Route
         All that were taken.
     analyses : sequence of Analysis
-        Their effects; those of the primary outcome under the primary estimand are looked at.
+        Their effects; those of the primary outcome under each way's primary estimand are looked at.
+    study : Study
     benchmarks : bool
         Whether the recorded covariates are left out in turn.
     """
@@ -150,7 +151,9 @@ def rulers(
     arm, reference = cohort.plan.primary_contrast
     found = []
     for one in analyses:
-        same = (one.outcome, one.estimand) == (primary.outcome, primary.estimand)
+        own = one.estimator == primary.estimator
+        estimand = primary.estimand if own else study.estimands.primary
+        same = (one.outcome, one.estimand) == (primary.outcome, estimand)
         if same and {arm, reference} <= set(one.result.arms):
             route = by_estimator[one.estimator]
             found.append(

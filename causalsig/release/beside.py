@@ -43,9 +43,12 @@ class Beside:
 
 
 def carries_sensitivity(analysis: Analysis, study: Study) -> bool:
-    """Say whether a block's sensitivity is one that leaves."""
-    asked = study.asked[analysis.question]
-    wanted = (asked.primary_outcome, study.estimands_of(analysis.question)[0])
+    """Say whether a block's sensitivity is one that leaves.
+
+    It is of the doubly robust contrast, so under the study's primary estimand, also where clones answer with
+    another one.
+    """
+    wanted = (study.asked[analysis.question].primary_outcome, study.estimands.primary)
     return bool(analysis.sensitivity) and (analysis.outcome, analysis.estimand) == wanted
 
 

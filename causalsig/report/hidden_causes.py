@@ -27,7 +27,7 @@ def pooled_row(
     pool: PoolResult | None, spec: QuestionSpec, contrast: tuple[str, str]
 ) -> RobustnessRow | None:
     """Find a pooled contrast's robustness; None when the pool has none."""
-    wanted = (spec.question, spec.outcome, spec.estimand, ESTIMATOR, *contrast)
+    wanted = (spec.question, spec.outcome, spec.robust_estimand, ESTIMATOR, *contrast)
     for row in () if pool is None else pool.robustness:
         if (row.question, row.outcome, row.estimand, row.estimator, row.arm, row.reference) == wanted:
             return row
@@ -37,7 +37,7 @@ def pooled_row(
 def own_robustness(blocks: tuple[ReleasedArms, ...], spec: QuestionSpec) -> Robust | None:
     """Give the robustness of a municipality's primary contrast from what it released; None without it."""
     arm, reference = spec.contrast
-    wanted = (spec.question, spec.outcome, spec.estimand, ESTIMATOR)
+    wanted = (spec.question, spec.outcome, spec.robust_estimand, ESTIMATOR)
     for block in blocks:
         told = next((one for one in block.sensitivity if one.arm == arm), None)
         same = (block.question, block.outcome, block.estimand, block.estimator) == wanted

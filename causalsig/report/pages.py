@@ -48,6 +48,8 @@ class QuestionSpec:
         People choose the arm themselves: shown after the other questions, led by the caution.
     estimator : str
         Of the primary analysis; what other estimators say stands beside it, for the statistician.
+    robust_estimand : str
+        Estimand of the doubly robust contrast, of which robustness is told.
     """
 
     question: str
@@ -59,6 +61,7 @@ class QuestionSpec:
     sensitivity: bool = False
     caution: bool = False
     estimator: Estimator = "doubly_robust"
+    robust_estimand: str = "ATO"
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +230,7 @@ def specs_from_study(study: Study) -> tuple[tuple[QuestionSpec, ...], tuple[Outc
             sensitivity=getattr(asked, "method", "") in SENSITIVITY_METHODS,
             caution=code in CHOSEN_BY_PEOPLE,
             estimator=asked.estimator,
+            robust_estimand=study.estimands.primary,
         )
         for code, asked in study.asked.items()
     ]
