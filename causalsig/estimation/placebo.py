@@ -11,6 +11,7 @@ eigenvectors; see `placebo_fits`. A replication then costs a few matrix products
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 
 from causalsig.errors import EstimationError
 from causalsig.estimation.inputs import code_households, read_outcomes
-from causalsig.estimation.placebo_fits import Shared, placebo_contrasts, share
+from causalsig.estimation.placebo_fits import placebo_contrasts, share
 from causalsig.estimation.propensity import Propensity
 from causalsig.estimation.reuse import settled_propensity
 from causalsig.estimation.tilting import check_estimand
@@ -29,9 +30,11 @@ ESTIMANDS = ("ATE", "ATO")
 FEWEST = 20
 """Replications below which a spread says nothing."""
 PLACES = np.uint64(2**24 - 1)
-"""Room for 16 million households beside 39 random bits."""
-ELEMENTS = 1_000_000
+"""Room for 16 million households beside 40 random bits."""
+ELEMENTS = 500_000
 """Numbers (replications x arms x rows) worked on at once: few enough for a cache, enough for a matrix."""
+AT_ONCE = 4
+"""Replications at once, at least: matrix products of fewer rows take twice as long."""
 TWO_SIDED_99 = 2.5758293035489004
 """Normal quantile of 0.995."""
 
@@ -177,44 +180,42 @@ def permutation_placebo(
     )
     pair = (propensity.arms.index(arm), propensity.arms.index(reference))
     units = fitted.clusters if together is None else code_households(together, len(fitted.codes))[0]
-    dealt = deal(fitted.codes[rows], units[rows], replications, seed)
-    parts = _chunks(shared, dealt, len(propensity.arms), pair, str(chosen))
+    step = max(AT_ONCE, ELEMENTS // (len(propensity.arms) * len(rows)))
+    parts = [
+        placebo_contrasts(shared, dealt, len(propensity.arms), pair, str(chosen))
+        for dealt in deals(fitted.codes[rows], units[rows], replications, seed, step)
+    ]
     estimates, errors, df = (np.concatenate(part) for part in zip(*parts, strict=True))
     return PermutationPlacebo(arm, reference, chosen, estimates, errors, df, seed)
 
 
-def deal(codes: Integers, clusters: Integers, replications: int, seed: int) -> NDArray[np.int8]:
-    """Exchange arms between households of as many episodes: (B, n).
+def deals(
+    codes: Integers, clusters: Integers, replications: int, seed: int, step: int
+) -> Iterator[NDArray[np.int8]]:
+    """Exchange arms between households of as many episodes, a few replications at once: (step, n) each.
 
     Parameters
     ----------
     codes, clusters : (n,), in an order that does not depend on the order of the source
     """
-    rng = np.random.default_rng(seed)
     # By lot within a household, or the first of its rows would always get the first of another's.
-    shuffled = np.lexsort((rng.random(len(codes)), clusters))
+    shuffled = np.lexsort((np.random.default_rng(seed).random(len(codes)), clusters))
     sizes = np.bincount(clusters)
     starts = np.cumsum(sizes) - sizes
-    dealt = np.empty((replications, len(codes)), dtype=np.int8)
+    groups = []
     for size in np.unique(sizes[sizes > 0]):
-        inside = starts[sizes == size][:, None] + np.arange(size)
-        rows = shuffled[inside]
-        # Sorting random numbers that carry a household's place in their last bits is the quickest lot.
-        lots = rng.integers(0, 2**63, (replications, len(rows)), dtype=np.uint64)
-        lots = (lots & ~PLACES) | np.arange(len(rows), dtype=np.uint64)
-        lots.sort(axis=1)
-        dealt[:, rows.ravel()] = codes[rows].astype(np.int8)[lots & PLACES].reshape(replications, -1)
-    return dealt
-
-
-def _chunks(
-    shared: Shared, dealt: NDArray[np.int8], arms: int, pair: tuple[int, int], estimand: str
-) -> list[tuple[Floats, Floats, Floats]]:
-    step = max(1, ELEMENTS // (arms * dealt.shape[1]))
-    return [
-        placebo_contrasts(shared, dealt[first : first + step], arms, pair, estimand)
-        for first in range(0, len(dealt), step)
-    ]
+        rows = shuffled[starts[sizes == size][:, None] + np.arange(size)]
+        # A stream each, so that the deals do not depend on how many are made at once.
+        groups.append((rows, codes[rows].astype(np.int8), np.random.default_rng([seed, int(size)])))
+    for done in range(0, replications, step):
+        dealt = np.empty((min(step, replications - done), len(codes)), dtype=np.int8)
+        for rows, own, rng in groups:
+            # Sorting random numbers that carry a household's place in their last bits is the quickest lot.
+            lots = rng.integers(0, 2**64, (len(dealt), len(rows)), dtype=np.uint64)
+            lots = (lots & ~PLACES) | np.arange(len(rows), dtype=np.uint64)
+            lots.sort(axis=1)
+            dealt[:, rows.ravel()] = own[(lots & PLACES).astype(np.int64)].reshape(len(dealt), -1)
+        yield dealt
 
 
 def _check(propensity: Propensity, arm: Arm, reference: Arm, replications: int) -> None:

@@ -108,7 +108,7 @@ def placebo_contrasts(
 ) -> tuple[Floats, Floats, Floats]:
     """Fit deals (B, n) and give their contrast, standard error and degrees of freedom: (B,) each."""
     indicator = np.asarray(dealt[:, None, :] == np.arange(arms, dtype=np.int8)[:, None], dtype=np.float32)
-    by_fold = fold_sums(shared, indicator)
+    by_fold = _complete(fold_sums(shared, indicator[:, :-1]), shared.sums[:, None, :])
     treatment = _treatment(shared, indicator, by_fold)
     own = np.ascontiguousarray(indicator[:, list(pair)])
     predicted = _outcome(shared, own, by_fold[:, :, list(pair)])
@@ -120,6 +120,18 @@ def fold_sums(shared: Shared, values: Singles) -> Floats:
     flat = values.reshape(-1, values.shape[-1])
     found = np.stack([flat[:, rows] @ shared.x[rows] for rows in shared.slices])
     return found.reshape(len(shared.slices), *values.shape[:2], -1).astype(np.float64)
+
+
+def _complete(sums: Floats, total: Floats) -> Floats:
+    """Add the last arm to sums (F, B, K - 1, P) of all but it: what is left of the total (F, 1, P)."""
+    return np.concatenate([sums, (total - sums.sum(axis=2))[:, :, None]], axis=2)
+
+
+def _odds(shared: Shared, coefficients: Floats) -> Singles:
+    """Odds of every arm but the last against the last, from coefficients (..., K, P): (B, K - 1, n)."""
+    found = _rowwise(shared, coefficients[..., :-1, :] - coefficients[..., -1:, :])
+    np.exp(found, out=found)
+    return found
 
 
 def _rowwise(shared: Shared, coefficients: Floats) -> Singles:
@@ -154,10 +166,9 @@ def _treatment(shared: Shared, indicator: Singles, by_fold: Floats) -> Floats:
         gradient = scores.sum(axis=0) - pull
         coefficients[..., 0] += gradient[..., 0] / sizes
         coefficients[..., 1:] += shared.whole.solve(gradient[..., 1:], shares, ridge)
-        p = _rowwise(shared, coefficients)
-        np.exp(p, out=p)
-        p /= p.sum(axis=1, keepdims=True)
-        scores = fold_sums(shared, indicator - p)
+        p = _odds(shared, coefficients)
+        p /= 1.0 + p.sum(axis=1, keepdims=True)
+        scores = _complete(fold_sums(shared, indicator[:, :-1] - p), np.zeros_like(shared.sums)[:, None, :])
     left = scores.sum(axis=0) - scores - pull
     found = np.repeat(coefficients[None], folds, axis=0)
     for f, spectrum in enumerate(shared.without):
@@ -204,18 +215,17 @@ def _ridge(spectrum: Spectrum, counts: Floats, cross: Floats, squares: Floats) -
     n = counts[..., 0]
     mean_y, mean_x = cross[..., 0] / n, counts[..., 1:] / n[..., None]
     z = (cross[..., 1:] - mean_y[..., None] * counts[..., 1:]) @ spectrum.vectors
-    s = (n / spectrum.rows)[..., None, None] * spectrum.values
-    ridge = n[..., None] * RIDGE_GRID
-    shrunk = s + ridge[..., None]
-    left = (squares - n * mean_y**2)[..., None] - np.sum(
-        (shrunk + ridge[..., None]) / shrunk**2 * z[..., None, :] ** 2, axis=-1
-    )
-    used = 1.0 + np.sum(s / shrunk, axis=-1)
+    # A share n of the rows has n times the spectrum of one row, and ridges are in rows: the rest is shared.
+    one = spectrum.values / spectrum.rows
+    shrunk = one + RIDGE_GRID[:, None]
+    taken = z**2 @ ((shrunk + RIDGE_GRID[:, None]) / shrunk**2).T / n[..., None]
+    used = 1.0 + np.sum(one / shrunk, axis=1)
+    left = (squares - n * mean_y**2)[..., None] - taken
     criterion = left / np.maximum(n[..., None] - used, 0.5) ** 2
-    criterion[..., :-1][used[..., :-1] > LARGEST_SHARE_OF_ROWS * n[..., None]] = np.inf
-    chosen = np.take_along_axis(ridge, np.argmin(criterion, axis=-1)[..., None], axis=-1)
-    slopes = (z / (s[..., 0, :] + chosen)) @ spectrum.vectors.T
-    return slopes, chosen[..., 0], (mean_y, mean_x)
+    criterion[..., :-1][used[:-1] > LARGEST_SHARE_OF_ROWS * n[..., None]] = np.inf
+    chosen = n * RIDGE_GRID[np.argmin(criterion, axis=-1)]
+    slopes = (z / (n[..., None] * one + chosen[..., None])) @ spectrum.vectors.T
+    return slopes, chosen, (mean_y, mean_x)
 
 
 def _improve(
@@ -233,32 +243,33 @@ def _contrasts(
 ) -> tuple[Floats, Floats, Floats]:
     """Hájek's augmented contrast and its clustered influence, as in `augmented`, for two arms only.
 
-    With e_k = exp(η_k): ``h/π_A = 1 / (e_A Σ 1/e_k)`` and ``g = (h/π_A)²`` of the ATO, ``Σ e_k / e_A`` and 1
-    of the ATE.
+    With e_k the odds against the last arm: ``h/π_A = 1 / (e_A Σ 1/e_k)`` and ``g = (h/π_A)²`` of the ATO,
+    ``Σ e_k / e_A`` and 1 of the ATE.
     """
-    e = _rowwise(shared, treatment)
-    np.exp(e, out=e)
-    at_own = np.einsum("bkn,bkn->bn", e, indicator)
+    e = _odds(shared, treatment)
+    at_own = np.einsum("bkn,bkn->bn", e, indicator[:, :-1]) + indicator[:, -1]
     if estimand == "ATO":
         np.reciprocal(e, out=e)
-        w = 1.0 / (at_own * e.sum(axis=1))
+        w = 1.0 / (at_own * (1.0 + e.sum(axis=1)))
         g = w * w
+        g /= g.mean(axis=1, keepdims=True)
     else:
-        w = e.sum(axis=1) / at_own
+        w = (1.0 + e.sum(axis=1)) / at_own
         g = np.ones_like(w)
-    predicted = _rowwise(shared, outcome)
     n = len(shared.x)
-    weights = own * w[:, None]
-    weights /= weights.mean(axis=2, keepdims=True)
-    residual = shared.y - predicted
-    means: Floats = np.asarray(np.mean(weights * residual, axis=2, dtype=np.float64))
+    first, second = own[:, 0], own[:, 1]
+    predicted = _rowwise(shared, outcome)
     difference = predicted[:, 0] - predicted[:, 1]
-    g /= g.mean(axis=1, keepdims=True)
-    middle: Floats = np.asarray(np.mean(g * difference, axis=1, dtype=np.float64))
-    estimates = middle + means[:, 0] - means[:, 1]
-    residual -= means[..., None].astype(np.float32)
-    residual *= weights
-    influence = g * (difference - middle[:, None].astype(np.float32)) + residual[:, 0] - residual[:, 1]
+    residual = shared.y - predicted[:, 1] - first * difference
+    totals = np.stack([np.einsum("bn,bn->b", w, one) for one in (first, second)])[:, :, None]
+    mean = np.stack([np.einsum("bn,bn,bn->b", w, one, residual) for one in (first, second)])[:, :, None]
+    mean /= totals
+    middle = np.einsum("bn,bn->b", g, difference)[:, None] / n
+    estimates = (middle + mean[0] - mean[1])[:, 0].astype(np.float64)
+    # In neither arm: no weight, whatever the residual.
+    w *= (n / totals[0]) * first - (n / totals[1]) * second
+    residual -= mean[1] + (mean[0] - mean[1]) * first
+    influence = g * (difference - middle) + w * residual
     u = np.add.reduceat(influence, shared.starts, axis=1).astype(np.float64) ** 2
     total, groups = u.sum(axis=1), u.shape[1]
     errors = np.sqrt(groups / (groups - 1.0) * total) / n

@@ -9,7 +9,7 @@ import pytest
 
 from causalsig.errors import EstimationError
 from causalsig.estimation import doubly_robust, fit_propensity, permutation_placebo
-from causalsig.estimation.placebo import deal
+from causalsig.estimation.placebo import deals
 
 AS_THE_WHOLE = 0.06
 """Largest difference of a contrast from that of the whole analysis, in its standard error: the ridge of the
@@ -24,7 +24,7 @@ def site(seed: int, households: int = 500, *, same: bool = False) -> tuple[Any, 
     same : all episodes of a household are in one arm, and its outcomes are alike
     """
     r = np.random.default_rng(seed)
-    sizes = 1 + r.binomial(3, 0.6 if same else 0.2, households)
+    sizes = 1 + r.binomial(*((5, 0.8) if same else (3, 0.2)), households)
     h = np.repeat(np.arange(households), sizes)
     n = len(h)
     x = np.column_stack([r.normal(size=n), r.random(n) < 0.3, r.normal(size=households)[h]]).astype(float)
@@ -46,7 +46,7 @@ def test_a_placebo_is_the_whole_analysis_of_arms_dealt_by_lot(estimand: Any) -> 
     folds = np.sort(np.arange(len(arm)) % 5)
     fitted = fit_propensity(x, arm, households=names, folds=folds)
     placebo = permutation_placebo(fitted, y, 1, 0, estimand=estimand, replications=20, seed=4)
-    dealt = deal(arm, np.arange(len(arm)), 20, 4)
+    [dealt] = deals(arm, np.arange(len(arm)), 20, 4, 20)
     for b in range(6):
         whole = doubly_robust(x, dealt[b], y, households=names, folds=folds, estimand=estimand)
         contrast = whole.contrast(1, 0)
@@ -58,7 +58,9 @@ def test_a_placebo_is_the_whole_analysis_of_arms_dealt_by_lot(estimand: Any) -> 
 def test_arms_of_a_household_are_dealt_together() -> None:
     codes = np.array([0, 0, 0, 1, 1, 0, 1, 2, 2, 0])
     clusters = np.array([0, 0, 1, 1, 2, 3, 4, 5, 5, 6])
-    dealt = deal(codes, clusters, 300, 0)
+    dealt = np.concatenate(list(deals(codes, clusters, 300, 0, 7)))
+    [at_once] = deals(codes, clusters, 300, 0, 300)
+    assert np.array_equal(dealt, at_once)
     pairs = {tuple(sorted(row[clusters == c])) for row in dealt for c in (0, 1, 5)}
     assert pairs == {(0, 0), (0, 1), (2, 2)}
     assert all(sorted(row) == sorted(codes) for row in dealt.tolist())
