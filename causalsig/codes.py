@@ -75,6 +75,8 @@ REMARKS: frozenset[str] = frozenset(
         "cohort-acceptance-coded-otherwise",
         "cohort-look-back-not-retained",
         "cohort-new-arrears-short-history",
+        "cohort-placebo-history",
+        "estimation-no-falsification",
         "estimation-no-sensitivity",
     }
 )

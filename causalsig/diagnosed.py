@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from causalsig.records import Estimator
+    from causalsig.records import Estimator, Refusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,3 +192,36 @@ class PooledBalanceRow:
     largest: float
     publishable: bool
     estimator: Estimator = "doubly_robust"
+
+
+@dataclass(frozen=True, slots=True)
+class FalsificationRow:
+    """One attempt to show that an analysis is wrong: what was found, what chance allows, and the verdict.
+
+    ``figure`` is judged against ``threshold`` (`code` says which way), ``noise`` is the standard deviation
+    that chance gives it, None where the figure has chance in it already. A verdict advises: it closes no
+    gate. ``estimate`` to ``p_value`` are there where a contrast was estimated, on the scale of ``outcome``.
+    """
+
+    code: str
+    passed: bool
+    figure: float
+    threshold: float
+    noise: float | None
+    outcome: str
+    estimand: str
+    arm: str
+    reference: str
+    estimate: float | None = None
+    conf_low: float | None = None
+    conf_high: float | None = None
+    p_value: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Falsification:
+    """All attempts for one question, and what could not be tried; its ``placebos`` are replications made."""
+
+    rows: tuple[FalsificationRow, ...]
+    refusals: tuple[Refusal, ...]
+    placebos: int

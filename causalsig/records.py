@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from causalsig.diagnosed import (
         BalanceBlock,
+        Falsification,
         PooledBalanceRow,
         ReleasedSensitivity,
         RobustnessRow,
@@ -208,6 +209,7 @@ class QuestionResult:
     regions: tuple[UnusedRegion, ...] = ()
     components: BalanceBlock | None = None
     rulers: tuple[Rulers, ...] = ()
+    falsification: Falsification | None = None
 
 
 @dataclass(frozen=True, slots=True)

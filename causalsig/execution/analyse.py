@@ -9,10 +9,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from causalsig.cohort.build import Cohort, CohortPlan, build_cohort, plan_cohorts, site_facts
+from causalsig.cohort.build import (
+    Cohort,
+    CohortPlan,
+    build_cohort,
+    plan_cohorts,
+    plan_window,
+    site_facts,
+)
 from causalsig.cohort.person_periods import person_periods
 from causalsig.errors import EstimationError
 from causalsig.estimation import difference_in_means
+from causalsig.execution.falsify import falsification
 from causalsig.execution.hidden import hidden_findings
 from causalsig.execution.later import known_failures, later_verdicts, pooling_of
 from causalsig.execution.routes import Route, clone_route, treatment_route
@@ -69,7 +77,8 @@ def analyse_site(
         Some of :func:`plan_cohorts` only; default all.
     progress : callable, optional
     benchmarks : bool
-        Leave every recorded covariate out in turn, for the statistician: it takes longer than all the rest.
+        For the statistician, and longer than all the rest: leave every recorded covariate out in turn, and
+        try to falsify the answer.
 
     Returns
     -------
@@ -85,6 +94,10 @@ def analyse_site(
         days = cohort.plan.settings.period_days
         return person_periods(cohort, facts, period_days=days)
 
+    def kept_days(plan: CohortPlan) -> int:
+        window = plan_window(plan, tables.extracted_on, site, matching, study)
+        return study.data.look_back_days if window.look_back else 0
+
     codes = tuple(sorted(set(finding_codes)))
     partial: dict[str, list[QuestionResult]] = {}
     for plan in chosen:
@@ -92,6 +105,11 @@ def analyse_site(
         cohort = build_cohort(tables, plan, study, site, matching, facts=facts)
         found = answer(cohort, study, follow, known_failures(codes), benchmarks=benchmarks)
         found = replace(found, hidden=hidden_findings(found, cohort, facts, study, seed_of(study, plan)))
+        if benchmarks and not partial.get(plan.question):
+            seed = seed_of(study, plan)
+            found = replace(
+                found, falsification=falsification(found, cohort, facts, study, seed, kept_days(plan))
+            )
         parts = partial.setdefault(plan.question, [])
         parts.append(_of_outcomes(found, plan) if parts else found)
     return SiteResult(
@@ -362,5 +380,6 @@ def _merge(parts: list[QuestionResult]) -> QuestionResult:
         hidden=first.hidden if first.status == "estimated" else None,
         components=first.components if first.status == "estimated" else None,
         rulers=first.rulers if first.status == "estimated" else (),
+        falsification=first.falsification if first.status == "estimated" else None,
         refusals=tuple(dict.fromkeys(refusal for part in parts for refusal in part.refusals)),
     )

@@ -57,6 +57,7 @@ def _question(question: QuestionResult) -> dict[str, Any]:
         "regions": [asdict(region) for region in question.regions],
         "balance_components": None if question.components is None else asdict(question.components),
         "rulers": [asdict(one) for one in question.rulers],
+        "falsification": None if question.falsification is None else asdict(question.falsification),
     }
 
 

@@ -14,6 +14,7 @@ from causalsig.study.base import Covariate as Covariate
 from causalsig.study.base import CreditorGroup as CreditorGroup
 from causalsig.study.base import ExtraRule as ExtraRule
 from causalsig.study.base import Slug as Slug
+from causalsig.study.falsification import Falsification as Falsification
 from causalsig.study.graph import CausalGraph, check_graph
 from causalsig.study.hidden import Hidden
 from causalsig.study.questions import ESTIMATOR_OF as ESTIMATOR_OF
@@ -243,6 +244,7 @@ class Study(Closed):
     nuisance: Nuisance = Nuisance()
     estimands: Estimands = Estimands()
     diagnostics: Diagnostics = Diagnostics()
+    falsification: Falsification = Falsification()
     hidden: Hidden = Hidden()
     disclosure: Disclosure = Disclosure()
     pooling: Pooling = Pooling()
@@ -268,6 +270,11 @@ class Study(Closed):
                     "an outcome's from_day lies before the day that fixes the question's arms, so an arm "
                     "would depend on follow-up; set it later"
                 )
+        unknown = [name for name in self.falsification.negative_controls if name not in ids]
+        if unknown:
+            raise ValueError(
+                f"negative_controls names the outcome {unknown[0]!r}, which [[outcomes]] does not define"
+            )
         if self.graph is not None:
             self._argued(self.graph)
         return self
