@@ -31,6 +31,10 @@ class Law:
     Attributes
     ----------
     moments : Moments
+    treatment : (K - 1, 1 + p)
+        The site's log odds of arms, on a scale at which they are spread as at the site.
+    outcome : (1 + p,)
+        The same of the outcome.
     arm_shifts : (K - 1,) or (T,)
         Added to the log odds of an arm, or of the event in a period.
     outcome_shift : float
@@ -44,6 +48,8 @@ class Law:
     """
 
     moments: Moments
+    treatment: Floats
+    outcome: Floats
     arm_shifts: tuple[float, ...]
     outcome_shift: float
     effect: float
@@ -64,11 +70,13 @@ def law_of(moments: Moments, arm: str, ratio: float) -> Law:
     """
     rng = np.random.default_rng(POPULATION_SEED)
     _, z = draw_people(moments, POPULATION, rng)
+    treatment = _spread_as(np.array(moments.treatment), z, np.array(moments.treatment_spread))
+    outcome = _spread_as(np.array([moments.outcome]), z, np.array([moments.outcome_spread]))[0]
     if moments.later is None:
-        shifts, chances = _arm_shifts(z, moments)
+        shifts, chances = _arm_shifts(z @ treatment.T, moments)
     else:
-        shifts, chances = _period_shifts(z, moments)
-    eta = z @ np.array(moments.outcome)
+        shifts, chances = _period_shifts(z @ treatment[0], moments)
+    eta = z @ outcome
     late = None if moments.later is None else moments.later
 
     def risks(shift: float) -> Floats:
@@ -83,7 +91,16 @@ def law_of(moments: Moments, arm: str, ratio: float) -> Law:
         "ATE": tuple(means.mean(axis=0).tolist()),
         "ATO": tuple(((tilt[:, None] * means).sum(axis=0) / tilt.sum()).tolist()),
     }
-    return Law(moments, shifts, base, effect, arm, truth)
+    return Law(moments, treatment, outcome, shifts, base, effect, arm, truth)
+
+
+def _spread_as(coefficients: Floats, z: Floats, wanted: Floats) -> Floats:
+    """Scale the slopes of log odds so that these vary as much as at the site; arms then overlap as there."""
+    found = (z @ coefficients.T).std(axis=0)
+    scale = np.where(found > 0.0, wanted / np.where(found > 0.0, found, 1.0), 1.0)
+    scaled: Floats = coefficients * scale[:, None]
+    scaled[:, 0] = coefficients[:, 0]
+    return scaled
 
 
 def _expected_risk(eta: Floats, later: Later | None) -> Floats:
@@ -108,9 +125,9 @@ def _solve(rate: Callable[[float], float], wanted: float) -> float:
     return (low + high) / 2.0
 
 
-def _arm_shifts(z: Floats, moments: Moments) -> tuple[tuple[float, ...], Floats]:
+def _arm_shifts(eta: Floats, moments: Moments) -> tuple[tuple[float, ...], Floats]:
     """Shifts at which arms have their shares, and everybody's chances (n, K)."""
-    eta, wanted = z @ np.array(moments.treatment).T, np.array(moments.shares)
+    wanted = np.array(moments.shares)
     shift = np.zeros(eta.shape[1])
     chances = _softmax(eta)
     for _ in range(STEPS):
@@ -128,12 +145,11 @@ def _softmax(eta: Floats) -> Floats:
     return np.asarray(e / e.sum(axis=1, keepdims=True))
 
 
-def _period_shifts(z: Floats, moments: Moments) -> tuple[tuple[float, ...], Floats]:
+def _period_shifts(eta: Floats, moments: Moments) -> tuple[tuple[float, ...], Floats]:
     """Shifts at which the event has its hazard in every period, and chances of the arms (n, K)."""
     later = moments.later
     assert later is not None
-    eta = z @ np.array(moments.treatment)[0]
-    without, after = np.ones(len(z)), np.zeros(len(z))
+    without, after = np.ones(len(eta)), np.zeros(len(eta))
     shifts = []
     for t, hazard in enumerate(later.hazards):
         without, after = without * (1.0 - later.signals[t]), after + without * later.signals[t]
@@ -208,9 +224,9 @@ def draw_cohort(
 
     moments, rng = law.moments, np.random.default_rng([seed, 1])
     household, z = draw_people(moments, moments.households, rng)
-    eta = z @ np.array(moments.outcome) + law.outcome_shift
+    eta = z @ law.outcome + law.outcome_shift
     if moments.later is None:
-        chances = _softmax(z @ np.array(moments.treatment).T + np.array(law.arm_shifts))
+        chances = _softmax(z @ law.treatment.T + np.array(law.arm_shifts))
         codes = (rng.random(len(z))[:, None] > np.cumsum(chances, axis=1)[:, :-1]).sum(axis=1)
         arm = np.array(moments.arms, dtype=object)[codes]
         rows = None
@@ -259,7 +275,7 @@ def _lives(law: Law, z: Floats, rng: np.random.Generator) -> tuple[Integers, Liv
     later = moments.later
     assert later is not None
     n, periods = len(z), len(later.hazards)
-    eta = z @ np.array(moments.treatment)[0]
+    eta = z @ law.treatment[0]
     ends, signals = np.full(n, periods), np.zeros((periods, n), dtype=np.int64)
     new = rng.random(n) < later.new
     for t in range(periods):

@@ -23,6 +23,8 @@ Floats = NDArray[np.float64]
 MOST_EPISODES: Final = 6
 """Households with more episodes than this count as having so many."""
 LARGEST_CORRELATION: Final = 0.95
+PROJECTIONS: Final = 60
+SMALLEST_EIGENVALUE: Final = 0.01
 FEWEST_PAIRS: Final = 30
 """Pairs of episodes of one household below which nothing is said of how they go together."""
 ONE_OF = "="
@@ -84,6 +86,8 @@ class Moments:
         Share of episodes with the primary outcome, all arms together.
     outcome : (p + 1,)
         Log odds of it, arms left out.
+    treatment_spread, outcome_spread : (K - 1,), float
+        Standard deviation of these log odds over the site's episodes.
     outcome_within : float
         Correlation between two outcomes of one household, behind the threshold.
     later : Later or None
@@ -102,6 +106,8 @@ class Moments:
     treatment: tuple[tuple[float, ...], ...]
     risk: float
     outcome: tuple[float, ...]
+    treatment_spread: tuple[float, ...]
+    outcome_spread: float
     outcome_within: float
     later: Later | None = None
 
@@ -189,6 +195,8 @@ def moments_of(cohort: Cohort, arms: tuple[str, ...], table: PeriodTable | None 
         treatment=_tuples(treatment),
         risk=float(y.mean()),
         outcome=tuple(outcome.tolist()),
+        treatment_spread=tuple((z @ treatment.T).std(axis=0).tolist()),
+        outcome_spread=float((z @ outcome).std()),
         outcome_within=_outcome_within(y, p, households),
         later=later,
     )
@@ -394,11 +402,20 @@ def _factor(value: Floats, cuts: tuple[float, ...]) -> float:
 
 
 def _correlations(seen: Floats) -> Floats:
-    """Nearest thing to a correlation matrix: bounded, and shrunk until it has a Cholesky factor."""
-    bounded = np.clip(seen, -LARGEST_CORRELATION, LARGEST_CORRELATION)
-    np.fill_diagonal(bounded, 1.0)
-    lowest = float(np.linalg.eigvalsh(bounded)[0]) if len(bounded) else 1.0
-    if lowest < 0.01:
-        share = (1.0 - 0.01) / (1.0 - lowest)
-        bounded = share * bounded + (1.0 - share) * np.eye(len(bounded))
-    return bounded
+    """Nearest correlation matrix with a Cholesky factor, by alternating projections.
+
+    Higham (2002), doi:10.1093/imanum/22.3.329. Pairs of rare facts ask for more than any joint distribution
+    of normal scores can give; shrinking all pairs alike until it can would leave little of any.
+    """
+    found = np.clip(seen, -LARGEST_CORRELATION, LARGEST_CORRELATION)
+    np.fill_diagonal(found, 1.0)
+    correction = np.zeros_like(found)
+    for _ in range(PROJECTIONS if len(found) else 0):
+        given = found - correction
+        values, vectors = np.linalg.eigh(given)
+        bounded = (vectors * np.maximum(values, SMALLEST_EIGENVALUE)) @ vectors.T
+        correction = bounded - given
+        found = bounded.copy()
+        np.fill_diagonal(found, 1.0)
+    scale = np.sqrt(np.diagonal(bounded)) if len(found) else np.ones(0)
+    return np.asarray(bounded / np.outer(scale, scale)) if len(found) else found
