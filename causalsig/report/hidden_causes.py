@@ -22,6 +22,9 @@ Robust = tuple[float, float]
 ESTIMATOR = "doubly_robust"
 """The bound is known of its contrasts; for clones the groups of the landmark stand in."""
 
+LEAST = 0.005
+"""Half a per cent, the step of a pool's robustness: below it nothing tells a share from none."""
+
 
 def pooled_row(
     pool: PoolResult | None, spec: QuestionSpec, contrast: tuple[str, str]
@@ -52,9 +55,11 @@ def own_robustness(blocks: tuple[ReleasedArms, ...], spec: QuestionSpec) -> Robu
 
 def sentence(words: Words, place: Markup, found: Robust) -> Markup:
     """Say how strong a hidden cause must be in one place, chance aside and chance counted in."""
+    if found[0] < LEAST:
+        return words("hidden.any", place=place)
     value, end = (percent(words, share) for share in found)
     first = words("hidden.enough", place=place, value=value)
-    second = words("hidden.chance-alone") if found[1] <= 0.0 else words("hidden.with-chance", value=end)
+    second = words("hidden.chance-alone") if found[1] < LEAST else words("hidden.with-chance", value=end)
     return Markup(" ").join((first, second))
 
 
@@ -64,19 +69,17 @@ def section(
     """Build the section of one question; None where nothing can be said."""
     if not said and not tables:
         return None
-    pair = words.pair(*spec.contrast)
+    intro = Markup(" ").join((words("hidden.intro"), words(f"hidden.goes-with.{spec.question}")))
     by_landmark = (words("hidden.landmark"),) if spec.estimator != ESTIMATOR else ()
     return views.Section(
         f"hidden-{spec.question.replace('_', '-')}",
         words(f"hidden.title.{spec.question}"),
-        paragraphs=(words("hidden.intro", **pair), *said),
+        paragraphs=(intro, *said),
         tables=tables,
         after=(words("hidden.reading"), *by_landmark),
     )
 
 
 def percent(words: Words, share: float) -> str:
-    """Write a share: ``2,5 %``; what lies below a tenth of a per cent is not zero."""
-    if 0.0 < share < 0.001:
-        return f"< {decimal(0.1, words.language, 1)}{HARD_SPACE}%"
+    """Write a share: ``2,5 %``."""
     return f"{decimal(100.0 * share, words.language, 1)}{HARD_SPACE}%"
