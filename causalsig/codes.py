@@ -75,8 +75,6 @@ REMARKS: frozenset[str] = frozenset(
         "cohort-acceptance-coded-otherwise",
         "cohort-look-back-not-retained",
         "cohort-new-arrears-short-history",
-        "cohort-placebo-history",
-        "estimation-no-falsification",
         "estimation-no-sensitivity",
     }
 )

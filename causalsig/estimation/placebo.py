@@ -1,9 +1,9 @@
 """Permutation placebo: arms dealt anew by lot, and the whole analysis made again, a few hundred times.
 
-Arms are exchanged between households of as many episodes: the arms of a household travel together, in an
-order drawn by lot, so that what clusters in the data clusters in the placebo. By lot no arm has an effect and
-no covariate decides; everything is fitted again (treatment model, outcome models, weights, influence), and
-what comes out must be nothing, within the errors that the analysis itself states.
+The arms of a household stay side by side, and households are put in an order drawn by lot: what clusters in
+the data clusters in the placebo (less so where households have unlike numbers of episodes). By lot no arm has
+an effect and no covariate decides; everything is fitted again (treatment model, outcome models, weights,
+influence), and what comes out must be nothing, within the errors that the analysis itself states.
 
 What does not depend on the arm is shared: rows in order, folds, design, Gram matrices and their
 eigenvectors; see `placebo_fits`. A replication then costs a few matrix products and no decomposition.
@@ -158,7 +158,7 @@ def permutation_placebo(
     seed : int
         Key of the lots.
     together : (n,), optional
-        Ids of what is exchanged as one; default the households of the propensity. Another answers whether the
+        Ids of what is dealt as one; default the households of the propensity. Another answers whether the
         analysis knows of all that clusters: its errors stay those of the propensity's households.
 
     Raises
@@ -192,29 +192,34 @@ def permutation_placebo(
 def deals(
     codes: Integers, clusters: Integers, replications: int, seed: int, step: int
 ) -> Iterator[NDArray[np.int8]]:
-    """Exchange arms between households of as many episodes, a few replications at once: (step, n) each.
+    """Deal the arms of households, in an order by lot, to the rows of households: (step, n) at once.
+
+    A household of as many episodes need not get them: how many episodes a household has follows from how
+    often it returns, so an exchange among equals would leave arms and outcomes tied.
 
     Parameters
     ----------
     codes, clusters : (n,), in an order that does not depend on the order of the source
     """
+    rng = np.random.default_rng(seed)
     # By lot within a household, or the first of its rows would always get the first of another's.
-    shuffled = np.lexsort((np.random.default_rng(seed).random(len(codes)), clusters))
+    rows = np.lexsort((rng.random(len(codes)), clusters))
+    own = codes[rows].astype(np.int8)
     sizes = np.bincount(clusters)
+    sizes = sizes[sizes > 0]
     starts = np.cumsum(sizes) - sizes
-    groups = []
-    for size in np.unique(sizes[sizes > 0]):
-        rows = shuffled[starts[sizes == size][:, None] + np.arange(size)]
-        # A stream each, so that the deals do not depend on how many are made at once.
-        groups.append((rows, codes[rows].astype(np.int8), np.random.default_rng([seed, int(size)])))
     for done in range(0, replications, step):
-        dealt = np.empty((min(step, replications - done), len(codes)), dtype=np.int8)
-        for rows, own, rng in groups:
-            # Sorting random numbers that carry a household's place in their last bits is the quickest lot.
-            lots = rng.integers(0, 2**64, (len(dealt), len(rows)), dtype=np.uint64)
-            lots = (lots & ~PLACES) | np.arange(len(rows), dtype=np.uint64)
-            lots.sort(axis=1)
-            dealt[:, rows.ravel()] = own[(lots & PLACES).astype(np.int64)].reshape(len(dealt), -1)
+        count = min(step, replications - done)
+        # Sorting random numbers that carry a household's place in their last bits is the quickest lot.
+        lots = rng.integers(0, 2**64, (count, len(sizes)), dtype=np.uint64)
+        lots = (lots & ~PLACES) | np.arange(len(sizes), dtype=np.uint64)
+        lots.sort(axis=1)
+        order = (lots & PLACES).astype(np.int64)
+        lengths = sizes[order]
+        offsets = starts[order] - (np.cumsum(lengths, axis=1) - lengths)
+        taken = np.repeat(offsets.ravel(), lengths.ravel()).reshape(count, -1) + np.arange(len(codes))
+        dealt = np.empty((count, len(codes)), dtype=np.int8)
+        dealt[:, rows] = own[taken]
         yield dealt
 
 

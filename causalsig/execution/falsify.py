@@ -124,6 +124,8 @@ def falsification(
     earlier = earlier_signals(cohort, known, retained_days)
     if earlier is None:
         refusals.append(Refusal(NO_HISTORY, found.question, primary.outcome))
+    absent = [name for name in study.falsification.negative_controls if name not in cohort.outcomes]
+    refusals += [Refusal(NOT_TRIED, found.question, name) for name in absent]
     attempts: list[Callable[[], tuple[FalsificationRow, ...]]] = [
         lambda: () if earlier is None else _placebo_outcome(fitted, earlier),
         lambda: _permutation(fitted, primary.outcome),

@@ -55,18 +55,31 @@ def test_a_placebo_is_the_whole_analysis_of_arms_dealt_by_lot(estimand: Any) -> 
         assert placebo.df[b] == pytest.approx(contrast.df, rel=5 * ERRORS_ALIKE)
 
 
-def test_arms_of_a_household_are_dealt_together() -> None:
-    codes = np.array([0, 0, 0, 1, 1, 0, 1, 2, 2, 0])
-    clusters = np.array([0, 0, 1, 1, 2, 3, 4, 5, 5, 6])
+def test_arms_of_a_household_are_dealt_side_by_side_whatever_its_size() -> None:
+    clusters = np.repeat(np.arange(60), 1 + np.arange(60) % 3)
+    codes = clusters % 3  # every household of one size is in one arm
     dealt = np.concatenate(list(deals(codes, clusters, 300, 0, 7)))
     [at_once] = deals(codes, clusters, 300, 0, 300)
     assert np.array_equal(dealt, at_once)
-    pairs = {tuple(sorted(row[clusters == c])) for row in dealt for c in (0, 1, 5)}
-    assert pairs == {(0, 0), (0, 1), (2, 2)}
-    assert all(sorted(row) == sorted(codes) for row in dealt.tolist())
-    # Every household of two gets each pair as often; 300 deals: 100 within five standard errors.
-    first = [tuple(sorted(row[:2])) for row in dealt]
-    assert all(abs(first.count(pair) - 100) < 41 for pair in pairs)
+    assert np.array_equal(np.sort(dealt, axis=1), np.broadcast_to(np.sort(codes), dealt.shape))
+    of_three = dealt[:, clusters % 3 == 2]
+    # Arm 2 is in half of the rows, in households of every size; 300 deals of 60 rows.
+    assert abs(np.mean(of_three == 2) - 0.5) < 0.02
+    triples = of_three.reshape(300, -1, 3)
+    together = np.mean((triples[..., 0] == triples[..., 1]) & (triples[..., 1] == triples[..., 2]))
+    assert together > 0.2  # by rows it would be 1/8 + 1/27 + 1/216 = 0.17 at most, mostly of arm 2
+    assert np.mean(triples[..., 0] == triples[..., 1]) > 0.5
+
+
+def test_how_often_a_household_comes_is_not_tied_to_its_placebo_arm() -> None:
+    r = np.random.default_rng(8)
+    returns = r.integers(0, 4, 500)
+    h = np.repeat(np.arange(500), 1 + returns)
+    y = (returns[h] > r.integers(0, 4, len(h))).astype(float)
+    arm = (r.random(len(h)) < 0.2 + 0.15 * returns[h]).astype(int)
+    placebo = permutation_placebo(fit_propensity(r.normal(size=(len(h), 1)), arm, households=h), y, 1, 0)
+    assert abs(placebo.centre) < 0.3
+    assert placebo.spread_beyond_chance < 1.1
 
 
 def test_a_right_analysis_makes_nothing_of_nothing() -> None:
