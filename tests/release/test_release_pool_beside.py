@@ -16,8 +16,9 @@ from causalsig.release import PoolDocument, build_pool_document, pool_result
 from causalsig.release.strict_json import canonical
 
 CONTRAST = PooledContrast(
-    "contact_method", "any_new_arrears_3m", "ATO", "any", 3, "home_visit", "letter", True, 22, -0.0163, 0.0061,
-    21.0, -0.029, -0.0036, 0.014, 0.00012, (0.0, 0.0006), 34.4, 28.1, 0.136, -0.0427, 0.0101, True, (),
+    "contact_method", "any_new_arrears_3m", "ATO", "any", 3, "home_visit", "letter", True, 22, -0.0163,
+    0.0061, 21.0, -0.029, -0.0036, 0.014, 0.00012, (0.0, 0.0006), 34.4, 28.1, 0.136, -0.0427, 0.0101,
+    True, (),
 )  # fmt: skip
 ROBUST = RobustnessRow(
     "contact_method", "any_new_arrears_3m", "ATO", "home_visit", "letter", 20, 0.0273, 0.0119, True
