@@ -73,6 +73,7 @@ ACCEPTED_RESULTS: frozenset[str] = frozenset(
 REMARKS: frozenset[str] = frozenset(
     {
         "cohort-acceptance-coded-otherwise",
+        "cohort-hidden-cause",
         "cohort-look-back-not-retained",
         "cohort-new-arrears-short-history",
         "estimation-no-sensitivity",

@@ -25,6 +25,7 @@ from causalsig.cohort.outcomes import amounts_unknown, outcome_values
 from causalsig.cohort.plan import CohortPlan, plan_cohorts, secondary_plans
 from causalsig.cohort.window import EntryWindow, waves
 from causalsig.records import Refusal
+from causalsig.study.graph_identify import hidden_causes
 from causalsig.study.models import AcceptedHelp
 
 if TYPE_CHECKING:
@@ -141,7 +142,7 @@ def build_cohort(
     kept, row = arm_defined(kept, allowed, known.facts.households)
     names, remarks = _retained_covariates(study.covariates, known, plan, look_back=window.look_back)
     if kept.any():
-        refusals += (*remarks, *_coding_remark(plan, site))
+        refusals += (*remarks, *_coding_remark(plan, site), *_hidden_remark(plan, study))
     else:
         refusals += tuple(
             Refusal(nobody or "cohort-no-episodes", plan.question, outcome.id) for outcome in plan.outcomes
@@ -242,3 +243,13 @@ def _coding_remark(plan: CohortPlan, site: Site) -> tuple[Refusal, ...]:
     if isinstance(plan.settings, AcceptedHelp) and site.acceptance_coding != "standard":
         return (Refusal("cohort-acceptance-coded-otherwise", plan.question),)
     return ()
+
+
+def _hidden_remark(plan: CohortPlan, study: Study) -> tuple[Refusal, ...]:
+    """Say that by the study's own graph a cause that nobody records stays open: no data can show it."""
+    graph, asked = study.graph, plan.settings
+    if graph is None or plan.exposure != "question" or plan.question not in graph.exposures:
+        return ()
+    by_period = isinstance(asked, AcceptedHelp) and asked.method == "clone_censor_weight"
+    hidden = hidden_causes(graph, plan.question, by_period=by_period)
+    return (Refusal("cohort-hidden-cause", plan.question),) if hidden else ()

@@ -10,13 +10,13 @@ from causalsig.report.flow_words import rule_words
 from causalsig.report.pages import concerns
 from causalsig.report.target_given import Given, Sentences
 from causalsig.report.target_trial import strategies
+from causalsig.study.graph_identify import hidden_causes
 from causalsig.study.models import AcceptedHelp, ContactMethod
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from causalsig.report.target_given import Answer
-    from causalsig.study.graph import CausalGraph, Question
 
 
 def _eligible(given: Given) -> Sentences:
@@ -73,18 +73,12 @@ def _assumed(given: Given) -> Sentences:
     for spec in given.specs if graph is not None else ():
         asked = given.question(spec.question)
         if graph is not None and spec.question in graph.exposures:
-            nodes = [graph.label(name, given.words.language) for name in hidden_causes(graph, spec.question)]
+            clones = spec.estimator == "clone_censor_weight"
+            names = hidden_causes(graph, spec.question, by_period=clones)
+            nodes = [graph.label(name, given.words.language) for name in names]
             key = "hidden" if nodes else "hidden-none"
             yield given.say(key, question=asked, nodes=", ".join(nodes))
     yield from gate_sentences(given)
-
-
-def hidden_causes(graph: CausalGraph, question: Question) -> list[str]:
-    """Causes of an exposure that nobody records and that lead to the outcome by another way too."""
-    exposure = graph.exposures[question]
-    elsewhere = graph.dag.without([exposure]).ancestors([graph.outcome])
-    causes = graph.nodes[exposure].caused_by
-    return [name for name in causes if graph.recorded(name) == "never" and name in elsewhere]
 
 
 def gate_sentences(given: Given, *only: str) -> Sentences:

@@ -17,6 +17,7 @@ from causalsig.study.dag import Dag
 
 Question = Literal["accepted_help", "contact_method", "threshold"]
 Recorded = Literal["before", "later", "never"]
+Followed = Literal["signals", "new_arrears"]
 COVARIATES: tuple[Covariate, ...] = get_args(Covariate)
 
 
@@ -31,6 +32,10 @@ class Node(Closed):
     )
     covariates: tuple[Covariate, ...] = Field(
         default=(), description="The cohort's covariates that hold it; none: a covariate of its own name."
+    )
+    followed: tuple[Followed, ...] = Field(
+        default=(),
+        description="Recorded later and followed week by week: what clone-censor-weight holds of it.",
     )
     caused_by: tuple[Slug, ...] = Field(default=(), description="Its direct causes.")
     instrument: bool = Field(
@@ -164,6 +169,14 @@ def _check_covariates(graph: CausalGraph, where: str) -> None:
                 expected="a node with covariates to be recorded before time zero",
                 found=f"recorded = {node.recorded!r}",
                 mend="Leave `recorded` or the covariates out.",
+                where=place,
+            )
+        if node.followed and graph.recorded(name) != "later":
+            raise StudyError(
+                "study-graph-covariate",
+                expected='recorded = "later" at a node that is followed',
+                found="another moment",
+                mend="What is known at time zero is a covariate; leave `followed` out there.",
                 where=place,
             )
         for covariate in held:

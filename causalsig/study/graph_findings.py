@@ -101,10 +101,12 @@ class Identification:
         Whether there are others.
     doors : tuple of str
         Direct causes of the exposure through which the open paths begin.
-    later : tuple of str
-        Facts recorded later that come before the exposure: weights that vary in time can hold them.
-    open_with_later : tuple of OpenPath
-        What stays open when those are held as well.
+    followed : tuple of str
+        Facts recorded later that come before the exposure and that weights by period hold.
+    part : tuple of str
+        Facts recorded later that come before the exposure and that nothing holds: what they do is part of it.
+    open_with_followed : tuple of OpenPath
+        What stays open when the former are held as well.
     without_overlap : bool
         The set decides the exposure by a rule: a comparison is possible only at the rule's threshold.
     left_alone : tuple of LeftAlone
@@ -122,8 +124,9 @@ class Identification:
     open_paths: tuple[OpenPath, ...]
     more_paths: bool
     doors: tuple[str, ...]
-    later: tuple[str, ...]
-    open_with_later: tuple[OpenPath, ...]
+    followed: tuple[str, ...]
+    part: tuple[str, ...]
+    open_with_followed: tuple[OpenPath, ...]
     without_overlap: bool
     left_alone: tuple[LeftAlone, ...]
     instruments: tuple[Instrument, ...]

@@ -39,9 +39,9 @@ def identify(graph: CausalGraph, question: str) -> Identification:
     assumption = _ask_dowhy(graph, exposure, adjustment, held)
     doors = _doors(graph, cut, exposure, held)
     paths = _shortest(cut, exposure, outcome, held, doors)
-    earlier = dag.ancestors([exposure]) - effects - held
-    later = tuple(name for name in graph.nodes if name in earlier and graph.recorded(name) == "later")
-    with_later, _ = cut.open_paths(exposure, outcome, graph.determined({*held, *later}) - {exposure}, most=3)
+    followed, part = later_causes(graph, exposure, held)
+    more = graph.determined({*held, *followed}) - {exposure}
+    with_followed = _shortest(cut, exposure, outcome, more, _doors(graph, cut, exposure, more))
     return Identification(
         question=question,
         exposure=exposure,
@@ -52,8 +52,9 @@ def identify(graph: CausalGraph, question: str) -> Identification:
         open_paths=tuple(_describe(graph, cut, path, effects) for path in paths),
         more_paths=not cut.open_paths(exposure, outcome, held, most=len(paths))[1],
         doors=doors,
-        later=later,
-        open_with_later=tuple(_describe(graph, cut, path, effects) for path in with_later),
+        followed=followed,
+        part=part,
+        open_with_followed=tuple(_describe(graph, cut, path, effects) for path in with_followed),
         without_overlap=exposure in graph.determined(adjustment),
         left_alone=_left_alone(graph, exposure, adjustment, movers),
         instruments=_instruments(graph, exposure, adjustment, movers),
@@ -85,6 +86,32 @@ def adjustment_set(graph: CausalGraph, exposure: str) -> tuple[tuple[str, ...], 
     candidates = [n for n in graph.nodes if n in causes and n not in effects and graph.held_by(n)]
     movers = _movers(graph, dag.without_effects_of(exposure), outcome, candidates)
     return tuple(name for name in candidates if name not in movers), movers
+
+
+def later_causes(
+    graph: CausalGraph, exposure: str, held: Collection[str]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Give causes of the exposure recorded after time zero: those that weights by period hold; the rest."""
+    dag = graph.dag
+    earlier = dag.ancestors([exposure]) - dag.descendants([exposure]) - set(held)
+    later = [name for name in graph.nodes if name in earlier and graph.recorded(name) == "later"]
+    followed = tuple(name for name in later if graph.nodes[name].followed)
+    return followed, tuple(name for name in later if name not in followed)
+
+
+def hidden_causes(graph: CausalGraph, question: str, *, by_period: bool = False) -> tuple[str, ...]:
+    """Give what nobody records and leads both to the exposure and, by another way, to the outcome.
+
+    Given what is adjusted for; ``by_period`` says that weights by period hold what is followed as well.
+    No dowhy in it: every site can say it.
+    """
+    exposure = exposure_of(graph, question)
+    held = graph.determined(adjustment_set(graph, exposure)[0]) - {exposure}
+    if by_period:
+        held = graph.determined({*held, *later_causes(graph, exposure, held)[0]}) - {exposure}
+    rest = graph.dag.without(held)
+    both = rest.ancestors([exposure]) & rest.without([exposure]).ancestors([graph.outcome])
+    return tuple(name for name in graph.nodes if name in both and graph.recorded(name) == "never")
 
 
 def frozen_covariates(graph: CausalGraph, questions: Collection[str]) -> tuple[Covariate, ...]:

@@ -37,10 +37,12 @@ def sentences(graph: CausalGraph, found: Identification, language: str = "en") -
         lines += _why_open(graph, found.open_paths, language)
     if found.without_overlap:
         lines.append(say("graph.set.overlap"))
-    if found.later and not found.sufficient:
-        nodes = "; ".join(labels(name) for name in found.later)
-        lines.append(say(f"graph.later.{'leaves' if found.open_with_later else 'closes'}", nodes=nodes))
-        lines += [f"  {said}" for path in found.open_with_later for said in _path(graph, path, language)]
+    if found.followed and not found.sufficient:
+        nodes = "; ".join(labels(name) for name in found.followed)
+        lines.append(say(f"graph.later.{'leaves' if found.open_with_followed else 'closes'}", nodes=nodes))
+        lines += [f"  {said}" for path in found.open_with_followed for said in _path(graph, path, language)]
+    if found.part and not found.sufficient:
+        lines.append(say("graph.later.part", nodes="; ".join(labels(name) for name in found.part)))
     if found.left_alone:
         lines.append(say("graph.alone.title"))
         lines += [f"  {_alone(graph, found, one, language)}" for one in found.left_alone]

@@ -74,10 +74,10 @@ def check(
         ended = check_graph(found, digest, causal, language=language, format_=format_, out=out, force=force)
     else:
         typer.echo(json.dumps({"digest": digest}) if format_ == "json" else digest)
-    say("the study is consistent. Every release made with it carries this digest.")
     if ended:
-        say("its covariates are not the set of its causal graph.")
+        say("the study can be read, but its covariates are not the set of its causal graph.")
         raise typer.Exit(ended)
+    say("the study is consistent. Every release made with it carries this digest.")
 
 
 @app.command()

@@ -113,7 +113,8 @@ def numbers(result: SiteResult) -> dict[str, bytes]:
             (question.status, question.attrition, question.verdicts, question.balance, question.refusals)
         ).encode()
         for one in question.analyses:
-            key = f"{one.question} {one.outcome} {one.estimand}"
+            key = f"{one.question} {one.outcome} {one.estimand} {one.estimator}"
+            assert key not in found, "a block would hide another"
             found[key] = b"".join(
                 np.ascontiguousarray(part).tobytes()
                 for part in (one.result.means, one.result.covariance, one.unadjusted.means)

@@ -96,11 +96,12 @@ def analyse(design: Design, seed: int) -> dict[str, float]:
 
 
 def analysed(site: SimulatedSite, law: Scenario, design: Design, seed: int) -> dict[str, float]:
-    """Compare accepted with not accepted by the landmark, and months with much and little capacity."""
+    """Compare accepted with not accepted by clones, and months with much and little capacity."""
     from causalsig.cohort import build_cohort, plan_cohorts
     from causalsig.cohort.facts import site_facts
     from causalsig.cohort.instruments import accepted_before, called_or_visited, capacity_instrument
-    from causalsig.estimation import doubly_robust
+    from causalsig.cohort.person_periods import person_periods
+    from causalsig.estimation import clone_censor_weight
     from causalsig.execution.truth import inventory_site
     from causalsig.records import Refusal
     from causalsig.study.read import read_study
@@ -110,8 +111,9 @@ def analysed(site: SimulatedSite, law: Scenario, design: Design, seed: int) -> d
     entry = inventory_site(site.spec, months=design.months)
     cohort = build_cohort(site.tables, plan, study, entry, site.spec.matching, facts=known)
     outcome = cohort.outcomes[plan.settings.primary_outcome]
-    adjusted = doubly_robust(
-        cohort.covariates, cohort.treatment, outcome, households=cohort.households, estimand="ATO", seed=seed
+    table = person_periods(cohort, known, period_days=plan.settings.period_days)
+    adjusted = clone_censor_weight(
+        table, outcome, strategies=table.strategies, households=cohort.households
     ).contrast("accepted", "not_accepted")
     figures = {"adjusted": adjusted.estimate, "adjusted_error": adjusted.std_error}
     figures |= {"adjusted_low": adjusted.conf_low, "adjusted_high": adjusted.conf_high}

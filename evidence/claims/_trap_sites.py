@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
 World = Literal["nothing", "help"]
 """Nothing works, and every contrast is 0; or help works strongly, and the generator knows the contrast."""
-OPEN_PATH = "open-path"
-"""Prefix of a flag the study itself raises: by its causal graph a cause that nobody records stays open."""
 Estimate = tuple[float, float]
 Mask = NDArray[np.bool_]
 
@@ -153,7 +151,7 @@ TABLE: dict[str, Trapped] = {
         "returns after accepting against not accepting by day 28, whatever came in before day 28",
         _landmark,
     ),
-    "hidden_stress": _from_coverage("hidden_stress", flags=frozenset({f"{OPEN_PATH}-stress"})),
+    "hidden_stress": _from_coverage("hidden_stress", flags=frozenset({"cohort-hidden-cause"})),
     "absurd_ages": Trapped("nothing", IN_FILE),
     "mixed_locales": Trapped("nothing", IN_FILE, by_file=True),
     "missing_links": Trapped("nothing", IN_FILE, flags=frozenset({"source-forwarded-without-case"})),
@@ -254,7 +252,7 @@ def _question(found: QuestionResult, site: SimulatedSite, codes: Iterable[str]) 
     study, _ = default_study()
     settings = study.asked[found.question]
     primary = next((one for one in found.analyses if one.primary), None)
-    said = {*codes, *(refusal.code for refusal in found.refusals), *_open_paths(found.question)}
+    said = {*codes, *(refusal.code for refusal in found.refusals)}
     said |= {verdict.code for verdict in found.verdicts if not verdict.passed}
     numbers: dict[str, Any] = {"naive": None, "default": None, "truth": 0.0}
     if primary is not None:
@@ -275,14 +273,3 @@ def _truth(site: SimulatedSite, question: str, settings: Any, primary: Analysis 
 
 def _ends(contrast: Any) -> list[float]:
     return [float(contrast.estimate), float(contrast.conf_low), float(contrast.conf_high)]
-
-
-@cache
-def _open_paths(question: str) -> frozenset[str]:
-    """Give the flags of the study itself: causes of an exposure that its graph says nobody records."""
-    from causalsig.report.target_emulation import hidden_causes
-
-    graph = default_study()[0].graph
-    if graph is None or question not in graph.exposures:
-        return frozenset()
-    return frozenset(f"{OPEN_PATH}-{name}" for name in hidden_causes(graph, question))

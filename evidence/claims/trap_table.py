@@ -22,13 +22,14 @@ from evidence.montecarlo import rate_figures
 
 CLAIM = """With each of the generator's traps on by itself, the primary contrasts of the default study
 (visit against letter, accepted against not accepted; one municipality, 95 % intervals) cover the truth at
-91 to 99 %, or the analysis says by a code, in every municipality it misses, that this trap may keep it from
-doing so. Beside it stand the unadjusted difference and, where there is one, an analysis blind to it."""
+91 to 99 %, or the analysis says by a code of the package, in every municipality it misses, that this trap may
+keep it from doing so; how often it says so without the trap stands beside it. At least four in five
+municipalities are answered, or refused with such a code. Beside it stand the unadjusted difference and, where
+there is one, an analysis blind to the trap."""
 ISSUE = 5
 COVERS = (
     *_chain.SITE,
     *_chain.WORKBOOK,
-    "causalsig/report/target_emulation.py",
     "causalsig/simulation/scenarios/base.toml",
     "causalsig/simulation/scenarios/clean.toml",
     "causalsig/simulation/traps/*.py",
@@ -42,14 +43,18 @@ SEEDS = range(20_000, 20_080)
 BY_FILE = 30
 """Replications of a trap that sits in the file: writing and reading workbooks takes most of the time."""
 BAND = (0.91, 0.99)
+FEWEST_ANSWERED = 0.8
 NORMAL = 1.959963984540054
 
 
 def run(context: Context) -> Verdict:
     """Count coverage of the three analyses, trap by trap, and what the default one says."""
-    rows = [*_rows(context, None, "nothing"), *_rows(context, None, "help")]
+    worlds: tuple[World, ...] = ("nothing", "help")
+    clean = {world: _replications(context, None, world) for world in worlds}
+    rows = [line for world in worlds for line in _rows(None, world, clean[world], clean[world])]
     for row in TABLE:
-        rows += _rows(context, row, TABLE[row].world)
+        world = TABLE[row].world
+        rows += _rows(row, world, _replications(context, row, world), clean[world])
     without = sorted(set(TRAP_NAMES) - {trap_of(row) for row in TABLE})
     return {
         "passed": all(row["passed"] for row in rows) and not without,
@@ -59,11 +64,15 @@ def run(context: Context) -> Verdict:
     }
 
 
-def _rows(context: Context, row: str | None, world: World) -> list[dict[str, Any]]:
-    """One row a question."""
+def _replications(context: Context, row: str | None, world: World) -> list[dict[str, Any]]:
     seeds = SEEDS[:BY_FILE] if row is not None and TABLE[row].by_file else SEEDS
-    part = row or f"clean-{world}"
-    found = context.replicate(partial(replicate, row, world), seeds, part=part)
+    return context.replicate(partial(replicate, row, world), seeds, part=row or f"clean-{world}")
+
+
+def _rows(
+    row: str | None, world: World, found: list[dict[str, Any]], clean: list[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """One row a question."""
     about = {
         "trap": row or "none",
         "size": "" if row is None else _size(row),
@@ -72,7 +81,9 @@ def _rows(context: Context, row: str | None, world: World) -> list[dict[str, Any
         "blind": _blind(row, found),
     }
     return [
-        about | {"question": question} | _judged(row, [one["questions"][question] for one in found])
+        about
+        | {"question": question}
+        | _judged(row, *([one["questions"][question] for one in lot] for lot in (found, clean)))
         for question in found[0]["questions"]
     ]
 
@@ -93,7 +104,7 @@ def _blind(row: str | None, found: list[dict[str, Any]]) -> dict[str, Any] | Non
     return {**rate_figures(inside, len(found), trap_coverage.CAUGHT), "mean bias": float(estimate.mean())}
 
 
-def _judged(row: str | None, found: list[dict[str, Any]]) -> dict[str, Any]:
+def _judged(row: str | None, found: list[dict[str, Any]], clean: list[dict[str, Any]]) -> dict[str, Any]:
     """Judge the default analysis of one question over the replications."""
     flags = frozenset() if row is None else TABLE[row].flags
     answered = [one for one in found if one["default"] is not None]
@@ -103,13 +114,17 @@ def _judged(row: str | None, found: list[dict[str, Any]]) -> dict[str, Any]:
     unflagged = sum(not flags & set(one["codes"]) for one in missed)
     seen = sorted(flags & {code for one in found for code in one["codes"]})
     flagged = bool(seen) and unflagged == 0
-    passed = not answered or bool(default["passed"]) or flagged
+    told = bool(refused) and all(flags & set(one["codes"]) for one in refused)
+    enough = told or len(answered) >= FEWEST_ANSWERED * len(found)
+    passed = enough and (not answered or bool(default["passed"]) or flagged)
     return {
         "naive": naive,
         "default": default,
         "refused": len(refused),
         "reasons": sorted({code for one in refused for code in one["codes"]}),
         "flags": seen,
+        "municipalities with a flag": sum(bool(flags & set(one["codes"])) for one in found) / len(found),
+        "the same without the trap": sum(bool(flags & set(one["codes"])) for one in clean) / len(clean),
         "missed without a flag": unflagged,
         "outcome": _outcome(passed, flagged, default, len(answered)),
         "passed": passed,

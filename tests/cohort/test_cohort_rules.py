@@ -129,6 +129,7 @@ def test_short_retention_without_repeat_flags_leaves_those_covariates_out_and_sa
     assert not [name for name in cohort.covariate_names if name.startswith(("signal_m", "earlier"))]
     assert {refusal.code for refusal in cohort.refusals} == {
         "cohort-look-back-not-retained",
+        "cohort-hidden-cause",
         "cohort-new-arrears-short-history",
     }
 

@@ -27,7 +27,7 @@ def sketch() -> Sketch:
             if name in hidden.split():
                 node["recorded"] = "never"
             elif name in later.split():
-                node["recorded"] = "later"
+                node |= {"recorded": "later", "followed": ["signals"]}
             elif name in rules.split():
                 node |= {} if name in ("xx", "yy") else {"recorded": "before"}
             elif name not in ("xx", "yy"):

@@ -110,7 +110,7 @@ BAD = {
         "neither",
     ),
     "a covariate after an exposure": (
-        'en = "Early return"\nrecorded = "later"',
+        'en = "Early return"\nrecorded = "later"\nfollowed = ["signals", "new_arrears"]',
         'en = "Early return"\ncovariates = ["district"]',
         "study-graph-time",
         "early_return caused by",
@@ -181,13 +181,21 @@ def test_reach_and_returns_before_follow_up_are_mediators_tied_to_stress() -> No
     assert alone["case_result"].role == "consequence" and "moved" in alone["case_result"].ties
 
 
-def test_stress_is_what_weights_that_vary_in_time_leave_open_for_accepted_help() -> None:
+def test_weights_that_vary_in_time_leave_stress_and_whom_contact_reaches_open_for_accepted_help() -> None:
     _, found = default()
     help_ = found["accepted_help"]
     assert help_.doors == ("stress", "reached", "early_return")
-    assert {"reached", "early_return"} <= set(help_.later)
-    assert help_.open_with_later
-    assert all(path.nodes[1] == "stress" for path in help_.open_with_later)
+    assert help_.followed == ("early_return",)
+    assert help_.part == ("first_contact", "later_contact", "reached")
+    assert {path.nodes[1] for path in help_.open_with_followed} == {"stress", "reached"}
+
+
+def test_what_the_graph_says_is_followed_is_what_the_clones_hold() -> None:
+    from causalsig.cohort.person_periods import SINCE
+
+    graph, _ = default()
+    followed = {fact for node in graph.nodes.values() for fact in node.followed}
+    assert followed == set(SINCE)
 
 
 def test_crossing_is_an_instrument_for_contact_and_neither_candidate_is_one_for_help() -> None:

@@ -42,7 +42,7 @@ def test_a_front_door_leaves_the_back_door_open_and_its_node_is_a_mediator(sketc
     found = identify(graph, "contact_method")
     assert (found.sufficient, paths(found), found.doors) == (False, ["xx uu yy"], ("uu",))
     assert roles(found) == {"mm": "mediator"}
-    assert found.later == (), "a mediator may not be held by weights that vary in time either"
+    assert found.followed == (), "a mediator may not be held by weights that vary in time either"
 
 
 def test_a_mediator_with_a_hidden_cause_of_the_outcome_is_a_collider_too(sketch: Any) -> None:
@@ -102,8 +102,11 @@ def test_what_a_rule_decides_from_held_facts_is_held_and_has_no_overlap(sketch: 
 def test_weights_that_vary_in_time_close_what_is_recorded_later(sketch: Any) -> None:
     graph = sketch("rr -> xx, rr -> yy, xx -> yy", later="rr")
     found = identify(graph, "contact_method")
-    assert (found.sufficient, found.later, found.open_with_later) == (False, ("rr",), ())
+    assert (found.sufficient, found.followed, found.open_with_followed) == (False, ("rr",), ())
     assert found.open_paths[0].later == ("rr",)
+    node = graph.nodes["rr"].model_copy(update={"followed": ()})
+    found = identify(graph.model_copy(update={"nodes": graph.nodes | {"rr": node}}), "contact_method")
+    assert (found.followed, found.part) == ((), ("rr",)), "recorded is not held"
 
 
 def test_a_list_is_held_against_the_set(sketch: Any) -> None:
