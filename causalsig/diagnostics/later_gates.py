@@ -23,8 +23,11 @@ FOLLOW_UP = "gate-follow-up"
 KNOWN_FAILURE = "gate-known-failure"
 POWER = "gate-power"
 KNOWN_FAILURES = frozenset({"source-month-without-signals"})
-"""Findings of a source that make its outcomes wrong in a way no model mends: in a month that was never delivered
-nobody can return. What a source lacks of covariates, or codes otherwise, is a remark and no failure."""
+"""Findings of a source that make its outcomes wrong in a way no model mends.
+
+In a month that was never delivered nobody can return. What a source lacks of covariates, or codes otherwise,
+is a remark and no failure.
+"""
 
 
 @dataclass(frozen=True, slots=True)

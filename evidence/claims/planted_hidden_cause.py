@@ -207,7 +207,7 @@ def released(r: np.random.Generator, size: int, site: str, study: Any) -> Any:
     """Analyse one site of two arms and send it through the release: what comes out is on the grids."""
     from causalsig.estimation import doubly_robust, hidden_cause_sensitivity
     from causalsig.records import Analysis, QuestionResult, SiteResult
-    from causalsig.release import ReleaseIdentity, build_release, released_arms
+    from causalsig.release.build import ReleaseIdentity, build_release, released_arms
     from causalsig.study.digest import study_digest
 
     x, codes, y, fitted = _drawn(r, 2, size)
