@@ -6,10 +6,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from causalsig.records import Estimator, Refusal
+from causalsig.refusals import Estimator, Refusal
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Literal
 
+from causalsig.refusals import Estimator as Estimator
+from causalsig.refusals import Refusal as Refusal
+
 if TYPE_CHECKING:
     from causalsig.diagnosed import (
         BalanceBlock,
@@ -23,7 +26,6 @@ if TYPE_CHECKING:
     from causalsig.results import ArmMeans
 
 OutcomeKind = Literal["any", "count", "days", "amount"]
-Estimator = Literal["doubly_robust", "clone_censor_weight"]
 Tier = Literal["design", "pooling", "solo"]
 QuestionStatus = Literal["estimated", "withheld", "refused"]
 """estimated: effects exist · withheld: a gate said no before any effect was computed · refused: the question
@@ -56,18 +58,6 @@ class Verdict:
     threshold: float
     arm: str | None = None
     estimand: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """Something that is not there, and the stable code that says why."""
-
-    code: str
-    question: str
-    outcome: str | None = None
-    estimand: str | None = None
-    arm: str | None = None
-    estimator: Estimator | None = None
 
 
 @dataclass(frozen=True, slots=True)

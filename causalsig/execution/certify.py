@@ -19,22 +19,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from causalsig import __version__
+from causalsig.execution.certificates import NAME
 from causalsig.execution.certify_oracles import Compared, replay
-from causalsig.execution.digests import content_digest, file_digest, source_digest
+from causalsig.execution.digests import content_digest, source_digest
 from causalsig.threads import one_thread
 
 if TYPE_CHECKING:
     from causalsig.execution.certify_simulation import Copy, Row, Simulated
-    from causalsig.records import SiteCertificate
     from causalsig.sources.findings import ReadResult
     from causalsig.study.inventory import Site
     from causalsig.study.models import Study
 
 Verdict = Literal["sound", "failed", "undecided", "refused"]
-NAME: Final = "certificate.json"
 REPLICATIONS: Final = 200
-BINDING: Final = ("study", "site", "program", "source", "lock")
-"""Inputs that a certificate and the run that carries it must share."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,47 +300,3 @@ def record(certificate: Certificate) -> dict[str, Any]:
             for question in certificate.questions
         ],
     }
-
-
-def with_certificate(inputs: dict[str, str], folder: Path) -> dict[str, str]:
-    """Add the digest of the certificate in a site's folder to the inputs of its run, where it is of the same.
-
-    A certificate of another study, source, entry, program or set of libraries says nothing of this run.
-    """
-    from causalsig.execution.site import lock_digest
-
-    path = folder / NAME
-    try:
-        of = json.loads(path.read_text("utf-8"))["inputs"]
-        here = inputs | {"lock": lock_digest()}
-        same = all(of[name] == here[name] for name in BINDING)
-        return inputs | {"certificate": file_digest(path)} if same else inputs
-    except (OSError, ValueError, KeyError, TypeError):
-        return inputs
-
-
-def certificate_of(folder: Path, inputs: dict[str, str]) -> SiteCertificate | None:
-    """Give what a run takes along of the certificate that is among its inputs; None when there is none."""
-    from causalsig.records import CertifiedQuestion as Certified
-    from causalsig.records import SiteCertificate
-
-    if "certificate" not in inputs:
-        return None
-    values = json.loads((folder / NAME).read_text("utf-8"))
-    return SiteCertificate(
-        verdict=values["verdict"],
-        code=values["code"],
-        replications=values["replications"],
-        questions=tuple(
-            Certified(
-                one["question"],
-                one["code"],
-                min(
-                    (part["coverage"] for part in one["simulated"] if part["coverage"] is not None),
-                    default=None,
-                ),
-                next((part["found"] for part in one["simulated"] if part["effect"] == "modest"), None),
-            )
-            for one in values["questions"]
-        ),
-    )

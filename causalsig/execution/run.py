@@ -168,7 +168,7 @@ def plan_run(request: RunRequest) -> Plan:
     outcomes : dict of SiteOutcome
         Sites left out, kept, or without a source, by code.
     """
-    from causalsig.execution.certify import with_certificate
+    from causalsig.execution.certificates import with_certificate
     from causalsig.release.keys import read_provider_key
     from causalsig.study.digest import study_digest
     from causalsig.study.read import read_inventory, read_study

@@ -69,7 +69,7 @@ def run_job(job: Job) -> Literal["done", "kept"]:
     A database whose content is that of an earlier run is read, and that run kept.
     """
     from causalsig import __version__
-    from causalsig.execution.certify import certificate_of, with_certificate
+    from causalsig.execution.certificates import certificate_of, with_certificate
     from causalsig.execution.record import site_record, why_not
     from causalsig.execution.site import read_site, release_site
     from causalsig.execution.standing import standing

@@ -47,7 +47,8 @@ def command(
     hold the truth, and how often an effect is found. Minutes; started again it goes on where it was. Exit
     code 0 sound, 1 failed or undecided, 3 when no question of the study can be asked of this site.
     """
-    from causalsig.execution.certify import NAME, CertifyRequest, certify_site, record
+    from causalsig.execution.certificates import NAME
+    from causalsig.execution.certify import CertifyRequest, certify_site, record
 
     request = CertifyRequest(study, source, inventory, site, out, replications, workers, seed)
     with _watching(replications) as watch:

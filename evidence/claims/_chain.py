@@ -10,6 +10,7 @@ def files_of(rooms: dict[str, str]) -> tuple[str, ...]:
 
 SITE = (
     "causalsig/records.py",
+    "causalsig/refusals.py",
     "causalsig/results.py",
     *files_of(
         {

@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 
 from causalsig.errors import StudyError
-from causalsig.execution.certify import Certificate, CertifyRequest, certify_site, with_certificate
+from causalsig.execution.certificates import with_certificate
+from causalsig.execution.certify import Certificate, CertifyRequest, certify_site
 from causalsig.execution.run import run_sites
 
 REPLICATIONS = 3
