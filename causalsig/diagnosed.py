@@ -36,14 +36,14 @@ class UnusedRegion:
 class CovariateDifference:
     """Weighted standardised difference of one covariate between two arms, and its noise.
 
-    ``fewest`` counts the households of the two arms with, or without, a fact of yes or no, whichever are
-    fewer; None for a number.
+    ``fewest`` counts the households it rests on, in the arm that has fewest: those with or without a fact, or
+    off a number's most frequent value.
     """
 
     covariate: str
     difference: float
     noise: float
-    fewest: int | None
+    fewest: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -253,3 +254,34 @@ def balance_components(rows: tuple[BalanceRow, ...], contrast: tuple[str, str]) 
         np.array([value for _, value, _ in found], dtype=np.float64),
         np.array([noise for _, _, noise in found], dtype=np.float64),
     )
+
+
+def fewest_households(covariates: Floats, codes: Integers, households: NDArray[Any], total: int) -> Integers:
+    """Give the households that each covariate's difference rests on, in the arm that has fewest: (p,).
+
+    Of a fact those with it, or without it, whichever are fewer; of a number those that are off the value most
+    episodes of the arm have, which is what an unknown one is set to. Both arms must hold the floor: who knows
+    one arm's mean reads the other's count off the difference.
+
+    Parameters
+    ----------
+    covariates : (n, p)
+    codes : (n,)
+        Arm of each episode as a position 0 to ``total - 1``.
+    households : (n,)
+    total : int
+    """
+    found = np.empty((total, covariates.shape[1]), dtype=np.int64)
+    for k in range(total):
+        rows = codes == k
+        x, owners = covariates[rows], households[rows]
+        for j in range(x.shape[1]):
+            values, counts = np.unique(x[:, j], return_counts=True)
+            if not len(values):
+                found[k, j] = 0
+                continue
+            usual = x[:, j] == values[counts.argmax()]
+            off = len(np.unique(owners[~usual]))
+            fact = np.isin(values, (0.0, 1.0)).all()
+            found[k, j] = min(off, len(np.unique(owners[usual]))) if fact else off
+    return found.min(axis=0)

@@ -25,7 +25,7 @@ from causalsig.diagnosed import (
     UnusedRegion,
 )
 from causalsig.diagnostics.atlas import MIN_HOUSEHOLDS, positivity_atlas
-from causalsig.diagnostics.balance import balance_components
+from causalsig.diagnostics.balance import balance_components, fewest_households
 from causalsig.errors import EstimationError
 from causalsig.estimation import e_value, tipping_point
 
@@ -74,22 +74,18 @@ def balance_block(cohort: Cohort, route: Route, estimand: str) -> BalanceBlock |
         return None
     fewest = _fewest(cohort, (arm, reference))
     rows = tuple(
-        CovariateDifference(key[0], float(difference), float(noise), fewest.get(key[0]))
+        CovariateDifference(key[0], float(difference), float(noise), fewest[key[0]])
         for key, difference, noise in zip(found.keys, found.differences, found.noise, strict=True)
     )
     return BalanceBlock(route.estimator, estimand, arm, reference, rows)
 
 
 def _fewest(cohort: Cohort, arms: tuple[str, str]) -> dict[str, int]:
-    """Households with, or without, each fact of yes or no in two arms, whichever are fewer."""
+    """Households behind each covariate in the arm that has fewest, by :func:`fewest_households`."""
     rows = np.isin(cohort.treatment.astype(str), arms)
-    x, households = cohort.covariates[rows], cohort.households[rows]
-    counts: dict[str, int] = {}
-    for j, name in enumerate(cohort.covariate_names):
-        yes = x[:, j] == 1.0
-        if np.all(yes | (x[:, j] == 0.0)):
-            counts[name] = min(len(np.unique(households[yes])), len(np.unique(households[~yes])))
-    return counts
+    codes = (cohort.treatment[rows].astype(str) == arms[1]).astype(np.int64)
+    found = fewest_households(cohort.covariates[rows], codes, cohort.households[rows], len(arms))
+    return dict(zip(cohort.covariate_names, found.tolist(), strict=True))
 
 
 def sensitivity_rows(

@@ -98,13 +98,13 @@ def decode_sensitivity(entries: Sequence[SensitivityEntry]) -> tuple[ReleasedSen
 
 
 def balance_entry(block: BalanceBlock, limits: Limits) -> Beside:
-    """Put the differences of covariates on their grids, without those that too few households have."""
+    """Put the differences of covariates on their grids, without those that rest on too few households."""
     rows, held = [], []
     for row in block.rows:
         code = covariate_code(row.covariate)
         if not is_covariate(code):
             continue
-        if row.fewest is not None and row.fewest < limits.disclosure.min_households_cell:
+        if row.fewest < limits.disclosure.min_households_cell:
             held.append("release-cell-floor")
         elif math.isfinite(row.difference) and math.isfinite(row.noise) and row.noise > 0.0:
             noise = math.floor(-2.0 * math.log2(row.noise))

@@ -24,14 +24,15 @@ from causalsig.diagnostics.atlas import CUT_POINTS as ATLAS_POINTS
 from causalsig.diagnostics.words import atlas_key
 from causalsig.records import Analysis, QuestionResult, SiteResult, Verdict
 from causalsig.release import EstimatesDocument, ReleaseIdentity, build_release, released_arms
-from causalsig.release.beside import released_balance
+from causalsig.release.beside import balance_entry, released_balance
 from causalsig.release.documents import released_numbers
 from causalsig.release.fields import ESTIMATES
 from causalsig.release.life import document_hash
 from causalsig.release.paths import leaves
+from causalsig.release.rules import Limits
 from causalsig.release.strict_json import canonical
 from causalsig.release.vocabulary import COVARIATES, CUT_POINTS, covariate_code
-from causalsig.study.models import Study
+from causalsig.study.models import Disclosure, Study
 from causalsig.texts import catalogue
 
 Make = Callable[..., SiteResult]
@@ -59,7 +60,7 @@ def region(
 def balance(*rows: CovariateDifference) -> BalanceBlock:
     given = rows or (
         CovariateDifference("creditor=rent", 0.043, 0.07, 300),
-        CovariateDifference("log_amount", -0.081, 0.05, None),
+        CovariateDifference("log_amount", -0.081, 0.05, 300),
         CovariateDifference("age=66+", 0.01, 0.09, 9),
         CovariateDifference("calendar_month=2026-01", 0.2, 0.1, 100),
         CovariateDifference("district=district 3", 0.2, 0.1, 100),
@@ -121,6 +122,38 @@ def test_balance_leaves_without_rare_facts_months_and_places(site: SiteResult, r
     held = [(s.what, s.rule) for s in document.questions[1].suppressions]
     assert held == [("balance", "release-cell-floor")]
     assert "district" not in document.model_dump_json()
+
+
+def read_off(x: np.ndarray, left: tuple[int, int]) -> tuple[str, ...]:
+    """Covariates that leave of two arms of so many households, an episode each."""
+    from causalsig.diagnostics.balance import fewest_households
+
+    codes = np.repeat([0, 1], left)
+    fewest = fewest_households(x, codes, np.arange(len(codes)), 2)
+    names = ("crisis", "log_amount", "amount=missing")
+    rows = [CovariateDifference(name, -0.2, 0.09, int(n)) for name, n in zip(names, fewest, strict=True)]
+    limits = Limits(Disclosure(), 30.0)
+    return tuple(
+        row.covariate for entry in balance_entry(balance(*rows), limits).entries for row in entry.differences
+    )
+
+
+@pytest.mark.parametrize(("visited", "left"), [(0, False), (1, False), (4, False), (9, False), (10, True)])
+def test_who_knows_one_arm_reads_no_small_count_of_the_other(visited: int, left: bool) -> None:
+    """200 visited, 400 got a letter, 10 of these have the fact: the difference would tell how many visited do."""
+    fact = np.concatenate([np.arange(200) < visited, np.arange(400) < 10]).astype(float)
+    for one in (fact, 1.0 - fact):
+        x = np.column_stack([one, np.linspace(-1, 1, 600), np.tile([0.0, 1.0], 300)])
+        assert ("crisis" in read_off(x, (200, 400))) is left
+
+
+@pytest.mark.parametrize(("known", "left"), [(6, False), (10, True)])
+def test_a_number_that_few_of_an_arm_have_does_not_leave(known: int, left: bool) -> None:
+    """Of the others the amount is unknown, and set to one value: the mean is that of the few."""
+    missing = np.concatenate([np.arange(200) >= known, np.arange(400) >= 300]).astype(float)
+    amount = np.where(missing == 1.0, 0.3, np.linspace(-2, 2, 600))
+    x = np.column_stack([np.tile([0.0, 1.0], 300), amount, missing])
+    assert read_off(x, (200, 400)) == (("crisis", "log_amount", "amount-missing") if left else ("crisis",))
 
 
 @pytest.mark.parametrize(
