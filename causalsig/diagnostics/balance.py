@@ -284,4 +284,4 @@ def fewest_households(covariates: Floats, codes: Integers, households: NDArray[A
             off = len(np.unique(owners[~usual]))
             fact = np.isin(values, (0.0, 1.0)).all()
             found[k, j] = min(off, len(np.unique(owners[usual]))) if fact else off
-    return found.min(axis=0)
+    return np.asarray(found.min(axis=0), dtype=np.int64)

@@ -145,7 +145,7 @@ def _robustness(lineup: Lineup, choices: Pooling) -> list[RobustnessRow]:
                 sites=int(present.sum()),
                 value=found.value,
                 value_of_interval=found.value_of_interval,
-                publishable=not _reasons(pooled.weights, choices),
+                publishable=not reasons_to_hold(pooled.weights, choices),
                 estimator=head.estimator,
             )
         )
@@ -161,7 +161,7 @@ def _contrast(
     )
     prediction = pooled.prediction_interval()
     tau2 = pooled.tau2_interval()
-    reasons = _reasons(pooled.weights, choices)
+    reasons = reasons_to_hold(pooled.weights, choices)
     return PooledContrast(
         question=head.question,
         outcome=head.outcome,
@@ -191,7 +191,7 @@ def _contrast(
     )
 
 
-def _reasons(weights: Floats, choices: Pooling) -> tuple[str, ...]:
+def reasons_to_hold(weights: Floats, choices: Pooling) -> tuple[str, ...]:
     """Codes why a pool may not be shown to municipalities; empty when it may."""
     largest = np.sort(weights)[::-1]
     reasons = []

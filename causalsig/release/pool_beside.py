@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field, model_validator
 
@@ -16,6 +16,7 @@ from causalsig.study.models import Estimand, Slug
 
 if TYPE_CHECKING:
     from causalsig.records import PoolResult
+    from causalsig.release.pool_document import PooledContrastEntry
 
 MIN_SITES = 6
 """Fewest sites behind a number that a municipality sees; the study may ask for more, never fewer."""
@@ -64,9 +65,23 @@ def robustness_entries(result: PoolResult) -> tuple[RobustnessEntry, ...]:
     return tuple(_robustness(row) for row in _shown(result))
 
 
-def balance_entries(rows: Iterable[PooledBalanceRow]) -> tuple[PooledBalanceEntry, ...]:
-    """Write the balance of the pool of all."""
-    return tuple(_balance(row) for row in rows)
+def balance_entries(result: PoolResult) -> tuple[PooledBalanceEntry, ...]:
+    """Write the balance of the pool of all; publishable only beside a primary contrast that is."""
+    shown = {_compared(c) for c in result.contrasts if c.primary and c.publishable and c.sites >= MIN_SITES}
+    return tuple(
+        _balance(row, row.publishable and row.sites >= MIN_SITES and _compared(row) in shown)
+        for row in result.balance
+    )
+
+
+def hides_a_site(row: PooledBalanceEntry, contrasts: Iterable[PooledContrastEntry]) -> bool:
+    """Say whether a row is called publishable, of too few sites or beside no contrast that is."""
+    beside = any(_compared(c) == _compared(row) and c.publishable and c.sites >= MIN_SITES for c in contrasts)
+    return row.publishable and not (row.sites >= MIN_SITES and beside)
+
+
+def _compared(one: Any) -> tuple[str, ...]:
+    return one.question, one.estimand, one.estimator, one.arm, one.reference
 
 
 def _shown(result: PoolResult) -> list[RobustnessRow]:
@@ -94,8 +109,8 @@ def _robustness(row: RobustnessRow) -> RobustnessEntry:
     return RobustnessEntry(**values, value=value, value_of_interval=min(end, value))
 
 
-def _balance(row: PooledBalanceRow) -> PooledBalanceEntry:
-    values = {name: getattr(row, name) for name in _BALANCE_NAMES}
+def _balance(row: PooledBalanceRow, publishable: bool) -> PooledBalanceEntry:
+    values = {name: getattr(row, name) for name in _BALANCE_NAMES} | {"publishable": publishable}
     return PooledBalanceEntry(**values, largest=min(math.ceil(row.largest * 100.0 - 1e-9), 10_000))
 
 

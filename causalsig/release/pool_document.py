@@ -44,6 +44,7 @@ from causalsig.release.pool_beside import (
     balance_entries,
     decode_balance,
     decode_robustness,
+    hides_a_site,
     robustness_entries,
 )
 from causalsig.release.vocabulary import to_code
@@ -176,6 +177,13 @@ class PoolDocument(Closed):
         return {name: value for name, value in values.items() if name not in newer}
 
     @model_validator(mode="after")
+    def _balance_is_of_enough_sites(self) -> PoolDocument:
+        primary = [contrast for contrast in self.contrasts if contrast.primary]
+        if any(hides_a_site(row, primary) for row in self.balance):
+            raise ValueError("balance is publishable beside no contrast that is, or of too few sites")
+        return self
+
+    @model_validator(mode="after")
     def _others_are_publishable(self) -> PoolDocument:
         if self.pool == "all":
             return self
@@ -233,7 +241,7 @@ def build_pool_document(
             if others
             else tuple(LeftOutEntry(site_code=s, reason=to_code(r)) for s, r in result.left_out),
             robustness=robustness_entries(result),
-            balance=() if others else balance_entries(result.balance),
+            balance=() if others else balance_entries(result),
         )
     except ValidationError as error:
         raise schema_error(error) from None

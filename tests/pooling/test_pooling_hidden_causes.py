@@ -98,3 +98,20 @@ def test_what_no_site_can_tell_from_chance_the_pool_can(study: Study) -> None:
     assert not few.publishable
     [rare] = balance_of_sites([*sites, balanced(30, 0.0, "age-missing")], study.pooling)
     assert rare.covariates == 2
+
+
+def test_a_site_that_carries_a_covariate_alone_is_not_published(study: Study) -> None:
+    """With noise 0.02 beside five of 0.2 the mean is that site's own difference, to a hundredth."""
+
+    def block(site: int, rent: float, noise: float, *more: tuple[str, float, float]) -> ReleasedBalance:
+        return replace(balanced(site, 0.0), rows=(("creditor-rent", rent, noise), *more))
+
+    sites = [block(0, 0.31, 0.02), *(block(k, 0.3, 0.2) for k in range(1, 6))]
+    [row] = balance_of_sites(sites, study.pooling)
+    assert row.largest == pytest.approx(0.31, abs=0.01) and row.sites == 6 and not row.publishable
+    beside = [block(k, 0.31, 0.02 if k == 0 else 0.2, ("crisis", 0.04, 0.2)) for k in range(6)]
+    [row] = balance_of_sites(beside, study.pooling)
+    assert (row.covariate, row.covariates, row.publishable) == ("crisis", 1, True)
+    pair = [block(k, 0.31, 0.02 if k < 2 else 0.1) for k in range(7)]
+    [row] = balance_of_sites(pair, study.pooling)
+    assert not row.publishable

@@ -140,7 +140,7 @@ def read_off(x: np.ndarray, left: tuple[int, int]) -> tuple[str, ...]:
 
 @pytest.mark.parametrize(("visited", "left"), [(0, False), (1, False), (4, False), (9, False), (10, True)])
 def test_who_knows_one_arm_reads_no_small_count_of_the_other(visited: int, left: bool) -> None:
-    """200 visited, 400 got a letter, 10 of these have the fact: the difference would tell how many visited do."""
+    """200 visited, 400 got a letter, 10 of these with the fact: the difference tells how many visited are."""
     fact = np.concatenate([np.arange(200) < visited, np.arange(400) < 10]).astype(float)
     for one in (fact, 1.0 - fact):
         x = np.column_stack([one, np.linspace(-1, 1, 600), np.tile([0.0, 1.0], 300)])

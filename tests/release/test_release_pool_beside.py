@@ -85,6 +85,27 @@ def test_a_pool_of_the_others_with_such_a_row_is_refused() -> None:
         PoolDocument.model_validate_json(json.dumps(values))
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"balance": (replace(BALANCE, sites=5),)},
+        {"contrasts": (replace(CONTRAST, publishable=False, reasons=("pool-dominant-site",)),)},
+        {"contrasts": (replace(CONTRAST, sites=5),)},
+        {"contrasts": (replace(CONTRAST, primary=False),)},
+        {"contrasts": (replace(CONTRAST, estimand="ATE"),)},
+        {"contrasts": (replace(CONTRAST, arm="phone"),)},
+    ],
+)
+def test_balance_is_published_beside_its_contrast_or_not(changes: dict[str, tuple[object, ...]]) -> None:
+    document = build_pool_document(pool(**changes))
+    assert [row.publishable for row in document.balance] == [False]
+    values = document.model_dump(mode="json")
+    values["balance"][0]["publishable"] = True
+    with pytest.raises(ValidationError, match="balance is publishable"):
+        PoolDocument.model_validate_json(json.dumps(values))
+    assert [row.publishable for row in build_pool_document(pool()).balance] == [True]
+
+
 def test_a_pool_of_the_version_before_keeps_its_bytes() -> None:
     values = build_pool_document(pool(robustness=(), balance=())).model_dump(mode="json")
     del values["robustness"], values["balance"]
