@@ -26,6 +26,7 @@ from causalsig.release.beside_entries import BalanceEntry, SensitivityEntry
 from causalsig.release.certified import certificate_entries
 from causalsig.release.documents import (
     SCHEMA_VERSION,
+    WITHOUT_VALUE,
     AnalysisEntry,
     ArmEntry,
     AttritionEntry,
@@ -282,7 +283,7 @@ def _held(rule: str, analysis: Analysis, what: str = "block") -> SuppressionEntr
 def _verdict(verdict: Verdict, numbers: bool) -> VerdictEntry:
     value: int | None = None
     size: str | None = None
-    if numbers and math.isfinite(verdict.value):
+    if numbers and verdict.code not in WITHOUT_VALUE and math.isfinite(verdict.value):
         if max(abs(verdict.value), abs(verdict.threshold)) < _MAX_RATIO:
             value = _hundredths(verdict)
         else:
@@ -293,7 +294,8 @@ def _verdict(verdict: Verdict, numbers: bool) -> VerdictEntry:
         tier=verdict.tier,
         code=to_code(verdict.code),
         passed=bool(verdict.passed),
-        arm=verdict.arm,
+        # The arm with the smallest share, where all are seen, is the first: another one has lost somebody.
+        arm=None if verdict.passed and verdict.code in WITHOUT_VALUE else verdict.arm,
         estimand=verdict.estimand,
         value=value,
         size=size,

@@ -38,6 +38,9 @@ SchemaVersion = Literal["0.1", "0.2"]
 SCHEMA_VERSION: SchemaVersion = "0.2"
 """0.2 added how strong a hidden cause must be, balance, and where an arm is not used. A document of 0.1 is
 read and hashed as it was written, so its signatures and its review still hold."""
+WITHOUT_VALUE = frozenset({"gate-follow-up"})
+"""Gates whose figure counts households that few others share: only their answer leaves. Of an arm of 120 a
+share of 0.99 would say that one was lost from sight, and 1.00 that none was."""
 _SINCE_0_2: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {"questions": ("regions", "balance"), "analyses": ("sensitivity",), "suppressions": ("what",)}
 )
@@ -253,6 +256,14 @@ class EstimatesDocument(Closed):
         newer = bool(self.certificate) or any(map(_is_newer, self.questions))
         if self.schema_version == "0.1" and newer:
             raise ValueError("a document of version 0.1 carries what 0.2 added")
+        return self
+
+    @model_validator(mode="after")
+    def _verdicts_tell_no_household(self) -> EstimatesDocument:
+        silent = [v for one in self.questions for v in one.verdicts if v.code in WITHOUT_VALUE]
+        told = any(v.value is not None or v.size is not None or (v.passed and v.arm) for v in silent)
+        if self.schema_version != "0.1" and told:
+            raise ValueError("a verdict carries the figure of a gate of which only the answer leaves")
         return self
 
     @model_serializer(mode="wrap")

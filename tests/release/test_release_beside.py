@@ -25,7 +25,7 @@ from causalsig.diagnostics.words import atlas_key
 from causalsig.records import Analysis, QuestionResult, SiteResult, Verdict
 from causalsig.release import EstimatesDocument, ReleaseIdentity, build_release, released_arms
 from causalsig.release.beside import balance_entry, released_balance
-from causalsig.release.documents import released_numbers
+from causalsig.release.documents import VerdictEntry, released_numbers
 from causalsig.release.fields import ESTIMATES
 from causalsig.release.life import document_hash
 from causalsig.release.paths import leaves
@@ -197,6 +197,28 @@ def test_what_the_pooling_gate_stopped_leaves_nowhere(site: SiteResult, release:
     question = release(contact(site, analyses=stopped)).questions[1]
     assert (question.analyses, question.balance) == ((), ())
     assert {s.rule for s in question.suppressions} == {"release-pooling-gate"}
+
+
+def follow_up(lost: int, arm: str = "message") -> Verdict:
+    share = (120 - lost) / 120
+    return Verdict("pooling", "gate-follow-up", share >= 0.8, share, 0.8, arm, "ATO")
+
+
+def test_how_many_were_lost_from_sight_is_not_told(site: SiteResult, release: Release) -> None:
+    """An arm of 100 to 133: 0.99 would say that one was lost, and 1.00 that none was."""
+
+    def told(lost: int, arm: str = "message") -> VerdictEntry:
+        return release(contact(site, verdicts=(follow_up(lost, arm),))).questions[1].verdicts[0]
+
+    assert {told(lost, arm) for lost, arm in ((0, "letter"), (1, "message"), (9, "phone"), (23, "none"))} == {
+        told(0)
+    }
+    assert (told(30).passed, told(30).value, told(30).arm) == (False, None, "message")
+    for changes in ({"value": 99}, {"size": "100-299"}, {"arm": "message"}):
+        values = release(contact(site, verdicts=(follow_up(1),))).model_dump(mode="json")
+        values["questions"][1]["verdicts"][0].update(changes)
+        with pytest.raises(ValidationError, match="only the answer leaves"):
+            EstimatesDocument.model_validate_json(json.dumps(values))
 
 
 def test_a_budget_that_is_short_holds_the_sensitivity_before_its_block(
