@@ -155,7 +155,10 @@ def _question(result: QuestionResult, study: Study, limits: Limits) -> QuestionE
         _make(SuppressionEntry, what="region", rule=rule, outcome=None, estimand=None)
         for rule in regions.held
     )
-    numbers = result.status != "refused"
+    # The later gates speak of the primary block: 2.8 standard errors of a block that is held back stay too.
+    released = any(analysis.primary for analysis, _ in found.released)
+    told = {"design"} if result.status != "refused" else set()
+    told |= {"pooling", "solo"} if released else set()
     return _make(
         QuestionEntry,
         question=result.question,
@@ -169,7 +172,7 @@ def _question(result: QuestionResult, study: Study, limits: Limits) -> QuestionE
             )
             for row in result.attrition
         ),
-        verdicts=tuple(_verdict(verdict, numbers) for verdict in result.verdicts),
+        verdicts=tuple(_verdict(verdict, verdict.tier in told) for verdict in result.verdicts),
         refusals=tuple(
             _make(
                 RefusalEntry,
@@ -180,7 +183,7 @@ def _question(result: QuestionResult, study: Study, limits: Limits) -> QuestionE
             )
             for item in result.refusals
         ),
-        analyses=tuple(_block(analysis, told) for analysis, told in found.released),
+        analyses=tuple(_block(analysis, beside_it) for analysis, beside_it in found.released),
         suppressions=(*found.suppressions, *beside),
         regions=regions.entries,
         balance=found.balance,

@@ -264,6 +264,8 @@ class EstimatesDocument(Closed):
         told = any(v.value is not None or v.size is not None or (v.passed and v.arm) for v in silent)
         if self.schema_version != "0.1" and told:
             raise ValueError("a verdict carries the figure of a gate of which only the answer leaves")
+        if self.schema_version != "0.1" and any(map(_speaks_of_a_held_block, self.questions)):
+            raise ValueError("a later gate's figure stands beside no primary block")
         return self
 
     @model_serializer(mode="wrap")
@@ -274,6 +276,12 @@ class EstimatesDocument(Closed):
             for place, name in _newer(values):
                 del place[name]
         return values
+
+
+def _speaks_of_a_held_block(question: QuestionEntry) -> bool:
+    later = [verdict for verdict in question.verdicts if verdict.tier != "design"]
+    figures = any(verdict.value is not None or verdict.size is not None for verdict in later)
+    return figures and not any(block.primary for block in question.analyses)
 
 
 def _is_newer(question: QuestionEntry) -> bool:

@@ -221,6 +221,26 @@ def test_how_many_were_lost_from_sight_is_not_told(site: SiteResult, release: Re
             EstimatesDocument.model_validate_json(json.dumps(values))
 
 
+def test_a_later_gate_tells_no_figure_of_a_block_that_is_held(site: SiteResult, release: Release) -> None:
+    """A class of 9 holds the primary block; 2.8 times its standard error would leave beside it."""
+    power = Verdict("solo", "gate-power", False, 0.1712, 0.05, None, "ATO")
+    whole = contact(site, verdicts=(power,))
+    assert release(whole).questions[1].verdicts[0].value == 17
+    small = tuple(
+        replace(one, households_with=(9, *one.households_with[1:])) if one.primary else one
+        for one in whole.questions[1].analyses
+    )
+    held = release(contact(whole, analyses=small))
+    [verdict] = held.questions[1].verdicts
+    assert (verdict.passed, verdict.value, verdict.size) == (False, None, None)
+    assert held.questions[1].analyses and not any(one.primary for one in held.questions[1].analyses)
+    for figure in ({"value": 17}, {"size": "10-29"}):
+        values = held.model_dump(mode="json")
+        values["questions"][1]["verdicts"][0].update(figure)
+        with pytest.raises(ValidationError, match="beside no primary block"):
+            EstimatesDocument.model_validate_json(json.dumps(values))
+
+
 def test_a_budget_that_is_short_holds_the_sensitivity_before_its_block(
     site: SiteResult, release: Release
 ) -> None:
