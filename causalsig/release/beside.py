@@ -20,6 +20,8 @@ from causalsig.release.beside_entries import (
     DifferenceEntry,
     RegionEntry,
     SensitivityEntry,
+    fits,
+    noise_step,
 )
 from causalsig.release.vocabulary import covariate_code, is_covariate
 
@@ -108,8 +110,8 @@ def balance_entry(block: BalanceBlock, limits: Limits) -> Beside:
             held.append("release-cell-floor")
         elif math.isfinite(row.difference) and math.isfinite(row.noise) and row.noise > 0.0:
             noise = math.floor(-2.0 * math.log2(row.noise))
-            difference = grid.to_steps(row.difference, _noise_step(noise))
-            if abs(difference) > grid.MAX_MEAN_STEPS or not -8 <= noise <= 40:
+            difference = grid.to_steps(row.difference, noise_step(noise))
+            if not fits(difference, noise):
                 held.append("release-grid")
             else:
                 rows.append(DifferenceEntry(covariate=code, difference=difference, noise=noise))
@@ -125,15 +127,6 @@ def balance_entry(block: BalanceBlock, limits: Limits) -> Beside:
     return Beside((entry,), tuple(dict.fromkeys(held)))
 
 
-def balance_numbers(entry: BalanceEntry) -> int:
-    """Count free numbers: every difference, and every noise that is told."""
-    return len(entry.differences) + len({row.noise for row in entry.differences})
-
-
-def _noise_step(noise: int) -> int:
-    return grid.step_exponent(2.0 ** (-noise / 2.0))
-
-
 def released_balance(document: EstimatesDocument) -> tuple[ReleasedBalance, ...]:
     """Decode the balance of every question of a document."""
     return tuple(
@@ -147,7 +140,7 @@ def released_balance(document: EstimatesDocument) -> tuple[ReleasedBalance, ...]
             tuple(
                 (
                     row.covariate,
-                    grid.from_steps(row.difference, _noise_step(row.noise)),
+                    grid.from_steps(row.difference, noise_step(row.noise)),
                     2.0 ** (-row.noise / 2.0),
                 )
                 for row in entry.differences

@@ -6,6 +6,7 @@ of the list too: no value of the data, and no name of a place.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
@@ -27,7 +28,12 @@ from causalsig.study.models import Estimand
 
 CovariateCode = Annotated[str, AfterValidator(check_covariate)]
 Exponent = Annotated[int, Field(ge=-40, le=40)]
-NoiseSteps = Annotated[int, Field(ge=-8, le=40)]
+MIN_NOISE, MAX_NOISE = -8, 20
+"""Noise from 16 down to 2^-10, which takes two million households."""
+MAX_DIFFERENCE = 8.0
+NoiseSteps = Annotated[int, Field(ge=MIN_NOISE, le=MAX_NOISE)]
+_ONE_OF = ("age-", "minor_children-")
+_FROM = "-from-"
 
 
 class SensitivityEntry(Closed):
@@ -61,6 +67,23 @@ class DifferenceEntry(Closed):
     covariate: CovariateCode
     difference: Steps
     noise: NoiseSteps
+
+    @model_validator(mode="after")
+    def _of_a_size(self) -> DifferenceEntry:
+        if not fits(self.difference, self.noise):
+            raise ValueError("a difference is larger than any of covariates is")
+        return self
+
+
+def noise_step(noise: int) -> int:
+    """Return e, with ``2^e`` the step of a difference of this noise."""
+    return grid.step_exponent(2.0 ** (-noise / 2.0))
+
+
+def fits(difference: int, noise: int) -> bool:
+    """Say whether a difference, in the steps of its noise, may be one of covariates."""
+    inside = MIN_NOISE <= noise <= MAX_NOISE and abs(difference) <= grid.MAX_MEAN_STEPS
+    return inside and abs(grid.from_steps(difference, noise_step(noise))) <= MAX_DIFFERENCE
 
 
 class BalanceEntry(Closed):
@@ -104,3 +127,34 @@ class RegionEntry(Closed):
     arm: ArmCode
     conditions: tuple[ConditionEntry, ...] = Field(min_length=1, max_length=3)
     households: ArmBand
+
+    @model_validator(mode="after")
+    def _can_hold_a_household(self) -> RegionEntry:
+        asked = [(one.question, one.value, one.month) for one in self.conditions]
+        if len(set(asked)) != len(asked):
+            raise ValueError("a region asks one question twice")
+        if _contradict(self.conditions):
+            raise ValueError("a region's conditions contradict each other")
+        return self
+
+    def apart_from(self, other: RegionEntry) -> bool:
+        """Say whether one question was answered with yes here and no there, as with two leaves of a tree."""
+        here = {(one.question, one.value, one.month, one.holds) for one in self.conditions}
+        return any((o.question, o.value, o.month, not o.holds) in here for o in other.conditions)
+
+
+def _contradict(conditions: Iterable[ConditionEntry]) -> bool:
+    """Say whether no episode can answer so: at least 500 but not 250, in two months, of two ages."""
+    lowest: dict[str, int] = {}
+    highest: dict[str, int] = {}
+    of_one: list[str] = []
+    for one in conditions:
+        name, least, number = one.question.partition(_FROM)
+        value = int(number) if least else one.value
+        if value is not None and one.holds:
+            lowest[name] = max(value, lowest.get(name, value))
+        elif value is not None:
+            highest[name] = min(value, highest.get(name, value))
+        elif one.holds:
+            of_one += [group for group in (*_ONE_OF, "calendar_month") if name.startswith(group)]
+    return len(set(of_one)) != len(of_one) or any(lowest[name] >= highest.get(name, 10**9) for name in lowest)

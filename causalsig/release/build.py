@@ -16,7 +16,6 @@ from causalsig.release import grid
 from causalsig.release.beside import (
     Beside,
     balance_entry,
-    balance_numbers,
     carries_sensitivity,
     decode_sensitivity,
     region_entries,
@@ -37,6 +36,7 @@ from causalsig.release.documents import (
     SuppressionEntry,
     VerdictEntry,
     applied_floors,
+    balance_numbers,
 )
 from causalsig.release.rules import Limits, beyond_budget, broken_rules, nested_differences
 from causalsig.release.vocabulary import to_code
@@ -257,7 +257,8 @@ def _sift(result: QuestionResult, study: Study, limits: Limits) -> _Sifted:
     held += [
         _make(SuppressionEntry, what="balance", rule=rule, outcome=None, estimand=None) for rule in rules
     ]
-    shown = () if beyond.balance else balance.entries
+    beside = any(analysis.primary for analysis, _ in released)
+    shown = balance.entries if beside and not beyond.balance else ()
     return _Sifted(tuple(released), shown, tuple(held))
 
 

@@ -7,7 +7,9 @@ Every validator here can be run by a reader who has only the document; what need
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import combinations
 from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
@@ -190,6 +192,11 @@ def released_numbers(arms: int, sensitivities: int = 0) -> int:
     return 2 * arms + arms * (arms - 1) // 2 + 3 * sensitivities
 
 
+def balance_numbers(entry: BalanceEntry) -> int:
+    """Count free numbers: every difference, and every noise that is told."""
+    return len(entry.differences) + len({row.noise for row in entry.differences})
+
+
 class QuestionEntry(Closed):
     """All that leaves of one question."""
 
@@ -219,6 +226,19 @@ class QuestionEntry(Closed):
             raise ValueError("a block is both released and suppressed")
         if sum(entry.primary for entry in self.analyses) > 1:
             raise ValueError("a question has more than one primary block")
+        return self
+
+    @model_validator(mode="after")
+    def _beside_its_blocks(self) -> QuestionEntry:
+        primary = [entry for entry in self.analyses if entry.primary]
+        for one in self.balance:
+            own = [b for b in primary if (b.estimator, b.estimand) == (one.estimator, one.estimand)]
+            if not any({one.arm, one.reference} <= {arm.arm for arm in block.arms} for block in own):
+                raise ValueError("balance stands beside no primary block of its arms")
+        if sum(bool(entry.sensitivity) for entry in self.analyses) > 1:
+            raise ValueError("more than one block of a question carries a sensitivity")
+        if any(a.arm == b.arm and not a.apart_from(b) for a, b in combinations(self.regions, 2)):
+            raise ValueError("two regions of an arm share households")
         return self
 
 
@@ -253,6 +273,9 @@ class EstimatesDocument(Closed):
             raise ValueError("a question is answered twice")
         for block in _blocks(self.questions):
             _check_floors(block, self.floors)
+        if self.schema_version != "0.1":
+            for question in self.questions:
+                _check_question(question, self.floors)
         newer = bool(self.certificate) or any(map(_is_newer, self.questions))
         if self.schema_version == "0.1" and newer:
             raise ValueError("a document of version 0.1 carries what 0.2 added")
@@ -317,3 +340,22 @@ def _check_floors(block: AnalysisEntry, floors: AppliedFloors) -> None:
         floors.max_parameter_share_per_mille * total
     ):
         raise ValueError("a block releases more numbers than its households allow")
+
+
+def _check_question(question: QuestionEntry, floors: AppliedFloors) -> None:
+    """Refuse a question whose numbers together, or whose regions, cannot be true under the floors."""
+    for region in question.regions:
+        highest = grid.band_limits(region.households)[1]
+        if highest is not None and highest < floors.min_households_arm:
+            raise ValueError("a region lies below the floor of households")
+    numbers = sum(released_numbers(len(block.arms), len(block.sensitivity)) for block in question.analyses)
+    numbers += sum(map(balance_numbers, question.balance))
+    totals = [_most_households(block) for block in question.analyses]
+    if numbers * 1000 > floors.max_parameter_share_per_mille * max(totals, default=0):
+        raise ValueError("a question releases more numbers than its households allow")
+
+
+def _most_households(block: AnalysisEntry) -> float:
+    """Return the most households that the bands of a block allow; an open one has no end."""
+    highest = [grid.band_limits(arm.households)[1] for arm in block.arms]
+    return sum(math.inf if one is None else one for one in highest)

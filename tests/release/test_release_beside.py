@@ -341,3 +341,98 @@ def test_only_declared_blocks_carry_a_sensitivity(site: SiteResult, release: Rel
     assert all(one.sensitivity for one in question.analyses if isinstance(one, Analysis))
     told = [block for block in release(site).questions[1].analyses if block.sensitivity]
     assert [block.primary for block in told] == [True]
+
+
+def answers(*holds: tuple[str, int | None, str | None, bool]) -> dict[str, Any]:
+    names = ("question", "value", "month", "holds")
+    conditions = [dict(zip(names, one, strict=True)) for one in holds]
+    return {"arm": "home_visit", "conditions": conditions, "households": "30-99"}
+
+
+def fact(name: str, holds: bool = True) -> tuple[str, int | None, str | None, bool]:
+    return name, None, None, holds
+
+
+RENT, OLDER = fact("creditor-rent"), fact("age-66-plus")
+
+
+@pytest.mark.parametrize(
+    ("regions", "says"),
+    [
+        ([answers(RENT)] * 100, "share households"),
+        ([answers(RENT), answers(OLDER)], "share households"),
+        ([answers(RENT, RENT)], "twice"),
+        ([answers(RENT, fact("creditor-rent", False))], "twice"),
+        ([answers(("amount", 500, None, True), ("amount", 250, None, False))], "contradict"),
+        ([answers(fact("n_creditors-from-3"), fact("n_creditors-from-2", False))], "contradict"),
+        ([answers(*(("calendar_month", None, f"2026-0{m}", True) for m in (1, 2)))], "contradict"),
+        ([answers(OLDER, fact("age-18-26"))], "contradict"),
+        ([answers(("amount", 250, None, True), ("amount", 500, None, False))], None),
+        ([answers(RENT), answers(fact("creditor-rent", False), OLDER)], None),
+    ],
+)  # fmt: skip
+def test_regions_of_no_tree_are_refused(
+    site: SiteResult, release: Release, regions: list[dict[str, Any]], says: str | None
+) -> None:
+    values = release(site).model_dump(mode="json")
+    values["questions"][1]["regions"] = regions
+    if says is None:
+        assert EstimatesDocument.model_validate_json(json.dumps(values)).questions[1].regions
+        values["floors"]["min_households_arm"] = 100  # a region of at most 99 lies below it
+        says = "region lies below"
+    with pytest.raises(ValidationError, match=says):
+        EstimatesDocument.model_validate_json(json.dumps(values))
+
+
+def covariates(count: int, difference: int, noise: int) -> list[dict[str, Any]]:
+    return [{"covariate": name, "difference": difference, "noise": noise} for name in COVARIATES[:count]]
+
+
+def test_balance_stands_beside_its_primary_block_only(site: SiteResult, release: Release) -> None:
+    good = release(site).model_dump(mode="json")
+
+    def refused(says: str, **changes: Any) -> None:
+        values = json.loads(json.dumps(good))
+        entry = values["questions"][1]
+        entry["balance"][0].update(changes)
+        if "analyses" in changes:
+            del entry["balance"][0]["analyses"]
+            entry["analyses"] = [one for one in entry["analyses"] if not one["primary"]]
+        with pytest.raises(ValidationError, match=says):
+            EstimatesDocument.model_validate_json(json.dumps(values))
+
+    refused("no primary block", analyses=())
+    refused("no primary block", estimand="ATE")
+    refused("no primary block", arm="accepted")
+    refused("noise", differences=covariates(32, 9999, 40))
+    refused("larger than any", differences=covariates(32, 9999, 4))
+
+
+def test_all_numbers_of_a_question_share_one_budget(make_site: Make, release: Release) -> None:
+    """Every block by itself may leave: 20 numbers of at most 495 households."""
+    values = release(make_site(households=LARGE)).model_dump(mode="json")
+    block = next(one for one in values["questions"][1]["analyses"] if one["primary"])
+    block["arms"] = [arm | {"households": "30-99"} for arm in block["arms"]]
+    others = [block | {"outcome": name, "primary": False} for name in ("any_all_3m", "any_new_arrears_6m")]
+    for more, fine in ((others[:1], True), (others, False)):
+        values["questions"][1]["analyses"] = [block, *more]
+        text = json.dumps(values)
+        if fine:
+            EstimatesDocument.model_validate_json(text)
+        else:
+            with pytest.raises(ValidationError, match="question releases more numbers"):
+                EstimatesDocument.model_validate_json(text)
+    values["questions"][1]["analyses"] = [block, others[0]]
+    entry = {"estimator": "doubly_robust", "estimand": "ATO", "arm": "phone", "reference": "letter"}
+    values["questions"][1]["balance"] = [entry | {"differences": covariates(16, 1, 8)}]
+    with pytest.raises(ValidationError, match="question releases more numbers"):
+        EstimatesDocument.model_validate_json(json.dumps(values))
+
+
+def test_one_block_of_a_question_carries_a_sensitivity(site: SiteResult, release: Release) -> None:
+    values = release(site).model_dump(mode="json")
+    blocks = values["questions"][1]["analyses"]
+    told = next(one for one in blocks if one["sensitivity"])
+    next(one for one in blocks if not one["sensitivity"])["sensitivity"] = told["sensitivity"]
+    with pytest.raises(ValidationError, match="more than one block"):
+        EstimatesDocument.model_validate_json(json.dumps(values))
