@@ -14,6 +14,14 @@ from causalsig.records import BalanceRow
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
+NESTED = (
+    ("n_creditors>=3", "n_creditors>=2"),
+    ("n_new_arrears>=2", "n_new_arrears>=1"),
+    ("earlier_attempts>=3", "earlier_attempts>=1"),
+    ("rent_or_crisis", "creditor=rent"),
+    ("rent_or_crisis", "crisis"),
+)
+"""Facts of which one holds the other; the first stays where too few have one only."""
 
 
 def standardised_differences(
@@ -285,3 +293,19 @@ def fewest_households(covariates: Floats, codes: Integers, households: NDArray[A
             fact = np.isin(values, (0.0, 1.0)).all()
             found[k, j] = min(off, len(np.unique(owners[usual]))) if fact else off
     return np.asarray(found.min(axis=0), dtype=np.int64)
+
+
+def fewest_by_covariate(
+    covariates: Floats, names: tuple[str, ...], codes: Integers, households: NDArray[Any], total: int
+) -> dict[str, int]:
+    """Give :func:`fewest_households` by name, with what subtracting nested facts would tell.
+
+    Of two nested facts the first counts as no more than the households that have one and not the other.
+    """
+    found = fewest_households(covariates, codes, households, total)
+    fewest = dict(zip(names, found.tolist(), strict=True))
+    for held, other in (pair for pair in NESTED if set(pair) <= fewest.keys()):
+        apart = np.abs(covariates[:, names.index(held)] - covariates[:, names.index(other)])
+        between = int(fewest_households(apart[:, None], codes, households, total)[0])
+        fewest[held] = min(fewest[held], between)
+    return fewest

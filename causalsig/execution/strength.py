@@ -25,7 +25,7 @@ from causalsig.diagnosed import (
     UnusedRegion,
 )
 from causalsig.diagnostics.atlas import MIN_HOUSEHOLDS, positivity_atlas
-from causalsig.diagnostics.balance import balance_components, fewest_households
+from causalsig.diagnostics.balance import balance_components, fewest_by_covariate
 from causalsig.errors import EstimationError
 from causalsig.estimation import e_value, tipping_point
 
@@ -81,11 +81,11 @@ def balance_block(cohort: Cohort, route: Route, estimand: str) -> BalanceBlock |
 
 
 def _fewest(cohort: Cohort, arms: tuple[str, str]) -> dict[str, int]:
-    """Households behind each covariate in the arm that has fewest, by :func:`fewest_households`."""
+    """Households behind each covariate in the arm that has fewest, by :func:`fewest_by_covariate`."""
     rows = np.isin(cohort.treatment.astype(str), arms)
     codes = (cohort.treatment[rows].astype(str) == arms[1]).astype(np.int64)
-    found = fewest_households(cohort.covariates[rows], codes, cohort.households[rows], len(arms))
-    return dict(zip(cohort.covariate_names, found.tolist(), strict=True))
+    x, names = cohort.covariates[rows], cohort.covariate_names
+    return fewest_by_covariate(x, names, codes, cohort.households[rows], len(arms))
 
 
 def sensitivity_rows(

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from causalsig.diagnosed import ReleasedBalance, ReleasedSensitivity
 from causalsig.release import grid
 from causalsig.release.beside_entries import (
+    MAX_CORRELATION,
     BalanceEntry,
     ConditionEntry,
     DifferenceEntry,
@@ -70,8 +71,8 @@ def sensitivity_entries(rows: Sequence[SensitivityRow]) -> Beside:
         inside = grid.MIN_SE_EXPONENT <= decimal <= grid.MAX_SE_EXPONENT
         if not (inside and 1 <= scale <= grid.MAX_MEAN_STEPS):
             return Beside((), ("release-grid",))
-        limit = grid.CORRELATION_STEPS
-        together = min(max(round(row.correlation * limit), -limit), limit)
+        together = round(row.correlation * grid.CORRELATION_STEPS)
+        together = min(max(together, -MAX_CORRELATION), MAX_CORRELATION)
         entries.append(
             SensitivityEntry(
                 arm=row.arm,  # type: ignore[arg-type]  # pydantic checks it against the code list
@@ -100,15 +101,19 @@ def decode_sensitivity(entries: Sequence[SensitivityEntry]) -> tuple[ReleasedSen
 
 
 def balance_entry(block: BalanceBlock, limits: Limits) -> Beside:
-    """Put the differences of covariates on their grids, without those that rest on too few households."""
-    rows, held = [], []
+    """Put the differences of covariates on their grids, without those that rest on too few households.
+
+    The floor is listed whether it held anything or not: which covariates a site has is no secret, and one
+    that is absent must not tell nobody from a few.
+    """
+    rows, held = [], ["release-cell-floor"]
     for row in block.rows:
         code = covariate_code(row.covariate)
         if not is_covariate(code):
             continue
         if row.fewest < limits.disclosure.min_households_cell:
-            held.append("release-cell-floor")
-        elif math.isfinite(row.difference) and math.isfinite(row.noise) and row.noise > 0.0:
+            continue
+        if math.isfinite(row.difference) and math.isfinite(row.noise) and row.noise > 0.0:
             noise = math.floor(-2.0 * math.log2(row.noise))
             difference = grid.to_steps(row.difference, noise_step(noise))
             if not fits(difference, noise):

@@ -17,7 +17,6 @@ from causalsig.release.value_types import (
     ArmBand,
     ArmCode,
     Closed,
-    Correlation,
     DecimalExponent,
     Digits,
     Month,
@@ -28,6 +27,8 @@ from causalsig.study.models import Estimand
 
 CovariateCode = Annotated[str, AfterValidator(check_covariate)]
 Exponent = Annotated[int, Field(ge=-40, le=40)]
+MAX_CORRELATION = grid.CORRELATION_STEPS - 1
+"""Of a contrast with its scale, as of arms: with one of 1 either would follow from the other."""
 MIN_NOISE, MAX_NOISE = -8, 20
 """Noise from 16 down to 2^-10, which takes two million households."""
 MAX_DIFFERENCE = 8.0
@@ -48,7 +49,7 @@ class SensitivityEntry(Closed):
     scale_exponent: Exponent
     std_error: Digits
     std_error_exponent: DecimalExponent
-    correlation: Correlation
+    correlation: Annotated[int, Field(ge=-MAX_CORRELATION, le=MAX_CORRELATION)]
 
     @model_validator(mode="after")
     def _declared_grid(self) -> SensitivityEntry:

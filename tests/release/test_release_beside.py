@@ -21,6 +21,7 @@ from causalsig.diagnosed import (
     UnusedRegion,
 )
 from causalsig.diagnostics.atlas import CUT_POINTS as ATLAS_POINTS
+from causalsig.diagnostics.balance import fewest_by_covariate
 from causalsig.diagnostics.words import atlas_key
 from causalsig.records import Analysis, QuestionResult, SiteResult, Verdict
 from causalsig.release import EstimatesDocument, ReleaseIdentity, build_release, released_arms
@@ -124,14 +125,39 @@ def test_balance_leaves_without_rare_facts_months_and_places(site: SiteResult, r
     assert "district" not in document.model_dump_json()
 
 
-def read_off(x: np.ndarray, left: tuple[int, int]) -> tuple[str, ...]:
-    """Covariates that leave of two arms of so many households, an episode each."""
-    from causalsig.diagnostics.balance import fewest_households
+def test_nobody_and_a_few_look_the_same(site: SiteResult, release: Release) -> None:
+    """Whether a fact is absent, or 9 households have it, is not in what was held back."""
 
+    def told(*more: CovariateDifference) -> EstimatesDocument:
+        rent = CovariateDifference("creditor=rent", 0.043, 0.07, 300)
+        return release(contact(site, components=balance(rent, *more)))
+
+    few = told(CovariateDifference("age=66+", 0.01, 0.09, 9))
+    assert told() == few == told(CovariateDifference("age=66+", 0.0, 0.09, 0))
+    held = [(s.what, s.rule) for s in few.questions[1].suppressions]
+    assert held == [("balance", "release-cell-floor")]
+
+
+@pytest.mark.parametrize("correlation", [1.0, 0.98, -1.0])
+def test_a_contrast_never_follows_from_its_scale(
+    site: SiteResult, release: Release, correlation: float
+) -> None:
+    told = tuple(
+        replace(one, sensitivity=tuple(replace(r, correlation=correlation) for r in one.sensitivity))
+        for one in site.questions[1].analyses
+    )
+    [block] = [b for b in released_arms(release(contact(site, analyses=told))) if b.sensitivity]
+    assert {abs(found.correlation) for found in block.sensitivity} == {0.95}
+
+
+COLUMNS = ("crisis", "log_amount", "amount=missing")
+
+
+def read_off(x: np.ndarray, left: tuple[int, int], names: tuple[str, ...] = COLUMNS) -> tuple[str, ...]:
+    """Covariates that leave of two arms of so many households, an episode each."""
     codes = np.repeat([0, 1], left)
-    fewest = fewest_households(x, codes, np.arange(len(codes)), 2)
-    names = ("crisis", "log_amount", "amount=missing")
-    rows = [CovariateDifference(name, -0.2, 0.09, int(n)) for name, n in zip(names, fewest, strict=True)]
+    fewest = fewest_by_covariate(x, names, codes, np.arange(len(codes)), 2)
+    rows = [CovariateDifference(name, -0.2, 0.09, n) for name, n in fewest.items()]
     limits = Limits(Disclosure(), 30.0)
     return tuple(
         row.covariate for entry in balance_entry(balance(*rows), limits).entries for row in entry.differences
@@ -145,6 +171,16 @@ def test_who_knows_one_arm_reads_no_small_count_of_the_other(visited: int, left:
     for one in (fact, 1.0 - fact):
         x = np.column_stack([one, np.linspace(-1, 1, 600), np.tile([0.0, 1.0], 300)])
         assert ("crisis" in read_off(x, (200, 400))) is left
+
+
+@pytest.mark.parametrize(("two", "left"), [(0, False), (9, False), (10, True)])
+def test_facts_that_hold_each_other_are_not_subtracted(two: int, left: bool) -> None:
+    """50 visited owe three creditors or more; two or more is that and those with exactly two."""
+    three = np.concatenate([np.arange(200) < 50, np.arange(400) < 90]).astype(float)
+    more = np.concatenate([np.arange(200) < 50 + two, np.arange(400) < 150]).astype(float)
+    names = ("n_creditors>=2", "n_creditors>=3")
+    found = read_off(np.column_stack([more, three]), (200, 400), names)
+    assert found == ("n_creditors-from-2", *(["n_creditors-from-3"] if left else []))
 
 
 @pytest.mark.parametrize(("known", "left"), [(6, False), (10, True)])
@@ -264,7 +300,8 @@ def test_a_budget_that_is_short_holds_the_sensitivity_before_its_block(
         (("analyses", 0, "sensitivity", 0, "scale"), 0.61),
         (("analyses", 0, "sensitivity", 0, "scale"), 0),
         (("analyses", 0, "sensitivity", 0, "scale_exponent"), -20),
-        (("analyses", 0, "sensitivity", 0, "correlation"), 21),
+        (("analyses", 0, "sensitivity", 0, "correlation"), 20),
+        (("analyses", 0, "sensitivity", 0, "correlation"), -20),
         (("analyses", 0, "sensitivity", 0, "arm"), "letter"),
         (("analyses", 0, "sensitivity", 1, "arm"), "message"),
         (("regions", 0, "households"), "10-29"),
