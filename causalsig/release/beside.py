@@ -172,6 +172,8 @@ def region_entries(regions: Sequence[UnusedRegion], limits: Limits) -> Beside:
                 households=grid.band(region.households),  # type: ignore[arg-type]
             )
         )
+    if len(entries) > MOST_REGIONS:
+        held.append("release-parameters")
     return Beside(tuple(entries[:MOST_REGIONS]), tuple(dict.fromkeys(held)))
 
 

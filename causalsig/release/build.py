@@ -25,6 +25,7 @@ from causalsig.release.beside_entries import BalanceEntry, SensitivityEntry
 from causalsig.release.certified import certificate_entries
 from causalsig.release.documents import (
     SCHEMA_VERSION,
+    WITH_REGIONS,
     WITHOUT_VALUE,
     AnalysisEntry,
     ArmEntry,
@@ -150,7 +151,8 @@ def _make(model: type[Model], **values: Any) -> Model:
 def _question(result: QuestionResult, study: Study, limits: Limits) -> QuestionEntry:
     _check_names(result, study)
     found = _sift(result, study, limits)
-    regions = region_entries(result.regions if result.status == "estimated" else (), limits)
+    mapped = result.status == "estimated" and result.question in WITH_REGIONS
+    regions = region_entries(result.regions if mapped else (), limits)
     beside = tuple(
         _make(SuppressionEntry, what="region", rule=rule, outcome=None, estimand=None)
         for rule in regions.held

@@ -43,6 +43,9 @@ read and hashed as it was written, so its signatures and its review still hold."
 WITHOUT_VALUE = frozenset({"gate-follow-up"})
 """Gates whose figure counts households that few others share: only their answer leaves. Of an arm of 120 a
 share of 0.99 would say that one was lost from sight, and 1.00 that none was."""
+WITH_REGIONS = frozenset({"contact_method"})
+"""Questions of which regions leave: where the municipality chose. That (almost) nobody of a region accepted
+help would tell what households did, and where bands are narrow how many."""
 _SINCE_0_2: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {"questions": ("regions", "balance"), "analyses": ("sensitivity",), "suppressions": ("what",)}
 )
@@ -237,6 +240,8 @@ class QuestionEntry(Closed):
                 raise ValueError("balance stands beside no primary block of its arms")
         if sum(bool(entry.sensitivity) for entry in self.analyses) > 1:
             raise ValueError("more than one block of a question carries a sensitivity")
+        if self.regions and self.question not in WITH_REGIONS:
+            raise ValueError("a region tells what households chose, not what the municipality did")
         if any(a.arm == b.arm and not a.apart_from(b) for a, b in combinations(self.regions, 2)):
             raise ValueError("two regions of an arm share households")
         return self

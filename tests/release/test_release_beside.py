@@ -25,7 +25,7 @@ from causalsig.diagnostics.balance import fewest_by_covariate
 from causalsig.diagnostics.words import atlas_key
 from causalsig.records import Analysis, QuestionResult, SiteResult, Verdict
 from causalsig.release import EstimatesDocument, ReleaseIdentity, build_release, released_arms
-from causalsig.release.beside import balance_entry, released_balance
+from causalsig.release.beside import balance_entry, region_entries, released_balance
 from causalsig.release.documents import VerdictEntry, released_numbers
 from causalsig.release.fields import ESTIMATES
 from causalsig.release.life import document_hash
@@ -217,6 +217,23 @@ def test_a_region_leaves_when_it_and_what_is_outside_it_hold_the_floor(
             ("amount", 500, False),
             ("crisis", None, True),
         ]
+
+
+def test_where_households_chose_no_region_leaves(site: SiteResult, release: Release) -> None:
+    """A region of 283 to 299 says that nobody there accepted help: no rule of work, but what they did."""
+    chose = replace(region(290), arm="accepted")
+    both = replace(site, questions=(replace(site.questions[0], regions=(chose,)), site.questions[1]))
+    document = release(both)
+    assert [len(one.regions) for one in document.questions] == [0, 1]
+    values = document.model_dump(mode="json")
+    values["questions"][0]["regions"] = [values["questions"][1]["regions"][0] | {"arm": "accepted"}]
+    with pytest.raises(ValidationError, match="what households chose"):
+        EstimatesDocument.model_validate_json(json.dumps(values))
+
+
+def test_regions_beyond_the_most_are_listed() -> None:
+    found = region_entries([region()] * 101, Limits(Disclosure(), 30.0))
+    assert (len(found.entries), found.held) == (100, ("release-parameters",))
 
 
 def test_nothing_beside_leaves_where_the_design_gate_failed(site: SiteResult, release: Release) -> None:
