@@ -24,8 +24,8 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
     if options.task == "check":
         return _check(claims, root)
     if options.task == "page":
-        for made in (*OF_RESULTS, sources_page):
-            print(made.write(root).relative_to(root))
+        for written in (*_write_pages(root), sources_page.write(root)):
+            print(written.relative_to(root))
         return 0
     unknown = [name for name in options.names if name not in claims]
     if unknown:
@@ -45,8 +45,7 @@ def run(claim: Claim, workers: int, limit: int | None, root: Path = ROOT) -> boo
     result = record.compose(claim, verdict, digest, seconds, context.computed_seconds)
     if limit is None:
         written, remark = record.write(result, root / record.RESULTS), ""
-        for made in OF_RESULTS:
-            made.write(root)
+        _write_pages(root)
     else:
         written, remark = record.write(result, context.work), " (limited: not a result)"
     standing = "holds" if result["passed"] else "DOES NOT HOLD"
@@ -60,6 +59,14 @@ def _list(claims: dict[str, Claim], root: Path) -> int:
         standing = record.state(claim, records.get(name), root).split(":")[0]
         print(f"{name} [{standing}] issue {claim.issue}: {claim.text}")
     return 0
+
+
+def _write_pages(root: Path) -> list[Path]:
+    """Write every page that is made from the results, and return where."""
+    records = record.read_all(root)
+    for made in OF_RESULTS:
+        (root / made.PAGE).write_text(made.render(records), encoding="utf-8")
+    return [root / made.PAGE for made in OF_RESULTS]
 
 
 def _check(claims: dict[str, Claim], root: Path) -> int:

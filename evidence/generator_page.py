@@ -6,12 +6,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-from evidence.claim import ROOT
 from evidence.page import table
-from evidence.record import read_all
 
 PAGE = "docs/generator.md"
 NUMBER = ".3f"
@@ -109,13 +106,6 @@ def render(records: Mapping[str, Mapping[str, Any]]) -> str:
         _TRUTH,
     ]
     return "\n".join(part.strip("\n") + "\n" for part in parts)
-
-
-def write(root: Path = ROOT) -> Path:
-    """Write the page from the results on disk."""
-    path = root / PAGE
-    path.write_text(render(read_all(root)), encoding="utf-8")
-    return path
 
 
 def _caught(records: Mapping[str, Mapping[str, Any]]) -> str:

@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
-
-from evidence.claim import ROOT
-from evidence.record import read_all
 
 PAGE = "docs/evidence.md"
 _HEAD = """# Evidence
@@ -29,13 +25,6 @@ def render(records: Mapping[str, Mapping[str, Any]]) -> str:
     ]
     parts = [_HEAD, table(summary), *(_section(records[name]) for name in sorted(records))]
     return "\n".join(parts)
-
-
-def write(root: Path = ROOT) -> Path:
-    """Write the page from the results on disk."""
-    path = root / PAGE
-    path.write_text(render(read_all(root)), encoding="utf-8")
-    return path
 
 
 def _section(record: Mapping[str, Any]) -> str:

@@ -8,6 +8,7 @@ from typing import Final
 from causalsig.sources.carries import CARRIES
 from causalsig.sources.formats import FORMATS
 from causalsig.sources.schema import TABLES
+from evidence import page
 from evidence.claim import ROOT
 
 PAGE: Final = "docs/sources.md"
@@ -33,18 +34,16 @@ SHORT: Final = {
 def table() -> str:
     """Give formats as columns and canonical columns as rows; those carried alike share a row."""
     names = [name for name in SHORT if name in FORMATS]
-    lines = [
-        "| table | columns | " + " | ".join(SHORT[name] for name in names) + " |",
-        "|---" * (len(names) + 2) + "|",
-    ]
+    rows = []
     for part, columns in TABLES.items():
         alike: dict[tuple[str, ...], list[str]] = {}
         for column in columns:
             words = tuple(WORDS[CARRIES[name][part, column]] for name in names)
             alike.setdefault(words, []).append(f"`{column}`")
         for words, together in alike.items():
-            lines.append(f"| {part} | {', '.join(together)} | {' | '.join(words)} |")
-    return "\n".join(lines) + "\n"
+            carried = dict(zip((SHORT[name] for name in names), words, strict=True))
+            rows.append({"table": part, "columns": ", ".join(together), **carried})
+    return page.table(rows)
 
 
 def render(text: str) -> str:
