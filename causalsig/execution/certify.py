@@ -86,8 +86,8 @@ class Certificate:
     ----------
     site : str
     verdict : {"sound", "failed", "undecided", "refused"}
-        undecided: too few replications gave an estimate to judge any question · refused: no question can be
-        asked of this site.
+        undecided: of a question that can be asked too few replications gave an estimate to judge it ·
+        refused: no question can be asked of this site.
     code : str
         What decided it.
     compared : tuple of Compared
@@ -268,7 +268,7 @@ def _verdict(compared: tuple[Compared, ...], questions: tuple[CertifiedQuestion,
     wrong = [code for code in judged if code not in ("certify-sound", "certify-too-few")]
     if wrong:
         return "failed", wrong[0]
-    if "certify-sound" not in judged:
+    if "certify-too-few" in judged:
         return "undecided", "certify-too-few"
     return "sound", "certify-sound"
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from causalsig.execution.certify_traits import draw_traits, shared_and_own
+
 if TYPE_CHECKING:
     from causalsig.cohort.build import Cohort
     from causalsig.cohort.person_periods import PeriodTable
@@ -187,20 +189,14 @@ def draw_people(moments: Moments, households: int, rng: np.random.Generator) -> 
 
 def _covariates(moments: Moments, household: Integers, rng: np.random.Generator) -> Floats:
     """Cut normal scores, shared in part by the episodes of a household, into what is known: (n, p)."""
-    traits, n = moments.traits, len(household)
-    root = np.linalg.cholesky(np.array(moments.correlations)) if traits else np.zeros((0, 0))
-    within = np.array([trait.within for trait in traits])
-    shared = rng.standard_normal((int(household.max()) + 1, len(traits))) @ root.T
-    own = rng.standard_normal((n, len(traits))) @ root.T
-    scores = np.sqrt(within) * shared[household] + np.sqrt(1.0 - within) * own
-    x = np.zeros((n, len(moments.centre)))
-    for score, trait in zip(scores.T, traits, strict=True):
-        if not trait.cuts:
-            x[:, trait.columns[0]] = trait.mean + trait.spread * score
-            continue
-        category = (score[:, None] > np.array(trait.cuts)).sum(axis=1)
-        for place, column in enumerate(trait.columns, start=1):
-            x[:, column] = category >= place if trait.nested else category == place
+    traits, households = len(moments.traits), int(household.max()) + 1
+    shape = (traits, traits)
+    shared, own = shared_and_own(
+        np.array(moments.correlations).reshape(shape), np.array(moments.shared).reshape(shape)
+    )
+    scores = (rng.standard_normal((households, traits)) @ shared.T)[household]
+    scores = scores + rng.standard_normal((len(household), traits)) @ own.T
+    x = draw_traits(moments.traits, scores, len(moments.centre))
     for place, of in moments.squares:
         x[:, place] = x[:, of] ** 2
     return x

@@ -5,7 +5,6 @@ Everything here stays inside the process at the provider: what is kept on disk a
 
 from __future__ import annotations
 
-import math
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,6 +13,13 @@ from numpy.typing import NDArray
 
 from causalsig.estimation.design import RIDGE
 from causalsig.estimation.multinomial import fit, indicators, penalty, probabilities
+from causalsig.execution.certify_traits import (
+    FEWEST_PAIRS,
+    LARGEST_CORRELATION,
+    Trait,
+    squares_among,
+    traits_of,
+)
 
 if TYPE_CHECKING:
     from causalsig.cohort.build import Cohort
@@ -22,41 +28,7 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 MOST_EPISODES: Final = 6
 """Households with more episodes than this count as having so many."""
-LARGEST_CORRELATION: Final = 0.95
-PROJECTIONS: Final = 60
-SMALLEST_EIGENVALUE: Final = 0.01
-FEWEST_PAIRS: Final = 30
-"""Pairs of episodes of one household below which nothing is said of how they go together."""
-ONE_OF = "="
-AT_LEAST = ">="
-SQUARE = "_squared"
 LATER = "since_signals>=1"
-
-
-@dataclass(frozen=True, slots=True)
-class Trait:
-    """One thing known of an episode, and the columns that tell it.
-
-    Attributes
-    ----------
-    columns : tuple of int
-        One column, or several of which at most one is 1, or several of which each asks for more.
-    nested : bool
-        Each column asks for more than the one before.
-    cuts : tuple of float
-        Normal quantiles at which the trait goes to its next category; none: a number, not a category.
-    mean, spread : float
-        Of a number.
-    within : float
-        Correlation between two episodes of one household.
-    """
-
-    columns: tuple[int, ...]
-    nested: bool
-    cuts: tuple[float, ...]
-    mean: float
-    spread: float
-    within: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +45,8 @@ class Moments:
     traits : tuple of Trait
     correlations : (t, t)
         Between the normal scores behind the traits.
+    shared : (t, t)
+        The same between two episodes of one household.
     squares : tuple of (int, int)
         Columns that are the square of another one.
     centre, spread : (p,)
@@ -99,6 +73,7 @@ class Moments:
     sizes: tuple[float, ...]
     traits: tuple[Trait, ...]
     correlations: tuple[tuple[float, ...], ...]
+    shared: tuple[tuple[float, ...], ...]
     squares: tuple[tuple[int, int], ...]
     centre: tuple[float, ...]
     spread: tuple[float, ...]
@@ -173,7 +148,7 @@ def moments_of(cohort: Cohort, arms: tuple[str, ...], table: PeriodTable | None 
     codes = np.array([arms.index(arm) for arm in cohort.treatment[rows]], dtype=np.int64)
     centre, spread = x.mean(axis=0), x.std(axis=0)
     z = np.column_stack([np.ones(len(x)), (x - centre) / np.where(spread > 0, spread, 1.0)])
-    traits, correlations = _traits(x, cohort.covariate_names, households)
+    known = traits_of(x, cohort.covariate_names, households)
     since = None if table is None else _since(table, cohort.size)[rows]
     outcome, added, p = _outcome(z, y, since)
     later = None
@@ -186,9 +161,10 @@ def moments_of(cohort: Cohort, arms: tuple[str, ...], table: PeriodTable | None 
         arms=arms,
         households=len(np.unique(households)),
         sizes=_sizes(households),
-        traits=traits,
-        correlations=_tuples(correlations),
-        squares=_squares(cohort.covariate_names),
+        traits=known.traits,
+        correlations=_tuples(known.correlations),
+        shared=_tuples(known.shared),
+        squares=squares_among(cohort.covariate_names),
         centre=tuple(centre.tolist()),
         spread=tuple(spread.tolist()),
         shares=tuple((np.bincount(codes, minlength=len(arms)) / len(codes)).tolist()),
@@ -211,15 +187,6 @@ def _sizes(households: NDArray[np.int64]) -> tuple[float, ...]:
     episodes = np.minimum(np.unique(households, return_counts=True)[1], MOST_EPISODES)
     shares = np.bincount(episodes, minlength=2)[1:] / len(episodes)
     return tuple(shares.tolist())
-
-
-def _squares(names: tuple[str, ...]) -> tuple[tuple[int, int], ...]:
-    """Columns that are another one's square, with that one."""
-    return tuple(
-        (place, names.index(name.removesuffix(SQUARE)))
-        for place, name in enumerate(names)
-        if name.endswith(SQUARE) and name.removesuffix(SQUARE) in names
-    )
 
 
 def _coefficients(z: Floats, happened: Floats) -> Floats:
@@ -247,13 +214,6 @@ def _outcome(z: Floats, y: Floats, since: Floats | None) -> tuple[Floats, float,
     b = _coefficients(extra, np.column_stack([y, 1.0 - y]))[0]
     p = 1.0 / (1.0 + np.exp(-(extra @ b)))
     return b[: z.shape[1]], 0.0 if since is None else float(b[-1]), p
-
-
-def _pairs(households: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Rows of every two neighbouring episodes of one household."""
-    order = np.argsort(households, kind="stable")
-    same = households[order][1:] == households[order][:-1]
-    return order[:-1][same], order[1:][same]
 
 
 def _outcome_within(y: Floats, p: Floats, households: NDArray[np.int64]) -> float:
@@ -332,90 +292,3 @@ def _column(table: PeriodTable, name: str) -> Floats:
     if name not in table.names:
         return np.zeros(len(table.episode))
     return table.covariates[:, table.names.index(name)]
-
-
-def _traits(
-    x: Floats, names: tuple[str, ...], households: NDArray[np.int64]
-) -> tuple[tuple[Trait, ...], Floats]:
-    """Find the traits, and the correlations of the normal scores behind them (t, t)."""
-    first, second = _pairs(households)
-    traits, values, factors = [], [], []
-    for columns, nested in _groups(x, names):
-        value, cuts = _value(x, columns, nested)
-        score = (value - value.mean()) / (value.std() or 1.0)
-        factor = _factor(value, cuts)
-        seen = float(np.mean(score[first] * score[second])) / factor**2 if len(first) >= FEWEST_PAIRS else 0.0
-        traits.append(
-            Trait(
-                columns,
-                nested,
-                cuts,
-                float(value.mean()),
-                float(value.std()),
-                float(np.clip(seen, 0.0, LARGEST_CORRELATION)),
-            )
-        )
-        values.append(score)
-        factors.append(factor)
-    scores = np.column_stack(values) if values else np.zeros((len(x), 0))
-    behind = scores.T @ scores / max(len(x), 1) / np.outer(factors, factors)
-    return tuple(traits), _correlations(behind)
-
-
-def _groups(x: Floats, names: tuple[str, ...]) -> list[tuple[tuple[int, ...], bool]]:
-    """Columns that tell one thing together: of one list, or of one count; squares are left out."""
-    squares = {place for place, _ in _squares(names)}
-    found: list[tuple[tuple[int, ...], bool]] = []
-    seen: dict[str, tuple[int, ...]] = {}
-    for place, name in enumerate(names):
-        if place in squares:
-            continue
-        stem = name.split(AT_LEAST)[0] + AT_LEAST if AT_LEAST in name else name.split(ONE_OF)[0]
-        key = stem if AT_LEAST in name or ONE_OF in name else name
-        seen[key] = (*seen.get(key, ()), place)
-    for key, columns in seen.items():
-        nested = key.endswith(AT_LEAST)
-        part = x[:, list(columns)]
-        together = nested or len(columns) == 1 or bool((part.sum(axis=1) <= 1.0).all())
-        found += [(columns, nested)] if together else [((column,), False) for column in columns]
-    return found
-
-
-def _value(x: Floats, columns: tuple[int, ...], nested: bool) -> tuple[Floats, tuple[float, ...]]:
-    """Give each episode its category, 0 for none of the columns, and the cuts; or the number itself."""
-    from scipy.special import ndtri
-
-    part = x[:, list(columns)]
-    if not np.isin(part, (0.0, 1.0)).all():
-        return part[:, 0], ()
-    value = part.sum(axis=1) if nested else part @ np.arange(1.0, len(columns) + 1.0)
-    below = np.cumsum(np.bincount(value.astype(np.int64), minlength=len(columns) + 1))[:-1] / len(x)
-    return value, tuple(ndtri(np.clip(below, 1e-9, 1.0 - 1e-9)).tolist())
-
-
-def _factor(value: Floats, cuts: tuple[float, ...]) -> float:
-    """Correlation between a trait and the normal score behind it; 1 for a number."""
-    spread = float(value.std())
-    if not cuts or spread == 0.0:
-        return 1.0
-    return sum(math.exp(-c * c / 2.0) for c in cuts) / math.sqrt(2.0 * math.pi) / spread
-
-
-def _correlations(seen: Floats) -> Floats:
-    """Nearest correlation matrix with a Cholesky factor, by alternating projections.
-
-    Higham (2002), doi:10.1093/imanum/22.3.329. Pairs of rare facts ask for more than any joint distribution
-    of normal scores can give; shrinking all pairs alike until it can would leave little of any.
-    """
-    found = np.clip(seen, -LARGEST_CORRELATION, LARGEST_CORRELATION)
-    np.fill_diagonal(found, 1.0)
-    correction = np.zeros_like(found)
-    for _ in range(PROJECTIONS if len(found) else 0):
-        given = found - correction
-        values, vectors = np.linalg.eigh(given)
-        bounded = (vectors * np.maximum(values, SMALLEST_EIGENVALUE)) @ vectors.T
-        correction = bounded - given
-        found = bounded.copy()
-        np.fill_diagonal(found, 1.0)
-    scale = np.sqrt(np.diagonal(bounded)) if len(found) else np.ones(0)
-    return np.asarray(bounded / np.outer(scale, scale)) if len(found) else found

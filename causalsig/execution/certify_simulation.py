@@ -36,7 +36,7 @@ LARGEST_BIAS: Final = 0.25
 NOISE: Final = 3.0
 """Monte Carlo errors a mean over replications may be off."""
 LEVEL: Final = 0.99
-FEWEST: Final = 20
+FEWEST: Final = 100
 """Estimates below which nothing is judged: with fewer, a wrong coverage cannot be told from a right one."""
 POWER: Final = 0.8
 Row = dict[str, dict[str, Any]]

@@ -133,7 +133,7 @@ def _robustness(lineup: Lineup, choices: Pooling) -> list[RobustnessRow]:
             estimates[present], variances[present], tau2=choices.tau2, interval=choices.interval, level=level
         )
         errors = lineup.scale_errors[present, place]
-        together = lineup.scale_correlations[present, place] * errors * np.sqrt(variances[present])
+        together = lineup.scale_covariances[present, place]
         found = pooled_robustness(pooled, lineup.scales[present, place], ScaleErrors(errors, together))
         rows.append(
             RobustnessRow(

@@ -16,7 +16,7 @@ from causalsig.study.models import Estimand, Slug
 
 if TYPE_CHECKING:
     from causalsig.records import PoolResult
-    from causalsig.release.pool_document import PooledContrastEntry
+    from causalsig.release.pool_entries import PooledContrastEntry
 
 MIN_SITES = 6
 """Fewest sites behind a number that a municipality sees; the study may ask for more, never fewer."""

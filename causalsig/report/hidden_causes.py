@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import sqrt
+from math import floor, sqrt
 from typing import TYPE_CHECKING
 
 from markupsafe import Markup
@@ -24,6 +24,8 @@ ESTIMATOR = "doubly_robust"
 
 LEAST = 0.005
 """Half a per cent, the step of a pool's robustness: below it nothing tells a share from none."""
+TINY = 1e-9
+"""A pool's shares are whole steps already, but for the last bit."""
 
 
 def pooled_row(
@@ -37,8 +39,13 @@ def pooled_row(
     return None
 
 
-def own_robustness(blocks: tuple[ReleasedArms, ...], spec: QuestionSpec) -> Robust | None:
-    """Give the robustness of a municipality's primary contrast from what it released; None without it."""
+def own_robustness(
+    blocks: tuple[ReleasedArms, ...], spec: QuestionSpec, level: float = 0.95
+) -> Robust | None:
+    """Give the robustness of a municipality's primary contrast from what it released; None without it.
+
+    The interval is one-sided at `level`, as in the pool.
+    """
     arm, reference = spec.contrast
     wanted = (spec.question, spec.outcome, spec.robust_estimand, ESTIMATOR)
     for block in blocks:
@@ -48,7 +55,7 @@ def own_robustness(blocks: tuple[ReleasedArms, ...], spec: QuestionSpec) -> Robu
             a, b = block.arms.index(arm), block.arms.index(reference)
             v, rounding = block.covariance, block.steps[a] ** 2 + block.steps[b] ** 2
             error = sqrt(v[a][a] + v[b][b] - 2.0 * v[a][b] + rounding / 12.0)
-            found = site_robustness(block.means[a] - block.means[b], error, told)
+            found = site_robustness(block.means[a] - block.means[b], error, told, level)
             return found.value, found.value_of_interval
     return None
 
@@ -81,5 +88,6 @@ def section(
 
 
 def percent(words: Words, share: float) -> str:
-    """Write a share: ``2,5 %``."""
-    return f"{decimal(100.0 * share, words.language, 1)}{HARD_SPACE}%"
+    """Write a share in half per cents, rounded down: ``2,5 %``. More digits would say more than is known."""
+    steps = floor(share / LEAST + TINY)
+    return f"{decimal(100.0 * LEAST * steps, words.language, 1)}{HARD_SPACE}%"

@@ -206,7 +206,7 @@ def _hidden_causes(question: _Question) -> views.Section | None:
     """Say how strong a hidden cause must be, here and in the others, where the difference itself is shown."""
     words, spec, page = question.words, question.spec, question.page
     said = []
-    own = hidden_causes.own_robustness(question.own.arms, spec)
+    own = hidden_causes.own_robustness(question.own.arms, spec, question.level)
     if own is not None and question.here(*spec.contrast) is not None:
         said.append(hidden_causes.sentence(words, words("place.municipality", name=page.name), own))
     row = hidden_causes.pooled_row(page.others, spec, spec.contrast)

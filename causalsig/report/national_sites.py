@@ -42,11 +42,11 @@ def beside(question: Question) -> tuple[views.Table, ...]:
 
 def robustness_table(question: Question) -> tuple[views.Table, ...]:
     """List how strong a hidden cause must be at each site: the statistician's version only."""
-    words, spec = question.words, question.spec
+    words, spec, level = question.words, question.spec, question.page.pool.level
     by_site: dict[str, list[ReleasedArms]] = {}
     for block in question.page.sites:
         by_site.setdefault(block.site, []).append(block)
-    found = {site: hidden_causes.own_robustness(tuple(own), spec) for site, own in by_site.items()}
+    found = {site: hidden_causes.own_robustness(tuple(own), spec, level) for site, own in by_site.items()}
     rows = tuple(
         (site[:8], *(hidden_causes.percent(words, share) for share in robust))
         for site, robust in sorted(found.items())
@@ -54,7 +54,11 @@ def robustness_table(question: Question) -> tuple[views.Table, ...]:
     )
     if not rows:
         return ()
-    columns = (words("sites.column-site"), words("hidden.column-value"), words("hidden.column-interval"))
+    columns = (
+        words("sites.column-site"),
+        words("hidden.column-value"),
+        words("hidden.column-interval", level=decimal(100.0 * level, words.language, 0)),
+    )
     return (views.Table(words("hidden.sites-caption"), columns, rows),)
 
 

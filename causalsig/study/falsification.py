@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from math import ceil
+
 from pydantic import Field, model_validator
 
 from causalsig.study.base import Closed, Slug
+
+EXACT = 1e-9
+"""A level such as 0.01 is no whole number of parts but for the last bit."""
 
 
 class Falsification(Closed):
@@ -38,8 +43,12 @@ class Falsification(Closed):
 
     @model_validator(mode="after")
     def _enough(self) -> Falsification:
-        if 0 < self.placebos < 20:
-            raise ValueError("placebos is too low to tell a spread; give 0 for none, or at least 20")
+        # The smallest p-value among B placebos is 1 / (B + 1): with fewer no warning could ever be given.
+        fewest = max(20, ceil(1.0 / self.level - EXACT))
+        if 0 < self.placebos < fewest:
+            raise ValueError(
+                f"placebos is too low to warn at level {self.level:g}; give 0 for none, or at least {fewest}"
+            )
         if len(set(self.negative_controls)) != len(self.negative_controls):
             raise ValueError("negative_controls names an outcome twice; name each once")
         return self

@@ -10,18 +10,20 @@ from evidence.claim import Verdict
 from evidence.context import Context
 from evidence.montecarlo import rate_figures
 
-CLAIM = """On 500 invented sites each, of 300 to 20,000 households, a site where arms were drawn by lot is
-withheld in at most 5 % at every size, and so closes each verdict of the primary estimand. Where the arm
-follows a rule (equipoise), where a part never gets an arm (positivity, for the ATE), where an arm rests on a
-dozen households (effective size), or where arms differ in what the model leaves out (balance), that verdict
-closes in at least 95 %. The gates after it close on lost follow-up and on a known failure; a site of 300 or
-1,000 is pooled though it is too small to be shown alone, one of 20,000 is shown."""
+CLAIM = """On 500 invented sites each, of 300 to 20,000 households, a site where arms were drawn by lot
+is withheld in at most 5 % at every size, and so closes each verdict of the primary estimand. Where the
+arm follows a rule (equipoise), where a part never gets an arm (positivity, for the ATE), where an arm
+rests on a dozen households (effective size), or where arms differ in what the model leaves out
+(balance), that verdict closes in at least 95 %. The gates after it close on lost follow-up and on a
+month that was never delivered, and not on a finding that is no failure; a site of 300 or 1,000 is pooled
+though it is too small to be shown alone, one of 20,000 is shown."""
 ISSUE = 7
 COVERS = (
     "causalsig/diagnostics/balance.py",
     "causalsig/diagnostics/overlap.py",
     "causalsig/diagnostics/gates.py",
     "causalsig/diagnostics/later_gates.py",
+    "causalsig/execution/later.py",
     "causalsig/estimation/propensity.py",
     "causalsig/estimation/design.py",
     "causalsig/estimation/multinomial.py",
@@ -79,6 +81,7 @@ def _rates(scenario: str, size: int, found: list[dict[str, Any]]) -> list[dict[s
     for name, band in (
         ("enough followed, pooled", CLOSED),
         ("lost, pooled", OPEN),
+        ("harmless finding, pooled", CLOSED),
         ("known failure, pooled", OPEN),
         ("shown alone", OPEN if size <= SIZES[1] else CLOSED if size == SIZES[-1] else (0.0, 1.0)),
     ):
@@ -143,6 +146,7 @@ def _later(r: np.random.Generator, gate: Any, fitted: Any, households: Any) -> d
     """Judge follow-up, failures and power of a site that was drawn by lot."""
     from causalsig.diagnostics.later_gates import pooling_gate, solo_gate
     from causalsig.estimation import difference_in_means
+    from causalsig.execution.later import known_failures
 
     if not gate.admitted:
         return {}
@@ -150,7 +154,8 @@ def _later(r: np.random.Generator, gate: Any, fitted: Any, households: Any) -> d
     contrast = difference_in_means(None, np.array(fitted.arms)[fitted.codes], outcome, propensity=fitted)
     one = contrast.contrast(fitted.arms[1], fitted.arms[0])
 
-    def pooled(share: float, failures: tuple[str, ...] = ()) -> Any:
+    def pooled(share: float, findings: tuple[str, ...] = ()) -> Any:
+        failures = known_failures(findings)
         return pooling_gate(gate, "ATO", fitted.arms, fitted.n, r.binomial(fitted.n, share), failures)
 
     enough = pooled(FOLLOWED)
@@ -158,6 +163,7 @@ def _later(r: np.random.Generator, gate: Any, fitted: Any, households: Any) -> d
     return {
         "enough followed, pooled": enough.passed,
         "lost, pooled": pooled(LOST).passed,
-        "known failure, pooled": pooled(FOLLOWED, ("source-dates-missing",)).passed,
+        "harmless finding, pooled": pooled(FOLLOWED, ("source-dates-missing",)).passed,
+        "known failure, pooled": pooled(FOLLOWED, ("source-month-without-signals",)).passed,
         "shown alone": alone.passed,
     }

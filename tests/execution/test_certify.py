@@ -33,6 +33,8 @@ from tests.execution.conftest import Invented
 
 SAME = 1e-12  # the file's numbers, worked out again by the same steps
 CALIBRATED = 4.0  # binomial standard errors a share of a copy may be off the site's
+ALIKE = 0.9  # correlation between the site's correlations and its copies', over all pairs of covariates
+APART = 0.05  # their root mean square difference: one fact that follows from another is only approached
 QUESTIONS = ("accepted_help", "contact_method")
 
 
@@ -270,7 +272,7 @@ def rows_of(taken: Taken, truth: float, *, errors: float = 1.0, bias: float = 0.
         ({"errors": 0.6}, "certify-coverage"),
         ({"errors": 2.5, "count": 1000}, "certify-coverage"),
         ({"bias": 0.7}, "certify-bias"),
-        ({"count": 19}, "certify-too-few"),
+        ({"count": 99, "errors": 0.6}, "certify-too-few"),
     ],
 )
 def test_intervals_that_are_wrong_are_told(
@@ -298,3 +300,20 @@ def test_an_effect_that_help_would_have_moves_one_arm_only(take: Callable[[str],
     accepted = moments.arms.index("accepted")
     assert law.truth["ATE"][accepted] == pytest.approx(0.5 * moments.risk, rel=1e-9)
     assert law.effect < 0.0
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_covariates_of_copies_are_correlated_as_at_the_site(
+    question: str, take: Callable[[str], Taken]
+) -> None:
+    taken = take(question)
+    site, law = taken.cohort, taken.copy.laws["null"]
+    x = np.vstack(
+        [draw_cohort(law, site.plan, site.covariate_names, seed)[0].covariates for seed in range(12)]
+    )
+    varies = (site.covariates.std(axis=0) > 0.0) & (x.std(axis=0) > 0.0)
+    above = np.triu_indices(int(varies.sum()), k=1)
+    seen = np.corrcoef(site.covariates[:, varies].T)[above]
+    found = np.corrcoef(x[:, varies].T)[above]
+    assert np.corrcoef(seen, found)[0, 1] > ALIKE
+    assert np.sqrt(np.mean((found - seen) ** 2)) < APART

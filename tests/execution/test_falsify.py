@@ -16,7 +16,7 @@ from causalsig.execution.falsify import NO_HISTORY, falsification
 from causalsig.study.falsification import Falsification
 
 QUICK = Falsification(
-    placebos=50, random_causes=1, subsets=3, negative_controls=("any_all_3m", "any_new_arrears_6m")
+    placebos=100, random_causes=1, subsets=3, negative_controls=("any_all_3m", "any_new_arrears_6m")
 )
 CODES = [
     "gate-placebo-outcome", "gate-placebo-spread", "gate-placebo-centre", "gate-negative-control",
@@ -39,7 +39,7 @@ def test_every_attempt_has_its_row_and_its_sentences(made):
     cohort, found, facts, study = made
     tried = falsification(found, cohort, facts, study, 1, NEEDED_DAYS)
     assert [row.code for row in tried.rows] == CODES
-    assert tried.placebos == 50
+    assert tried.placebos == 100
     for row in tried.rows:
         for passed in (True, False):
             for language in ("nl", "en"):
@@ -87,5 +87,7 @@ def test_controls_are_outcomes_of_the_study(study):
     wrong = study.model_dump() | {"falsification": {"negative_controls": ("unknown",)}}
     with pytest.raises(ValueError, match="negative_controls names the outcome 'unknown'"):
         type(study).model_validate(wrong)
-    with pytest.raises(ValueError, match="at least 20"):
-        Falsification(placebos=5)
+    for settings, fewest in (({"level": 0.1}, 20), ({}, 100), ({"level": 0.005}, 200)):
+        Falsification(placebos=fewest, **settings)
+        with pytest.raises(ValueError, match=f"at least {fewest}"):
+            Falsification(placebos=fewest - 1, **settings)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import floor
 
 import pytest
 
@@ -50,8 +51,10 @@ def test_a_page_says_how_strong_a_hidden_cause_must_be() -> None:
     error = (2 * 0.95 * 0.004**2 + 2 * 2.0**-20 / 12) ** 0.5
     expected = site_robustness(-0.06, error, TOLD)
     assert robust == pytest.approx((expected.value, expected.value_of_interval))
+    strict = own_robustness(page().own[0].arms, SPEC, 0.99)
+    assert strict is not None and strict[0] == robust[0] and strict[1] < robust[1]
     found = words(municipality_html(page(others=made.pool(robustness=(ROW,)))))
-    value, end = (f"{100 * share:.1f}".replace(".", ",") for share in robust)
+    value, end = (f"{floor(200 * share) / 2:.1f}".replace(".", ",") for share in robust)
     assert f"als een verborgen oorzaak {value} % verklaart" in found
     assert f"dan is {end} % al genoeg" in found
     assert "In 21 andere gemeenten samen verdwijnt het hele verschil als een verborgen oorzaak 3,5 %" in found
