@@ -61,6 +61,8 @@ _HOMES = {
     "mover_bounds": "movers",
     "PermutationPlacebo": "placebo",
     "permutation_placebo": "placebo",
+    "GroupMeans": "heterogeneity",
+    "group_means": "heterogeneity",
 }
 
 __all__ = [
@@ -71,6 +73,7 @@ __all__ = [
     "CodingBounds",
     "ConfidenceSet",
     "DensityTest",
+    "GroupMeans",
     "GroupedEffect",
     "IdentifiedSet",
     "InstrumentBalance",
@@ -100,6 +103,7 @@ __all__ = [
     "entropy_balancing",
     "fill_bins",
     "fit_propensity",
+    "group_means",
     "grouped_instrument",
     "hidden_cause_sensitivity",
     "instrument_balance",

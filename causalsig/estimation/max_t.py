@@ -16,7 +16,7 @@ from itertools import combinations
 import numpy as np
 
 from causalsig.errors import EstimationError
-from causalsig.results import Arm, ArmMeans, Contrast, Floats, Scale, t_inference
+from causalsig.results import Arm, ArmMeans, Contrast, Floats, Scale, satterthwaite_df, t_inference
 
 DRAWS = 2**17
 """The level of one interval is then known to about 1 % of itself: the third digit of a width."""
@@ -41,6 +41,32 @@ class Simultaneous:
 
     contrasts: tuple[Contrast, ...]
     outcomes: tuple[int, ...]
+    level: float
+    level_each: float
+    correlation: Floats
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Joint:
+    """Several estimates whose intervals hold together, arrays (M,).
+
+    Attributes
+    ----------
+    estimates, std_errors, df : (M,)
+        Each for itself.
+    conf_low, conf_high, p_values : (M,)
+        Adjusted for all of them.
+    level, level_each : float
+        As `Simultaneous`.
+    correlation : (M, M)
+    """
+
+    estimates: Floats
+    std_errors: Floats
+    df: Floats
+    conf_low: Floats
+    conf_high: Floats
+    p_values: Floats
     level: float
     level_each: float
     correlation: Floats
@@ -83,11 +109,36 @@ def simultaneous_contrasts(
     places = [(j, pair) for j in range(len(results)) for pair in chosen]
     alone = [results[j].contrast(*pair, scale) for j, pair in places]
     sums = np.stack([results[j].contrast_influence(*pair, scale) for j, pair in places])
+    estimates, errors = (np.array([getattr(c, name) for c in alone]) for name in ("estimate", "std_error"))
+    joint = joint_inference(estimates, errors, sums, level, seed)
+    contrasts = tuple(
+        replace(one, conf_low=float(low), conf_high=float(high), p_value=float(p), level=level)
+        for one, low, high, p in zip(alone, joint.conf_low, joint.conf_high, joint.p_values, strict=True)
+    )
+    return Simultaneous(contrasts, tuple(j for j, _ in places), level, joint.level_each, joint.correlation)
+
+
+def joint_inference(
+    estimates: Floats, std_errors: Floats, sums: Floats, level: float, seed: int = 0
+) -> Joint:
+    """Give estimates intervals and p-values that hold for all of them.
+
+    Parameters
+    ----------
+    estimates, std_errors : (M,)
+    sums : (M, G)
+        Centred influence of each by household; tells correlation and degrees of freedom.
+    level : float
+    seed : of the draws the joint quantile is read from
+    """
     correlation = _correlation(sums)
     smallest = _smallest_p_values(correlation, seed)
     each = 1.0 - float(np.quantile(smallest, 1.0 - level))
-    contrasts = tuple(_adjust(one, each, smallest, level) for one in alone)
-    return Simultaneous(contrasts, tuple(j for j, _ in places), level, each, correlation)
+    df = satterthwaite_df(sums)
+    low, high, alone = t_inference(estimates, std_errors, df, each)
+    # At least the p-value alone, which the draws may miss by their own error.
+    joint = np.maximum(np.searchsorted(smallest, alone, side="right") / len(smallest), alone)
+    return Joint(estimates, std_errors, df, low, high, joint, level, each, correlation)
 
 
 def _correlation(sums: Floats) -> Floats:
@@ -109,12 +160,3 @@ def _smallest_p_values(correlation: Floats, seed: int) -> Floats:
     normal = np.random.default_rng(seed).standard_normal((DRAWS, len(correlation)))
     largest = np.abs(normal @ root.T).max(axis=1)
     return np.sort(2.0 * ndtr(-largest))
-
-
-def _adjust(one: Contrast, each: float, smallest: Floats, level: float) -> Contrast:
-    """Give a contrast its joint interval and p-value."""
-    estimate, error, df = (np.asarray(v) for v in (one.estimate, one.std_error, one.df))
-    low, high, p_value = t_inference(estimate, error, df, each)
-    # At least the p-value alone, which the draws may miss by their own error.
-    joint = max(np.searchsorted(smallest, float(p_value), side="right") / len(smallest), float(p_value))
-    return replace(one, conf_low=float(low), conf_high=float(high), p_value=float(joint), level=level)

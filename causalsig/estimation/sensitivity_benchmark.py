@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from causalsig.errors import EstimationError
+from causalsig.estimation.asked import Asked, read_asked
 from causalsig.estimation.multinomial import (
     factorise,
     fit,
@@ -36,7 +37,7 @@ from causalsig.estimation.propensity import Propensity
 from causalsig.estimation.regressions import ridge_solution
 from causalsig.estimation.request import OutcomeModel, Request
 from causalsig.estimation.sensitivity import Sensitivity
-from causalsig.estimation.sensitivity_fit import Asked, read_asked, sensitivities
+from causalsig.estimation.sensitivity_fit import sensitivities
 from causalsig.results import Arm, Estimand, Floats, Integers
 
 

@@ -3,66 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import combinations
 from typing import Any
 
 import numpy as np
 
-from causalsig.errors import EstimationError
-from causalsig.estimation.augmented import outcome_nuisance
+from causalsig.estimation.asked import Asked, read_asked
 from causalsig.estimation.inference import influence_of
-from causalsig.estimation.multinomial import indicators
-from causalsig.estimation.nuisances import Nuisance, outcomes_out_of_fold
-from causalsig.estimation.outcome_models import Kind, choose_kinds, predict_out_of_fold
-from causalsig.estimation.prepare import Prepared, followed_models, prepare
 from causalsig.estimation.propensity import Propensity
 from causalsig.estimation.request import OutcomeModel, Request
 from causalsig.estimation.sensitivity import Sensitivity, bias_scores, from_values
-from causalsig.estimation.tilting import orthogonal_tilt, tilt
-from causalsig.results import Arm, Estimand, Floats, Integers
-
-Pair = tuple[int, int]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Asked:
-    """What a sensitivity analysis works on, rows in the summing order.
-
-    Attributes
-    ----------
-    fitted, prepared : as every estimator has them
-    kinds, nuisance : outcome models
-    pairs : positions of arm and reference
-    x : (n, P) standard design
-    codes, clusters : (n,)
-    y, seen : (n, J)
-    """
-
-    fitted: Propensity
-    prepared: Prepared
-    kinds: list[Kind]
-    nuisance: Nuisance
-    pairs: tuple[Pair, ...]
-    x: Floats
-    codes: Integers
-    clusters: Integers
-    y: Floats
-    seen: Floats
-
-    def folds(self, split: int) -> Integers:
-        """Fold of each row of one split, in the summing order."""
-        return np.asarray(self.fitted.folds[split][self.prepared.sample.order])
-
-    def predict(self, x: Floats, split: int) -> Floats:
-        """Predict outcomes (J, n, K) out of fold from a design (n, P')."""
-        arms, folds = len(self.fitted.arms), self.folds(split)
-        if self.nuisance.engine_outcome:
-            return predict_out_of_fold(x, self.y, self.seen, self.codes, arms, folds, self.kinds)[0]
-        return outcomes_out_of_fold(
-            self.nuisance, x, self.y, self.seen, self.codes, arms, self.clusters, folds, self.kinds,
-            self.fitted.seed or 0,
-        )  # fmt: skip
+from causalsig.results import Arm, Estimand, Floats
 
 
 def hidden_cause_sensitivity(
@@ -122,32 +72,6 @@ def hidden_cause_sensitivity(
     return sensitivities(asked, asked.x, probabilities, [asked.predict(asked.x, r) for r in splits])
 
 
-def read_asked(request: Request, contrasts: Sequence[tuple[Arm, Arm]] | None) -> Asked:
-    """Check what was asked and bring the rows into the summing order."""
-    fitted, prepared = prepare(request)
-    if not fitted.cross_fitted:
-        raise EstimationError(
-            "estimation-folds",
-            expected="a cross-fitted propensity",
-            found="one that was fitted in-sample",
-            mend="Fit it with a number of folds.",
-            where="propensity",
-        )
-    order = prepared.sample.order
-    return Asked(
-        fitted=fitted,
-        prepared=prepared,
-        kinds=choose_kinds(request.outcome_model, prepared.outcomes, cross_fitted=True),
-        nuisance=outcome_nuisance(request, fitted),
-        pairs=_pairs(fitted.arms, contrasts),
-        x=fitted.design[order],
-        codes=fitted.codes[order],
-        clusters=fitted.clusters[order],
-        y=prepared.outcomes.values[order],
-        seen=prepared.outcomes.observed[order].astype(np.float64),
-    )
-
-
 def sensitivities(
     asked: Asked, x: Floats, probabilities: Sequence[Floats], predictions: Sequence[Floats]
 ) -> tuple[Sensitivity, ...]:
@@ -186,36 +110,11 @@ def sensitivities(
 
 def _one_split(asked: Asked, x: Floats, r: int, p: Floats, m: Floats) -> Floats:
     """Give values (J, M, n, 3) whose means over n are (θ, σ², ν²)."""
-    fitted, estimand = asked.fitted, asked.prepared.estimand
-    indicator = indicators(asked.codes, len(fitted.arms))
-    h = tilt(p, estimand, fitted.arms)[0]
-    g = orthogonal_tilt(p, indicator, estimand, fitted.arms)
-    followed = followed_models(x, asked.codes, asked.seen, len(fitted.arms), asked.folds(r))
     values = np.empty((asked.y.shape[1], len(asked.pairs), len(p), 3))
-    for j, one in enumerate(followed):
-        own = indicator * asked.seen[:, j, None]
-        both = p * one.kappa
-        w = own * h[:, None] / both
-        phi = influence_of(asked.y[:, j, None] - m[j], m[j], w, g, g)
+    for j, one in enumerate(asked.pieces(x, p, r)):
+        phi = influence_of(asked.y[:, j, None] - m[j], m[j], one.w, one.g, one.g)
         for c, (a, b) in enumerate(asked.pairs):
             values[j, c, :, 0] = phi[:, a] - phi[:, b]
-            scores = bias_scores(asked.y[:, j], m[j], w, both, h, g, own, (a, b))
+            scores = bias_scores(asked.y[:, j], m[j], one.w, one.both, one.h, one.g, one.own, (a, b))
             values[j, c, :, 1], values[j, c, :, 2] = scores
     return values
-
-
-def _pairs(arms: tuple[Arm, ...], contrasts: Sequence[tuple[Arm, Arm]] | None) -> tuple[Pair, ...]:
-    if contrasts is None:
-        return tuple((b, a) for a, b in combinations(range(len(arms)), 2))
-    found = []
-    for pair in contrasts:
-        if len(pair) != 2 or pair[0] == pair[1] or not set(pair) <= set(arms):
-            raise EstimationError(
-                "estimation-contrast",
-                expected="pairs of two different arms of this analysis",
-                found="another pair",
-                mend="Name arms of the propensity.",
-                where="contrasts",
-            )
-        found.append((arms.index(pair[0]), arms.index(pair[1])))
-    return tuple(found)

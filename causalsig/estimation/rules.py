@@ -1,0 +1,330 @@
+"""Rules that say which arm to use for whom: shallow trees, learned on one part and valued on another.
+
+A rule π maps recorded facts to arms. With scores φ_a whose mean is the mean outcome under arm a, its value is
+the mean of ``φ_π(x)``, episode by episode in a fold of households that had no part in learning it. Athey and
+Wager (2021), doi:10.3982/ECTA15732. The tree is econml's policy tree, the last step of its `DRPolicyTree`;
+the scores are those of `doubly_robust`, so that nothing is fitted twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from causalsig.errors import EstimationError
+from causalsig.estimation.max_t import Joint, joint_inference
+from causalsig.results import Arm, Floats, Integers
+
+DEEPEST: Final = 2
+SMALLEST_SIDE: Final = 0.05
+"""Share of a node's episodes that either side of a split keeps at least."""
+PRICES: Final = 30
+"""Steps of the bisection for the price at which a scarce arm is used no more than there is of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One question: is `column` above `cut`, or not."""
+
+    column: str
+    cut: float
+    above: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """For whom an arm is used: all conditions hold. ``households`` of the sample it was learned on."""
+
+    conditions: tuple[Condition, ...]
+    arm: Arm
+    households: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A tree of depth 2 at most, written as its leaves; every episode is in one of them.
+
+    Attributes
+    ----------
+    leaves : tuple of Leaf
+        One leaf without conditions: the same arm for everybody.
+    arms : tuple
+    columns : tuple of str
+    """
+
+    leaves: tuple[Leaf, ...]
+    arms: tuple[Arm, ...]
+    columns: tuple[str, ...]
+
+    @property
+    def single(self) -> bool:
+        """Whether everybody gets the same arm."""
+        return len({leaf.arm for leaf in self.leaves}) == 1
+
+    def assign(self, x: Floats) -> Integers:
+        """Give each row (n, Q) the place of its arm: (n,)."""
+        found = np.full(len(x), -1, dtype=np.int64)
+        for leaf in self.leaves:
+            found[_inside(leaf.conditions, x, self.columns)] = self.arms.index(leaf.arm)
+        return found
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RuleValue:
+    """What a rule is worth out of fold, beside the best single arm and treating as now.
+
+    Attributes
+    ----------
+    rule : Rule
+        Learned on everybody: what would be shared.
+    found : bool
+        It beats the best single arm beyond noise: the one-sided interval of the difference leaves out zero.
+        Otherwise there is no rule.
+    rewards : (3,)
+        Mean reward an episode of the rule, of the best single arm, and as now; each learned or chosen where
+        it is not valued.
+    differences : Joint
+        Rule minus best single arm, rule minus as now; intervals for both together.
+    shares : dict of arm to float
+        How often the rule uses each arm.
+    folds : int
+    """
+
+    rule: Rule
+    found: bool
+    rewards: Floats
+    differences: Joint = field(repr=False)
+    shares: dict[Arm, float]
+    folds: int
+
+
+def learn_rule(
+    rewards: Floats,
+    x: Floats,
+    columns: Sequence[str],
+    arms: Sequence[Arm],
+    households: Integers,
+    *,
+    floor: int = 30,
+    depth: int = DEEPEST,
+    capacity: Mapping[Arm, float] | None = None,
+    seed: int = 0,
+) -> Rule:
+    """Learn the shallow tree with the largest mean reward.
+
+    Parameters
+    ----------
+    rewards : (n, K)
+        Score of the reward of every arm, larger is better, costs taken off.
+    x : (n, Q)
+        What a rule may ask; numbers, or 0 and 1.
+    columns : Q names
+    arms : K labels
+    households : (n,)
+    floor : int
+        Households in a leaf, at least.
+    depth : int
+        At most 2: a case worker must be able to remember it.
+    capacity : mapping of arm to share, optional
+        Largest share of the episodes an arm can be used for. A scarce arm gets the lowest price at which the
+        tree keeps to it.
+    seed : int
+
+    Raises
+    ------
+    EstimationError
+        ``estimation-rule``.
+    """
+    rewards, x, households = _checked(rewards, x, columns, arms, households, depth)
+    price = np.zeros(len(arms))
+    found = _tree(rewards, x, columns, arms, households, floor, depth, seed)
+    for arm, share in (capacity or {}).items():
+        place = list(arms).index(arm)
+        if np.mean(found.assign(x) == place) <= share:
+            continue
+        low, high = 0.0, float(np.ptp(rewards)) + 1.0
+        for _ in range(PRICES):
+            price[place] = (low + high) / 2.0
+            found = _tree(rewards - price, x, columns, arms, households, floor, depth, seed)
+            used = float(np.mean(found.assign(x) == place))
+            low, high = (price[place], high) if used > share else (low, price[place])
+        price[place] = high
+        found = _tree(rewards - price, x, columns, arms, households, floor, depth, seed)
+    return found
+
+
+def value_of_rule(
+    rewards: Floats,
+    now: Floats,
+    x: Floats,
+    columns: Sequence[str],
+    arms: Sequence[Arm],
+    households: Integers,
+    *,
+    floor: int = 30,
+    depth: int = DEEPEST,
+    capacity: Mapping[Arm, float] | None = None,
+    folds: int = 5,
+    seed: int = 0,
+    level: float = 0.95,
+) -> RuleValue:
+    """Value a learned rule where it was not learned.
+
+    Parameters
+    ----------
+    rewards, x, columns, arms, households, floor, depth, capacity : as `learn_rule`
+    now : (n,)
+        Score of the reward of what was done, its costs taken off.
+    folds : int
+        Parts of the households; a rule and a best single arm are learned on all but one and valued on it.
+    seed : int
+    level : float
+        Of the intervals.
+    """
+    rewards, x, households = _checked(rewards, x, columns, arms, households, depth)
+    ids, place = np.unique(households, return_inverse=True)
+    fold = np.random.default_rng([seed, 5]).permutation(np.arange(len(ids)) % folds)[place]
+    chosen, single = np.empty(len(x), dtype=np.int64), np.empty(len(x), dtype=np.int64)
+    for f in range(folds):
+        out, keep = fold == f, fold != f
+        rule = learn_rule(
+            rewards[keep], x[keep], columns, arms, households[keep],
+            floor=max(1, floor * (folds - 1) // folds), depth=depth, capacity=capacity, seed=seed,
+        )  # fmt: skip
+        chosen[out] = rule.assign(x[out])
+        single[out] = _best_single(rewards[keep], arms, capacity)
+    rows = np.arange(len(x))
+    got = np.column_stack([rewards[rows, chosen], rewards[rows, single], now])
+    gaps = np.column_stack([got[:, 0] - got[:, 1], got[:, 0] - got[:, 2]])
+    sums = np.stack([np.bincount(place, weights=gap - gap.mean()) for gap in gaps.T]) / len(x)
+    errors = np.sqrt(len(ids) / (len(ids) - 1.0) * np.sum(sums**2, axis=1))
+    differences = joint_inference(gaps.mean(axis=0), errors, sums, level, seed)
+    final = learn_rule(
+        rewards, x, columns, arms, households, floor=floor, depth=depth, capacity=capacity, seed=seed
+    )
+    used = np.bincount(final.assign(x), minlength=len(arms)) / len(x)
+    return RuleValue(
+        rule=final,
+        found=not final.single and _beats(differences, level),
+        rewards=got.mean(axis=0),
+        differences=differences,
+        shares=dict(zip(arms, used.tolist(), strict=True)),
+        folds=folds,
+    )
+
+
+def _beats(differences: Joint, level: float) -> bool:
+    """Whether the rule is better than the best single arm by a one-sided test of its own."""
+    from scipy.special import stdtrit
+
+    error = float(differences.std_errors[0])
+    if error <= 0.0:
+        return False
+    return float(differences.estimates[0]) > float(stdtrit(differences.df[0], level)) * error
+
+
+def _best_single(rewards: Floats, arms: Sequence[Arm], capacity: Mapping[Arm, float] | None) -> int:
+    """Place of the arm with the largest mean reward among those that there is enough of for everybody."""
+    allowed = [(capacity or {}).get(arm, 1.0) >= 1.0 for arm in arms]
+    means = np.where(allowed, rewards.mean(axis=0), -np.inf)
+    return int(means.argmax())
+
+
+def _tree(
+    rewards: Floats,
+    x: Floats,
+    columns: Sequence[str],
+    arms: Sequence[Arm],
+    households: Integers,
+    floor: int,
+    depth: int,
+    seed: int,
+) -> Rule:
+    """Learn a tree whose leaves hold the floor; where one does not, ask for larger leaves."""
+    from econml.policy import PolicyTree
+
+    smallest = floor
+    while 2 * smallest <= len(x) and depth:
+        tree = PolicyTree(
+            max_depth=depth,
+            min_samples_split=2 * smallest,
+            min_samples_leaf=smallest,
+            min_balancedness_tol=0.5 - SMALLEST_SIDE,
+            honest=False,
+            random_state=seed,
+        )
+        tree.fit(x, rewards)
+        leaves = _leaves(tree, columns, arms, x, households)
+        fewest = min(leaf.households for leaf in leaves)
+        if fewest >= floor:
+            return Rule(_merged(leaves, x, columns, households), tuple(arms), tuple(columns))
+        smallest += max(1, floor - fewest)
+    whole = Leaf((), arms[int(rewards.mean(axis=0).argmax())], len(np.unique(households)))
+    return Rule((whole,), tuple(arms), tuple(columns))
+
+
+def _leaves(
+    tree: Any, columns: Sequence[str], arms: Sequence[Arm], x: Floats, households: Integers
+) -> tuple[Leaf, ...]:
+    """Walk a fitted tree."""
+    nodes, found = tree.tree_, []
+
+    def walk(node: int, conditions: tuple[Condition, ...]) -> None:
+        left, right = int(nodes.children_left[node]), int(nodes.children_right[node])
+        if left < 0:
+            value = np.asarray(nodes.value[node]).ravel()
+            count = len(np.unique(households[_inside(conditions, x, columns)]))
+            found.append(Leaf(conditions, arms[int(value.argmax())], count))
+            return
+        column, cut = columns[int(nodes.feature[node])], float(nodes.threshold[node])
+        walk(left, (*conditions, Condition(column, cut, False)))
+        walk(right, (*conditions, Condition(column, cut, True)))
+
+    walk(0, ())
+    return tuple(found)
+
+
+def _merged(
+    leaves: tuple[Leaf, ...], x: Floats, columns: Sequence[str], households: Integers
+) -> tuple[Leaf, ...]:
+    """Put two leaves together that say the same on both sides of one question."""
+    for place, one in enumerate(leaves):
+        for other in leaves[place + 1 :]:
+            last, same = one.conditions[-1:], one.conditions[:-1] == other.conditions[:-1]
+            if not (last and same and one.arm == other.arm and last[0].column == other.conditions[-1].column):
+                continue
+            inside = _inside(one.conditions[:-1], x, columns)
+            both = Leaf(one.conditions[:-1], one.arm, len(np.unique(households[inside])))
+            rest = tuple(leaf for leaf in leaves if leaf not in (one, other))
+            return _merged((both, *rest), x, columns, households)
+    return leaves
+
+
+def _inside(conditions: tuple[Condition, ...], x: Floats, columns: Sequence[str]) -> NDArray[np.bool_]:
+    """Which rows (n, Q) all conditions hold for: (n,)."""
+    inside = np.ones(len(x), dtype=bool)
+    for condition in conditions:
+        above = x[:, list(columns).index(condition.column)] > condition.cut
+        inside &= above if condition.above else ~above
+    return inside
+
+
+def _checked(
+    rewards: Floats, x: Floats, columns: Sequence[str], arms: Sequence[Arm], households: Any, depth: int
+) -> tuple[Floats, Floats, Integers]:
+    rewards, x = np.asarray(rewards, dtype=np.float64), np.asarray(x, dtype=np.float64)
+    codes = np.unique(np.asarray(households), return_inverse=True)[1].astype(np.int64)
+    fits = rewards.shape == (len(x), len(arms)) and x.shape[1:] == (len(columns),) and len(codes) == len(x)
+    if not fits or not np.isfinite(rewards).all() or not np.isfinite(x).all() or not 0 <= depth <= DEEPEST:
+        raise EstimationError(
+            "estimation-rule",
+            expected=f"finite rewards (n, arms), facts (n, columns), households (n,), depth 0 to {DEEPEST}",
+            found="other shapes, a number that is missing, or a deeper tree",
+            mend="Give every arm and every column its place; rules stay as short as a sentence.",
+            where="rewards",
+        )
+    return rewards, x, codes
