@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         SensitivityRow,
         UnusedRegion,
     )
+    from causalsig.grouped import GroupBlock
     from causalsig.results import ArmMeans
 
 OutcomeKind = Literal["any", "count", "days", "amount"]
@@ -184,8 +185,8 @@ class HiddenFindings:
 class QuestionResult:
     """All that a site's run says of one question.
 
-    ``regions`` are of the design alone. ``components`` (balance of the primary contrast) and ``rulers`` are
-    there only where an effect is.
+    ``regions`` are of the design alone. ``components`` (balance of the primary contrast), ``rulers`` and
+    ``groups`` are there only where an effect is.
     """
 
     question: str
@@ -200,6 +201,7 @@ class QuestionResult:
     components: BalanceBlock | None = None
     rulers: tuple[Rulers, ...] = ()
     falsification: Falsification | None = None
+    groups: GroupBlock | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,6 +20,7 @@ from causalsig.cohort.content import content_order
 from causalsig.cohort.covariates import LOOK_BACK_COVARIATES, design_matrix
 from causalsig.cohort.eligibility import EligibilityContext, apply_rules, arm_defined
 from causalsig.cohort.facts import SiteFacts, site_facts
+from causalsig.cohort.groups import groups_of
 from causalsig.cohort.history import Floats, Integers
 from causalsig.cohort.outcomes import amounts_unknown, outcome_values
 from causalsig.cohort.plan import CohortPlan, plan_cohorts, secondary_plans
@@ -66,6 +67,8 @@ class Cohort:
     covariate_names : tuple of str, length p
     outcomes : dict of (n,) float
         By outcome id.
+    groups : dict of dict of (n,) bool
+        Members of each group the study names, by family.
     attrition : tuple of AttritionRow
     refusals : tuple of Refusal
         What of the plan cannot be had at this site, with its code.
@@ -82,6 +85,7 @@ class Cohort:
     outcomes: dict[str, Floats]
     attrition: tuple[AttritionRow, ...]
     refusals: tuple[Refusal, ...]
+    groups: dict[str, dict[str, NDArray[np.bool_]]] = field(default_factory=dict)
 
     @property
     def size(self) -> int:
@@ -167,6 +171,7 @@ def _cohort(
         outcome.id: outcome_values(outcome, facts.households, facts.time_zero, plan.from_day, known.signals)
         for outcome in plan.outcomes
     }
+    groups = groups_of(study.groups.families if plan.exposure == "question" else (), facts, known.history)
     chosen = arms.codes[rows]
     order, households = content_order(
         facts.households, facts.time_zero, chosen, [design, *outcomes.values()], known.lives[rows]
@@ -184,6 +189,10 @@ def _cohort(
         outcomes={name: values[order] for name, values in outcomes.items()},
         attrition=attrition,
         refusals=refusals,
+        groups={
+            family: {name: members[order] for name, members in parts.items()}
+            for family, parts in groups.items()
+        },
     )
 
 

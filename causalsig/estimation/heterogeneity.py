@@ -22,6 +22,7 @@ from causalsig.errors import EstimationError
 from causalsig.estimation.asked import Asked, read_asked
 from causalsig.estimation.inference import cluster_covariance, influence_of, split_covariance
 from causalsig.estimation.max_t import Joint, joint_inference
+from causalsig.estimation.projection import WaldTest, wald_test
 from causalsig.estimation.propensity import Propensity, kish
 from causalsig.estimation.request import OutcomeModel, Request
 from causalsig.results import Arm, Estimand, Floats, Integers
@@ -96,15 +97,42 @@ class GroupMeans:
             row[self.groups.index(one)], row[self.groups.index(other)] = 1.0, -1.0
         return self._joint(rows, arm, reference, level, seed)
 
-    def _joint(self, rows: Floats, arm: Arm, reference: Arm, level: float | None, seed: int) -> Joint:
-        pair = np.array([self._place(arm), self._place(reference)])
-        effects = self.means[:, pair[0]] - self.means[:, pair[1]]
+    def effect_covariance(self, arm: Arm, reference: Arm) -> Floats:
+        """Covariance (S, S) of the contrast of two arms over the groups."""
+        slopes = self._slopes(np.eye(len(self.groups)), arm, reference)
+        return np.asarray(slopes @ self.covariance @ slopes.T)
+
+    def test(self, arm: Arm, reference: Arm, groups: Sequence[str]) -> WaldTest:
+        """Test that two arms differ by the same in all of some groups.
+
+        Raises
+        ------
+        EstimationError
+            ``estimation-unknown-arm``, ``estimation-subgroups``.
+        """
+        if len(groups) < 2 or not set(groups) <= set(self.groups):
+            _refuse_groups("two groups of this analysis or more", "others")
+        places = [self.groups.index(name) for name in groups]
+        rows = np.eye(len(self.groups))[places[1:]] - np.eye(len(self.groups))[places[0]]
+        slopes = self._slopes(rows, arm, reference)
+        sums = slopes @ self.sums.reshape(-1, self.sums.shape[-1])
+        return wald_test(slopes @ self.means.ravel(), slopes @ self.covariance @ slopes.T, sums)
+
+    def _slopes(self, rows: Floats, arm: Arm, reference: Arm) -> Floats:
+        """Weights (M, S K) of the means in combinations (M, S) of the groups' effects."""
         slopes = np.zeros((len(rows), *self.means.shape))
-        slopes[:, :, pair[0]], slopes[:, :, pair[1]] = rows, -rows
-        flat = slopes.reshape(len(rows), -1)
-        errors = np.sqrt(np.maximum(np.einsum("ma,ab,mb->m", flat, self.covariance, flat), 0.0))
-        sums = np.einsum("msk,skg->mg", slopes, self.sums)
-        return joint_inference(rows @ effects, errors, sums, self.level if level is None else level, seed)
+        slopes[:, :, self._place(arm)] += rows
+        slopes[:, :, self._place(reference)] -= rows
+        return slopes.reshape(len(rows), -1)
+
+    def _joint(self, rows: Floats, arm: Arm, reference: Arm, level: float | None, seed: int) -> Joint:
+        slopes = self._slopes(rows, arm, reference)
+        variances = np.einsum("ma,ab,mb->m", slopes, self.covariance, slopes)
+        sums = slopes @ self.sums.reshape(-1, self.sums.shape[-1])
+        chosen = self.level if level is None else level
+        return joint_inference(
+            slopes @ self.means.ravel(), np.sqrt(np.maximum(variances, 0.0)), sums, chosen, seed
+        )
 
     def _place(self, arm: Arm) -> int:
         if arm not in self.arms:

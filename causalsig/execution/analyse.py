@@ -21,6 +21,7 @@ from causalsig.cohort.person_periods import person_periods
 from causalsig.errors import EstimationError
 from causalsig.estimation import difference_in_means
 from causalsig.execution.falsify import falsification
+from causalsig.execution.grouped import group_block
 from causalsig.execution.hidden import hidden_findings
 from causalsig.execution.later import known_failures, later_verdicts, pooling_of
 from causalsig.execution.routes import Route, clone_route, treatment_route
@@ -183,6 +184,7 @@ def answer(
         regions=unused_regions(cohort, kept, study),
         components=balance_block(cohort, route, estimands[0]) if analyses else None,
         rulers=rulers(cohort, (route, *others), analyses, study, benchmarks=benchmarks),
+        groups=group_block(cohort, (route, *others), analyses, study),
     )
 
 
@@ -381,5 +383,6 @@ def _merge(parts: list[QuestionResult]) -> QuestionResult:
         components=first.components if first.status == "estimated" else None,
         rulers=first.rulers if first.status == "estimated" else (),
         falsification=first.falsification if first.status == "estimated" else None,
+        groups=first.groups if first.status == "estimated" else None,
         refusals=tuple(dict.fromkeys(refusal for part in parts for refusal in part.refusals)),
     )

@@ -58,6 +58,7 @@ def _question(question: QuestionResult) -> dict[str, Any]:
         "balance_components": None if question.components is None else asdict(question.components),
         "rulers": [asdict(one) for one in question.rulers],
         "falsification": None if question.falsification is None else asdict(question.falsification),
+        "groups": None if question.groups is None else asdict(question.groups),
     }
 
 

@@ -17,12 +17,14 @@ from causalsig.estimation import (
     covariate_benchmarks,
     doubly_robust,
     fit_propensity,
+    group_means,
     hidden_cause_sensitivity,
 )
 
 if TYPE_CHECKING:
     from causalsig.cohort.build import Cohort
     from causalsig.cohort.person_periods import PeriodTable
+    from causalsig.estimation.heterogeneity import GroupMeans
     from causalsig.estimation.sensitivity import Sensitivity
     from causalsig.estimation.sensitivity_benchmark import Benchmark
     from causalsig.records import Estimator
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 
 Pairs = Sequence[tuple[str, str]]
 Groups = Mapping[str, Sequence[int]]
+Members = Mapping[str, NDArray[np.bool_]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,8 @@ class Route:
         None where no bound is known.
     benchmarks : callable, optional
         Estimand, one outcome, columns by covariate and one pair in, what each recorded covariate would do.
+    groups : callable, optional
+        Estimand, one outcome and members (rows.sum(),) by group in, arm means within groups out.
     """
 
     estimator: Estimator
@@ -64,6 +69,7 @@ class Route:
     benchmarks: (
         Callable[[str, NDArray[np.float64], Groups, tuple[str, str]], tuple[Benchmark, ...]] | None
     ) = None
+    groups: Callable[[str, NDArray[np.float64], Members], GroupMeans] | None = None
 
 
 def treatment_route(
@@ -129,7 +135,19 @@ def treatment_route(
         )
         return found
 
-    return Route("doubly_robust", gate, rows, propensity.codes, estimate, sensitivity, benchmarks)
+    def groups(estimand: str, outcome: NDArray[np.float64], members: Members) -> GroupMeans:
+        seen = ~np.isnan(outcome)
+        return group_means(
+            covariates,
+            treatment,
+            outcome,
+            members,
+            observed=None if seen.all() else seen,
+            propensity=propensity,
+            estimand=estimand,
+        )
+
+    return Route("doubly_robust", gate, rows, propensity.codes, estimate, sensitivity, benchmarks, groups)
 
 
 def clone_route(

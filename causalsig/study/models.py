@@ -26,6 +26,7 @@ from causalsig.study.questions import AcceptedMethod as AcceptedMethod
 from causalsig.study.questions import ContactMethod as ContactMethod
 from causalsig.study.questions import Method as Method
 from causalsig.study.questions import Questions as Questions
+from causalsig.study.subgroups import Groups, Rules
 
 SignalSet = Literal["new_arrears", "all_signals"]
 Horizon = Literal[3, 6, 12]
@@ -246,6 +247,8 @@ class Study(Closed):
     diagnostics: Diagnostics = Diagnostics()
     falsification: Falsification = Falsification()
     hidden: Hidden = Hidden()
+    groups: Groups = Groups()
+    rules: Rules | None = Field(default=None, description="Learns for whom which method; none: no rule.")
     disclosure: Disclosure = Disclosure()
     pooling: Pooling = Pooling()
     report: ReportChoices = ReportChoices()
