@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from causalsig.diagnosed import RegionCondition
     from causalsig.refusals import Estimator
 
 
@@ -67,3 +68,73 @@ class GroupBlock:
     tests: tuple[FamilyTest, ...]
     left_out: tuple[str, ...]
     level: float
+
+
+@dataclass(frozen=True, slots=True)
+class ReleasedGroups:
+    """Effects of one family of groups as they left a site; ``steps`` are those of their grids.
+
+    ``estimates``, ``covariance`` and ``steps`` are of ``groups``, in that order.
+    """
+
+    site: str
+    question: str
+    outcome: str
+    estimand: str
+    estimator: Estimator
+    arm: str
+    reference: str
+    family: str
+    groups: tuple[str, ...]
+    estimates: tuple[float, ...]
+    covariance: tuple[tuple[float, ...], ...]
+    steps: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RuleLeaf:
+    """For whom a rule uses an arm: all conditions hold; ``households`` of the sample it was learned on."""
+
+    conditions: tuple[RegionCondition, ...]
+    arm: str
+    households: int
+
+
+@dataclass(frozen=True, slots=True)
+class RuleGain:
+    """What a rule gains over something else, in euros an episode, valued where it was not learned."""
+
+    over: str
+    estimate: float
+    std_error: float
+    df: float
+    conf_low: float
+    conf_high: float
+
+
+@dataclass(frozen=True, slots=True)
+class RuleBlock:
+    """A rule for whom which method, or that none was found.
+
+    Attributes
+    ----------
+    question, outcome : str
+    found : bool
+        It beats the best single arm beyond noise.
+    leaves : tuple of RuleLeaf
+        What was learned on everybody; to be shown only when found.
+    gains : tuple of RuleGain
+        Over the best single arm and over treating as now, with intervals that hold together.
+    shares : tuple of (arm, share)
+        How often each arm would be used, and what is done now.
+    asked : int
+        Questions a rule could ask.
+    """
+
+    question: str
+    outcome: str
+    found: bool
+    leaves: tuple[RuleLeaf, ...]
+    gains: tuple[RuleGain, ...]
+    shares: tuple[tuple[str, float, float], ...]
+    asked: int

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
         SensitivityRow,
         UnusedRegion,
     )
-    from causalsig.grouped import GroupBlock
+    from causalsig.grouped import GroupBlock, RuleBlock
     from causalsig.results import ArmMeans
 
 OutcomeKind = Literal["any", "count", "days", "amount"]
@@ -185,8 +185,8 @@ class HiddenFindings:
 class QuestionResult:
     """All that a site's run says of one question.
 
-    ``regions`` are of the design alone. ``components`` (balance of the primary contrast), ``rulers`` and
-    ``groups`` are there only where an effect is.
+    ``regions`` are of the design alone. ``components`` (balance of the primary contrast), ``rulers``,
+    ``groups`` and ``rule`` are there only where an effect is.
     """
 
     question: str
@@ -202,6 +202,7 @@ class QuestionResult:
     rulers: tuple[Rulers, ...] = ()
     falsification: Falsification | None = None
     groups: GroupBlock | None = None
+    rule: RuleBlock | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,13 +13,14 @@ what households did, and such regions stay at the site.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import betaincinv
+
+from causalsig.diagnostics.questions import Condition, questions_of
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -32,64 +33,6 @@ LEVEL = 0.95
 MIN_HOUSEHOLDS = 30
 LOWEST_FLOOR = 10
 """The house's floor for a cell; a study's floor may only be higher."""
-
-
-@dataclass(frozen=True, slots=True)
-class CutPoints:
-    """Cut points of a numeric covariate, in the unit a reader knows.
-
-    Attributes
-    ----------
-    name : str
-        What the texts call it ("amount").
-    values : tuple of float
-    to_column : callable
-        From that unit to the scale of the column.
-    unknown : str
-        Column that is 1 where the value is not known; such an episode answers every question with no.
-    """
-
-    name: str
-    values: tuple[float, ...]
-    to_column: Callable[[float], float]
-    unknown: str
-
-
-CUT_POINTS: Mapping[str, CutPoints] = MappingProxyType(
-    {
-        "log_amount": CutPoints(
-            "amount", (100, 250, 500, 1000, 2000, 5000), lambda euro: float(np.log(euro)) - 6.0,
-            "amount=missing",
-        ),
-        "log_months_in_arrears": CutPoints(
-            "months", (2, 3, 6, 12), lambda months: float(np.log1p(months)), "months_in_arrears=missing"
-        ),
-    }
-)  # fmt: skip
-"""Of the columns that the design matrix makes; a test holds that they are the cohort's."""
-DERIVED = frozenset({"log_amount_squared"})
-"""Columns that another one determines."""
-WITHOUT_NAME = ("district",)
-"""Columns that stand for a place: it has no name in a release."""
-
-
-@dataclass(frozen=True, slots=True)
-class Condition:
-    """One question of a tree and its answer.
-
-    Attributes
-    ----------
-    question : str
-        Column of 0 and 1, or the name of cut points.
-    value : float or None
-        Cut point in the reader's unit: "at least this"; None for a column of 0 and 1.
-    holds : bool
-        Whether the answer is yes; of an unknown value it is no.
-    """
-
-    question: str
-    value: float | None
-    holds: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +118,7 @@ def positivity_atlas(
     min_households : int
         Floor of a leaf; values below 10 count as 10.
     """
-    answers, questions, left_out = _questions(covariates, names)
+    answers, questions, left_out = questions_of(covariates, names)
     total = int(clusters.max()) + 1 if len(clusters) else 0
     floor = max(min_households, LOWEST_FLOOR)
     if not questions or total < 2 * floor:
@@ -188,28 +131,6 @@ def positivity_atlas(
         regions = _regions_of(rows, k, arm, questions, depth, floor, min(ceiling, share / 2.0), limit)
         found.extend(sorted(regions, key=lambda region: -region.households))
     return Atlas(tuple(found), len(questions), left_out)
-
-
-def _questions(covariates: Floats, names: tuple[str, ...]) -> tuple[Flags, list[Condition], tuple[str, ...]]:
-    """Answers (n, q), the questions, and columns without one."""
-    answers, questions, left_out = [], [], []
-    for j, name in enumerate(names):
-        column = covariates[:, j]
-        if name in CUT_POINTS:
-            points = CUT_POINTS[name]
-            known = covariates[:, names.index(points.unknown)] == 0 if points.unknown in names else True
-            for value in points.values:
-                # A cut point lies on the grid of a logarithm: rounding must not move it.
-                answers.append((column >= points.to_column(value) - 1e-9) & known)
-                questions.append(Condition(points.name, float(value), True))
-        elif name.startswith(WITHOUT_NAME) or not np.isin(column, (0.0, 1.0)).all():
-            if name not in DERIVED:
-                left_out.append(name)
-        else:
-            answers.append(column == 1.0)
-            questions.append(Condition(name, None, True))
-    found = np.column_stack(answers) if answers else np.empty((len(covariates), 0), dtype=bool)
-    return found, questions, tuple(left_out)
 
 
 def _regions_of(

@@ -8,7 +8,8 @@ from causalsig.texts import catalogue, text
 
 if TYPE_CHECKING:
     from causalsig.diagnosed import RegionCondition, UnusedRegion
-    from causalsig.diagnostics.atlas import Condition, Region
+    from causalsig.diagnostics.atlas import Region
+    from causalsig.diagnostics.questions import Condition
     from causalsig.records import Verdict
 
 PERCENT = frozenset({"gate-equipoise", "gate-positivity", "gate-follow-up"})

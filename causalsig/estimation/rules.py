@@ -91,7 +91,8 @@ class RuleValue:
         Rule minus best single arm, rule minus as now; intervals for both together.
     shares : dict of arm to float
         How often the rule uses each arm.
-    folds : int
+    tried : tuple of (Rule, arm)
+        Rule and best single arm of each fold: what was valued.
     """
 
     rule: Rule
@@ -99,7 +100,7 @@ class RuleValue:
     rewards: Floats
     differences: Joint = field(repr=False)
     shares: dict[Arm, float]
-    folds: int
+    tried: tuple[tuple[Rule, Arm], ...]
 
 
 def learn_rule(
@@ -189,6 +190,7 @@ def value_of_rule(
     ids, place = np.unique(households, return_inverse=True)
     fold = np.random.default_rng([seed, 5]).permutation(np.arange(len(ids)) % folds)[place]
     chosen, single = np.empty(len(x), dtype=np.int64), np.empty(len(x), dtype=np.int64)
+    tried = []
     for f in range(folds):
         out, keep = fold == f, fold != f
         rule = learn_rule(
@@ -197,6 +199,7 @@ def value_of_rule(
         )  # fmt: skip
         chosen[out] = rule.assign(x[out])
         single[out] = _best_single(rewards[keep], arms, capacity)
+        tried.append((rule, arms[int(single[out][0])]))
     rows = np.arange(len(x))
     got = np.column_stack([rewards[rows, chosen], rewards[rows, single], now])
     gaps = np.column_stack([got[:, 0] - got[:, 1], got[:, 0] - got[:, 2]])
@@ -213,7 +216,7 @@ def value_of_rule(
         rewards=got.mean(axis=0),
         differences=differences,
         shares=dict(zip(arms, used.tolist(), strict=True)),
-        folds=folds,
+        tried=tuple(tried),
     )
 
 

@@ -25,6 +25,7 @@ from causalsig.execution.grouped import group_block
 from causalsig.execution.hidden import hidden_findings
 from causalsig.execution.later import known_failures, later_verdicts, pooling_of
 from causalsig.execution.routes import Route, clone_route, treatment_route
+from causalsig.execution.rules import rule_block
 from causalsig.execution.strength import balance_block, rulers, sensitivity_rows, unused_regions
 from causalsig.records import Analysis, AttritionRow, QuestionResult, Refusal, SiteResult
 from causalsig.release.rules import admit_arms
@@ -172,6 +173,7 @@ def answer(
     )
     status: QuestionStatus = "estimated" if analyses else ("refused" if gate.admitted else "withheld")
     others, beside, absent = _sensitivities(cohort, kept, study, follow, failures) if analyses else ((),) * 3
+    rule, no_rule = rule_block(cohort, route, analyses, study, seed_of(study, plan))
     analyses = (*analyses, *beside)
     return QuestionResult(
         question=plan.question,
@@ -180,11 +182,12 @@ def answer(
         verdicts=(*gate.verdicts, *later_verdicts(route, analyses, plan.primary_contrast, failures, study)),
         balance=gate.balance,
         analyses=analyses,
-        refusals=(*refusals, *withheld, *failed, *absent),
+        refusals=(*refusals, *withheld, *failed, *absent, *no_rule),
         regions=unused_regions(cohort, kept, study),
         components=balance_block(cohort, route, estimands[0]) if analyses else None,
         rulers=rulers(cohort, (route, *others), analyses, study, benchmarks=benchmarks),
         groups=group_block(cohort, (route, *others), analyses, study),
+        rule=rule,
     )
 
 
@@ -384,5 +387,6 @@ def _merge(parts: list[QuestionResult]) -> QuestionResult:
         rulers=first.rulers if first.status == "estimated" else (),
         falsification=first.falsification if first.status == "estimated" else None,
         groups=first.groups if first.status == "estimated" else None,
+        rule=first.rule if first.status == "estimated" else None,
         refusals=tuple(dict.fromkeys(refusal for part in parts for refusal in part.refusals)),
     )

@@ -59,6 +59,7 @@ def _question(question: QuestionResult) -> dict[str, Any]:
         "rulers": [asdict(one) for one in question.rulers],
         "falsification": None if question.falsification is None else asdict(question.falsification),
         "groups": None if question.groups is None else asdict(question.groups),
+        "rule": None if question.rule is None else asdict(question.rule),
     }
 
 

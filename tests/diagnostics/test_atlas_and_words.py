@@ -17,9 +17,10 @@ from causalsig.cohort.covariates import (
     design_matrix,
 )
 from causalsig.cohort.history import History
-from causalsig.diagnostics.atlas import CUT_POINTS, DERIVED, WITHOUT_NAME, Condition, Region, positivity_atlas
+from causalsig.diagnostics.atlas import Region, positivity_atlas
 from causalsig.diagnostics.gates import BALANCE, EFFECTIVE_SIZE, EQUIPOISE, POSITIVITY
 from causalsig.diagnostics.later_gates import FOLLOW_UP, KNOWN_FAILURE, POWER
+from causalsig.diagnostics.questions import CUT_POINTS, DERIVED, WITHOUT_NAME, Condition
 from causalsig.diagnostics.words import atlas_key, region_sentence, verdict_sentence
 from causalsig.records import Verdict
 from causalsig.texts import LANGUAGES, catalogue

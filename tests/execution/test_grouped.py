@@ -1,4 +1,4 @@
-"""Groups stand beside an answer behind the same gate, too small ones are left out before outcomes are seen."""
+"""Groups stand beside an answer behind the same gate; too small ones are left out beforehand."""
 
 from __future__ import annotations
 

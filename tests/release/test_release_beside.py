@@ -20,8 +20,8 @@ from causalsig.diagnosed import (
     SensitivityRow,
     UnusedRegion,
 )
-from causalsig.diagnostics.atlas import CUT_POINTS as ATLAS_POINTS
 from causalsig.diagnostics.balance import fewest_by_covariate
+from causalsig.diagnostics.questions import CUT_POINTS as ATLAS_POINTS
 from causalsig.diagnostics.words import atlas_key
 from causalsig.records import Analysis, QuestionResult, SiteResult, Verdict
 from causalsig.release import EstimatesDocument, ReleaseIdentity, build_release, released_arms

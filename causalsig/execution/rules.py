@@ -1,0 +1,116 @@
+"""A rule for whom which method, where a study asks for one; valued where it was not learned."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from causalsig.cohort.covariates import covariate_of
+from causalsig.diagnosed import RegionCondition
+from causalsig.diagnostics.questions import CUT_POINTS, questions_of
+from causalsig.errors import EstimationError
+from causalsig.grouped import RuleBlock, RuleGain, RuleLeaf
+from causalsig.records import Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from causalsig.cohort.build import Cohort
+    from causalsig.diagnostics.questions import Condition
+    from causalsig.estimation.rules import RuleValue
+    from causalsig.execution.routes import Route
+    from causalsig.records import Analysis
+    from causalsig.study.models import Study
+
+QUESTION = "contact_method"
+"""Nobody is told to accept help; a municipality chooses how it makes contact."""
+NEEDS_EVERYBODY = "rule-needs-everybody"
+NOT_LEARNED = "rule-not-learned"
+OVER = ("best_single", "now")
+
+
+def rule_block(
+    cohort: Cohort, route: Route, analyses: Sequence[Analysis], study: Study, seed: int
+) -> tuple[RuleBlock | None, tuple[Refusal, ...]]:
+    """Learn and value a rule for the primary outcome; None, with the reason, where there can be none.
+
+    A rule is for everybody, so it needs the ATE: where some never get an arm nobody knows what it would do.
+    """
+    plan, settings = cohort.plan, study.rules
+    outcome = plan.settings.primary_outcome
+    if settings is None or plan.question != QUESTION or plan.exposure != "question":
+        return None, ()
+    whole = next((a for a in analyses if (a.estimand, a.outcome) == ("ATE", outcome)), None)
+    if whole is None or np.isnan(cohort.outcomes[outcome][route.rows]).any():
+        return None, (Refusal(NEEDS_EVERYBODY, plan.question, outcome),)
+    from causalsig.estimation.rules import value_of_rule
+
+    arms = whole.result.arms
+    answers, questions = _asked(cohort, route, study)
+    costs = np.array([settings.costs_eur.get(arm, 0.0) for arm in arms])
+    codes = np.array([arms.index(arm) for arm in cohort.treatment[route.rows].astype(str)])
+    try:
+        found = value_of_rule(
+            -settings.value_eur * whole.result.influence - costs,
+            -settings.value_eur * cohort.outcomes[outcome][route.rows] - costs[codes],
+            answers,
+            [str(place) for place in range(len(questions))],
+            arms,
+            cohort.households[route.rows],
+            floor=settings.min_households_leaf,
+            depth=settings.depth,
+            capacity={arm: share for arm, share in settings.capacity.items() if arm in arms},
+            folds=settings.folds,
+            seed=seed,
+            level=study.pooling.level,
+        )
+    except EstimationError:
+        return None, (Refusal(NOT_LEARNED, plan.question, outcome),)
+    now = np.bincount(codes, minlength=len(arms)) / len(codes)
+    return _block(found, questions, dict(zip(arms, now.tolist(), strict=True)), (plan.question, outcome)), ()
+
+
+def _asked(cohort: Cohort, route: Route, study: Study) -> tuple[NDArray[np.float64], list[Condition]]:
+    """Answers (n, q) as numbers, and the questions of the covariates that a rule may ask."""
+    assert study.rules is not None
+    column_of = {points.name: column for column, points in CUT_POINTS.items()}
+    answers, questions, _ = questions_of(cohort.covariates[route.rows], cohort.covariate_names)
+    keep = [
+        place
+        for place, one in enumerate(questions)
+        if covariate_of(column_of.get(one.question, one.question)) in study.rules.asks
+    ]
+    return answers[:, keep].astype(np.float64), [questions[place] for place in keep]
+
+
+def _block(
+    found: RuleValue, questions: list[Condition], now: dict[str, float], about: tuple[str, str]
+) -> RuleBlock:
+    leaves = tuple(
+        RuleLeaf(
+            tuple(
+                RegionCondition(questions[int(c.column)].question, questions[int(c.column)].value, c.above)
+                for c in leaf.conditions
+            ),
+            str(leaf.arm),
+            leaf.households,
+        )
+        for leaf in found.rule.leaves
+    )
+    d = found.differences
+    gains = tuple(
+        RuleGain(
+            over,
+            float(d.estimates[k]),
+            float(d.std_errors[k]),
+            float(d.df[k]),
+            float(d.conf_low[k]),
+            float(d.conf_high[k]),
+        )
+        for k, over in enumerate(OVER)
+    )
+    shares = tuple((str(arm), float(found.shares[arm]), now[arm]) for arm in found.rule.arms)
+    return RuleBlock(*about, found.found, leaves, gains, shares, len(questions))

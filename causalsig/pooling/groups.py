@@ -1,0 +1,105 @@
+"""Effects of groups over sites: every family in one model, its differences, and whether there are any."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import groupby
+
+import numpy as np
+
+from causalsig.errors import PoolError
+from causalsig.grouped import ReleasedGroups
+from causalsig.meta import MultivariateRandomEffects, multivariate_random_effects
+from causalsig.pooling.joint import FREE_FROM, Structure
+
+
+@dataclass(frozen=True, slots=True)
+class PooledGroups:
+    """One family of groups over the sites.
+
+    Attributes
+    ----------
+    head : ReleasedGroups
+        Some site's block: question, outcome, estimand, contrast and family of all.
+    groups : tuple of str, length p
+        Those at two sites or more; the others are in `left_out`.
+    sites : (p,) tuple of int
+        Sites behind each.
+    fit : MultivariateRandomEffects
+        ``fit.simultaneous()`` gives effects that hold together, ``fit.against(j)`` differences with a group.
+    left_out : tuple of str
+    """
+
+    head: ReleasedGroups
+    groups: tuple[str, ...]
+    sites: tuple[int, ...]
+    fit: MultivariateRandomEffects
+    left_out: tuple[str, ...]
+
+
+def pool_groups(blocks: Iterable[ReleasedGroups], *, level: float = 0.95) -> tuple[PooledGroups, ...]:
+    """Pool the effects of groups, family by family.
+
+    The joint covariance within a site is used, so that a difference between two groups is compared within
+    sites first: a site where everything works better moves both. A group that a site lacks is missing.
+
+    Parameters
+    ----------
+    blocks : iterable of ReleasedGroups
+        At most one a site and family; of one question, outcome, estimand and contrast each.
+    level : float
+
+    Raises
+    ------
+    PoolError
+        ``pool-site-twice``.
+    MetaError
+        As `multivariate_random_effects`.
+    """
+    ordered = sorted(blocks, key=lambda block: (*_key(block), block.site))
+    found = (_pool(tuple(family), level) for _, family in groupby(ordered, key=_key))
+    return tuple(one for one in found if one is not None)
+
+
+def _key(block: ReleasedGroups) -> tuple[str, ...]:
+    asked = (block.question, block.outcome, block.estimand, block.estimator)
+    return (*asked, block.arm, block.reference, block.family)
+
+
+def _pool(blocks: tuple[ReleasedGroups, ...], level: float) -> PooledGroups | None:
+    """Pool one family; None where no group is at two sites."""
+    if len({block.site for block in blocks}) < len(blocks):
+        raise PoolError(
+            "pool-site-twice",
+            expected="each site once",
+            found="two releases of one site for the same family of groups",
+            mend="Keep one release a site: the older one was replaced or copied.",
+            where=f"{blocks[0].question}, {blocks[0].family}",
+        )
+    names = tuple(dict.fromkeys(name for block in blocks for name in block.groups))
+    effects = np.full((len(blocks), len(names)), np.nan)
+    covariances = np.full((len(blocks), len(names), len(names)), np.nan)
+    for row, block in enumerate(blocks):
+        places = np.array([names.index(name) for name in block.groups])
+        effects[row, places] = block.estimates
+        rounding = np.diag(np.square(block.steps) / 12.0)
+        covariances[row][np.ix_(places, places)] = np.asarray(block.covariance) + rounding
+    sites = np.sum(~np.isnan(effects), axis=0)
+    keep = sites >= min(2, len(blocks))
+    if not keep.any():
+        return None
+    rows = ~np.isnan(effects[:, keep]).all(axis=1)
+    p = int(keep.sum())
+    enough = int(rows.sum()) * p >= FREE_FROM * p * (p + 1) // 2
+    structure: Structure = "unstructured" if enough else "compound-symmetric"
+    fit = multivariate_random_effects(
+        effects[rows][:, keep], covariances[rows][:, keep][:, :, keep], structure=structure, level=level
+    )
+    return PooledGroups(
+        head=blocks[0],
+        groups=tuple(name for name, kept in zip(names, keep, strict=True) if kept),
+        sites=tuple(sites[keep].tolist()),
+        fit=fit,
+        left_out=tuple(name for name, kept in zip(names, keep, strict=True) if not kept),
+    )
