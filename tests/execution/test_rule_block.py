@@ -1,0 +1,70 @@
+"""A rule asks what the study lets it ask, keeps its floors, and costs nothing where no study asks for one."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import asdict
+
+import pytest
+
+from causalsig.cohort.build import build_cohort, plan_cohorts, site_facts
+from causalsig.diagnostics.questions import CUT_POINTS
+from causalsig.execution.analyse import answer
+from causalsig.study.subgroups import Rules
+
+ASKS = ("creditor_mix", "log_amount", "n_creditors")
+SETTINGS = Rules(asks=ASKS, value_eur=400, costs_eur={"home_visit": 40, "phone": 8, "letter": 1})
+
+
+@pytest.fixture(scope="module")
+def made(invented, study):
+    found = invented["9001"]
+    whole = study.model_copy(update={"rules": SETTINGS})
+    plan = next(p for p in plan_cohorts(whole) if p.question == "contact_method" and p.months == 3)
+    facts = site_facts(found.tables)
+    cohort = build_cohort(found.tables, plan, whole, found.site, found.spec.matching, facts=facts)
+    return cohort, whole
+
+
+def test_a_rule_stands_beside_the_answer(made):
+    cohort, study = made
+    found = answer(cohort, study)
+    block = found.rule
+    if block is None:  # somebody never gets some arm: then it must say so
+        assert "rule-needs-everybody" in {refusal.code for refusal in found.refusals}
+        return
+    names = {points.name for points in CUT_POINTS.values()} - {"months"}
+    for leaf in block.leaves:
+        assert leaf.households >= SETTINGS.min_households_leaf and len(leaf.conditions) <= 2
+        for condition in leaf.conditions:
+            assert condition.question in names or condition.question.startswith(
+                ("creditor=", "n_creditors", "amount=")
+            )
+    assert [gain.over for gain in block.gains] == ["best_single", "now"]
+    assert sum(share for _, share, _ in block.shares) == pytest.approx(1.0)
+    assert sum(now for _, _, now in block.shares) == pytest.approx(1.0)
+    json.dumps(asdict(block), allow_nan=False)
+
+
+def test_a_study_without_rules_asks_for_none(made):
+    cohort, study = made
+    assert answer(cohort, study.model_copy(update={"rules": None})).rule is None
+
+
+def test_a_rule_never_asks_who_somebody_is():
+    for name in ("age_band", "minor_children", "district"):
+        with pytest.raises(ValueError, match="about people"):
+            Rules(asks=(name,), value_eur=1)
+    for wrong in ({"costs_eur": {"phone": -1}}, {"capacity": {"phone": 0}}, {"value_eur": 0}, {"asks": ()}):
+        with pytest.raises(ValueError):
+            Rules(**({"asks": ASKS, "value_eur": 1} | wrong))
+
+
+def test_the_analysis_of_a_site_imports_no_econml():
+    code = (
+        "import sys, causalsig.execution.analyse, causalsig.execution.worker; print('econml' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
