@@ -15,7 +15,8 @@ class GroupEffect:
     """Effect in one group, on the scale of the outcome.
 
     ``conf_low``, ``conf_high`` and ``p_value`` hold for all groups of the block together; ``households`` are
-    those of the arm and of the reference.
+    those of the arm and of the reference, ``fewest`` the smallest number of them with or without the outcome
+    in either.
     """
 
     family: str
@@ -27,6 +28,27 @@ class GroupEffect:
     conf_high: float
     p_value: float
     households: tuple[int, int]
+    fewest: int
+
+
+@dataclass(frozen=True, slots=True)
+class FamilyRest:
+    """What is left of the households when some groups of a family are taken out; for the disclosure rules.
+
+    Attributes
+    ----------
+    family : str
+    groups : tuple of str, length S
+        Those with an effect.
+    arms, cells : tuple of int, length 2^S
+        By the groups taken out, bit s of the place for group s: households of the smaller of both arms in no
+        group taken out, and the fewest with or without the outcome in either; -1 where nobody is left.
+    """
+
+    family: str
+    groups: tuple[str, ...]
+    arms: tuple[int, ...]
+    cells: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +74,7 @@ class GroupBlock:
     covariance : (S, S)
         Of the effects, clustered by household.
     tests : tuple of FamilyTest
+    rests : tuple of FamilyRest
     left_out : tuple of str
         Groups of the study too small at this site.
     level : float
@@ -66,6 +89,7 @@ class GroupBlock:
     effects: tuple[GroupEffect, ...]
     covariance: tuple[tuple[float, ...], ...]
     tests: tuple[FamilyTest, ...]
+    rests: tuple[FamilyRest, ...]
     left_out: tuple[str, ...]
     level: float
 

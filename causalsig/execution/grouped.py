@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from causalsig.errors import EstimationError
 from causalsig.estimation.heterogeneity import GroupMeans
-from causalsig.grouped import FamilyTest, GroupBlock, GroupEffect
+from causalsig.grouped import FamilyRest, FamilyTest, GroupBlock, GroupEffect
+from causalsig.release.rules import smallest_arm
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -44,7 +46,7 @@ def group_block(
         return None
     try:
         means = route.groups(estimand, cohort.outcomes[outcome][route.rows], masks)
-        return _block(cohort, route, means, families, left_out, estimand)
+        return _block(cohort, route, means, families, masks, left_out, estimand)
     except EstimationError:
         return None
 
@@ -52,8 +54,12 @@ def group_block(
 def _large_enough(
     cohort: Cohort, route: Route, pair: tuple[str, str], study: Study
 ) -> tuple[dict[str, str], dict[str, NDArray[np.bool_]], tuple[str, ...]]:
-    """Family of each group that is kept, its members among the analysed, and the groups left out."""
+    """Family of each group that is kept, its members among the analysed, and the groups left out.
+
+    As an arm is admitted: by households, before any outcome is looked at.
+    """
     treatment, households = cohort.treatment[route.rows].astype(str), cohort.households[route.rows]
+    floor = max(study.groups.min_households, smallest_arm(study.disclosure))
     arms = np.unique(treatment)
     families: dict[str, str] = {}
     masks: dict[str, NDArray[np.bool_]] = {}
@@ -62,12 +68,42 @@ def _large_enough(
         for name, members in groups.items():
             inside = members[route.rows]
             counts = {arm: len(np.unique(households[inside & (treatment == arm)])) for arm in arms}
-            enough = min(counts[arm] for arm in pair) >= study.groups.min_households
-            if enough and min(counts.values()) >= 2:
+            if min(counts[arm] for arm in pair) >= floor and min(counts.values()) >= 2:
                 families[name], masks[name] = family, inside
             else:
                 left_out.append(name)
     return families, masks, tuple(left_out)
+
+
+@dataclass(frozen=True, slots=True)
+class _Cells:
+    """Households of both arms with and without the outcome, to be counted in parts of the episodes."""
+
+    households: NDArray[np.int64]
+    arms: tuple[NDArray[np.bool_], ...]
+    returned: NDArray[np.bool_]
+
+    def count(self, inside: NDArray[np.bool_]) -> tuple[tuple[int, int], int]:
+        """Households of each arm among some episodes, and the fewest with or without the outcome."""
+        whole, fewest = [], []
+        for arm in self.arms:
+            here = np.unique(self.households[inside & arm])
+            came_back = np.unique(self.households[inside & arm & self.returned])
+            whole.append(len(here))
+            fewest += [len(came_back), len(here) - len(came_back)]
+        return (whole[0], whole[1]), min(fewest)
+
+
+def _rest(family: str, masks: Mapping[str, NDArray[np.bool_]], cells: _Cells) -> FamilyRest:
+    """Count what is left when any of a family's groups are taken out."""
+    arms, fewest = [], []
+    for place in range(2 ** len(masks)):
+        out = [mask for bit, mask in enumerate(masks.values()) if place >> bit & 1]
+        left = ~np.any(out, axis=0) if out else np.ones(len(cells.returned), dtype=bool)
+        households, cell = cells.count(left)
+        arms.append(min(households) if max(households) else -1)
+        fewest.append(cell if max(households) else -1)
+    return FamilyRest(family, tuple(masks), tuple(arms), tuple(fewest))
 
 
 def _block(
@@ -75,12 +111,14 @@ def _block(
     route: Route,
     means: GroupMeans,
     families: Mapping[str, str],
+    masks: Mapping[str, NDArray[np.bool_]],
     left_out: tuple[str, ...],
     estimand: str,
 ) -> GroupBlock:
     arm, reference = cohort.plan.primary_contrast
     joint = means.effects(arm, reference)
-    a, b = means.arms.index(arm), means.arms.index(reference)
+    cells = _cells(cohort, route)
+    counted = {name: cells.count(mask) for name, mask in masks.items()}
     effects = tuple(
         GroupEffect(
             family=families[name],
@@ -91,13 +129,15 @@ def _block(
             conf_low=float(joint.conf_low[s]),
             conf_high=float(joint.conf_high[s]),
             p_value=float(joint.p_values[s]),
-            households=(int(means.households[s, a]), int(means.households[s, b])),
+            households=counted[name][0],
+            fewest=counted[name][1],
         )
         for s, name in enumerate(means.groups)
     )
-    tests = []
+    tests, rests = [], []
     for family in dict.fromkeys(families.values()):
         members = [name for name in means.groups if families[name] == family]
+        rests.append(_rest(family, {name: masks[name] for name in members}, cells))
         if len(members) > 1:
             found = means.test(arm, reference, members)
             tests.append(FamilyTest(family, found.statistic, found.df, found.df_rest, found.p_value))
@@ -112,6 +152,19 @@ def _block(
         effects=effects,
         covariance=tuple(tuple(row) for row in covariance.tolist()),
         tests=tuple(tests),
+        rests=tuple(rests),
         left_out=left_out,
         level=joint.level,
+    )
+
+
+def _cells(cohort: Cohort, route: Route) -> _Cells:
+    """Arms of the primary contrast and the primary outcome of the analysed episodes."""
+    outcome = next(o for o in cohort.plan.outcomes if o.id == cohort.plan.settings.primary_outcome)
+    values = cohort.outcomes[outcome.id][route.rows]
+    treatment = cohort.treatment[route.rows].astype(str)
+    return _Cells(
+        cohort.households[route.rows],
+        tuple(treatment == arm for arm in cohort.plan.primary_contrast),
+        values < outcome.days if outcome.kind == "days" else values > 0,
     )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from causalsig.release.rules import smallest_arm
 from causalsig.simulation.policies import SHARES, with_nobody
 
 if TYPE_CHECKING:
@@ -151,7 +152,7 @@ def _released(
 def _is_released(households: NDArray[np.float64], returned: NDArray[np.int64], study: Study) -> bool:
     """Say whether every arm has the households it needs, and enough of them with and without a return."""
     floor = study.disclosure.min_households_cell
-    enough = bool((households >= households_an_arm(study)).all())
+    enough = bool((households >= smallest_arm(study.disclosure)).all())
     return enough and bool((returned >= floor).all() and (households - returned >= floor).all())
 
 
@@ -208,10 +209,3 @@ def entry_months(site: Site, matching: Matching, plan: CohortPlan, study: Study,
         return float((weekday == matching.day).sum() * 7 / DAYS_A_MONTH)
     of_month = (days - days.astype("datetime64[M]")).astype(np.int64) + 1
     return float((of_month == matching.day).sum())
-
-
-def households_an_arm(study: Study) -> int:
-    """Households an arm needs, known before outcomes: the floor, or what the declared risk asks for."""
-    floors = study.disclosure
-    rarer = min(floors.expected_risk, 1.0 - floors.expected_risk)
-    return max(floors.min_households_arm, int(np.ceil(floors.min_expected_class / rarer - 1e-9)))

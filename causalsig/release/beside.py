@@ -161,7 +161,7 @@ def region_entries(regions: Sequence[UnusedRegion], limits: Limits) -> Beside:
     floor = limits.disclosure.min_households_arm
     entries, held = [], []
     for region in regions:
-        conditions = [_condition(condition) for condition in region.conditions]
+        conditions = [condition_entry(condition) for condition in region.conditions]
         if min(region.households, region.outside) < floor or None in conditions:
             held.append("release-cell-floor")
             continue
@@ -177,7 +177,7 @@ def region_entries(regions: Sequence[UnusedRegion], limits: Limits) -> Beside:
     return Beside(tuple(entries[:MOST_REGIONS]), tuple(dict.fromkeys(held)))
 
 
-def _condition(condition: RegionCondition) -> ConditionEntry | None:
+def condition_entry(condition: RegionCondition) -> ConditionEntry | None:
     """Write one answer; None where the question has no name that may leave."""
     name, _, month = condition.question.partition("=")
     if name == MONTH:

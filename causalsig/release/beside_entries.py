@@ -134,7 +134,7 @@ class RegionEntry(Closed):
         asked = [(one.question, one.value, one.month) for one in self.conditions]
         if len(set(asked)) != len(asked):
             raise ValueError("a region asks one question twice")
-        if _contradict(self.conditions):
+        if contradict(self.conditions):
             raise ValueError("a region's conditions contradict each other")
         return self
 
@@ -144,7 +144,7 @@ class RegionEntry(Closed):
         return any((o.question, o.value, o.month, not o.holds) in here for o in other.conditions)
 
 
-def _contradict(conditions: Iterable[ConditionEntry]) -> bool:
+def contradict(conditions: Iterable[ConditionEntry]) -> bool:
     """Say whether no episode can answer so: at least 500 but not 250, in two months, of two ages."""
     lowest: dict[str, int] = {}
     highest: dict[str, int] = {}

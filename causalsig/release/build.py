@@ -39,6 +39,8 @@ from causalsig.release.documents import (
     applied_floors,
     balance_numbers,
 )
+from causalsig.release.grouped import groups_entry, rule_entry
+from causalsig.release.grouped_entries import GroupsEntry, RuleEntry, groups_numbers, rule_numbers
 from causalsig.release.rules import Limits, beyond_budget, broken_rules, nested_differences
 from causalsig.release.vocabulary import to_code
 from causalsig.study.models import Study
@@ -189,6 +191,8 @@ def _question(result: QuestionResult, study: Study, limits: Limits) -> QuestionE
         suppressions=(*found.suppressions, *beside),
         regions=regions.entries,
         balance=found.balance,
+        groups=found.groups,
+        rule=found.rule,
     )
 
 
@@ -198,6 +202,8 @@ class _Sifted:
 
     released: tuple[tuple[Analysis, tuple[SensitivityEntry, ...]], ...]
     balance: tuple[BalanceEntry, ...]
+    groups: tuple[GroupsEntry, ...]
+    rule: tuple[RuleEntry, ...]
     suppressions: tuple[SuppressionEntry, ...]
 
 
@@ -240,7 +246,15 @@ def _sift(result: QuestionResult, study: Study, limits: Limits) -> _Sifted:
     ]
     balance = _balance(result, kept, limits)
     numbers = sum(balance_numbers(entry) for entry in balance.entries)
-    beyond = beyond_budget(kept, limits, {at: len(one.entries) for at, one in enumerate(told)}, numbers)
+    groups, rule = _groups(result, kept, limits), _rule(result, kept, limits)
+    beyond = beyond_budget(
+        kept,
+        limits,
+        {at: len(one.entries) for at, one in enumerate(told)},
+        numbers,
+        sum(groups_numbers(entry) for entry in groups.entries),
+        sum(rule_numbers(entry) for entry in rule.entries),
+    )
     held = [
         _held(code, analysis)
         for analysis, codes in zip(result.analyses, broken, strict=True)
@@ -255,13 +269,16 @@ def _sift(result: QuestionResult, study: Study, limits: Limits) -> _Sifted:
             held += [_held(code, analysis, "sensitivity") for code in told[at].held]
             held += [_held("release-parameters", analysis, "sensitivity")] if over else []
             released.append((analysis, () if over else told[at].entries))
-    rules = [*balance.held, *(["release-parameters"] if beyond.balance else [])]
-    held += [
-        _make(SuppressionEntry, what="balance", rule=rule, outcome=None, estimand=None) for rule in rules
-    ]
     beside = any(analysis.primary for analysis, _ in released)
-    shown = balance.entries if beside and not beyond.balance else ()
-    return _Sifted(tuple(released), shown, tuple(held))
+    shown = []
+    for what, part, over in (
+        ("balance", balance, beyond.balance),
+        ("groups", groups, beyond.groups),
+        ("rule", rule, beyond.rule),
+    ):
+        held += [_held_of(what, code) for code in (*part.held, *(["release-parameters"] if over else []))]
+        shown.append(part.entries if beside and not over else ())
+    return _Sifted(tuple(released), *shown, tuple(held))
 
 
 def _balance(result: QuestionResult, kept: list[Analysis], limits: Limits) -> Beside:
@@ -269,6 +286,24 @@ def _balance(result: QuestionResult, kept: list[Analysis], limits: Limits) -> Be
     if result.components is None or not any(analysis.primary for analysis in kept):
         return Beside(())
     return balance_entry(result.components, limits)
+
+
+def _groups(result: QuestionResult, kept: list[Analysis], limits: Limits) -> Beside:
+    """Effects of groups stand beside the block they are of, and leave only with it and the primary one."""
+    block = result.groups
+    if block is None or not any(analysis.primary for analysis in kept):
+        return Beside(())
+    of = (block.outcome, block.estimand, block.estimator)
+    if of not in {(one.outcome, one.estimand, one.estimator) for one in kept}:
+        return Beside(())
+    return groups_entry(block, limits)
+
+
+def _rule(result: QuestionResult, kept: list[Analysis], limits: Limits) -> Beside:
+    """Write a rule beside the primary block."""
+    if result.rule is None or not any(analysis.primary for analysis in kept):
+        return Beside(())
+    return rule_entry(result.rule, limits)
 
 
 def _held_of(what: str, rule: str) -> SuppressionEntry:

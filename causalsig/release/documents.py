@@ -19,6 +19,7 @@ from causalsig.records import Estimator
 from causalsig.release import grid
 from causalsig.release.beside_entries import BalanceEntry, RegionEntry, SensitivityEntry
 from causalsig.release.certified import CertificateEntry
+from causalsig.release.grouped_entries import GroupsEntry, RuleEntry, groups_numbers, rule_numbers
 from causalsig.release.value_types import ArmBand as ArmBand
 from causalsig.release.value_types import ArmCode as ArmCode
 from causalsig.release.value_types import Band as Band
@@ -36,19 +37,30 @@ from causalsig.release.value_types import Steps as Steps
 from causalsig.release.value_types import Version as Version
 from causalsig.study.models import Disclosure, Estimand, Horizon, OutcomeKind, Slug
 
-SchemaVersion = Literal["0.1", "0.2"]
-SCHEMA_VERSION: SchemaVersion = "0.2"
-"""0.2 added how strong a hidden cause must be, balance, and where an arm is not used. A document of 0.1 is
-read and hashed as it was written, so its signatures and its review still hold."""
+SchemaVersion = Literal["0.1", "0.2", "0.3"]
+SCHEMA_VERSION: SchemaVersion = "0.3"
+"""0.2 added how strong a hidden cause must be, balance, and where an arm is not used; 0.3 groups and rules.
+An older document is read and hashed as it was written, so its signatures and its review still hold."""
 WITHOUT_VALUE = frozenset({"gate-follow-up"})
 """Gates whose figure counts households that few others share: only their answer leaves. Of an arm of 120 a
 share of 0.99 would say that one was lost from sight, and 1.00 that none was."""
 WITH_REGIONS = frozenset({"contact_method"})
 """Questions of which regions leave: where the municipality chose. That (almost) nobody of a region accepted
 help would tell what households did, and where bands are narrow how many."""
-_SINCE_0_2: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {"questions": ("regions", "balance"), "analyses": ("sensitivity",), "suppressions": ("what",)}
+_SINCE: Mapping[str, Mapping[str, tuple[str, ...]]] = MappingProxyType(
+    {
+        "0.2": MappingProxyType(
+            {
+                "": ("certificate",),
+                "questions": ("regions", "balance"),
+                "analyses": ("sensitivity",),
+                "suppressions": ("what",),
+            }
+        ),
+        "0.3": MappingProxyType({"questions": ("groups", "rule")}),
+    }
 )
+"""Fields by the version that brought them: of the document, of its questions, and of their parts."""
 
 
 class AppliedFloors(Closed):
@@ -119,11 +131,11 @@ class RefusalEntry(Closed):
 class SuppressionEntry(Closed):
     """One block that a disclosure rule held back; with its numbers its counts are held back too.
 
-    ``what`` names the part where it is not the whole block: its sensitivity, some of a question's balance, or
-    a region.
+    ``what`` names the part where it is not the whole block: its sensitivity, some of a question's balance, a
+    region, some of its groups, or its rule.
     """
 
-    what: Literal["block", "sensitivity", "balance", "region"] = "block"
+    what: Literal["block", "sensitivity", "balance", "region", "groups", "rule"] = "block"
     rule: RuleCode
     outcome: Slug | None
     estimand: Estimand | None
@@ -212,12 +224,14 @@ class QuestionEntry(Closed):
     suppressions: tuple[SuppressionEntry, ...] = Field(max_length=500)
     regions: tuple[RegionEntry, ...] = Field(default=(), max_length=100)
     balance: tuple[BalanceEntry, ...] = Field(default=(), max_length=1)
+    groups: tuple[GroupsEntry, ...] = Field(default=(), max_length=1)
+    rule: tuple[RuleEntry, ...] = Field(default=(), max_length=1)
 
     @model_validator(mode="after")
     def _status_holds(self) -> QuestionEntry:
         if self.status != "estimated" and self.analyses:
             raise ValueError("a question that is not estimated carries an effect")
-        if self.status != "estimated" and (self.regions or self.balance):
+        if self.status != "estimated" and (self.regions or self.balance or self.groups or self.rule):
             raise ValueError("a question that is not estimated carries a diagnostic of its effects")
         if self.status == "refused" and any(v.value is not None or v.size for v in self.verdicts):
             raise ValueError("a refused question carries a diagnostic's value")
@@ -238,6 +252,10 @@ class QuestionEntry(Closed):
             own = [b for b in primary if (b.estimator, b.estimand) == (one.estimator, one.estimand)]
             if not any({one.arm, one.reference} <= {arm.arm for arm in block.arms} for block in own):
                 raise ValueError("balance stands beside no primary block of its arms")
+        if (self.groups or self.rule) and not primary:
+            raise ValueError("groups or a rule stand beside no primary block")
+        if self.rule and self.question not in WITH_REGIONS:
+            raise ValueError("a rule is of what a municipality does, not of what households choose")
         if sum(bool(entry.sensitivity) for entry in self.analyses) > 1:
             raise ValueError("more than one block of a question carries a sensitivity")
         if self.regions and self.question not in WITH_REGIONS:
@@ -284,6 +302,8 @@ class EstimatesDocument(Closed):
         newer = bool(self.certificate) or any(map(_is_newer, self.questions))
         if self.schema_version == "0.1" and newer:
             raise ValueError("a document of version 0.1 carries what 0.2 added")
+        if self.schema_version < "0.3" and any(one.groups or one.rule for one in self.questions):
+            raise ValueError("a document of an earlier version carries what 0.3 added")
         return self
 
     @model_validator(mode="after")
@@ -298,11 +318,10 @@ class EstimatesDocument(Closed):
 
     @model_serializer(mode="wrap")
     def _as_written(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leave out of a document of 0.1 what that version did not have."""
+        """Leave out of an older document what its version did not have."""
         values: dict[str, Any] = write(self)
-        if self.schema_version == "0.1":
-            for place, name in _newer(values):
-                del place[name]
+        for place, name in _newer(values, self.schema_version):
+            del place[name]
         return values
 
 
@@ -318,13 +337,14 @@ def _is_newer(question: QuestionEntry) -> bool:
     return parts or held or bool(question.regions or question.balance)
 
 
-def _newer(values: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:
-    """Yield where a dumped document has a field of version 0.2, and its name."""
-    yield values, "certificate"
-    for question in values["questions"]:
-        yield from ((question, name) for name in _SINCE_0_2["questions"])
-        for part in ("analyses", "suppressions"):
-            yield from ((entry, name) for entry in question[part] for name in _SINCE_0_2[part])
+def _newer(values: dict[str, Any], version: str) -> Iterator[tuple[dict[str, Any], str]]:
+    """Yield where a dumped document has a field that its version did not have, and its name."""
+    for added in (names for since, names in _SINCE.items() if since > version):
+        yield from ((values, name) for name in added.get("", ()))
+        for question in values["questions"]:
+            yield from ((question, name) for name in added.get("questions", ()))
+            for part in ("analyses", "suppressions"):
+                yield from ((entry, name) for entry in question[part] for name in added.get(part, ()))
 
 
 def _blocks(questions: Iterable[QuestionEntry]) -> Iterable[AnalysisEntry]:
@@ -349,12 +369,16 @@ def _check_floors(block: AnalysisEntry, floors: AppliedFloors) -> None:
 
 def _check_question(question: QuestionEntry, floors: AppliedFloors) -> None:
     """Refuse a question whose numbers together, or whose regions, cannot be true under the floors."""
-    for region in question.regions:
-        highest = grid.band_limits(region.households)[1]
+    bands = [region.households for region in question.regions]
+    bands += [one.households for entry in question.groups for f in entry.families for one in f.effects]
+    bands += [leaf.households for entry in question.rule for leaf in entry.leaves]
+    for band in bands:
+        highest = grid.band_limits(band)[1]
         if highest is not None and highest < floors.min_households_arm:
-            raise ValueError("a region lies below the floor of households")
+            raise ValueError("a region, a group or a leaf lies below the floor of households")
     numbers = sum(released_numbers(len(block.arms), len(block.sensitivity)) for block in question.analyses)
     numbers += sum(map(balance_numbers, question.balance))
+    numbers += sum(map(groups_numbers, question.groups)) + sum(map(rule_numbers, question.rule))
     totals = [_most_households(block) for block in question.analyses]
     if numbers * 1000 > floors.max_parameter_share_per_mille * max(totals, default=0):
         raise ValueError("a question releases more numbers than its households allow")

@@ -54,7 +54,7 @@ def _several(prefix: str, names: str) -> dict[str, Field]:
 ESTIMATES: Mapping[str, Field] = MappingProxyType(
     {
         "kind": Field("kind of document", "code", "estimates", _PUBLIC),
-        "schema_version": Field("version of this schema", "-", "0.1 or 0.2", _PUBLIC),
+        "schema_version": Field("version of this schema", "-", "0.1 to 0.3", _PUBLIC),
         "study_digest": Field("SHA-256 of the study", "hash", "-", _PUBLIC),
         "package_version": Field("version of causalsig", "-", "digits and dots", _PUBLIC),
         "lock_digest": Field("SHA-256 of the lock of all libraries", "hash", "-", _PUBLIC),
@@ -164,6 +164,63 @@ ESTIMATES: Mapping[str, Field] = MappingProxyType(
             "power of √2, rounded up",
             "release-cell-floor",
         ),
+        **_several("questions[].groups[].", "outcome estimand estimator arm reference"),
+        "questions[].groups[].families[].family": Field("what the groups differ in", "code", _STUDY, _CODE),
+        "questions[].groups[].families[].effects[].group": Field("group", "code", _STUDY, _CODE),
+        "questions[].groups[].families[].effects[].households": Field(
+            "households of the smaller arm in the group",
+            "households",
+            "band, 30 or more",
+            "release-arm-floor",
+        ),
+        "questions[].groups[].families[].effects[].estimate": Field(
+            "difference of both arms in the group, in steps", "as the mean", _STEP, "release-class-floor"
+        ),
+        "questions[].groups[].families[].effects[].estimate_exponent": Field(
+            "step is two to this power", "-", "integer", "release-grid"
+        ),
+        "questions[].groups[].families[].effects[].std_error": Field(
+            "standard error of it, digits", "as the mean", _TWO, "release-no-variance"
+        ),
+        "questions[].groups[].families[].effects[].std_error_exponent": Field(
+            "times ten to this power", "-", "integer", "release-grid"
+        ),
+        "questions[].groups[].families[].correlations[]": Field(
+            "correlation of two groups' effects", "twentieths", "0.05", "release-parameters"
+        ),
+        "questions[].rule[].outcome": _SHARED["outcome"],
+        "questions[].rule[].found": Field(
+            "whether a rule beats the best single arm beyond noise", "yes or no", "-", _PUBLIC
+        ),
+        "questions[].rule[].leaves[].conditions[].question": Field(
+            "fact known at time zero", "code", "-", _CODE
+        ),
+        "questions[].rule[].leaves[].conditions[].value": Field(
+            "at least this amount, or so many months", "euro or months", "fixed cut points", _CODE
+        ),
+        "questions[].rule[].leaves[].conditions[].month": Field(
+            "month", "month", "year and month", "release-cell-floor"
+        ),
+        "questions[].rule[].leaves[].conditions[].holds": Field(
+            "whether it is so", "yes or no", "-", _PUBLIC
+        ),
+        "questions[].rule[].leaves[].arm": Field("arm the rule uses there", "code", _STUDY, _CODE),
+        "questions[].rule[].leaves[].households": Field(
+            "households there", "households", "band, 30 or more", "release-cell-floor"
+        ),
+        "questions[].rule[].gains[].over": Field("what the rule is compared with", "code", "-", _CODE),
+        "questions[].rule[].gains[].estimate": Field(
+            "gain, valued where it was not learned, in steps", "euro an episode", _STEP, "release-parameters"
+        ),
+        "questions[].rule[].gains[].estimate_exponent": Field(
+            "step is two to this power", "-", "integer", "release-grid"
+        ),
+        "questions[].rule[].gains[].std_error": Field(
+            "standard error of it, digits", "euro an episode", _TWO, "release-no-variance"
+        ),
+        "questions[].rule[].gains[].std_error_exponent": Field(
+            "times ten to this power", "-", "integer", "release-grid"
+        ),
         "questions[].suppressions[].what": Field(
             "what of a block or a question was held back", "code", "-", _CODE
         ),
@@ -210,7 +267,7 @@ def _steps(prefix: str, names: Mapping[str, str], grid: str) -> dict[str, Field]
 POOL: Mapping[str, Field] = MappingProxyType(
     {
         "kind": Field("kind of document", "code", "pool", _PUBLIC),
-        "schema_version": Field("version of this schema", "-", "0.1 or 0.2", _PUBLIC),
+        "schema_version": Field("version of this schema", "-", "0.1 to 0.3", _PUBLIC),
         "study_digest": Field("SHA-256 of the study", "hash", "-", _PUBLIC),
         "package_version": Field("version of causalsig", "-", "digits and dots", _PUBLIC),
         "pool": Field("of all sites, or of all but one", "code", "all, others", _CODE),

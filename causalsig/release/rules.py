@@ -17,6 +17,7 @@ Sources: ESSnet/DwB guidelines for output checking; ABS five safes output rules;
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -173,11 +174,13 @@ def nested_differences(
 
 @dataclass(frozen=True, slots=True)
 class Beyond:
-    """What takes a question's numbers over its budget: places of blocks, of sensitivities, and balance."""
+    """What takes a question's numbers over its budget: places of blocks and sensitivities, and the rest."""
 
     blocks: frozenset[int]
     sensitivities: frozenset[int]
     balance: bool
+    groups: bool
+    rule: bool
 
 
 def beyond_budget(
@@ -185,18 +188,21 @@ def beyond_budget(
     limits: Limits,
     sensitivities: Mapping[int, int] | None = None,
     balance: int = 0,
+    groups: int = 0,
+    rule: int = 0,
 ) -> Beyond:
     """Hold back what takes a question's released numbers over 10 % of its households.
 
     Many related numbers are what differencing feeds on, so the share is of all blocks of a question together.
-    The primary block comes first, then the other outcomes under its estimand, then balance, then the other
-    estimands, and last what other estimators say of the primary outcome. A sensitivity comes after its block.
+    The primary block comes first, then the other outcomes under its estimand, then balance, groups and the
+    rule, then the other estimands, and last what other estimators say of the primary outcome. A sensitivity
+    comes after its block.
 
     Parameters
     ----------
     sensitivities : mapping of place in `analyses` to a number of contrasts, optional
-    balance : int
-        Numbers of the question's balance.
+    balance, groups, rule : int
+        Numbers of the question's balance, of the effects of its groups, and of its rule.
     """
     asked = sensitivities or {}
     first = next((analysis for analysis in analyses if analysis.primary), None)
@@ -210,7 +216,7 @@ def beyond_budget(
         ),
     )
     last_own = max((at for at, place in enumerate(order) if _same(analyses[place], own)), default=-1)
-    spent, blocks, parts, no_balance = 0, set(), set(), False
+    spent, blocks, parts, over = 0, set(), set(), [False, False, False]
     for at, place in enumerate(order):
         result, told = analyses[place].result, asked.get(place, 0)
         room = limits.disclosure.max_parameter_share * result.households_total - spent
@@ -220,10 +226,10 @@ def beyond_budget(
         elif both > room:
             parts.add(place)
         spent += 0 if alone > room else alone if both > room else both
-        if at == last_own:
-            no_balance = balance > limits.disclosure.max_parameter_share * result.households_total - spent
-            spent += 0 if no_balance else balance
-    return Beyond(frozenset(blocks), frozenset(parts), no_balance)
+        for part, numbers in enumerate((balance, groups, rule) if at == last_own else ()):
+            over[part] = numbers > limits.disclosure.max_parameter_share * result.households_total - spent
+            spent += 0 if over[part] else numbers
+    return Beyond(frozenset(blocks), frozenset(parts), *over)
 
 
 def _same(analysis: Analysis, own: tuple[str | None, str | None]) -> bool:
@@ -242,6 +248,12 @@ def _tells_a_cell(first: Analysis, second: Analysis, limits: Limits) -> bool:
         if 0 < difference < limits.disclosure.min_households_cell:
             return True
     return False
+
+
+def smallest_arm(disclosure: Disclosure) -> int:
+    """Households an arm needs, known before outcomes: the floor, or what the declared risk asks for."""
+    rarer = min(disclosure.expected_risk, 1.0 - disclosure.expected_risk)
+    return max(disclosure.min_households_arm, math.ceil(disclosure.min_expected_class / rarer - 1e-9))
 
 
 def _expects_both_classes(households: int, disclosure: Disclosure) -> bool:

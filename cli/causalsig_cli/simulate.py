@@ -201,7 +201,7 @@ def _check(country: InventedCountry, monitor_sites: int, workers: int, format_: 
 
 
 def _print_expected(rows: list[dict[str, Any]]) -> None:
-    from causalsig.execution.power_sites import households_an_arm
+    from causalsig.release.rules import smallest_arm
     from causalsig.study.read import DEFAULT_STUDY, read_study
 
     counts = [key for key in rows[0] if key not in ("site", "name")]
@@ -211,7 +211,7 @@ def _print_expected(rows: list[dict[str, Any]]) -> None:
     for row in rows:
         values = "".join(f"{row[key]:>9.0f}" for key in counts)
         typer.echo(f"{row['site']:<5}{row['name']:<17}{values}")
-    needed = households_an_arm(read_study(DEFAULT_STUDY))
+    needed = smallest_arm(read_study(DEFAULT_STUDY).disclosure)
     say(f"expected households in each arm; an arm needs {needed} to be admitted by the default study.")
 
 

@@ -1,0 +1,204 @@
+"""What leaves of groups and of a rule: floors for every group and for the rest of its family, then grids.
+
+A family parts the households, and the question's own block stands beside it: the effect of groups that are
+held back follows, nearly, from what is released. So not only a group must hold the floors, but also what is
+left of the households when it is taken out, alone or with others of its family.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from causalsig.grouped import ReleasedGroups
+from causalsig.release import grid
+from causalsig.release.beside import Beside, condition_entry
+from causalsig.release.grouped_entries import (
+    FamilyEntry,
+    GainEntry,
+    GroupEffectEntry,
+    GroupsEntry,
+    LeafEntry,
+    RuleEntry,
+)
+from causalsig.release.rules import smallest_arm
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from causalsig.grouped import FamilyRest, GroupBlock, RuleBlock
+    from causalsig.release.documents import EstimatesDocument
+    from causalsig.release.rules import Limits
+
+FLOOR, CLASS = "release-arm-floor", "release-class-floor"
+
+
+@dataclass(frozen=True, slots=True)
+class _Number:
+    """A number on the grid of its standard error, as four integers."""
+
+    steps: int
+    exponent: int
+    digits: int
+    decimal: int
+
+    def fields(self) -> dict[str, int]:
+        return {
+            "estimate": self.steps,
+            "estimate_exponent": self.exponent,
+            "std_error": self.digits,
+            "std_error_exponent": self.decimal,
+        }
+
+
+def groups_entry(block: GroupBlock, limits: Limits) -> Beside:
+    """Write the effects of the groups that hold every floor, themselves and by what is left."""
+    held: list[str] = []
+    families = []
+    for family in dict.fromkeys(effect.family for effect in block.effects):
+        places = [at for at, effect in enumerate(block.effects) if effect.family == family]
+        kept = _kept(block, places, limits, held)
+        numbers = [_number(block.effects[at].estimate, block.effects[at].std_error) for at in kept]
+        if not kept or None in numbers:
+            held += ["release-grid"] if kept else []
+            continue
+        covariance = np.array(block.covariance)[np.ix_(kept, kept)]
+        families.append(
+            FamilyEntry(
+                family=family,  # type: ignore[arg-type]  # pydantic checks it against the code list
+                effects=tuple(
+                    GroupEffectEntry(
+                        group=block.effects[at].group,
+                        households=grid.band(min(block.effects[at].households)),  # type: ignore[arg-type]
+                        **number.fields(),
+                    )
+                    for at, number in zip(kept, numbers, strict=True)
+                    if number is not None
+                ),
+                correlations=grid.correlations_on_grid(covariance),
+            )
+        )
+    codes = tuple(dict.fromkeys(held))
+    if not families:
+        return Beside((), codes)
+    entry = GroupsEntry(
+        outcome=block.outcome,
+        estimand=block.estimand,  # type: ignore[arg-type]
+        estimator=block.estimator,
+        arm=block.arm,  # type: ignore[arg-type]
+        reference=block.reference,  # type: ignore[arg-type]
+        families=tuple(families),
+    )
+    return Beside((entry,), codes)
+
+
+def _kept(block: GroupBlock, places: list[int], limits: Limits, held: list[str]) -> list[int]:
+    """Places of the groups of one family that may leave.
+
+    Those that hold the floors; of these the smallest go, one by one, until whatever can be told by taking
+    released groups out of the question's own block is nobody, or holds the floors too.
+    """
+    floors = limits.disclosure
+    kept = []
+    for at in places:
+        effect = block.effects[at]
+        if effect.fewest < floors.min_households_cell:
+            held.append(CLASS)
+        elif min(effect.households) < smallest_arm(floors):
+            held.append(FLOOR)
+        else:
+            kept.append(at)
+    rest = next(one for one in block.rests if one.family == block.effects[places[0]].family)
+    while kept and not _rests_hold(rest, [block.effects[at].group for at in kept], limits):
+        kept.remove(min(kept, key=lambda at: min(block.effects[at].households)))
+        held.append(FLOOR)
+    return kept
+
+
+def _rests_hold(rest: FamilyRest, kept: Sequence[str], limits: Limits) -> bool:
+    """Say whether the rest holds the floors, or is nobody, whichever of the released groups are taken out."""
+    floors, bits = limits.disclosure, [1 << rest.groups.index(name) for name in kept]
+    for size in range(1, len(bits) + 1):
+        for out in combinations(bits, size):
+            arm, cell = rest.arms[sum(out)], rest.cells[sum(out)]
+            enough = arm >= floors.min_households_arm and cell >= floors.min_households_cell
+            if arm >= 0 and not enough:
+                return False
+    return True
+
+
+def _number(estimate: float, std_error: float) -> _Number | None:
+    """Put an estimate on the grid; None where it has no error or asks for more digits than the grid has."""
+    if not (math.isfinite(estimate) and math.isfinite(std_error) and std_error > 0.0):
+        return None
+    digits, decimal = grid.two_digits_up(std_error)
+    exponent = grid.step_exponent(grid.from_two_digits(digits, decimal))
+    steps = grid.to_steps(estimate, exponent)
+    inside = grid.MIN_SE_EXPONENT <= decimal <= grid.MAX_SE_EXPONENT and abs(steps) <= grid.MAX_MEAN_STEPS
+    return _Number(steps, exponent, digits, decimal) if inside else None
+
+
+def rule_entry(block: RuleBlock, limits: Limits) -> Beside:
+    """Write a rule that was found, or that none was; a leaf below the floor holds the whole rule back."""
+    floor = limits.disclosure.min_households_arm
+    gains = [(gain.over, _number(gain.estimate, gain.std_error)) for gain in block.gains]
+    if any(number is None for _, number in gains):
+        return Beside((), ("release-no-variance",))
+    leaves = []
+    for leaf in block.leaves if block.found else ():
+        conditions = [condition_entry(condition) for condition in leaf.conditions]
+        if leaf.households < floor or None in conditions:
+            return Beside((), ("release-cell-floor",))
+        leaves.append(
+            LeafEntry(
+                conditions=tuple(one for one in conditions if one is not None),
+                arm=leaf.arm,  # type: ignore[arg-type]
+                households=grid.band(leaf.households),  # type: ignore[arg-type]
+            )
+        )
+    told = tuple(
+        GainEntry(over=over, **number.fields())  # type: ignore[arg-type]
+        for over, number in gains
+        if number is not None
+    )
+    entry = RuleEntry(outcome=block.outcome, found=block.found, leaves=tuple(leaves), gains=told)
+    return Beside((entry,))
+
+
+def released_groups(document: EstimatesDocument) -> tuple[ReleasedGroups, ...]:
+    """Decode the effects of groups of every question, a family each."""
+    return tuple(
+        _decoded(document.site_code, question.question, entry, family)
+        for question in document.questions
+        for entry in question.groups
+        for family in entry.families
+    )
+
+
+def _decoded(site: str, question: str, entry: GroupsEntry, family: FamilyEntry) -> ReleasedGroups:
+    errors = np.array([grid.from_two_digits(one.std_error, one.std_error_exponent) for one in family.effects])
+    size = len(errors)
+    correlation = np.eye(size)
+    for row in range(size):
+        for column in range(row):
+            value = family.correlations[grid.pair_index(row, column)] / grid.CORRELATION_STEPS
+            correlation[row, column] = correlation[column, row] = value
+    covariance = correlation * np.outer(errors, errors)
+    return ReleasedGroups(
+        site=site,
+        question=question,
+        outcome=entry.outcome,
+        estimand=entry.estimand,
+        estimator=entry.estimator,
+        arm=entry.arm,
+        reference=entry.reference,
+        family=family.family,
+        groups=tuple(one.group for one in family.effects),
+        estimates=tuple(grid.from_steps(one.estimate, one.estimate_exponent) for one in family.effects),
+        covariance=tuple(tuple(row) for row in covariance.tolist()),
+        steps=tuple(grid.from_steps(1, one.estimate_exponent) for one in family.effects),
+    )
