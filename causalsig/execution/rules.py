@@ -49,7 +49,7 @@ def rule_block(
     from causalsig.estimation.rules import value_of_rule
 
     arms = whole.result.arms
-    answers, questions = _asked(cohort, route, study)
+    answers, questions = asked_of(cohort, route.rows, settings.asks)
     costs = np.array([settings.costs_eur.get(arm, 0.0) for arm in arms])
     codes = np.array([arms.index(arm) for arm in cohort.treatment[route.rows].astype(str)])
     try:
@@ -73,15 +73,16 @@ def rule_block(
     return _block(found, questions, dict(zip(arms, now.tolist(), strict=True)), (plan.question, outcome)), ()
 
 
-def _asked(cohort: Cohort, route: Route, study: Study) -> tuple[NDArray[np.float64], list[Condition]]:
-    """Answers (n, q) as numbers, and the questions of the covariates that a rule may ask."""
-    assert study.rules is not None
+def asked_of(
+    cohort: Cohort, rows: NDArray[np.bool_], asks: Sequence[str]
+) -> tuple[NDArray[np.float64], list[Condition]]:
+    """Answers (n, q) of some episodes as numbers, and the questions of the covariates that a rule may ask."""
     column_of = {points.name: column for column, points in CUT_POINTS.items()}
-    answers, questions, _ = questions_of(cohort.covariates[route.rows], cohort.covariate_names)
+    answers, questions, _ = questions_of(cohort.covariates[rows], cohort.covariate_names)
     keep = [
         place
         for place, one in enumerate(questions)
-        if covariate_of(column_of.get(one.question, one.question)) in study.rules.asks
+        if covariate_of(column_of.get(one.question, one.question)) in asks
     ]
     return answers[:, keep].astype(np.float64), [questions[place] for place in keep]
 
