@@ -162,3 +162,27 @@ class RuleBlock:
     gains: tuple[RuleGain, ...]
     shares: tuple[tuple[str, float, float], ...]
     asked: int
+
+
+@dataclass(frozen=True, slots=True)
+class PooledGroupRow:
+    """Effect of one group over the sites; intervals hold together within its family.
+
+    ``p_of_family`` is the test that the family's groups have one effect, None for a family of one.
+    """
+
+    question: str
+    outcome: str
+    estimand: str
+    estimator: Estimator
+    arm: str
+    reference: str
+    family: str
+    group: str
+    sites: int
+    estimate: float
+    std_error: float
+    conf_low: float
+    conf_high: float
+    p_of_family: float | None
+    publishable: bool

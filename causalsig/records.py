@@ -23,7 +23,7 @@ if TYPE_CHECKING:
         SensitivityRow,
         UnusedRegion,
     )
-    from causalsig.grouped import GroupBlock, RuleBlock
+    from causalsig.grouped import GroupBlock, PooledGroupRow, RuleBlock
     from causalsig.results import ArmMeans
 
 OutcomeKind = Literal["any", "count", "days", "amount"]
@@ -367,3 +367,4 @@ class PoolResult:
     demo: bool
     robustness: tuple[RobustnessRow, ...] = ()
     balance: tuple[PooledBalanceRow, ...] = ()
+    groups: tuple[PooledGroupRow, ...] = ()

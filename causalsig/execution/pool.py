@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 from causalsig.errors import PoolError, ReleaseError
 from causalsig.pooling import pool_arms, pool_of_others
 from causalsig.pooling.balance import balance_of_sites
+from causalsig.pooling.groups import groups_of_sites
 from causalsig.pooling.waves import one_block_a_site
 from causalsig.release.beside import released_balance
 from causalsig.release.build import released_arms
+from causalsig.release.grouped import released_groups
 from causalsig.release.keys import read_signing_key, read_trusted
 from causalsig.release.pool_document import build_pool_document, pool_result
 from causalsig.release.signed import open_release, write_pool
@@ -86,9 +88,11 @@ def pool_folder(
     demo = any(item.demo for _, item in opened)
     left_out = tuple((site, NOTHING_RELEASED) for site in silent)
     balance = [block for _, item in opened for block in released_balance(item.document)]
+    groups = [block for _, item in opened for block in released_groups(item.document)]
     pool = replace(
         pool_arms(blocks, study, digest, left_out=left_out, demo=demo),
         balance=balance_of_sites(balance, study.pooling),
+        groups=groups_of_sites(groups, study.pooling),
     )
     others = {code: pool_of_others(blocks, code, study, digest, demo=demo) for code in codes}
     document = build_pool_document(pool)

@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import groupby
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from causalsig.errors import PoolError
-from causalsig.grouped import ReleasedGroups
+from causalsig.grouped import PooledGroupRow, ReleasedGroups
 from causalsig.meta import MultivariateRandomEffects, multivariate_random_effects
 from causalsig.pooling.joint import FREE_FROM, Structure
+from causalsig.pooling.pool import reasons_to_hold
+
+if TYPE_CHECKING:
+    from causalsig.study.models import Pooling
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +65,44 @@ def pool_groups(blocks: Iterable[ReleasedGroups], *, level: float = 0.95) -> tup
     ordered = sorted(blocks, key=lambda block: (*_key(block), block.site))
     found = (_pool(tuple(family), level) for _, family in groupby(ordered, key=_key))
     return tuple(one for one in found if one is not None)
+
+
+def groups_of_sites(blocks: Iterable[ReleasedGroups], choices: Pooling) -> tuple[PooledGroupRow, ...]:
+    """Pool the effects of groups and write one row a group.
+
+    Publishable where enough sites carry the group and no one or two of them decide it, as a contrast.
+    """
+    return tuple(row for pool in pool_groups(blocks, level=choices.level) for row in _rows(pool, choices))
+
+
+def _rows(pool: PooledGroups, choices: Pooling) -> list[PooledGroupRow]:
+    band, head, fit = pool.fit.simultaneous(), pool.head, pool.fit
+    test = fit.against(0).joint.p_value if len(pool.groups) > 1 else None
+    tau2 = np.nan_to_num(fit.tau2)
+    rows = []
+    for place, group in enumerate(pool.groups):
+        variances = fit.inputs.covariances[:, place, place]
+        weights = 1.0 / (variances[fit.inputs.present[:, place]] + tau2[place])
+        rows.append(
+            PooledGroupRow(
+                question=head.question,
+                outcome=head.outcome,
+                estimand=head.estimand,
+                estimator=head.estimator,
+                arm=head.arm,
+                reference=head.reference,
+                family=head.family,
+                group=group,
+                sites=pool.sites[place],
+                estimate=float(band.estimates[place]),
+                std_error=float(band.std_errors[place]),
+                conf_low=float(band.conf_low[place]),
+                conf_high=float(band.conf_high[place]),
+                p_of_family=None if test is None else float(test),
+                publishable=not reasons_to_hold(weights / weights.sum(), choices),
+            )
+        )
+    return rows
 
 
 def _key(block: ReleasedGroups) -> tuple[str, ...]:

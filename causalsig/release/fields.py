@@ -325,6 +325,26 @@ POOL: Mapping[str, Field] = MappingProxyType(
         "robustness[].value_of_interval": Field(
             "the same for its interval", "half per cents", "rounded down", _SHOWN
         ),
+        **_several("groups[].", "question outcome estimand estimator arm reference"),
+        "groups[].family": Field("what the groups differ in", "code", _STUDY, _CODE),
+        "groups[].group": Field("group", "code", _STUDY, _CODE),
+        "groups[].sites": _SITES,
+        "groups[].publishable": Field("may be shown to municipalities", "yes or no", "-", _PUBLIC),
+        "groups[].exponent": Field("step is two to this power", "-", "integer", _SHOWN),
+        **_steps(
+            "groups[].",
+            {
+                "estimate": "pooled difference in the group",
+                "conf_low": "lower end, of an interval that holds with its family's",
+                "conf_high": "upper end of it",
+            },
+            _STEP,
+        ),
+        "groups[].std_error": Field("standard error, digits", "as the estimate", _TWO, _SHOWN),
+        "groups[].std_error_exponent": Field("times ten to this power", "-", "integer", _SHOWN),
+        "groups[].p_of_family": Field(
+            "p-value that the family's groups have one effect", "per mille", "rounded up", _SHOWN
+        ),
         **_several("balance[].", "question estimand estimator arm reference"),
         "balance[].sites": _SITES,
         "balance[].publishable": Field("may be shown to municipalities", "yes or no", "-", _PUBLIC),

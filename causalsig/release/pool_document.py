@@ -50,12 +50,15 @@ from causalsig.release.pool_entries import (
     PooledNumbers,
     TwoDigits,
 )
+from causalsig.release.pool_groups import PooledGroupEntry, decode_groups, group_entries
 from causalsig.release.vocabulary import to_code
 
 Tau2Name = Literal["EE", "DL", "HE", "HS", "SJ", "ML", "REML", "EB", "PM"]
 IntervalName = Literal["wald", "t", "knapp-hartung", "knapp-hartung-floored", "mixture"]
 _OPEN = "open"
 _EMPTY = "empty"
+_SINCE = {"0.2": ("robustness", "balance"), "0.3": ("groups",)}
+"""Fields by the version that brought them."""
 
 
 class PoolDocument(Closed):
@@ -77,18 +80,21 @@ class PoolDocument(Closed):
     left_out: tuple[LeftOutEntry, ...] = Field(max_length=1000)
     robustness: tuple[RobustnessEntry, ...] = Field(default=(), max_length=1000)
     balance: tuple[PooledBalanceEntry, ...] = Field(default=(), max_length=100)
+    groups: tuple[PooledGroupEntry, ...] = Field(default=(), max_length=200)
 
     @model_validator(mode="after")
     def _of_its_version(self) -> PoolDocument:
         if self.schema_version == "0.1" and (self.robustness or self.balance):
             raise ValueError("a document of version 0.1 carries what 0.2 added")
+        if self.schema_version < "0.3" and self.groups:
+            raise ValueError("a document of an earlier version carries what 0.3 added")
         return self
 
     @model_serializer(mode="wrap")
     def _as_written(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leave out of a document of 0.1 what that version did not have."""
+        """Leave out of an older document what its version did not have."""
         values: dict[str, Any] = write(self)
-        newer = ("robustness", "balance") if self.schema_version == "0.1" else ()
+        newer = {name for since, names in _SINCE.items() if since > self.schema_version for name in names}
         return {name: value for name, value in values.items() if name not in newer}
 
     @model_validator(mode="after")
@@ -108,7 +114,11 @@ class PoolDocument(Closed):
             raise ValueError("a pool of the others shows a number that is not publishable")
         if any(mean.sites < MIN_SITES for mean in self.means):
             raise ValueError("a pool of the others shows a mean of too few sites")
-        if self.balance or any(not r.publishable or r.sites < MIN_SITES for r in self.robustness):
+        if (
+            self.balance
+            or self.groups
+            or any(not r.publishable or r.sites < MIN_SITES for r in self.robustness)
+        ):
             raise ValueError("a pool of the others shows a diagnostic that is not publishable")
         return self
 
@@ -157,6 +167,7 @@ def build_pool_document(
             else tuple(LeftOutEntry(site_code=s, reason=to_code(r)) for s, r in result.left_out),
             robustness=robustness_entries(result),
             balance=() if others else balance_entries(result),
+            groups=() if others else group_entries(result),
         )
     except ValidationError as error:
         raise schema_error(error) from None
@@ -277,6 +288,7 @@ def pool_result(document: PoolDocument) -> PoolResult:
         demo=document.demo,
         robustness=decode_robustness(document.robustness),
         balance=decode_balance(document.balance),
+        groups=decode_groups(document.groups),
     )
 
 

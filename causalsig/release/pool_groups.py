@@ -1,0 +1,94 @@
+"""Effects of groups in a pool's document: on the grid of their standard errors, of enough sites."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field, model_validator
+
+from causalsig.grouped import PooledGroupRow
+from causalsig.records import Estimator
+from causalsig.release import grid
+from causalsig.release.grouped_entries import GROUPS, FamilyCode
+from causalsig.release.pool_beside import MIN_SITES
+from causalsig.release.pool_entries import Exponent, PerMille, PoolSteps
+from causalsig.release.value_types import ArmCode, Closed, DecimalExponent, Digits, QuestionCode
+from causalsig.study.models import Estimand, Slug
+
+if TYPE_CHECKING:
+    from causalsig.records import PoolResult
+
+_NAMES = (
+    "question", "outcome", "estimand", "estimator", "arm", "reference", "family", "group", "sites", "publishable",
+)  # fmt: skip
+
+
+class PooledGroupEntry(Closed):
+    """Effect of one group over the sites; ends of intervals rounded outward, p-values up."""
+
+    question: QuestionCode
+    outcome: Slug
+    estimand: Estimand
+    estimator: Estimator
+    arm: ArmCode
+    reference: ArmCode
+    family: FamilyCode
+    group: Slug
+    sites: Annotated[int, Field(ge=1, le=1000)]
+    publishable: bool
+    exponent: Exponent
+    estimate: PoolSteps
+    conf_low: PoolSteps
+    conf_high: PoolSteps
+    std_error: Digits
+    std_error_exponent: DecimalExponent
+    p_of_family: PerMille | None
+
+    @model_validator(mode="after")
+    def _holds(self) -> PooledGroupEntry:
+        if self.group not in GROUPS[self.family]:
+            raise ValueError("a group is not of its family")
+        std_error = grid.from_two_digits(self.std_error, self.std_error_exponent)
+        if self.exponent != grid.step_exponent(std_error):
+            raise ValueError("an effect is not on the grid its standard error declares")
+        if self.publishable and self.sites < MIN_SITES:
+            raise ValueError("an effect of too few sites is called publishable")
+        return self
+
+
+def group_entries(result: PoolResult) -> tuple[PooledGroupEntry, ...]:
+    """Write the rows of the pool of all; a group whose interval is not defined stays out."""
+    return tuple(_entry(row) for row in result.groups if math.isfinite(row.conf_low) and row.std_error > 0.0)
+
+
+def decode_groups(entries: Iterable[PooledGroupEntry]) -> tuple[PooledGroupRow, ...]:
+    """Give the rows that entries stand for."""
+    return tuple(
+        PooledGroupRow(
+            **{name: getattr(entry, name) for name in _NAMES},
+            estimate=grid.from_steps(entry.estimate, entry.exponent),
+            std_error=grid.from_two_digits(entry.std_error, entry.std_error_exponent),
+            conf_low=grid.from_steps(entry.conf_low, entry.exponent),
+            conf_high=grid.from_steps(entry.conf_high, entry.exponent),
+            p_of_family=None if entry.p_of_family is None else entry.p_of_family / 1000.0,
+        )
+        for entry in entries
+    )
+
+
+def _entry(row: PooledGroupRow) -> PooledGroupEntry:
+    digits, decimal = grid.two_digits_up(row.std_error)
+    exponent = grid.step_exponent(grid.from_two_digits(digits, decimal))
+    return PooledGroupEntry(
+        **{name: getattr(row, name) for name in _NAMES if name != "publishable"},
+        publishable=row.publishable and row.sites >= MIN_SITES,
+        exponent=exponent,
+        estimate=grid.to_steps(row.estimate, exponent),
+        conf_low=math.floor(math.ldexp(row.conf_low, -exponent)),
+        conf_high=math.ceil(math.ldexp(row.conf_high, -exponent)),
+        std_error=digits,
+        std_error_exponent=decimal,
+        p_of_family=None if row.p_of_family is None else math.ceil(row.p_of_family * 1000.0 - 1e-9),
+    )
