@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from causalsig.records import PoolResult
 
 _NAMES = (
-    "question", "outcome", "estimand", "estimator", "arm", "reference", "family", "group", "sites", "publishable",
-)  # fmt: skip
+    *("question", "outcome", "estimand", "estimator", "arm", "reference"),
+    *("family", "group", "sites", "publishable"),
+)
 
 
 class PooledGroupEntry(Closed):
