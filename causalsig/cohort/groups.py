@@ -1,7 +1,7 @@
 """Groups that a study names before anybody sees an outcome: who is in them, by what is known at time zero.
 
-Each family parts the episodes; who is not known to be anywhere is in no group. Households with signals of
-several creditors are in several groups of creditors.
+Each family parts the episodes by one thing, but for creditors, of which an episode may have several. Who is
+not known to be anywhere is in no group.
 """
 
 from __future__ import annotations

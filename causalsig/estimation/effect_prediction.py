@@ -116,6 +116,9 @@ def predicted_effects(
             found[out] = np.asarray(model.effect(z[out])).ravel()
     if not np.isfinite(found).all() or found.std() == 0.0:
         _refuse("predictions that differ", "the same for everybody")
+    # Models of different folds have different centres, which would pull the slope down.
+    centres = np.array([found[folds == f].mean() for f in range(int(folds.max()) + 1)])
+    found = found - centres[folds] + found.mean()
     common = {"propensity": propensity, "estimand": estimand}
     slope = best_linear_projection(x, labels, y, found, arm, reference, names=["predicted"], **common)
     place = _quantiles_in_folds(found, folds, quantiles)

@@ -25,7 +25,7 @@ from causalsig.estimation.max_t import Joint, joint_inference
 from causalsig.estimation.projection import WaldTest, wald_test
 from causalsig.estimation.propensity import Propensity, kish
 from causalsig.estimation.request import OutcomeModel, Request
-from causalsig.results import Arm, Estimand, Floats, Integers
+from causalsig.results import Arm, Estimand, Floats, Integers, satterthwaite_df
 
 Booleans = NDArray[np.bool_]
 
@@ -115,8 +115,10 @@ class GroupMeans:
         places = [self.groups.index(name) for name in groups]
         rows = np.eye(len(self.groups))[places[1:]] - np.eye(len(self.groups))[places[0]]
         slopes = self._slopes(rows, arm, reference)
-        sums = slopes @ self.sums.reshape(-1, self.sums.shape[-1])
-        return wald_test(slopes @ self.means.ravel(), slopes @ self.covariance @ slopes.T, sums)
+        # Of each group's own effect, so that nothing depends on which group comes first.
+        own = self._slopes(np.eye(len(self.groups))[places], arm, reference)
+        freedom = satterthwaite_df(own @ self.sums.reshape(-1, self.sums.shape[-1])).min()
+        return wald_test(slopes @ self.means.ravel(), slopes @ self.covariance @ slopes.T, float(freedom))
 
     def _slopes(self, rows: Floats, arm: Arm, reference: Arm) -> Floats:
         """Weights (M, S K) of the means in combinations (M, S) of the groups' effects."""

@@ -82,26 +82,34 @@ class Projection:
 
     def test(self) -> WaldTest:
         """Test that the effect is the same whatever the columns say."""
-        return wald_test(self.coefficients[1:], self.covariance[1:, 1:], self.sums[1:])
+        freedom = float(satterthwaite_df(self.sums[1:]).min())
+        return wald_test(self.coefficients[1:], self.covariance[1:, 1:], freedom)
 
 
-def wald_test(estimates: Floats, covariance: Floats, sums: Floats) -> WaldTest:
+def wald_test(estimates: Floats, covariance: Floats, freedom: float) -> WaldTest:
     """Test by Hotelling's T² that all of M estimates are zero.
 
-    With ν degrees of freedom of the covariance (the least of the estimates' own) ``T² (ν - M + 1) / (ν M)``
-    is F with M and ν - M + 1.
+    With ν degrees of freedom of the covariance ``T² (ν - M + 1) / (ν M)`` is F with M and ν - M + 1.
 
     Parameters
     ----------
     estimates : (M,)
     covariance : (M, M)
-    sums : (M, G)
-        Influence by household.
+    freedom : float
+        ν.
+
+    Raises
+    ------
+    EstimationError
+        ``estimation-projection`` where one of the estimates follows from the others.
     """
     from scipy.special import fdtrc
 
     count = len(estimates)
-    freedom = float(satterthwaite_df(sums).min())
+    errors = np.sqrt(np.maximum(np.diagonal(covariance), 0.0))
+    scaled = covariance / np.outer(errors, errors) if errors.min() > 0.0 else np.zeros_like(covariance)
+    if np.linalg.eigvalsh(scaled).min() < SMALLEST_PIVOT:
+        _refuse("differences that each say something of their own", "one that follows from the others")
     rest = max(freedom - count + 1.0, 1.0)
     square = float(estimates @ np.linalg.solve(covariance, estimates))
     statistic = square * rest / (freedom * count)
@@ -183,6 +191,7 @@ def _one_split(asked: Asked, z: Floats, r: int) -> Floats:
     gram = whole.T @ (g[:, None] * whole) / len(z)
     beta = np.linalg.solve(gram, whole.T @ scores / len(z))
     by_row = np.linalg.solve(gram, (whole * (scores - g * (whole @ beta))[:, None]).T).T
+    by_row[:, 0] += g * (columns @ beta[1:])  # the centre of the columns is estimated too
     return np.asarray(beta + by_row)
 
 

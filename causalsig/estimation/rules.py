@@ -1,7 +1,7 @@
 """Rules that say which arm to use for whom: shallow trees, learned on one part and valued on another.
 
 A rule π maps recorded facts to arms. With scores φ_a whose mean is the mean outcome under arm a, its value is
-the mean of ``φ_π(x)``, episode by episode in a fold of households that had no part in learning it. Athey and
+the mean of ``φ_π(x)``, episode by episode in a fold of households the rule was not learned on. Athey and
 Wager (2021), doi:10.3982/ECTA15732. The tree is econml's policy tree, the last step of its `DRPolicyTree`;
 the scores are those of `doubly_robust`, so that nothing is fitted twice.
 """
@@ -17,12 +17,14 @@ from numpy.typing import NDArray
 
 from causalsig.errors import EstimationError
 from causalsig.estimation.max_t import Joint, joint_inference
-from causalsig.results import Arm, Floats, Integers
+from causalsig.results import Arm, Floats, Integers, satterthwaite_df
 
 DEEPEST: Final = 2
 SMALLEST_SIDE: Final = 0.05
 """Share of a node's episodes that either side of a split keeps at least."""
 PRICES: Final = 30
+ROUNDS: Final = 6
+"""Times that scarce arms are priced anew: one that becomes dear can send people to another."""
 """Steps of the bisection for the price at which a scarce arm is used no more than there is of it."""
 
 
@@ -82,8 +84,9 @@ class RuleValue:
     rule : Rule
         Learned on everybody: what would be shared.
     found : bool
-        It beats the best single arm beyond noise: the one-sided interval of the difference leaves out zero.
-        Otherwise there is no rule.
+        It beats every single arm that there is enough of, each by a one-sided test (so the best one too,
+        whichever it is); its joint interval over the best single arm leaves out zero. Otherwise there is no
+        rule.
     rewards : (3,)
         Mean reward an episode of the rule, of the best single arm, and as now; each learned or chosen where
         it is not valued.
@@ -115,7 +118,7 @@ def learn_rule(
     capacity: Mapping[Arm, float] | None = None,
     seed: int = 0,
 ) -> Rule:
-    """Learn the shallow tree with the largest mean reward.
+    """Learn a shallow tree with a large mean reward, question by question.
 
     Parameters
     ----------
@@ -131,8 +134,8 @@ def learn_rule(
     depth : int
         At most 2: a case worker must be able to remember it.
     capacity : mapping of arm to share, optional
-        Largest share of the episodes an arm can be used for. A scarce arm gets the lowest price at which the
-        tree keeps to it.
+        Largest share of the episodes an arm can be used for; one arm has none. A scarce arm gets a price at
+        which the tree keeps to its share.
     seed : int
 
     Raises
@@ -141,21 +144,33 @@ def learn_rule(
         ``estimation-rule``.
     """
     rewards, x, households = _checked(rewards, x, columns, arms, households, depth)
+    limits = np.array([(capacity or {}).get(arm, 1.0) for arm in arms])
+    if limits.max() < 1.0:
+        _refuse("an arm that there is enough of for everybody", "a limit for every arm")
     price = np.zeros(len(arms))
-    found = _tree(rewards, x, columns, arms, households, floor, depth, seed)
-    for arm, share in (capacity or {}).items():
-        place = list(arms).index(arm)
-        if np.mean(found.assign(x) == place) <= share:
-            continue
-        low, high = 0.0, float(np.ptp(rewards)) + 1.0
+
+    def tree() -> Rule:
+        return _tree(rewards - price, x, columns, arms, households, floor, depth, seed)
+
+    found = tree()
+    for _ in range(ROUNDS):
+        used = np.bincount(found.assign(x), minlength=len(arms)) / len(x)
+        if (used <= limits).all():
+            return found
+        place = int((used - limits).argmax())
+        low, high = price[place], price[place] + float(np.ptp(rewards)) + 1.0
         for _ in range(PRICES):
             price[place] = (low + high) / 2.0
-            found = _tree(rewards - price, x, columns, arms, households, floor, depth, seed)
-            used = float(np.mean(found.assign(x) == place))
-            low, high = (price[place], high) if used > share else (low, price[place])
+            share = float(np.mean(tree().assign(x) == place))
+            low, high = (price[place], high) if share > limits[place] else (low, price[place])
         price[place] = high
-        found = _tree(rewards - price, x, columns, arms, households, floor, depth, seed)
-    return found
+        found = tree()
+    # Prices that chase each other: whoever is over its limit is used for nobody.
+    free = [place for place in range(len(arms)) if limits[place] >= 1.0]
+    kept = _tree(
+        rewards[:, free], x, columns, [arms[place] for place in free], households, floor, depth, seed
+    )
+    return Rule(kept.leaves, tuple(arms), tuple(columns))
 
 
 def value_of_rule(
@@ -188,6 +203,9 @@ def value_of_rule(
     """
     rewards, x, households = _checked(rewards, x, columns, arms, households, depth)
     ids, place = np.unique(households, return_inverse=True)
+    now = np.asarray(now, dtype=np.float64)
+    if len(ids) < 2 * folds or now.shape != (len(x),) or not np.isfinite(now).all():
+        _refuse("two households a fold, and what was done as (n,) numbers", "fewer, or another shape")
     fold = np.random.default_rng([seed, 5]).permutation(np.arange(len(ids)) % folds)[place]
     chosen, single = np.empty(len(x), dtype=np.int64), np.empty(len(x), dtype=np.int64)
     tried = []
@@ -210,9 +228,12 @@ def value_of_rule(
         rewards, x, columns, arms, households, floor=floor, depth=depth, capacity=capacity, seed=seed
     )
     used = np.bincount(final.assign(x), minlength=len(arms)) / len(x)
+    free = [k for k, arm in enumerate(arms) if (capacity or {}).get(arm, 1.0) >= 1.0]
+    every = got[:, :1] - rewards[:, free]
+    beats = bool(differences.conf_low[0] > 0.0) and _beats_all(every, place, level)
     return RuleValue(
         rule=final,
-        found=not final.single and _beats(differences, level),
+        found=not final.single and beats,
         rewards=got.mean(axis=0),
         differences=differences,
         shares=dict(zip(arms, used.tolist(), strict=True)),
@@ -220,14 +241,15 @@ def value_of_rule(
     )
 
 
-def _beats(differences: Joint, level: float) -> bool:
-    """Whether the rule is better than the best single arm by a one-sided test of its own."""
+def _beats_all(gaps: Floats, place: Integers, level: float) -> bool:
+    """Whether every column of gaps (n, m) is above zero by a one-sided test, households in clusters."""
     from scipy.special import stdtrit
 
-    error = float(differences.std_errors[0])
-    if error <= 0.0:
-        return False
-    return float(differences.estimates[0]) > float(stdtrit(differences.df[0], level)) * error
+    sums = np.stack([np.bincount(place, weights=gap - gap.mean()) for gap in gaps.T]) / len(gaps)
+    total = sums.shape[1]
+    errors = np.sqrt(total / (total - 1.0) * np.sum(sums**2, axis=1))
+    reach = stdtrit(satterthwaite_df(sums), level) * errors
+    return bool(np.all((errors > 0.0) & (gaps.mean(axis=0) > reach)))
 
 
 def _best_single(rewards: Floats, arms: Sequence[Arm], capacity: Mapping[Arm, float] | None) -> int:
@@ -322,12 +344,20 @@ def _checked(
     rewards, x = np.asarray(rewards, dtype=np.float64), np.asarray(x, dtype=np.float64)
     codes = np.unique(np.asarray(households), return_inverse=True)[1].astype(np.int64)
     fits = rewards.shape == (len(x), len(arms)) and x.shape[1:] == (len(columns),) and len(codes) == len(x)
-    if not fits or not np.isfinite(rewards).all() or not np.isfinite(x).all() or not 0 <= depth <= DEEPEST:
-        raise EstimationError(
-            "estimation-rule",
-            expected=f"finite rewards (n, arms), facts (n, columns), households (n,), depth 0 to {DEEPEST}",
-            found="other shapes, a number that is missing, or a deeper tree",
-            mend="Give every arm and every column its place; rules stay as short as a sentence.",
-            where="rewards",
+    finite = fits and bool(np.isfinite(rewards).all() and np.isfinite(x).all())
+    if not finite or not columns or not 0 <= depth <= DEEPEST:
+        _refuse(
+            f"finite rewards (n, arms), facts (n, columns), households (n,), depth 0 to {DEEPEST}",
+            "other shapes, nothing to ask, a number that is missing, or a deeper tree",
         )
     return rewards, x, codes
+
+
+def _refuse(expected: str, found: str) -> None:
+    raise EstimationError(
+        "estimation-rule",
+        expected=expected,
+        found=found,
+        mend="Give every arm and every column its place; rules stay as short as a sentence.",
+        where="rewards",
+    )

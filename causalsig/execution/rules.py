@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 QUESTION = "contact_method"
 """Nobody is told to accept help; a municipality chooses how it makes contact."""
 NEEDS_EVERYBODY = "rule-needs-everybody"
+NEEDS_RETURN = "rule-needs-return"
 NOT_LEARNED = "rule-not-learned"
 OVER = ("best_single", "now")
 
@@ -41,8 +42,11 @@ def rule_block(
     """
     plan, settings = cohort.plan, study.rules
     outcome = plan.settings.primary_outcome
-    if settings is None or plan.question != QUESTION or plan.exposure != "question":
+    asked = next((one for one in plan.outcomes if one.id == outcome), None)
+    if settings is None or plan.question != QUESTION or plan.exposure != "question" or asked is None:
         return None, ()
+    if asked.kind != "any":
+        return None, (Refusal(NEEDS_RETURN, plan.question, outcome),)
     whole = next((a for a in analyses if (a.estimand, a.outcome) == ("ATE", outcome)), None)
     if whole is None or np.isnan(cohort.outcomes[outcome][route.rows]).any():
         return None, (Refusal(NEEDS_EVERYBODY, plan.question, outcome),)

@@ -52,7 +52,7 @@ class Rules(Closed):
         description="What one contact costs, by arm; nothing where not named.",
     )
     capacity: dict[Method, float] = Field(
-        default_factory=dict, description="Largest share of the households an arm can be used for."
+        default_factory=dict, description="Largest share of the episodes an arm can be used for."
     )
     folds: int = Field(default=5, ge=2, le=20, description="Parts of the households; each is valued once.")
 
@@ -69,5 +69,5 @@ class Rules(Closed):
         if any(not 0.0 <= cost <= 1_000_000 for cost in self.costs_eur.values()):
             raise ValueError("costs_eur has a cost below 0; give what a contact costs, in euros")
         if any(not 0.0 < share <= 1.0 for share in self.capacity.values()):
-            raise ValueError("capacity is a share of the households; give a number above 0 and at most 1")
+            raise ValueError("capacity is a share of the episodes; give a number above 0 and at most 1")
         return self
