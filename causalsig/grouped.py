@@ -16,7 +16,7 @@ class GroupEffect:
 
     ``conf_low``, ``conf_high`` and ``p_value`` hold for all groups of the block together; ``households`` are
     those of the arm and of the reference, ``fewest`` the smallest number of them with or without the outcome
-    in either.
+    in either, ``effective_size`` the smaller of both arms', and the shares the larger of both.
     """
 
     family: str
@@ -29,6 +29,9 @@ class GroupEffect:
     p_value: float
     households: tuple[int, int]
     fewest: int
+    effective_size: float
+    largest_share: float
+    two_largest_share: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,31 +140,53 @@ class RuleGain:
 
 
 @dataclass(frozen=True, slots=True)
+class RuleBehind:
+    """What a rule and its gains rest on; for the disclosure rules, never leaves.
+
+    ``arm`` and ``cell`` are the fewest households that tell a leaf or the gain anything, by the arms compared
+    and by whether they returned; ``largest_share`` and ``two_largest_share`` of the absolute gain, and
+    ``effective_size`` its effective number of households.
+    """
+
+    arm: int
+    cell: int
+    largest_share: float
+    two_largest_share: float
+    effective_size: float
+
+
+@dataclass(frozen=True, slots=True)
 class RuleBlock:
     """A rule for whom which method, or that none was found.
 
     Attributes
     ----------
-    question, outcome : str
+    question, outcome, estimand : str
+        Of the arms' scores: everybody's, so the ATE.
+    estimator : {"doubly_robust", "clone_censor_weight"}
     found : bool
         It beats the best single arm beyond noise.
     leaves : tuple of RuleLeaf
-        What was learned on everybody; to be shown only when found.
+        What was learned on everybody; none unless found.
     gains : tuple of RuleGain
         Over the best single arm and over treating as now, with intervals that hold together.
     shares : tuple of (arm, share)
         How often each arm would be used, and what is done now.
     asked : int
         Questions a rule could ask.
+    behind : RuleBehind
     """
 
     question: str
     outcome: str
+    estimand: str
+    estimator: Estimator
     found: bool
     leaves: tuple[RuleLeaf, ...]
     gains: tuple[RuleGain, ...]
     shares: tuple[tuple[str, float, float], ...]
     asked: int
+    behind: RuleBehind
 
 
 @dataclass(frozen=True, slots=True)

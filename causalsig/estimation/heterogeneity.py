@@ -20,7 +20,12 @@ from numpy.typing import NDArray
 
 from causalsig.errors import EstimationError
 from causalsig.estimation.asked import Asked, read_asked
-from causalsig.estimation.inference import cluster_covariance, influence_of, split_covariance
+from causalsig.estimation.inference import (
+    cluster_covariance,
+    influence_of,
+    largest_shares,
+    split_covariance,
+)
 from causalsig.estimation.max_t import Joint, joint_inference
 from causalsig.estimation.projection import WaldTest, wald_test
 from causalsig.estimation.propensity import Propensity, kish
@@ -48,6 +53,8 @@ class GroupMeans:
         Episodes and distinct households of an arm in a group.
     effective_sample_size : (S, K)
         As `ArmMeans.effective_sample_size`. Unit: households.
+    largest_share, two_largest_share : (S, K)
+        As `ArmMeans.largest_share`.
     sums : (S, K, G)
         Influence by household, centred; never leaves the process.
     level : float
@@ -61,6 +68,8 @@ class GroupMeans:
     n: Integers
     households: Integers
     effective_sample_size: Floats
+    largest_share: Floats
+    two_largest_share: Floats
     sums: Floats = field(repr=False)
     level: float = 0.95
 
@@ -193,6 +202,8 @@ def group_means(
     by_split = np.stack([value.mean(axis=1).ravel() for value, _ in splits])[:, None, :]
     covariance = cluster_covariance(flat, asked.clusters, total) + split_covariance(by_split)[0]
     n, households = _counts(asked, members)
+    weights = np.mean([weight for _, weight in splits], axis=0)
+    shares = [largest_shares(weight, asked.y[:, 0], asked.clusters) for weight in weights]
     centred = values - values.mean(axis=1, keepdims=True)
     sums = np.stack([[_by_household(one, asked.clusters, total) for one in group.T] for group in centred])
     return GroupMeans(
@@ -203,7 +214,9 @@ def group_means(
         estimand=asked.prepared.name,
         n=n,
         households=households,
-        effective_sample_size=_sizes(np.mean([weights for _, weights in splits], axis=0), asked.clusters),
+        effective_sample_size=_sizes(weights, asked.clusters),
+        largest_share=np.array([one for one, _ in shares]),
+        two_largest_share=np.array([two for _, two in shares]),
         sums=sums / len(asked.codes),
         level=level,
     )

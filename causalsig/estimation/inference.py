@@ -92,7 +92,9 @@ def arm_means(found: Influence, prepared: Prepared, *, method: str) -> ArmMeans:
     clusters, codes = sample.clusters[order], sample.codes[order]
     arms, count = len(sample.arms), found.values.shape[0]
     covariance = np.stack([cluster_covariance(v, clusters, total) for v in found.values])
-    shares = [_shares(w, y, clusters) for w, y in zip(found.weights, outcomes.values[order].T, strict=True)]
+    shares = [
+        largest_shares(w, y, clusters) for w, y in zip(found.weights, outcomes.values[order].T, strict=True)
+    ]
     sizes = np.array([[kish(w[:, k], clusters) for k in range(arms)] for w in found.weights])
     small = ("estimation-small-arm",) if sizes.min() < SMALL_ARM else ()
     followed = np.stack(
@@ -126,8 +128,8 @@ def arm_means(found: Influence, prepared: Prepared, *, method: str) -> ArmMeans:
     )
 
 
-def _shares(weights: Floats, y: Floats, clusters: Integers) -> tuple[Floats, Floats]:
-    """Share of the largest and of the two largest households in ``Σ_i |w_i y_i|``, an arm: (K,) each."""
+def largest_shares(weights: Floats, y: Floats, clusters: Integers) -> tuple[Floats, Floats]:
+    """Give the shares of the largest and the two largest households in ``Σ_i |w_i y_i|``: (K,) each."""
     largest, two = np.zeros(weights.shape[1]), np.zeros(weights.shape[1])
     for k in range(weights.shape[1]):
         sums = np.bincount(clusters, weights=np.abs(weights[:, k] * y))

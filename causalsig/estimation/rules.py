@@ -67,11 +67,15 @@ class Rule:
         """Whether everybody gets the same arm."""
         return len({leaf.arm for leaf in self.leaves}) == 1
 
+    def inside(self, leaf: Leaf, x: Floats) -> NDArray[np.bool_]:
+        """Tell which rows (n, Q) a leaf holds: (n,)."""
+        return _inside(leaf.conditions, x, self.columns)
+
     def assign(self, x: Floats) -> Integers:
         """Give each row (n, Q) the place of its arm: (n,)."""
         found = np.full(len(x), -1, dtype=np.int64)
         for leaf in self.leaves:
-            found[_inside(leaf.conditions, x, self.columns)] = self.arms.index(leaf.arm)
+            found[self.inside(leaf, x)] = self.arms.index(leaf.arm)
         return found
 
 
@@ -96,6 +100,10 @@ class RuleValue:
         How often the rule uses each arm.
     tried : tuple of (Rule, arm)
         Rule and best single arm of each fold: what was valued.
+    chosen, single : (n,)
+        Places of both arms for every episode, out of fold; never leave the process, nor does `gap`.
+    gap : (n,)
+        Score of the rule less that of the best single arm.
     """
 
     rule: Rule
@@ -104,6 +112,9 @@ class RuleValue:
     differences: Joint = field(repr=False)
     shares: dict[Arm, float]
     tried: tuple[tuple[Rule, Arm], ...]
+    chosen: Integers = field(repr=False)
+    single: Integers = field(repr=False)
+    gap: Floats = field(repr=False)
 
 
 def learn_rule(
@@ -238,6 +249,9 @@ def value_of_rule(
         differences=differences,
         shares=dict(zip(arms, used.tolist(), strict=True)),
         tried=tuple(tried),
+        chosen=chosen,
+        single=single,
+        gap=gaps[:, 0],
     )
 
 

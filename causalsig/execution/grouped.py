@@ -23,6 +23,11 @@ if TYPE_CHECKING:
     from causalsig.study.models import Study
 
 
+MARGIN = 2
+"""Times an arm's households that either arm of a group needs: groups whose risk is half the declared one hold
+the floors for classes too, so that few are held back for their outcomes."""
+
+
 def group_block(
     cohort: Cohort, routes: Sequence[Route], analyses: Sequence[Analysis], study: Study
 ) -> GroupBlock | None:
@@ -40,6 +45,8 @@ def group_block(
     shown = {a.estimand for a in analyses if (a.estimator, a.outcome) == (route.estimator, outcome)}
     estimand = next((e for e in study.estimands.all if e in shown), None)
     if estimand is None or route.groups is None:
+        return None
+    if not {arm, reference} <= set(cohort.treatment[route.rows].astype(str)):
         return None
     families, masks, left_out = _large_enough(cohort, route, (arm, reference), study)
     if not masks:
@@ -59,7 +66,8 @@ def _large_enough(
     As an arm is admitted: by households, before any outcome is looked at.
     """
     treatment, households = cohort.treatment[route.rows].astype(str), cohort.households[route.rows]
-    floor = max(study.groups.min_households, smallest_arm(study.disclosure))
+    floor = max(study.groups.min_households, MARGIN * smallest_arm(study.disclosure))
+    seen = ~np.isnan(cohort.outcomes[cohort.plan.settings.primary_outcome][route.rows])
     arms = np.unique(treatment)
     families: dict[str, str] = {}
     masks: dict[str, NDArray[np.bool_]] = {}
@@ -67,7 +75,7 @@ def _large_enough(
     for family, groups in cohort.groups.items():
         for name, members in groups.items():
             inside = members[route.rows]
-            counts = {arm: len(np.unique(households[inside & (treatment == arm)])) for arm in arms}
+            counts = {arm: len(np.unique(households[inside & seen & (treatment == arm)])) for arm in arms}
             if min(counts[arm] for arm in pair) >= floor and min(counts.values()) >= 2:
                 families[name], masks[name] = family, inside
             else:
@@ -118,6 +126,7 @@ def _block(
     arm, reference = cohort.plan.primary_contrast
     joint = means.effects(arm, reference)
     cells = _cells(cohort, route)
+    pair = [means.arms.index(arm), means.arms.index(reference)]
     counted = {name: cells.count(mask) for name, mask in masks.items()}
     effects = tuple(
         GroupEffect(
@@ -131,6 +140,9 @@ def _block(
             p_value=float(joint.p_values[s]),
             households=counted[name][0],
             fewest=counted[name][1],
+            effective_size=float(means.effective_sample_size[s, pair].min()),
+            largest_share=float(means.largest_share[s, pair].max()),
+            two_largest_share=float(means.two_largest_share[s, pair].max()),
         )
         for s, name in enumerate(means.groups)
     )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from causalsig.errors import PoolError, ReleaseError
 from causalsig.pooling import pool_arms, pool_of_others
 from causalsig.pooling.balance import balance_of_sites
-from causalsig.pooling.groups import groups_of_sites
+from causalsig.pooling.groups import groups_of_sites, one_block_a_wave
 from causalsig.pooling.waves import one_block_a_site
 from causalsig.release.beside import released_balance
 from causalsig.release.build import released_arms
@@ -88,7 +88,8 @@ def pool_folder(
     demo = any(item.demo for _, item in opened)
     left_out = tuple((site, NOTHING_RELEASED) for site in silent)
     balance = [block for _, item in opened for block in released_balance(item.document)]
-    groups = [block for _, item in opened for block in released_groups(item.document)]
+    by_wave = sorted((item.document for _, item in opened), key=lambda document: document.wave)
+    groups = one_block_a_wave(block for document in by_wave for block in released_groups(document))
     pool = replace(
         pool_arms(blocks, study, digest, left_out=left_out, demo=demo),
         balance=balance_of_sites(balance, study.pooling),

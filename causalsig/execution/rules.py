@@ -10,7 +10,7 @@ from causalsig.cohort.covariates import covariate_of
 from causalsig.diagnosed import RegionCondition
 from causalsig.diagnostics.questions import CUT_POINTS, questions_of
 from causalsig.errors import EstimationError
-from causalsig.grouped import RuleBlock, RuleGain, RuleLeaf
+from causalsig.grouped import RuleBehind, RuleBlock, RuleGain, RuleLeaf
 from causalsig.records import Refusal
 
 if TYPE_CHECKING:
@@ -56,6 +56,7 @@ def rule_block(
     answers, questions = asked_of(cohort, route.rows, settings.asks)
     costs = np.array([settings.costs_eur.get(arm, 0.0) for arm in arms])
     codes = np.array([arms.index(arm) for arm in cohort.treatment[route.rows].astype(str)])
+    clusters = np.unique(cohort.households[route.rows], return_inverse=True)[1]
     try:
         found = value_of_rule(
             -settings.value_eur * whole.result.influence - costs,
@@ -63,7 +64,7 @@ def rule_block(
             answers,
             [str(place) for place in range(len(questions))],
             arms,
-            cohort.households[route.rows],
+            clusters,
             floor=settings.min_households_leaf,
             depth=settings.depth,
             capacity={arm: share for arm, share in settings.capacity.items() if arm in arms},
@@ -74,7 +75,9 @@ def rule_block(
     except EstimationError:
         return None, (Refusal(NOT_LEARNED, plan.question, outcome),)
     now = np.bincount(codes, minlength=len(arms)) / len(codes)
-    return _block(found, questions, dict(zip(arms, now.tolist(), strict=True)), (plan.question, outcome)), ()
+    behind = _behind(found, codes, cohort.outcomes[outcome][route.rows] > 0, answers, clusters)
+    shares = dict(zip(arms, now.tolist(), strict=True))
+    return _block(found, questions, shares, (plan.question, outcome), behind), ()
 
 
 def asked_of(
@@ -92,7 +95,11 @@ def asked_of(
 
 
 def _block(
-    found: RuleValue, questions: list[Condition], now: dict[str, float], about: tuple[str, str]
+    found: RuleValue,
+    questions: list[Condition],
+    now: dict[str, float],
+    about: tuple[str, str],
+    behind: RuleBehind,
 ) -> RuleBlock:
     leaves = tuple(
         RuleLeaf(
@@ -118,4 +125,41 @@ def _block(
         for k, over in enumerate(OVER)
     )
     shares = tuple((str(arm), float(found.shares[arm]), now[arm]) for arm in found.rule.arms)
-    return RuleBlock(*about, found.found, leaves, gains, shares, len(questions))
+    shown = leaves if found.found else ()
+    return RuleBlock(
+        *about, "ATE", "doubly_robust", found.found, shown, gains, shares, len(questions), behind
+    )
+
+
+def _behind(
+    found: RuleValue,
+    codes: NDArray[np.int64],
+    returned: NDArray[np.bool_],
+    answers: NDArray[np.float64],
+    clusters: NDArray[np.int64],
+) -> RuleBehind:
+    """Count what a rule and its gains rest on, for the disclosure rules.
+
+    A gain over the best single arm is of the episodes for which both differ: of these only those that got one
+    of the two arms tell anything. The same of every leaf of the rule.
+    """
+    single = found.single
+    parts = [(found.chosen != single, found.chosen, single)]
+    assigned = found.rule.assign(answers)
+    best = np.full(len(codes), np.bincount(single).argmax())
+    for leaf in found.rule.leaves:
+        here = found.rule.inside(leaf, answers)
+        parts.append((here & (assigned != best), assigned, best))
+    arms, cells = [], []
+    for part, chosen, other in parts:
+        for arm in (chosen, other):
+            rows = part & (codes == arm)
+            came_back = len(np.unique(clusters[rows & returned]))
+            households = len(np.unique(clusters[rows]))
+            if part.any():
+                arms.append(households)
+                cells += [came_back, households - came_back]
+    sums = np.abs(np.bincount(clusters, weights=found.gap))
+    top = np.sort(sums)[-2:] / sums.sum() if sums.sum() > 0.0 else np.ones(2)
+    size = float(sums.sum() ** 2 / np.sum(sums**2)) if sums.sum() > 0.0 else 0.0
+    return RuleBehind(min(arms, default=0), min(cells, default=0), float(top[-1]), float(top.sum()), size)

@@ -70,39 +70,53 @@ def pool_groups(blocks: Iterable[ReleasedGroups], *, level: float = 0.95) -> tup
 def groups_of_sites(blocks: Iterable[ReleasedGroups], choices: Pooling) -> tuple[PooledGroupRow, ...]:
     """Pool the effects of groups and write one row a group.
 
-    Publishable where enough sites carry the group and no one or two of them decide it, as a contrast.
+    Publishable where more sites than the study asks for carry the group, so that the pool without any of them
+    is of enough too, and no one or two of them decide it.
     """
     return tuple(row for pool in pool_groups(blocks, level=choices.level) for row in _rows(pool, choices))
 
 
 def _rows(pool: PooledGroups, choices: Pooling) -> list[PooledGroupRow]:
     band, head, fit = pool.fit.simultaneous(), pool.head, pool.fit
-    test = fit.against(0).joint.p_value if len(pool.groups) > 1 else None
-    tau2 = np.nan_to_num(fit.tau2)
-    rows = []
-    for place, group in enumerate(pool.groups):
-        variances = fit.inputs.covariances[:, place, place]
-        weights = 1.0 / (variances[fit.inputs.present[:, place]] + tau2[place])
-        rows.append(
-            PooledGroupRow(
-                question=head.question,
-                outcome=head.outcome,
-                estimand=head.estimand,
-                estimator=head.estimator,
-                arm=head.arm,
-                reference=head.reference,
-                family=head.family,
-                group=group,
-                sites=pool.sites[place],
-                estimate=float(band.estimates[place]),
-                std_error=float(band.std_errors[place]),
-                conf_low=float(band.conf_low[place]),
-                conf_high=float(band.conf_high[place]),
-                p_of_family=None if test is None else float(test),
-                publishable=not reasons_to_hold(weights / weights.sum(), choices),
-            )
+    shown = [_publishable(pool, place, choices) for place in range(len(pool.groups))]
+    test = float(fit.against(0).joint.p_value) if len(pool.groups) > 1 and all(shown) else None
+    return [
+        PooledGroupRow(
+            question=head.question,
+            outcome=head.outcome,
+            estimand=head.estimand,
+            estimator=head.estimator,
+            arm=head.arm,
+            reference=head.reference,
+            family=head.family,
+            group=group,
+            sites=pool.sites[place],
+            estimate=float(band.estimates[place]),
+            std_error=float(band.std_errors[place]),
+            conf_low=float(band.conf_low[place]),
+            conf_high=float(band.conf_high[place]),
+            p_of_family=test if test is not None and np.isfinite(test) else None,
+            publishable=shown[place],
         )
-    return rows
+        for place, group in enumerate(pool.groups)
+    ]
+
+
+def _publishable(pool: PooledGroups, place: int, choices: Pooling) -> bool:
+    """Whether a group's effect may be shown: without any one site it still rests on enough of them."""
+    data = pool.fit.inputs
+    variances = data.covariances[:, place, place][data.present[:, place]]
+    weights = 1.0 / (variances + float(np.nan_to_num(pool.fit.tau2[place])))
+    return len(weights) > choices.min_sites and not reasons_to_hold(weights / weights.sum(), choices)
+
+
+def one_block_a_wave(blocks: Iterable[ReleasedGroups]) -> tuple[ReleasedGroups, ...]:
+    """Take the last wave of each site and family: later ones have more households and more groups.
+
+    Blocks come in the order of their waves.
+    """
+    last = {(block.site, *_key(block)): block for block in blocks}
+    return tuple(last.values())
 
 
 def _key(block: ReleasedGroups) -> tuple[str, ...]:

@@ -140,8 +140,13 @@ class RegionEntry(Closed):
 
     def apart_from(self, other: RegionEntry) -> bool:
         """Say whether one question was answered with yes here and no there, as with two leaves of a tree."""
-        here = {(one.question, one.value, one.month, one.holds) for one in self.conditions}
-        return any((o.question, o.value, o.month, not o.holds) in here for o in other.conditions)
+        return answered_apart(self.conditions, other.conditions)
+
+
+def answered_apart(one: Iterable[ConditionEntry], other: Iterable[ConditionEntry]) -> bool:
+    """Say whether a question was answered with yes on one side and with no on the other."""
+    here = {(asked.question, asked.value, asked.month, asked.holds) for asked in one}
+    return any((asked.question, asked.value, asked.month, not asked.holds) in here for asked in other)
 
 
 def contradict(conditions: Iterable[ConditionEntry]) -> bool:

@@ -6,7 +6,7 @@ import hashlib
 import hmac
 import math
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import ValidationError
 
@@ -41,9 +41,14 @@ from causalsig.release.documents import (
 )
 from causalsig.release.grouped import groups_entry, rule_entry
 from causalsig.release.grouped_entries import GroupsEntry, RuleEntry, groups_numbers, rule_numbers
-from causalsig.release.rules import Limits, beyond_budget, broken_rules, nested_differences
+from causalsig.release.rules import Key, Limits, beyond_budget, broken_rules, nested_differences
 from causalsig.release.vocabulary import to_code
 from causalsig.study.models import Study
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from causalsig.grouped import GroupBlock, RuleBlock
 
 Model = TypeVar("Model", bound=Closed)
 _MAX_RATIO = 10.0
@@ -217,6 +222,11 @@ def _check_names(result: QuestionResult, study: Study) -> None:
             known &= analysis.outcome in asked.outcomes and analysis.estimand in estimands
             known &= analysis.estimator in (asked.estimator, *asked.sensitivity_estimators)
             known &= set(analysis.result.arms) <= arms and analysis.reference in analysis.result.arms
+        for beside in (one for one in (result.groups, result.rule) if one is not None):
+            known &= beside.outcome in asked.outcomes and beside.estimand in (
+                *estimands,
+                *study.estimands.all,
+            )
         named = [(item.arm, item.estimand) for item in result.refusals]
         named += [(item.arm, item.estimand) for item in result.verdicts]
         for arm, estimand in named:
@@ -246,14 +256,15 @@ def _sift(result: QuestionResult, study: Study, limits: Limits) -> _Sifted:
     ]
     balance = _balance(result, kept, limits)
     numbers = sum(balance_numbers(entry) for entry in balance.entries)
-    groups, rule = _groups(result, kept, limits), _rule(result, kept, limits)
+    groups = Beside(()) if result.groups is None else groups_entry(result.groups, limits)
+    rule = Beside(()) if result.rule is None else rule_entry(result.rule, limits)
     beyond = beyond_budget(
         kept,
         limits,
         {at: len(one.entries) for at, one in enumerate(told)},
         numbers,
-        sum(groups_numbers(entry) for entry in groups.entries),
-        sum(rule_numbers(entry) for entry in rule.entries),
+        _numbers_of(result.groups, groups, groups_numbers),
+        _numbers_of(result.rule, rule, rule_numbers),
     )
     held = [
         _held(code, analysis)
@@ -288,22 +299,13 @@ def _balance(result: QuestionResult, kept: list[Analysis], limits: Limits) -> Be
     return balance_entry(result.components, limits)
 
 
-def _groups(result: QuestionResult, kept: list[Analysis], limits: Limits) -> Beside:
-    """Effects of groups stand beside the block they are of, and leave only with it and the primary one."""
-    block = result.groups
-    if block is None or not any(analysis.primary for analysis in kept):
-        return Beside(())
-    of = (block.outcome, block.estimand, block.estimator)
-    if of not in {(one.outcome, one.estimand, one.estimator) for one in kept}:
-        return Beside(())
-    return groups_entry(block, limits)
-
-
-def _rule(result: QuestionResult, kept: list[Analysis], limits: Limits) -> Beside:
-    """Write a rule beside the primary block."""
-    if result.rule is None or not any(analysis.primary for analysis in kept):
-        return Beside(())
-    return rule_entry(result.rule, limits)
+def _numbers_of(
+    of: GroupBlock | RuleBlock | None, told: Beside, count: Callable[[Any], int]
+) -> tuple[Key, int] | None:
+    """Give the block that groups or a rule are of, and how many numbers they release; None without any."""
+    if of is None or not told.entries:
+        return None
+    return (of.outcome, of.estimand, of.estimator), sum(count(entry) for entry in told.entries)
 
 
 def _held_of(what: str, rule: str) -> SuppressionEntry:

@@ -254,6 +254,15 @@ class QuestionEntry(Closed):
                 raise ValueError("balance stands beside no primary block of its arms")
         if (self.groups or self.rule) and not primary:
             raise ValueError("groups or a rule stand beside no primary block")
+        blocks = {(one.outcome, one.estimand, one.estimator): one for one in self.analyses}
+        for of in self.groups:
+            own_block = blocks.get((of.outcome, of.estimand, of.estimator))
+            if own_block is None or not {of.arm, of.reference} <= {arm.arm for arm in own_block.arms}:
+                raise ValueError("groups stand beside no block of their arms")
+        for told in self.rule:
+            own_block = blocks.get((told.outcome, "ATE", "doubly_robust"))
+            if own_block is None or not {leaf.arm for leaf in told.leaves} <= {a.arm for a in own_block.arms}:
+                raise ValueError("a rule stands beside no block of its arms")
         if self.rule and self.question not in WITH_REGIONS:
             raise ValueError("a rule is of what a municipality does, not of what households choose")
         if sum(bool(entry.sensitivity) for entry in self.analyses) > 1:
@@ -302,7 +311,7 @@ class EstimatesDocument(Closed):
         newer = bool(self.certificate) or any(map(_is_newer, self.questions))
         if self.schema_version == "0.1" and newer:
             raise ValueError("a document of version 0.1 carries what 0.2 added")
-        if self.schema_version < "0.3" and any(one.groups or one.rule for one in self.questions):
+        if self.schema_version < "0.3" and any(map(_has_groups, self.questions)):
             raise ValueError("a document of an earlier version carries what 0.3 added")
         return self
 
@@ -335,6 +344,11 @@ def _is_newer(question: QuestionEntry) -> bool:
     parts = any(block.sensitivity for block in question.analyses)
     held = any(entry.what != "block" for entry in question.suppressions)
     return parts or held or bool(question.regions or question.balance)
+
+
+def _has_groups(question: QuestionEntry) -> bool:
+    held = any(entry.what in ("groups", "rule") for entry in question.suppressions)
+    return held or bool(question.groups or question.rule)
 
 
 def _newer(values: dict[str, Any], version: str) -> Iterator[tuple[dict[str, Any], str]]:

@@ -30,11 +30,9 @@ from causalsig.release.rules import smallest_arm
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from causalsig.grouped import FamilyRest, GroupBlock, RuleBlock
+    from causalsig.grouped import FamilyRest, GroupBlock, GroupEffect, RuleBlock
     from causalsig.release.documents import EstimatesDocument
     from causalsig.release.rules import Limits
-
-FLOOR, CLASS = "release-arm-floor", "release-class-floor"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +55,12 @@ class _Number:
 
 def groups_entry(block: GroupBlock, limits: Limits) -> Beside:
     """Write the effects of the groups that hold every floor, themselves and by what is left."""
-    held: list[str] = []
     families = []
     for family in dict.fromkeys(effect.family for effect in block.effects):
         places = [at for at, effect in enumerate(block.effects) if effect.family == family]
-        kept = _kept(block, places, limits, held)
+        kept = _kept(block, places, limits)
         numbers = [_number(block.effects[at].estimate, block.effects[at].std_error) for at in kept]
         if not kept or None in numbers:
-            held += ["release-grid"] if kept else []
             continue
         covariance = np.array(block.covariance)[np.ix_(kept, kept)]
         families.append(
@@ -82,7 +78,8 @@ def groups_entry(block: GroupBlock, limits: Limits) -> Beside:
                 correlations=grid.correlations_on_grid(covariance),
             )
         )
-    codes = tuple(dict.fromkeys(held))
+    # One code, whether anything was held or not: which group is too small would else be told.
+    codes = ("release-cell-floor",)
     if not families:
         return Beside((), codes)
     entry = GroupsEntry(
@@ -96,27 +93,29 @@ def groups_entry(block: GroupBlock, limits: Limits) -> Beside:
     return Beside((entry,), codes)
 
 
-def _kept(block: GroupBlock, places: list[int], limits: Limits, held: list[str]) -> list[int]:
+def _kept(block: GroupBlock, places: list[int], limits: Limits) -> list[int]:
     """Places of the groups of one family that may leave.
 
     Those that hold the floors; of these the smallest go, one by one, until whatever can be told by taking
     released groups out of the question's own block is nobody, or holds the floors too.
     """
-    floors = limits.disclosure
-    kept = []
-    for at in places:
-        effect = block.effects[at]
-        if effect.fewest < floors.min_households_cell:
-            held.append(CLASS)
-        elif min(effect.households) < smallest_arm(floors):
-            held.append(FLOOR)
-        else:
-            kept.append(at)
+    kept = [at for at in places if _holds(block.effects[at], limits)]
     rest = next(one for one in block.rests if one.family == block.effects[places[0]].family)
     while kept and not _rests_hold(rest, [block.effects[at].group for at in kept], limits):
         kept.remove(min(kept, key=lambda at: min(block.effects[at].households)))
-        held.append(FLOOR)
     return kept
+
+
+def _holds(effect: GroupEffect, limits: Limits) -> bool:
+    """Say whether a group holds every floor that an arm of a block does."""
+    floors = limits.disclosure
+    return (
+        min(effect.households) >= smallest_arm(floors)
+        and effect.fewest >= floors.min_households_cell
+        and effect.effective_size >= limits.min_effective_size
+        and effect.largest_share <= floors.max_largest_weight
+        and effect.two_largest_share <= floors.max_two_largest_weight
+    )
 
 
 def _rests_hold(rest: FamilyRest, kept: Sequence[str], limits: Limits) -> bool:
@@ -143,30 +142,42 @@ def _number(estimate: float, std_error: float) -> _Number | None:
 
 
 def rule_entry(block: RuleBlock, limits: Limits) -> Beside:
-    """Write a rule that was found, or that none was; a leaf below the floor holds the whole rule back."""
-    floor = limits.disclosure.min_households_arm
+    """Write a rule that was found, or that none was, and nothing else of it.
+
+    The floor is listed whether it held anything or not, so that a rule that is held back and none that was
+    looked for look the same.
+    """
+    held = ("release-cell-floor",)
+    none = RuleEntry(outcome=block.outcome, found=False, leaves=(), gains=())
+    if not block.found:
+        return Beside((none,), held)
+    floors, behind = limits.disclosure, block.behind
+    enough = behind.arm >= floors.min_households_arm and behind.cell >= floors.min_households_cell
+    spread = (
+        behind.largest_share <= floors.max_largest_weight
+        and behind.two_largest_share <= floors.max_two_largest_weight
+        and behind.effective_size >= limits.min_effective_size
+    )
     gains = [(gain.over, _number(gain.estimate, gain.std_error)) for gain in block.gains]
-    if any(number is None for _, number in gains):
-        return Beside((), ("release-no-variance",))
-    leaves = []
-    for leaf in block.leaves if block.found else ():
-        conditions = [condition_entry(condition) for condition in leaf.conditions]
-        if leaf.households < floor or None in conditions:
-            return Beside((), ("release-cell-floor",))
-        leaves.append(
-            LeafEntry(
-                conditions=tuple(one for one in conditions if one is not None),
-                arm=leaf.arm,  # type: ignore[arg-type]
-                households=grid.band(leaf.households),  # type: ignore[arg-type]
-            )
+    conditions = [[condition_entry(one) for one in leaf.conditions] for leaf in block.leaves]
+    named = all(one is not None for leaf in conditions for one in leaf)
+    large = all(leaf.households >= floors.min_households_arm for leaf in block.leaves)
+    if not (enough and spread and named and large) or any(number is None for _, number in gains):
+        return Beside((), held)
+    leaves = tuple(
+        LeafEntry(
+            conditions=tuple(one for one in asked if one is not None),
+            arm=leaf.arm,  # type: ignore[arg-type]
+            households=grid.band(leaf.households),  # type: ignore[arg-type]
         )
+        for leaf, asked in zip(block.leaves, conditions, strict=True)
+    )
     told = tuple(
         GainEntry(over=over, **number.fields())  # type: ignore[arg-type]
         for over, number in gains
         if number is not None
     )
-    entry = RuleEntry(outcome=block.outcome, found=block.found, leaves=tuple(leaves), gains=told)
-    return Beside((entry,))
+    return Beside((RuleEntry(outcome=block.outcome, found=True, leaves=leaves, gains=told),), held)
 
 
 def released_groups(document: EstimatesDocument) -> tuple[ReleasedGroups, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import combinations
 from types import MappingProxyType
 from typing import Annotated, Literal
 
@@ -10,7 +11,7 @@ from pydantic import Field, model_validator
 
 from causalsig.records import Estimator
 from causalsig.release import grid
-from causalsig.release.beside_entries import ConditionEntry, contradict
+from causalsig.release.beside_entries import ConditionEntry, answered_apart, contradict
 from causalsig.release.value_types import (
     ArmBand,
     ArmCode,
@@ -105,6 +106,10 @@ class LeafEntry(Closed):
             raise ValueError("a leaf's conditions contradict each other")
         return self
 
+    def apart_from(self, other: LeafEntry) -> bool:
+        """Say whether one question was answered with yes here and no there."""
+        return answered_apart(self.conditions, other.conditions)
+
 
 class GainEntry(Closed):
     """What the rule gains over something else, in euros an episode, on the grid of its standard error."""
@@ -135,8 +140,12 @@ class RuleEntry(Closed):
     def _found_or_not(self) -> RuleEntry:
         if self.found != bool(self.leaves):
             raise ValueError("a rule that was not found has leaves, or one that was has none")
-        if len({entry.over for entry in self.gains}) != len(self.gains):
-            raise ValueError("a gain is listed twice")
+        if bool(self.gains) != self.found or len({entry.over for entry in self.gains}) != len(self.gains):
+            raise ValueError("a gain is listed twice, or of no rule, or a rule has none")
+        if self.found and len({leaf.arm for leaf in self.leaves}) < 2:
+            raise ValueError("a rule uses one arm for everybody")
+        if any(not one.apart_from(other) for one, other in combinations(self.leaves, 2)):
+            raise ValueError("two leaves share households")
         return self
 
 

@@ -28,6 +28,8 @@ from causalsig.release import grid
 from causalsig.release.documents import released_numbers
 from causalsig.study.models import Disclosure, Study
 
+Key = tuple[str, str, str]
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -188,21 +190,23 @@ def beyond_budget(
     limits: Limits,
     sensitivities: Mapping[int, int] | None = None,
     balance: int = 0,
-    groups: int = 0,
-    rule: int = 0,
+    groups: tuple[Key, int] | None = None,
+    rule: tuple[Key, int] | None = None,
 ) -> Beyond:
     """Hold back what takes a question's released numbers over 10 % of its households.
 
     Many related numbers are what differencing feeds on, so the share is of all blocks of a question together.
-    The primary block comes first, then the other outcomes under its estimand, then balance, groups and the
-    rule, then the other estimands, and last what other estimators say of the primary outcome. A sensitivity
-    comes after its block.
+    The primary block comes first, then the other outcomes under its estimand, then balance, then the other
+    estimands, and last what other estimators say of the primary outcome. A sensitivity, groups and a rule come
+    after the block that they are of, and not without it.
 
     Parameters
     ----------
     sensitivities : mapping of place in `analyses` to a number of contrasts, optional
-    balance, groups, rule : int
-        Numbers of the question's balance, of the effects of its groups, and of its rule.
+    balance : int
+        Numbers of the question's balance.
+    groups, rule : (key, int), optional
+        Outcome, estimand and estimator of the block that they are of, and their numbers.
     """
     asked = sensitivities or {}
     first = next((analysis for analysis in analyses if analysis.primary), None)
@@ -216,20 +220,31 @@ def beyond_budget(
         ),
     )
     last_own = max((at for at, place in enumerate(order) if _same(analyses[place], own)), default=-1)
-    spent, blocks, parts, over = 0, set(), set(), [False, False, False]
+    spent, blocks, parts, no_balance = 0, set(), set(), False
+    beside: dict[str, tuple[Key, int] | None] = {"groups": groups, "rule": rule}
+    over = {name: one is not None for name, one in beside.items()}  # until its block has left
     for at, place in enumerate(order):
         result, told = analyses[place].result, asked.get(place, 0)
-        room = limits.disclosure.max_parameter_share * result.households_total - spent
+        budget = limits.disclosure.max_parameter_share * result.households_total
         alone, both = (released_numbers(len(result.arms), extra) for extra in (0, told))
-        if alone > room:
+        if alone > budget - spent:
             blocks.add(place)
-        elif both > room:
+        elif both > budget - spent:
             parts.add(place)
-        spent += 0 if alone > room else alone if both > room else both
-        for part, numbers in enumerate((balance, groups, rule) if at == last_own else ()):
-            over[part] = numbers > limits.disclosure.max_parameter_share * result.households_total - spent
-            spent += 0 if over[part] else numbers
-    return Beyond(frozenset(blocks), frozenset(parts), *over)
+        spent += 0 if place in blocks else alone if place in parts else both
+        for name, one in beside.items():
+            if one is not None and one[0] == key_of(analyses[place]) and place not in blocks:
+                over[name] = one[1] > budget - spent
+                spent += 0 if over[name] else one[1]
+        if at == last_own:
+            no_balance = balance > budget - spent
+            spent += 0 if no_balance else balance
+    return Beyond(frozenset(blocks), frozenset(parts), no_balance, over["groups"], over["rule"])
+
+
+def key_of(analysis: Analysis) -> Key:
+    """Outcome, estimand and estimator: what one block of a question is of."""
+    return analysis.outcome, analysis.estimand, analysis.estimator
 
 
 def _same(analysis: Analysis, own: tuple[str | None, str | None]) -> bool:
