@@ -197,8 +197,8 @@ def beyond_budget(
 
     Many related numbers are what differencing feeds on, so the share is of all blocks of a question together.
     The primary block comes first, then the other outcomes under its estimand, then balance, then the other
-    estimands, and last what other estimators say of the primary outcome. A sensitivity, groups and a rule come
-    after the block that they are of, and not without it.
+    estimands, and last what other estimators say of the primary outcome. A sensitivity, groups and a rule
+    come after the block that they are of, and not without it.
 
     Parameters
     ----------

@@ -14,7 +14,15 @@ from pydantic import ValidationError
 
 from causalsig.cohort.groups import FAMILIES, groups_of
 from causalsig.diagnosed import RegionCondition
-from causalsig.grouped import FamilyRest, GroupBlock, GroupEffect, RuleBlock, RuleGain, RuleLeaf
+from causalsig.grouped import (
+    FamilyRest,
+    GroupBlock,
+    GroupEffect,
+    RuleBehind,
+    RuleBlock,
+    RuleGain,
+    RuleLeaf,
+)
 from causalsig.records import SiteResult
 from causalsig.release import EstimatesDocument, ReleaseIdentity, build_release
 from causalsig.release.fields import ESTIMATES
@@ -33,6 +41,7 @@ def effect(group: str, family: str = "creditor", **changes: Any) -> GroupEffect:
     values: dict[str, Any] = {
         "estimate": -0.031, "std_error": 0.017, "df": 300.0, "conf_low": -0.07, "conf_high": 0.01,
         "p_value": 0.2, "households": (600, 800), "fewest": 60,
+        "effective_size": 300.0, "largest_share": 0.02, "two_largest_share": 0.03,
     }  # fmt: skip
     return GroupEffect(family=family, group=group, **(values | changes))
 
@@ -67,15 +76,21 @@ def block(*effects: GroupEffect, left: dict[tuple[str, ...], tuple[int, int]] | 
     )  # fmt: skip
 
 
-def rule(found: bool = True, households: int = 300) -> RuleBlock:
+SOUND = RuleBehind(120, 40, 0.02, 0.03, 90.0)
+
+
+def rule(found: bool = True, households: int = 300, **behind: float) -> RuleBlock:
     yes, no = (RegionCondition("creditor=rent", None, holds) for holds in (True, False))
     gains = (
         RuleGain("best_single", 4.2, 1.3, 200.0, 1.0, 7.0),
         RuleGain("now", 9.1, 2.2, 200.0, 4.0, 14.0),
     )
-    leaves_ = (RuleLeaf((yes,), "home_visit", households), RuleLeaf((no,), "letter", 900))
+    told = (RuleLeaf((yes,), "home_visit", households), RuleLeaf((no,), "letter", 900))
     shares = (("letter", 0.6, 0.4), ("home_visit", 0.4, 0.2))
-    return RuleBlock("contact_method", "any_new_arrears_3m", found, leaves_, gains, shares, 12)
+    return RuleBlock(
+        "contact_method", "any_new_arrears_3m", "ATE", "doubly_robust", found, told if found else (), gains,
+        shares, 12, replace(SOUND, **behind),
+    )  # fmt: skip
 
 
 @pytest.fixture
@@ -128,17 +143,16 @@ def test_a_group_below_a_floor_stays_and_so_does_one_that_tells_it(limits: Limit
     few = effect("creditor_water", fewest=9)
     found = groups_entry(block(effect("creditor_rent"), few), limits)
     assert [one.group for one in found.entries[0].families[0].effects] == ["creditor_rent"]
-    assert found.held == ("release-class-floor",)
+    assert found.held == ("release-cell-floor",)
     # Whoever is in neither group is too few: the smaller of both stays as well.
     left = {("creditor_rent", "creditor_water"): (20, 12)}
     smaller = effect("creditor_water", households=(300, 400))
     found = groups_entry(block(effect("creditor_rent"), smaller, left=left), limits)
     assert [one.group for one in found.entries[0].families[0].effects] == ["creditor_rent"]
-    assert found.held == ("release-arm-floor",)
     # Nobody left over tells nothing.
     nobody = {("creditor_rent", "creditor_water"): (-1, -1)}
     found = groups_entry(block(effect("creditor_rent"), smaller, left=nobody), limits)
-    assert len(found.entries[0].families[0].effects) == 2 and not found.held
+    assert len(found.entries[0].families[0].effects) == 2
 
 
 def test_what_any_released_groups_leave_over_holds_the_floors(limits: Limits) -> None:
@@ -167,20 +181,54 @@ def test_what_any_released_groups_leave_over_holds_the_floors(limits: Limits) ->
         assert all(by_name[name].fewest >= 10 and by_name[name].households[0] >= 200 for name in kept)
 
 
+@pytest.mark.parametrize(
+    "changes", [{"effective_size": 29.0}, {"largest_share": 0.51}, {"two_largest_share": 0.68}, {"fewest": 9}]
+)
+def test_a_group_that_one_household_decides_stays(changes: dict[str, float], limits: Limits) -> None:
+    found = groups_entry(block(effect("creditor_rent"), effect("creditor_water", **changes)), limits)
+    assert [one.group for one in found.entries[0].families[0].effects] == ["creditor_rent"]
+    # Nothing held and something held look the same, but for the group that is not there.
+    assert found.held == groups_entry(block(), limits).held == ("release-cell-floor",)
+
+
 def test_a_rule_leaves_when_found_and_otherwise_only_that_none_was(
-    release: Callable[..., EstimatesDocument], limits: Limits
+    release: Callable[..., EstimatesDocument],
 ) -> None:
     [told] = release(rule=rule()).questions[1].rule
     assert told.found and [leaf.arm for leaf in told.leaves] == ["home_visit", "letter"]
-    assert [condition.question for leaf in told.leaves for condition in leaf.conditions] == [
-        "creditor-rent"
-    ] * 2
+    asked = [condition.question for leaf in told.leaves for condition in leaf.conditions]
+    assert asked == ["creditor-rent"] * 2
     [none] = release(rule=rule(found=False)).questions[1].rule
-    assert not none.found and not none.leaves and len(none.gains) == 2
-    held = rule_entry(rule(households=29), limits)
-    assert not held.entries and held.held == ("release-cell-floor",)
+    assert not none.found and not none.leaves and not none.gains
     with pytest.raises(ValidationError, match="has leaves"):
         RuleEntry(outcome="any_new_arrears_3m", found=False, leaves=told.leaves, gains=())
+    twice = (told.leaves[0], *told.leaves)
+    with pytest.raises(ValidationError, match="share households"):
+        RuleEntry(outcome=told.outcome, found=True, leaves=twice, gains=told.gains)
+
+
+@pytest.mark.parametrize(
+    "behind",
+    [
+        {"arm": 29},
+        {"cell": 9},
+        {"largest_share": 0.51},
+        {"two_largest_share": 0.68},
+        {"effective_size": 29.0},
+    ],
+)
+def test_a_rule_that_few_households_decide_stays(behind: dict[str, float], limits: Limits) -> None:
+    held = rule_entry(rule(**behind), limits)
+    assert not held.entries and held.held == rule_entry(rule(), limits).held
+    assert not rule_entry(rule(households=29), limits).entries
+
+
+def test_groups_and_rules_leave_with_the_block_they_are_of(release: Callable[..., EstimatesDocument]) -> None:
+    later = "any_new_arrears_6m"
+    document = release(groups=replace(block(), outcome=later), rule=replace(rule(), outcome=later))
+    blocks = {(one.outcome, one.estimand) for one in document.questions[1].analyses}
+    assert bool(document.questions[1].groups) == ((later, "ATO") in blocks)
+    assert bool(document.questions[1].rule) == ((later, "ATE") in blocks)
 
 
 def test_groups_and_rules_stay_behind_a_question_without_effects(
