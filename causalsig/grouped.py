@@ -78,6 +78,9 @@ class GroupBlock:
         Of the effects, clustered by household.
     tests : tuple of FamilyTest
     rests : tuple of FamilyRest
+    close : tuple of (groups, groups)
+        Sets of groups whose members, taken together, differ by a few households: with both released the
+        difference would be told. For the disclosure rules.
     left_out : tuple of str
         Groups of the study too small at this site.
     level : float
@@ -93,6 +96,7 @@ class GroupBlock:
     covariance: tuple[tuple[float, ...], ...]
     tests: tuple[FamilyTest, ...]
     rests: tuple[FamilyRest, ...]
+    close: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]
     left_out: tuple[str, ...]
     level: float
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import combinations
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -53,7 +54,7 @@ def group_block(
         return None
     try:
         means = route.groups(estimand, cohort.outcomes[outcome][route.rows], masks)
-        return _block(cohort, route, means, families, masks, left_out, estimand)
+        return _block(cohort, route, means, families, masks, left_out, estimand, study)
     except EstimationError:
         return None
 
@@ -122,6 +123,7 @@ def _block(
     masks: Mapping[str, NDArray[np.bool_]],
     left_out: tuple[str, ...],
     estimand: str,
+    study: Study,
 ) -> GroupBlock:
     arm, reference = cohort.plan.primary_contrast
     joint = means.effects(arm, reference)
@@ -165,9 +167,29 @@ def _block(
         covariance=tuple(tuple(row) for row in covariance.tolist()),
         tests=tuple(tests),
         rests=tuple(rests),
+        close=_close(families, masks, cohort.households[route.rows], smallest_arm(study.disclosure)),
         left_out=left_out,
         level=joint.level,
     )
+
+
+def _close(
+    families: Mapping[str, str],
+    masks: Mapping[str, NDArray[np.bool_]],
+    households: NDArray[np.int64],
+    few: int,
+) -> tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]:
+    """Find sets of groups, one or all of a family, that differ by fewer households than an arm needs."""
+    sets = {(name,): mask for name, mask in masks.items()}
+    for family in dict.fromkeys(families.values()):
+        names = tuple(name for name in masks if families[name] == family)
+        sets[names] = np.any([masks[name] for name in names], axis=0)
+    found = []
+    for (one, here), (other, there) in combinations(sets.items(), 2):
+        apart = here ^ there
+        if apart.any() and len(np.unique(households[apart])) < few:
+            found.append((one, other))
+    return tuple(found)
 
 
 def _cells(cohort: Cohort, route: Route) -> _Cells:

@@ -56,9 +56,7 @@ class _Number:
 def groups_entry(block: GroupBlock, limits: Limits) -> Beside:
     """Write the effects of the groups that hold every floor, themselves and by what is left."""
     families = []
-    for family in dict.fromkeys(effect.family for effect in block.effects):
-        places = [at for at, effect in enumerate(block.effects) if effect.family == family]
-        kept = _kept(block, places, limits)
+    for family, kept in _kept(block, limits).items():
         numbers = [_number(block.effects[at].estimate, block.effects[at].std_error) for at in kept]
         if not kept or None in numbers:
             continue
@@ -93,17 +91,37 @@ def groups_entry(block: GroupBlock, limits: Limits) -> Beside:
     return Beside((entry,), codes)
 
 
-def _kept(block: GroupBlock, places: list[int], limits: Limits) -> list[int]:
-    """Places of the groups of one family that may leave.
+def _kept(block: GroupBlock, limits: Limits) -> dict[str, list[int]]:
+    """Places of the groups of each family that may leave.
 
     Those that hold the floors; of these the smallest go, one by one, until whatever can be told by taking
-    released groups out of the question's own block is nobody, or holds the floors too.
+    released groups out of the question's own block is nobody or holds the floors too, and until no two sets
+    of released groups differ by a few households only.
     """
-    kept = [at for at in places if _holds(block.effects[at], limits)]
-    rest = next(one for one in block.rests if one.family == block.effects[places[0]].family)
-    while kept and not _rests_hold(rest, [block.effects[at].group for at in kept], limits):
-        kept.remove(min(kept, key=lambda at: min(block.effects[at].households)))
+    kept: dict[str, list[int]] = {one.family: [] for one in block.effects}
+    for at, effect in enumerate(block.effects):
+        if _holds(effect, limits):
+            kept[effect.family].append(at)
+    while (worst := _worst(block, kept, limits)) is not None:
+        kept[block.effects[worst].family].remove(worst)
     return kept
+
+
+def _worst(block: GroupBlock, kept: dict[str, list[int]], limits: Limits) -> int | None:
+    """Place of the group to take out next; None when the rest may leave together."""
+
+    def smallest(places: list[int]) -> int:
+        return min(places, key=lambda at: min(block.effects[at].households))
+
+    for rest in block.rests:
+        places = kept[rest.family]
+        if places and not _rests_hold(rest, [block.effects[at].group for at in places], limits):
+            return smallest(places)
+    of = {block.effects[at].group: at for places in kept.values() for at in places}
+    for one, other in block.close:
+        if {*one, *other} <= set(of):
+            return smallest([of[name] for name in {*one, *other}])
+    return None
 
 
 def _holds(effect: GroupEffect, limits: Limits) -> bool:

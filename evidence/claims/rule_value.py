@@ -11,11 +11,12 @@ from evidence.claim import Verdict
 from evidence.context import Context
 from evidence.montecarlo import rate_figures
 
-CLAIM = """The 95 % intervals of what a learned rule gains over the best single arm, and over treating as now,
-hold the true gain of the rules that were valued at 92 to 98 % of 500 sites each: of 3,000 and of 12,000
-episodes in households, with three arms chosen by what is recorded, with and without a pattern to be found,
-with costs, and with an arm that there is not enough of. Where no arm helps anybody more than another, "no
-rule found" is said at 90 % or more; where two in five gain ten points from a visit and the others from a
+CLAIM = """The 95 % intervals of what a learned rule gains over the best single arm, and over treating as
+now, hold the true gain of the rules that were valued at 92 to 98 % of 1,000 sites each, each alone and
+both together: of 3,000 and of 12,000 episodes, with arms and outcomes that go together within
+households, three arms chosen by what is recorded, with and without a pattern to be found, with costs,
+and with an arm that there is not enough of. Where no arm helps anybody more than another, "no rule
+found" is said at 90 % or more; where two in five gain ten points from a visit and the others from a
 call, a rule is found at 90 % of sites of 12,000 or more."""
 ISSUE = 8
 COVERS = (
@@ -28,7 +29,7 @@ COVERS = (
 )
 
 BATCH = 10
-SITES = 500
+SITES = 1000
 BAND = (0.92, 0.98)
 NONE_FOUND = (0.9, 1.0)
 FOUND = (0.9, 1.0)
@@ -64,10 +65,10 @@ def run(context: Context) -> Verdict:
 def _judged(name: str, found: list[dict[str, Any]]) -> list[dict[str, Any]]:
     size, gain, scarce = CELLS[name]
     rows = []
-    for what in ("over the best single arm", "as now"):
+    gain_of = float(np.mean([one["gain"] for one in found]))
+    for what in ("both joint intervals", "over the best single arm", "as now"):
         hits = sum(one[what] for one in found)
-        about = {"cell": name, "what": f"interval {what}", "mean gain": np.mean([o["gain"] for o in found])}
-        rows.append(about | rate_figures(hits, len(found), BAND))
+        rows.append({"cell": name, "what": what, "mean gain": gain_of} | rate_figures(hits, len(found), BAND))
     called = sum(one["found"] for one in found)
     if gain == 0.0:
         rows.append(
@@ -86,14 +87,17 @@ def sites(name: str, batch: int) -> list[dict[str, Any]]:
 
 def one_site(name: str, seed: int) -> dict[str, Any]:
     """Draw one site, learn and value a rule, and hold it against the law."""
+    from scipy.special import stdtrit
+
     from causalsig.estimation import doubly_robust, fit_propensity
     from causalsig.estimation.rules import value_of_rule
 
     size, gain, scarce = CELLS[name]
     r = np.random.default_rng([88, list(CELLS).index(name), seed])
     asked, x, households = _people(r, size)
-    codes = (r.random(size)[:, None] > np.cumsum(_chances(x), axis=1)[:, :-1]).sum(axis=1)
-    y = (r.random(size) < _risks(asked, x, gain)[np.arange(size), codes]).astype(float)
+    arm_lot, outcome_lot = (_together(r, households) for _ in range(2))
+    codes = (arm_lot[:, None] > np.cumsum(_chances(x), axis=1)[:, :-1]).sum(axis=1)
+    y = (outcome_lot < _risks(asked, x, gain)[np.arange(size), codes]).astype(float)
     fitted = fit_propensity(x, codes, arms=range(3), households=households, seed=seed)
     means = doubly_robust(x, codes, y, propensity=fitted, estimand="ATE")
     rewards = -VALUE * means.influence - np.array(COSTS)
@@ -106,10 +110,16 @@ def one_site(name: str, seed: int) -> dict[str, Any]:
     rows = np.arange(POPULATION)
     rule = np.mean([law[rows, tried.assign(population)].mean() for tried, _ in found.tried])
     single = np.mean([law[:, ARMS.index(arm)].mean() for _, arm in found.tried])
-    true = (rule - single, rule - as_now)
+    true = np.array([rule - single, rule - as_now])
     d = found.differences
-    holds = [bool(d.conf_low[k] <= true[k] <= d.conf_high[k]) for k in range(2)]
-    return {"over the best single arm": holds[0], "as now": holds[1], "found": found.found, "gain": true[0]}
+    alone = np.abs(d.estimates - true) <= stdtrit(d.df, 0.975) * d.std_errors
+    return {
+        "both joint intervals": bool(np.all((d.conf_low <= true) & (true <= d.conf_high))),
+        "over the best single arm": bool(alone[0]),
+        "as now": bool(alone[1]),
+        "found": found.found,
+        "gain": float(true[0]),
+    }
 
 
 @cache
@@ -134,6 +144,14 @@ def _chances(x: Any) -> Any:
     eta = np.column_stack([np.zeros(len(x)), 0.3 * x[:, 0], -0.3 + 0.5 * x[:, 1]])
     e = np.exp(eta)
     return e / e.sum(axis=1, keepdims=True)
+
+
+def _together(r: np.random.Generator, households: Any) -> Any:
+    """Draw uniform numbers that go together within a household (a correlation of a half behind them)."""
+    from scipy.special import ndtr
+
+    shared = r.normal(size=int(households.max()) + 1)[households]
+    return ndtr(np.sqrt(0.5) * (shared + r.normal(size=len(households))))
 
 
 def _people(r: np.random.Generator, size: int) -> tuple[Any, Any, Any]:

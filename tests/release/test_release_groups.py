@@ -72,7 +72,7 @@ def block(*effects: GroupEffect, left: dict[tuple[str, ...], tuple[int, int]] | 
     )
     return GroupBlock(
         "contact_method", "any_new_arrears_3m", "ATO", "doubly_robust", "home_visit", "letter", given,
-        tuple(tuple(row) for row in covariance.tolist()), (), rests, (), 0.95,
+        tuple(tuple(row) for row in covariance.tolist()), (), rests, (), (), 0.95,
     )  # fmt: skip
 
 
@@ -189,6 +189,15 @@ def test_a_group_that_one_household_decides_stays(changes: dict[str, float], lim
     assert [one.group for one in found.entries[0].families[0].effects] == ["creditor_rent"]
     # Nothing held and something held look the same, but for the group that is not there.
     assert found.held == groups_entry(block(), limits).held == ("release-cell-floor",)
+
+
+def test_sets_of_groups_that_differ_by_a_few_households_do_not_both_leave(limits: Limits) -> None:
+    smaller = effect("creditor_water", households=(300, 400))
+    given = block(effect("creditor_rent"), smaller, effect("first", "first_or_repeated"))
+    close = ((("creditor_rent",), ("creditor_water",)), (("creditor_rent",), ("first", "repeated")))
+    [entry] = groups_entry(replace(given, close=close), limits).entries
+    told = [one.group for family in entry.families for one in family.effects]
+    assert told == ["creditor_rent", "first"]  # of the second pair one has not been released anyway
 
 
 def test_a_rule_leaves_when_found_and_otherwise_only_that_none_was(
