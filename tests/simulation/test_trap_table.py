@@ -5,6 +5,7 @@ from __future__ import annotations
 from causalsig_cli.explain import known_codes
 
 from causalsig.simulation.switches import OFF, TRAP_NAMES
+from evidence.claims._trap_flags import FLAGS
 from evidence.claims._trap_sites import OPEN_PATH, TABLE, default_study, law_of, trap_of
 
 
@@ -22,6 +23,7 @@ def test_a_row_switches_its_own_trap_on_and_no_other() -> None:
 def test_a_flag_is_a_code_with_an_explanation_or_a_cause_in_the_studys_graph() -> None:
     graph = default_study()[0].graph
     assert graph is not None
-    for flag in (flag for trapped in TABLE.values() for flag in trapped.flags):
+    assert set(FLAGS) <= set(TABLE)
+    for flag in (flag for flags in FLAGS.values() for flag in flags):
         cause = flag.removeprefix(f"{OPEN_PATH}-")
         assert flag in known_codes() or (cause != flag and graph.recorded(cause) == "never"), flag
