@@ -17,7 +17,7 @@ FLAGS = MappingProxyType(
         "acceptance_coding": frozenset(TALKS),
         "acceptance_coding-declined": frozenset(TALKS),
         "hidden_stress": frozenset({"cohort-hidden-cause"}),
-        # 1.234 is a thousand in one notation and one in the other: the file is refused until it is said which.
+        # 1.234 is a thousand in one notation, one in the other: the file is refused until it is said which.
         "mixed_locales": frozenset({"source-amount-locale-undecided"}),
         "missing_links": frozenset({"source-forwarded-without-case"}),
         "reach_not_recorded": frozenset({"source-reach-unknown"}),
