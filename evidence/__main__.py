@@ -38,7 +38,9 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
 def run(claim: Claim, workers: int, limit: int | None, root: Path = ROOT) -> bool:
     """Run one claim, write its result and the docs pages, and tell whether it holds."""
     digest = claim.digest(root)
-    context = Context(claim.name, root / record.WORK / claim.name, digest, workers, limit)
+    context = Context(
+        claim.name, root / record.WORK / claim.name, claim.replications_digest(root), workers, limit
+    )
     begin = time.perf_counter()
     verdict = claim.run(context)
     seconds = time.perf_counter() - begin

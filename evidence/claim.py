@@ -36,6 +36,9 @@ class Claim:
         Globs, from the top of the repository, of the code the claim speaks of (`COVERS`).
     run : callable
         Takes a `Context`, returns a `Verdict`.
+    simulates : tuple of str, optional
+        Of these globs those that a replication runs (`SIMULATES`), where the claim's own module and the rest
+        only judge: then another judgement does not throw an hour of replications away.
     """
 
     name: str
@@ -43,6 +46,7 @@ class Claim:
     issue: int
     covers: tuple[str, ...]
     run: Callable[[Context], Verdict]
+    simulates: tuple[str, ...] | None = None
 
     def digest(self, root: Path = ROOT) -> str:
         """SHA-256 over the paths and contents of the covered code and of the claim itself.
@@ -53,8 +57,14 @@ class Claim:
             A glob matches no file: the claim would speak of nothing.
         """
         own = f"evidence/claims/{self.name.replace('-', '_')}.py"
-        found = {root / own} if (root / own).exists() else set()
-        for pattern in self.covers:
+        return self._over(self.covers, {root / own} if (root / own).exists() else set(), root)
+
+    def replications_digest(self, root: Path = ROOT) -> str:
+        """Take the digest of what a replication runs: by default of all that the claim speaks of."""
+        return self.digest(root) if self.simulates is None else self._over(self.simulates, set(), root)
+
+    def _over(self, patterns: tuple[str, ...], found: set[Path], root: Path) -> str:
+        for pattern in patterns:
             files = {path for path in root.glob(pattern) if path.is_file() and path.suffix != ".pyc"}
             if not files:
                 raise ValueError(
@@ -82,4 +92,5 @@ def _load(module_name: str) -> Claim:
         issue=module.ISSUE,
         covers=tuple(module.COVERS),
         run=module.run,
+        simulates=getattr(module, "SIMULATES", None),
     )

@@ -31,7 +31,7 @@ class Context:
     work : Path
         Folder for what is kept between runs; git ignores it.
     digest : str
-        Of the covered code, when the run began. Replications of other code are never taken up again.
+        Of the code that replications run, when the run began. Those of other code are never taken up again.
     workers : int
         Processes for `replicate`.
     limit : int or None

@@ -43,8 +43,6 @@ class Trapped:
         Cases in, estimate and standard error out.
     sizes : dict
         Size of the trap, where it is not the packaged one.
-    flags : frozenset of str
-        Codes by which the default analysis says that this trap may keep it from covering.
     by_file : bool
         The trap sits in the file: it is written and read back.
     """
@@ -53,7 +51,6 @@ class Trapped:
     about: str
     blind: Callable[[Cases], Estimate] | None = None
     sizes: dict[str, Any] = field(default_factory=dict)
-    flags: frozenset[str] = frozenset()
     by_file: bool = False
 
 
@@ -92,27 +89,23 @@ def _landmark(cases: Cases) -> Estimate:
     return difference(cases.returned(BLANK, QUARTER), one, other, cases.household, cases.stratum)
 
 
-def _from_coverage(trap: TrapName, **more: Any) -> Trapped:
+def _from_coverage(trap: TrapName) -> Trapped:
     """Take a trap over from the claim `trap-coverage`, with its blind analysis and size."""
     blind = trap_coverage.BLIND[trap]
     world: World = "nothing" if blind.truth == "nothing" else "help"
-    return Trapped(world, blind.about, blind.analysis, blind.sizes, **more)
+    return Trapped(world, blind.about, blind.analysis, blind.sizes)
 
 
 NO_DATES = "none: a comparison of periods or methods does not see it"
 AT_CUTOFF = "none here: it moves who is just above a cutoff, which is judged by the claims on thresholds"
 IN_FILE = "none: what falls for it is a reader of files"
-SHORT = frozenset(
-    {"cohort-look-back-not-retained", "cohort-new-arrears-short-history", "cohort-no-entry-window"}
-)
-TALKS = frozenset({"cohort-acceptance-coded-otherwise", "source-acceptance-talks-elsewhere"})
 TABLE: dict[str, Trapped] = {
     "severity": _from_coverage("severity"),
     "capacity_shocks": Trapped("nothing", "none: it is what an instrument is made of"),
     "escalation": Trapped("nothing", "returns of who was ever visited against letters only", _heaviest),
     "repeats": _from_coverage("repeats"),
     "pause": _from_coverage("pause"),
-    "retention": _from_coverage("retention", flags=SHORT),
+    "retention": _from_coverage("retention"),
     "movers": Trapped(
         "help",
         "none: the outcome is one of the address, and the truth beside it is that of the address too",
@@ -125,20 +118,18 @@ TABLE: dict[str, Trapped] = {
         "visits against letters without the cases that ended for what a visit found",
         _found_left_out,
     ),
-    # Whom the rule leaves alone cannot accept: the design gate refuses the question about help, and says why.
-    "threshold_rule": Trapped("nothing", AT_CUTOFF, flags=frozenset({"gate-positivity"})),
+    "threshold_rule": Trapped("nothing", AT_CUTOFF),
     "heaped_amounts": Trapped("nothing", AT_CUTOFF),
     "youth_text_first": Trapped(
         "nothing",
         "returns after a first text against a first letter, unadjusted",
         _texts,
     ),
-    "acceptance_coding": _from_coverage("acceptance_coding", flags=TALKS),
+    "acceptance_coding": _from_coverage("acceptance_coding"),
     "acceptance_coding-declined": Trapped(
         "help",
         "none: the same, with talks booked as refusals",
         sizes={"recorded": 0.0, "quick_fix": 0.0, "declined": 1.0},
-        flags=TALKS,
     ),
     "benefit_clients": Trapped("help", "none: nothing is written of what the department does"),
     "calendar_shocks": _from_coverage("calendar_shocks"),
@@ -152,11 +143,11 @@ TABLE: dict[str, Trapped] = {
         "returns after accepting against not accepting by day 28, whatever came in before day 28",
         _landmark,
     ),
-    "hidden_stress": _from_coverage("hidden_stress", flags=frozenset({"cohort-hidden-cause"})),
+    "hidden_stress": _from_coverage("hidden_stress"),
     "absurd_ages": Trapped("nothing", IN_FILE),
     "mixed_locales": Trapped("nothing", IN_FILE, by_file=True),
-    "missing_links": Trapped("nothing", IN_FILE, flags=frozenset({"source-forwarded-without-case"})),
-    "reach_not_recorded": Trapped("nothing", IN_FILE, flags=frozenset({"source-reach-unknown"})),
+    "missing_links": Trapped("nothing", IN_FILE),
+    "reach_not_recorded": Trapped("nothing", IN_FILE),
     "canaries": Trapped("nothing", IN_FILE),
 }
 """By the name of the trap, after a hyphen what sets a second row of it apart."""

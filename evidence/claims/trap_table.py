@@ -16,6 +16,7 @@ import numpy as np
 from causalsig.simulation.switches import TRAP_NAMES
 from evidence.claim import Verdict
 from evidence.claims import _chain, trap_coverage
+from evidence.claims._trap_flags import FLAGS
 from evidence.claims._trap_sites import TABLE, World, law_of, replicate, trap_of
 from evidence.context import Context
 from evidence.montecarlo import rate_figures
@@ -27,7 +28,7 @@ keep it from doing so; how often it says so without the trap stands beside it. A
 municipalities are answered, or refused with such a code. Beside it stand the unadjusted difference and, where
 there is one, an analysis blind to the trap."""
 ISSUE = 5
-COVERS = (
+SIMULATES = (
     *_chain.SITE,
     *_chain.WORKBOOK,
     "causalsig/simulation/scenarios/base.toml",
@@ -38,6 +39,7 @@ COVERS = (
     "evidence/claims/_trap_sites.py",
     "evidence/claims/trap_coverage.py",
 )
+COVERS = (*SIMULATES, "evidence/claims/_trap_flags.py")
 SEEDS = range(20_000, 20_080)
 """Eighty: an analysis that covers 70 % is found out in 99 of 100 runs, 75 % in 93, and 85 % in 21."""
 BY_FILE = 30
@@ -106,7 +108,7 @@ def _blind(row: str | None, found: list[dict[str, Any]]) -> dict[str, Any] | Non
 
 def _judged(row: str | None, found: list[dict[str, Any]], clean: list[dict[str, Any]]) -> dict[str, Any]:
     """Judge the default analysis of one question over the replications."""
-    flags = frozenset() if row is None else TABLE[row].flags
+    flags = FLAGS.get(row or "", frozenset())
     answered = [one for one in found if one["default"] is not None]
     refused = [one for one in found if one["default"] is None]
     naive, default = (_coverage(answered, name) for name in ("naive", "default"))

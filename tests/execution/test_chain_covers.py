@@ -47,8 +47,8 @@ def files_called(replicate: Callable[[], object]) -> set[str]:
         (clone_censor_weight_coverage.COVERS, lambda: clone_censor_weight_coverage.one(5)),
         (hidden_stress_instrument.COVERS, lambda: hidden_stress_instrument.force(_TYPICAL, 5)),
         (hidden_stress_instrument.COVERS, lambda: hidden_stress_instrument.replicate(_TYPICAL, 5)),
-        (trap_table.COVERS, lambda: _trap_sites.replicate("mixed_locales", "nothing", 5)),
-        (trap_table.COVERS, lambda: _trap_sites.replicate("second_signal", "help", 5)),
+        (trap_table.SIMULATES, lambda: _trap_sites.replicate("mixed_locales", "nothing", 5)),
+        (trap_table.SIMULATES, lambda: _trap_sites.replicate("second_signal", "help", 5)),
     ],
     ids=("end-to-end", "clones", "forced-capacity", "instrument", "traps-of-files", "traps-of-life"),
 )

@@ -240,6 +240,19 @@ def test_a_claim_that_covers_no_code_is_an_error(house: Path, claims) -> None:
         lost.digest(house)
 
 
+def test_another_judgement_keeps_the_replications_and_other_code_does_not(house: Path) -> None:
+    (house / "code" / "judge.py").write_text("LIMIT = 1\n")
+    one = Claim("one", "", 2, ("code/*.py",), lambda _: {}, ("code/[!j]*.py",))
+    before = (one.digest(house), one.replications_digest(house))
+    (house / "code" / "judge.py").write_text("LIMIT = 2\n")
+    judged = (one.digest(house), one.replications_digest(house))
+    assert judged[0] != before[0] and judged[1] == before[1]
+    (house / "code" / "more.py").write_text("")
+    assert one.replications_digest(house) != before[1]
+    whole = Claim("one", "", 2, ("code/*.py",), lambda _: {})
+    assert whole.replications_digest(house) == whole.digest(house)
+
+
 def test_a_verdict_must_say_whether_it_passed(claims) -> None:
     with pytest.raises(ValueError, match="expected passed"):
         record.compose(claims["it-holds"], {"figures": {}}, "", 0.0, 0.0)
