@@ -24,6 +24,7 @@ DECLARED = "expected_risk = 0.1"
 SMALL_ARMS = 0.2
 """Declared risk that asks for arms of 100 households, where the default study asks for 200."""
 LARGE = SiteSpec("9001", "Voorbeeldstad 01", 25_000)
+CITY = SiteSpec("9009", "Voorbeeldstad 09", 160_000)
 SPECS = (
     LARGE,
     SiteSpec("9002", "Voorbeeldstad 02", 8_000, retention="strict6"),
@@ -41,8 +42,8 @@ class Invented:
     site: Site
 
 
-def invent(spec: SiteSpec) -> Invented:
-    made = simulate_site(spec, load_scenario("ignorable", "modest"), 1, months=MONTHS, truth=False)
+def invent(spec: SiteSpec, scenario: str = "ignorable") -> Invented:
+    made = simulate_site(spec, load_scenario(scenario, "modest"), 1, months=MONTHS, truth=False)
     return Invented(spec, made.tables, inventory_site(spec, months=MONTHS, extracted_on=EXTRACTED))
 
 
@@ -57,6 +58,12 @@ def study() -> Study:
 @pytest.fixture(scope="session")
 def invented() -> dict[str, Invented]:
     return {spec.code: invent(spec) for spec in SPECS}
+
+
+@pytest.fixture(scope="session")
+def city() -> Invented:
+    """A city whose groups hold twice the smallest arm, where anybody may get any arm; never a file."""
+    return invent(CITY, "clean")
 
 
 @dataclass(frozen=True)

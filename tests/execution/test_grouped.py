@@ -11,16 +11,20 @@ import pytest
 from causalsig.cohort.build import build_cohort, plan_cohorts, site_facts
 from causalsig.cohort.groups import FAMILIES
 from causalsig.execution.analyse import answer
+from causalsig.execution.grouped import MARGIN
+from causalsig.release.rules import smallest_arm
 from causalsig.study.subgroups import Groups
+
+HIGHER = 300
+"""Households, above the floor of these groups (200) and below the larger ones among them."""
 
 
 @pytest.fixture(scope="module")
-def made(invented, study):
-    found = invented["9001"]
+def made(city, study):
     whole = study.model_copy(update={"groups": Groups(families=tuple(FAMILIES))})
     plan = next(p for p in plan_cohorts(whole) if p.question == "contact_method" and p.months == 3)
-    facts = site_facts(found.tables)
-    cohort = build_cohort(found.tables, plan, whole, found.site, found.spec.matching, facts=facts)
+    facts = site_facts(city.tables)
+    cohort = build_cohort(city.tables, plan, whole, city.site, city.spec.matching, facts=facts)
     return cohort, whole
 
 
@@ -46,7 +50,7 @@ def test_effects_of_groups_stand_beside_the_answer(made):
     for effect, row in zip(block.effects, block.covariance, strict=True):
         place = block.effects.index(effect)
         assert row[place] == pytest.approx(effect.std_error**2, rel=1e-9)
-        assert min(effect.households) >= study.groups.min_households
+        assert min(effect.households) >= MARGIN * smallest_arm(study.disclosure)
         assert effect.conf_low < effect.estimate < effect.conf_high
     assert {test.family for test in block.tests} <= set(FAMILIES)
     assert all(0.0 <= test.p_value <= 1.0 for test in block.tests)
@@ -55,11 +59,12 @@ def test_effects_of_groups_stand_beside_the_answer(made):
 
 def test_a_group_below_its_floor_is_left_out(made):
     cohort, study = made
-    strict = study.model_copy(update={"groups": replace_floor(study.groups, 60)})
+    strict = study.model_copy(update={"groups": replace_floor(study.groups, HIGHER)})
     few, many = answer(cohort, strict).groups, answer(cohort, study).groups
     assert few is not None and many is not None
     assert set(many.left_out) < set(few.left_out)
-    assert all(min(effect.households) >= 60 for effect in few.effects)
+    assert all(min(effect.households) >= HIGHER for effect in few.effects)
+    assert min(min(effect.households) for effect in many.effects) < HIGHER
 
 
 def test_without_groups_in_the_study_nothing_is_asked(made):

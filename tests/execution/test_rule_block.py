@@ -19,22 +19,18 @@ SETTINGS = Rules(asks=ASKS, value_eur=400, costs_eur={"home_visit": 40, "phone":
 
 
 @pytest.fixture(scope="module")
-def made(invented, study):
-    found = invented["9001"]
+def made(city, study):
     whole = study.model_copy(update={"rules": SETTINGS})
     plan = next(p for p in plan_cohorts(whole) if p.question == "contact_method" and p.months == 3)
-    facts = site_facts(found.tables)
-    cohort = build_cohort(found.tables, plan, whole, found.site, found.spec.matching, facts=facts)
+    facts = site_facts(city.tables)
+    cohort = build_cohort(city.tables, plan, whole, city.site, city.spec.matching, facts=facts)
     return cohort, whole
 
 
 def test_a_rule_stands_beside_the_answer(made):
     cohort, study = made
-    found = answer(cohort, study)
-    block = found.rule
-    if block is None:  # somebody never gets some arm: then it must say so
-        assert "rule-needs-everybody" in {refusal.code for refusal in found.refusals}
-        return
+    block = answer(cohort, study).rule
+    assert block is not None
     names = {points.name for points in CUT_POINTS.values()} - {"months"}
     for leaf in block.leaves:
         assert leaf.households >= SETTINGS.min_households_leaf and len(leaf.conditions) <= 2
@@ -46,6 +42,14 @@ def test_a_rule_stands_beside_the_answer(made):
     assert sum(share for _, share, _ in block.shares) == pytest.approx(1.0)
     assert sum(now for _, _, now in block.shares) == pytest.approx(1.0)
     json.dumps(asdict(block), allow_nan=False)
+
+
+def test_where_some_hardly_ever_get_an_arm_no_rule_is_for_everybody(made):
+    cohort, study = made
+    strict = study.diagnostics.model_copy(update={"positivity_probability": 0.15})  # a tenth is visited
+    found = answer(cohort, study.model_copy(update={"diagnostics": strict}))
+    assert found.rule is None
+    assert "rule-needs-everybody" in {refusal.code for refusal in found.refusals}
 
 
 def test_a_study_without_rules_asks_for_none(made):
