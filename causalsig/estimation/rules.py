@@ -154,10 +154,10 @@ def learn_rule(
     EstimationError
         ``estimation-rule``.
     """
-    rewards, x, households = _checked(rewards, x, columns, arms, households, depth)
+    rewards, x, households = checked(rewards, x, columns, arms, households, depth)
     limits = np.array([(capacity or {}).get(arm, 1.0) for arm in arms])
     if limits.max() < 1.0:
-        _refuse("an arm that there is enough of for everybody", "a limit for every arm")
+        refuse("an arm that there is enough of for everybody", "a limit for every arm")
     price = np.zeros(len(arms))
 
     def tree() -> Rule:
@@ -212,12 +212,8 @@ def value_of_rule(
     level : float
         Of the intervals.
     """
-    rewards, x, households = _checked(rewards, x, columns, arms, households, depth)
-    ids, place = np.unique(households, return_inverse=True)
-    now = np.asarray(now, dtype=np.float64)
-    if len(ids) < 2 * folds or now.shape != (len(x),) or not np.isfinite(now).all():
-        _refuse("two households a fold, and what was done as (n,) numbers", "fewer, or another shape")
-    fold = np.random.default_rng([seed, 5]).permutation(np.arange(len(ids)) % folds)[place]
+    rewards, x, households = checked(rewards, x, columns, arms, households, depth)
+    now, place, fold = folds_of(now, households, len(x), folds, seed)
     chosen, single = np.empty(len(x), dtype=np.int64), np.empty(len(x), dtype=np.int64)
     tried = []
     for f in range(folds):
@@ -227,14 +223,12 @@ def value_of_rule(
             floor=max(1, floor * (folds - 1) // folds), depth=depth, capacity=capacity, seed=seed,
         )  # fmt: skip
         chosen[out] = rule.assign(x[out])
-        single[out] = _best_single(rewards[keep], arms, capacity)
+        single[out] = best_single(rewards[keep], arms, capacity)
         tried.append((rule, arms[int(single[out][0])]))
     rows = np.arange(len(x))
     got = np.column_stack([rewards[rows, chosen], rewards[rows, single], now])
     gaps = np.column_stack([got[:, 0] - got[:, 1], got[:, 0] - got[:, 2]])
-    sums = np.stack([np.bincount(place, weights=gap - gap.mean()) for gap in gaps.T]) / len(x)
-    errors = np.sqrt(len(ids) / (len(ids) - 1.0) * np.sum(sums**2, axis=1))
-    differences = joint_inference(gaps.mean(axis=0), errors, sums, level, seed)
+    differences = gains_of(gaps, place, level, seed)
     final = learn_rule(
         rewards, x, columns, arms, households, floor=floor, depth=depth, capacity=capacity, seed=seed
     )
@@ -255,18 +249,40 @@ def value_of_rule(
     )
 
 
+def folds_of(
+    now: Floats, households: Integers, episodes: int, folds: int, seed: int
+) -> tuple[Floats, Integers, Integers]:
+    """Check what was done, number the households, and part them: (n,) each, the last one their folds."""
+    ids, place = np.unique(households, return_inverse=True)
+    now = np.asarray(now, dtype=np.float64)
+    if len(ids) < 2 * folds or now.shape != (episodes,) or not np.isfinite(now).all():
+        refuse("two households a fold, and what was done as (n,) numbers", "fewer, or another shape")
+    return now, place, np.random.default_rng([seed, 5]).permutation(np.arange(len(ids)) % folds)[place]
+
+
+def gains_of(gaps: Floats, place: Integers, level: float, seed: int) -> Joint:
+    """Give the means of gaps (n, m) intervals that hold together, households (n,) in clusters."""
+    sums, errors = _by_household(gaps, place)
+    return joint_inference(gaps.mean(axis=0), errors, sums, level, seed)
+
+
+def _by_household(gaps: Floats, place: Integers) -> tuple[Floats, Floats]:
+    """Centred sums (m, G) of gaps by household, and the standard errors (m,) of their means."""
+    sums = np.stack([np.bincount(place, weights=gap - gap.mean()) for gap in gaps.T]) / len(gaps)
+    total = sums.shape[1]
+    return sums, np.sqrt(total / (total - 1.0) * np.sum(sums**2, axis=1))
+
+
 def _beats_all(gaps: Floats, place: Integers, level: float) -> bool:
     """Whether every column of gaps (n, m) is above zero by a one-sided test, households in clusters."""
     from scipy.special import stdtrit
 
-    sums = np.stack([np.bincount(place, weights=gap - gap.mean()) for gap in gaps.T]) / len(gaps)
-    total = sums.shape[1]
-    errors = np.sqrt(total / (total - 1.0) * np.sum(sums**2, axis=1))
+    sums, errors = _by_household(gaps, place)
     reach = stdtrit(satterthwaite_df(sums), level) * errors
     return bool(np.all((errors > 0.0) & (gaps.mean(axis=0) > reach)))
 
 
-def _best_single(rewards: Floats, arms: Sequence[Arm], capacity: Mapping[Arm, float] | None) -> int:
+def best_single(rewards: Floats, arms: Sequence[Arm], capacity: Mapping[Arm, float] | None) -> int:
     """Place of the arm with the largest mean reward among those that there is enough of for everybody."""
     allowed = [(capacity or {}).get(arm, 1.0) >= 1.0 for arm in arms]
     means = np.where(allowed, rewards.mean(axis=0), -np.inf)
@@ -352,22 +368,24 @@ def _inside(conditions: tuple[Condition, ...], x: Floats, columns: Sequence[str]
     return inside
 
 
-def _checked(
+def checked(
     rewards: Floats, x: Floats, columns: Sequence[str], arms: Sequence[Arm], households: Any, depth: int
 ) -> tuple[Floats, Floats, Integers]:
+    """Check shapes and numbers; give rewards, facts, and households as numbers."""
     rewards, x = np.asarray(rewards, dtype=np.float64), np.asarray(x, dtype=np.float64)
     codes = np.unique(np.asarray(households), return_inverse=True)[1].astype(np.int64)
     fits = rewards.shape == (len(x), len(arms)) and x.shape[1:] == (len(columns),) and len(codes) == len(x)
     finite = fits and bool(np.isfinite(rewards).all() and np.isfinite(x).all())
     if not finite or not columns or not 0 <= depth <= DEEPEST:
-        _refuse(
+        refuse(
             f"finite rewards (n, arms), facts (n, columns), households (n,), depth 0 to {DEEPEST}",
             "other shapes, nothing to ask, a number that is missing, or a deeper tree",
         )
     return rewards, x, codes
 
 
-def _refuse(expected: str, found: str) -> None:
+def refuse(expected: str, found: str) -> None:
+    """Raise ``estimation-rule``."""
     raise EstimationError(
         "estimation-rule",
         expected=expected,
