@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from causalsig.study.handling import HandlingRule, check_periods, plain_rule
 from causalsig.study.models import Closed
 
 RetentionRegime = Literal["strict6", "6-12-18", "full"]
@@ -90,6 +91,9 @@ class Site(Closed):
     acceptance_coding: Literal["talk_is_declined", "talk_is_quick_fix", "standard"] = "standard"
     matching: MatchingTrait = MatchingTrait()
     rule: Rule = Rule()
+    handling: tuple[HandlingRule, ...] = Field(
+        default=(), description="What follows for whom, by period; none: what rule.threshold_eur says."
+    )
     amount_locale: Literal["nl", "en"] | None = Field(
         default=None, description="How amounts are written in the export; none: detected and confirmed."
     )
@@ -128,7 +132,15 @@ class Site(Closed):
             raise ValueError(
                 "earlier_extracts is not in order, or not before extracted_on; list the earliest first"
             )
+        check_periods(self.handling)
         return self
+
+    @property
+    def handling_rules(self) -> tuple[HandlingRule, ...]:
+        """Rules in order of validity; the plain threshold as one where there are none of its own."""
+        if self.handling or not self.rule.threshold_eur:
+            return self.handling
+        return (plain_rule(self.rule.threshold_eur),)
 
     @property
     def guaranteed_months(self) -> int:

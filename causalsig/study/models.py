@@ -260,7 +260,8 @@ class Study(Closed):
             raise ValueError("two outcomes have the same id; every id names one outcome")
         if len(set(self.covariates)) != len(self.covariates):
             raise ValueError("covariates names one twice; name each once")
-        for question in self.asked.values():
+        threshold = self.questions.threshold
+        for question in (*self.asked.values(), *([] if threshold is None else [threshold])):
             missing = [name for name in question.outcomes if name not in ids]
             if missing:
                 raise ValueError(
@@ -296,7 +297,7 @@ class Study(Closed):
 
     @property
     def asked(self) -> dict[str, ContactMethod | AcceptedHelp]:
-        """The questions asked, by code, in the study's fixed order."""
+        """The questions that compare arms, by code, in the study's fixed order; a threshold has no arms."""
         found: dict[str, ContactMethod | AcceptedHelp] = {}
         if self.questions.accepted_help is not None:
             found["accepted_help"] = self.questions.accepted_help

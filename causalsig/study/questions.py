@@ -11,6 +11,7 @@ from pydantic import Field, field_validator, model_validator
 
 from causalsig.records import Estimator
 from causalsig.study.base import Closed, Slug
+from causalsig.study.crossing import Threshold
 
 Method = Literal["letter", "message", "phone", "home_visit", "none"]
 AcceptedArm = Literal["accepted", "not_accepted"]
@@ -176,6 +177,9 @@ class Questions(Closed):
 
     contact_method: ContactMethod | None = None
     accepted_help: AcceptedHelp | None = None
+    threshold: Threshold | None = Field(
+        default=None, description="Q3: crossing a site's own threshold; none: not asked."
+    )
 
     @model_validator(mode="after")
     def _any(self) -> Questions:
