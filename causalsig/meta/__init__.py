@@ -11,8 +11,10 @@ if TYPE_CHECKING:
     from causalsig.meta.bayes import BayesianRandomEffects, bayesian_random_effects
     from causalsig.meta.clustered import ClusterRobust, cluster_robust
     from causalsig.meta.contrasts import Contrasts, JointTest
+    from causalsig.meta.cutoffs import CutoffCurve, cutoff_curve
     from causalsig.meta.distributions import NormalMixture, PanelDistribution
     from causalsig.meta.groups import Subgroups, subgroups
+    from causalsig.meta.honest import HonestPool, honest_effects
     from causalsig.meta.influence import Influence
     from causalsig.meta.likelihood import PooledLikelihood, pool_likelihoods
     from causalsig.meta.multivariate import multivariate_random_effects
@@ -69,8 +71,10 @@ _HOMES = {
     "ClusterRobust": "clustered",
     "Contrasts": "contrasts",
     "Cumulative": "results",
+    "CutoffCurve": "cutoffs",
     "EggerTest": "asymmetry",
     "Funnel": "asymmetry",
+    "HonestPool": "honest",
     "Influence": "influence",
     "JointTest": "contrasts",
     "LeaveOneOut": "results",
@@ -85,8 +89,10 @@ _HOMES = {
     "TwoLevel": "waves",
     "cluster_robust": "clustered",
     "covariances_by_effective_size": "weights",
+    "cutoff_curve": "cutoffs",
     "egger": "asymmetry",
     "funnel": "asymmetry",
+    "honest_effects": "honest",
     "permutation_test": "permutation",
     "random_effects": "univariate",
     "random_effects_batch": "univariate",
@@ -102,9 +108,11 @@ __all__ = [
     "ClusterRobust",
     "Contrasts",
     "Cumulative",
+    "CutoffCurve",
     "EggerTest",
     "EventClass",
     "Funnel",
+    "HonestPool",
     "Influence",
     "JointPrediction",
     "JointShrunken",
@@ -130,9 +138,11 @@ __all__ = [
     "bayesian_random_effects",
     "cluster_robust",
     "covariances_by_effective_size",
+    "cutoff_curve",
     "egger",
     "event_class",
     "funnel",
+    "honest_effects",
     "multivariate_random_effects",
     "permutation_test",
     "pool_likelihoods",
