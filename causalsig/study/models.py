@@ -279,6 +279,9 @@ class Study(Closed):
             raise ValueError(
                 f"negative_controls names the outcome {unknown[0]!r}, which [[outcomes]] does not define"
             )
+        if self.rules is not None:
+            method = self.questions.contact_method
+            self.rules.check_given(self.covariates, () if method is None else method.arms)
         if self.graph is not None:
             self._argued(self.graph)
         return self

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field, field_validator, model_validator
 
 from causalsig.study.base import Closed, Covariate
+from causalsig.study.given_rules import GivenRule, covariate_asked
 from causalsig.study.questions import Method
 
 Family = Literal["creditor", "age_band", "n_creditors", "first_or_repeated", "amount_band"]
@@ -35,10 +36,12 @@ class Groups(Closed):
 
 
 class Rules(Closed):
-    """A rule for whom which method: learned on part of the households, valued on the others."""
+    """Rules for whom which method: one learned here and valued out of fold, given ones, or both."""
 
     asks: tuple[Covariate, ...] = Field(
-        min_length=1, description="Covariates a rule may ask; none of people's age, children or district."
+        default=(),
+        description="Covariates a rule may ask, none of people's age, children or district; none: no rule is "
+        "learned.",
     )
     depth: Literal[1, 2] = Field(default=2, description="Questions on the way to an answer.")
     min_households_leaf: int = Field(
@@ -55,6 +58,9 @@ class Rules(Closed):
         default_factory=dict, description="Largest share of the episodes an arm can be used for."
     )
     folds: int = Field(default=5, ge=2, le=20, description="Parts of the households; each is valued once.")
+    given: tuple[GivenRule, ...] = Field(
+        default=(), max_length=5, description="Rules that another study learned, to be valued elsewhere."
+    )
 
     @field_validator("asks")
     @classmethod
@@ -66,8 +72,25 @@ class Rules(Closed):
 
     @model_validator(mode="after")
     def _possible(self) -> Rules:
+        if not self.asks and not self.given:
+            raise ValueError("rules learns no rule and has none given; say what it asks")
+        for said in ([rule.name for rule in self.given], [rule.says for rule in self.given]):
+            if len(set(said)) != len(said):
+                raise ValueError("a given rule is there twice; give each once, with a name of its own")
         if any(not 0.0 <= cost <= 1_000_000 for cost in self.costs_eur.values()):
             raise ValueError("costs_eur has a cost below 0; give what a contact costs, in euros")
         if any(not 0.0 < share <= 1.0 for share in self.capacity.values()):
             raise ValueError("capacity is a share of the episodes; give a number above 0 and at most 1")
         return self
+
+    def check_given(self, covariates: tuple[Covariate, ...], arms: tuple[Method, ...]) -> None:
+        """Raise ValueError where a given rule asks or uses what the study has not."""
+        for rule in self.given:
+            asked = sorted({covariate_asked(one.question) for leaf in rule.leaves for one in leaf.when})
+            missing = [name for name in asked if name not in covariates]
+            if missing:
+                raise ValueError(
+                    f"a given rule asks {missing[0]}, which is none of the study's covariates; add it"
+                )
+            if not rule.arms <= set(arms):
+                raise ValueError("a given rule uses an arm that contact_method does not have; add the arm")
