@@ -114,7 +114,10 @@ def cutoff_curve(
             found=f"{len(x)} sites with {len(distinct)}",
             mend="Pool the effects without regard to the cutoff, or wait for more sites.",
         )
-    places = np.sort(x)[distinct] if at is None else _logarithms(at, "at")
+    told = (
+        np.sort(as_floats("cutoffs", cutoffs))[distinct] if at is None else np.atleast_1d(as_floats("at", at))
+    )
+    places = _logarithms(told, "at")
     if len(places) == 0 or places.min() < x.min() - SAME or places.max() > x.max() + SAME:
         _refuse("places between the lowest and the highest cutoff", "a place outside them, or none")
     pooled = random_effects(estimates, variances, moderators=x, tau2=tau2, interval=interval, level=level)
@@ -124,13 +127,13 @@ def cutoff_curve(
     ends = np.array([[1.0, places.min()], [1.0, places.max()]])
     c = band_critical_value(ends, pooled.covariance, float(pooled.df), level)
     return CutoffCurve(
-        cutoffs=freeze(np.exp(places)),
+        cutoffs=freeze(told),
         estimates=freeze(line),
         std_errors=freeze(errors),
         conf_low=freeze(line - c * errors),
         conf_high=freeze(line + c * errors),
-        low=float(np.exp(places.min())),
-        high=float(np.exp(places.max())),
+        low=float(told.min()),
+        high=float(told.max()),
         critical_value=c,
         leverages=freeze(_leverages(rows, pooled)),
         fit=pooled,
