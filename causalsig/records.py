@@ -13,6 +13,8 @@ from causalsig.refusals import Estimator as Estimator
 from causalsig.refusals import Refusal as Refusal
 
 if TYPE_CHECKING:
+    from causalsig.crossed import ThresholdFindings
+    from causalsig.contacted import ContactBlock, PooledContactRow
     from causalsig.diagnosed import (
         BalanceBlock,
         Falsification,
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
         SensitivityRow,
         UnusedRegion,
     )
-    from causalsig.grouped import GroupBlock, PooledGroupRow, RuleBlock
+    from causalsig.grouped import GivenRuleBlock, GroupBlock, PooledGroupRow, PooledRule, RuleBlock
     from causalsig.results import ArmMeans
 
 OutcomeKind = Literal["any", "count", "days", "amount"]
@@ -186,7 +188,8 @@ class QuestionResult:
     """All that a site's run says of one question.
 
     ``regions`` are of the design alone. ``components`` (balance of the primary contrast), ``rulers``,
-    ``groups`` and ``rule`` are there only where an effect is.
+    ``groups``, ``rule`` and ``given`` rules are there only where an effect is. ``contacts`` is of the design
+    too, and looks at no outcome: it stands beside a withheld answer as well.
     """
 
     question: str
@@ -203,6 +206,8 @@ class QuestionResult:
     falsification: Falsification | None = None
     groups: GroupBlock | None = None
     rule: RuleBlock | None = None
+    given: tuple[GivenRuleBlock, ...] = ()
+    contacts: ContactBlock | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,6 +247,7 @@ class SiteResult:
     questions: tuple[QuestionResult, ...]
     finding_codes: tuple[str, ...]
     certificate: SiteCertificate | None = None
+    thresholds: ThresholdFindings | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -368,3 +374,5 @@ class PoolResult:
     robustness: tuple[RobustnessRow, ...] = ()
     balance: tuple[PooledBalanceRow, ...] = ()
     groups: tuple[PooledGroupRow, ...] = ()
+    rules: tuple[PooledRule, ...] = ()
+    contacts: tuple[PooledContactRow, ...] = ()

@@ -20,12 +20,14 @@ from causalsig.cohort.build import (
 from causalsig.cohort.person_periods import person_periods
 from causalsig.errors import EstimationError
 from causalsig.estimation import difference_in_means
+from causalsig.execution.crossed import threshold_findings
+from causalsig.execution.contacts import contact_block
 from causalsig.execution.falsify import falsification
 from causalsig.execution.grouped import group_block
 from causalsig.execution.hidden import hidden_findings
 from causalsig.execution.later import known_failures, later_verdicts, pooling_of
 from causalsig.execution.routes import Route, clone_route, treatment_route
-from causalsig.execution.rules import rule_block
+from causalsig.execution.rules import rule_blocks
 from causalsig.execution.strength import balance_block, rulers, sensitivity_rows, unused_regions
 from causalsig.records import Analysis, AttritionRow, QuestionResult, Refusal, SiteResult
 from causalsig.release.rules import admit_arms
@@ -59,6 +61,7 @@ def analyse_site(
     plans: tuple[CohortPlan, ...] | None = None,
     progress: Progress | None = None,
     benchmarks: bool = False,
+    thresholds: bool | None = None,
 ) -> SiteResult:
     """Answer the study's questions at one site.
 
@@ -81,6 +84,8 @@ def analyse_site(
     benchmarks : bool
         For the statistician, and longer than all the rest: leave every recorded covariate out in turn, and
         try to falsify the answer.
+    thresholds : bool, optional
+        Whether Q3 is answered too, where the study asks it; default: unless only some plans are.
 
     Returns
     -------
@@ -114,12 +119,17 @@ def analyse_site(
             )
         parts = partial.setdefault(plan.question, [])
         parts.append(_of_outcomes(found, plan) if parts else found)
+    crossed = None
+    if thresholds or (thresholds is None and plans is None):
+        step("threshold")
+        crossed = threshold_findings(tables, study, site, matching, facts)
     return SiteResult(
         municipality=site.code,
         study_digest=study_digest(study),
         extracted_on=tables.extracted_on,
         questions=tuple(_merge(parts) for parts in partial.values()),
         finding_codes=codes,
+        thresholds=crossed,
     )
 
 
@@ -173,7 +183,7 @@ def answer(
     )
     status: QuestionStatus = "estimated" if analyses else ("refused" if gate.admitted else "withheld")
     others, beside, absent = _sensitivities(cohort, kept, study, follow, failures) if analyses else ((),) * 3
-    rule, no_rule = rule_block(cohort, route, analyses, study, seed_of(study, plan))
+    rule, given, no_rule = rule_blocks(cohort, route, analyses, study, seed_of(study, plan))
     analyses = (*analyses, *beside)
     return QuestionResult(
         question=plan.question,
@@ -188,6 +198,8 @@ def answer(
         rulers=rulers(cohort, (route, *others), analyses, study, benchmarks=benchmarks),
         groups=group_block(cohort, (route, *others), analyses, study),
         rule=rule,
+        given=given,
+        contacts=contact_block(cohort, study),
     )
 
 
@@ -388,5 +400,6 @@ def _merge(parts: list[QuestionResult]) -> QuestionResult:
         falsification=first.falsification if first.status == "estimated" else None,
         groups=first.groups if first.status == "estimated" else None,
         rule=first.rule if first.status == "estimated" else None,
+        given=first.given if first.status == "estimated" else (),
         refusals=tuple(dict.fromkeys(refusal for part in parts for refusal in part.refusals)),
     )

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 from causalsig.errors import PoolError, ReleaseError
 from causalsig.pooling import pool_arms, pool_of_others
 from causalsig.pooling.balance import balance_of_sites
+from causalsig.pooling.contacts import contacts_of_sites, one_part_a_wave
 from causalsig.pooling.groups import groups_of_sites, one_block_a_wave
 from causalsig.pooling.waves import one_block_a_site
 from causalsig.release.beside import released_balance
 from causalsig.release.build import released_arms
+from causalsig.release.contacts import released_contacts
 from causalsig.release.grouped import released_groups
 from causalsig.release.keys import read_signing_key, read_trusted
 from causalsig.release.pool_document import build_pool_document, pool_result
@@ -90,12 +92,21 @@ def pool_folder(
     balance = [block for _, item in opened for block in released_balance(item.document)]
     by_wave = sorted((item.document for _, item in opened), key=lambda document: document.wave)
     groups = one_block_a_wave(block for document in by_wave for block in released_groups(document))
+    contacts = one_part_a_wave(part for document in by_wave for part in released_contacts(document))
     pool = replace(
         pool_arms(blocks, study, digest, left_out=left_out, demo=demo),
         balance=balance_of_sites(balance, study.pooling),
         groups=groups_of_sites(groups, study.pooling),
+        contacts=contacts_of_sites(contacts, study.pooling),
     )
-    others = {code: pool_of_others(blocks, code, study, digest, demo=demo) for code in codes}
+    others = {
+        code: replace(
+            pool_of_others(blocks, code, study, digest, demo=demo),
+            groups=groups_of_sites(groups, study.pooling, without=code),
+            contacts=contacts_of_sites(contacts, study.pooling, without=code),
+        )
+        for code in codes
+    }
     document = build_pool_document(pool)
     path = write_pool(out / "pool.json", document, key=key, force=force)
     _forget(out / "others", codes)

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from causalsig.codes import REMARKS
+from causalsig.execution.crossed_record import thresholds_record
 
 if TYPE_CHECKING:
     from causalsig.records import Analysis, QuestionResult, SiteResult
@@ -25,6 +26,7 @@ def site_record(result: SiteResult) -> dict[str, Any]:
         "extracted_on": result.extracted_on.isoformat(),
         "findings": list(result.finding_codes),
         "questions": [_question(question) for question in result.questions],
+        "thresholds": None if result.thresholds is None else thresholds_record(result.thresholds),
     }
 
 
@@ -60,6 +62,8 @@ def _question(question: QuestionResult) -> dict[str, Any]:
         "falsification": None if question.falsification is None else asdict(question.falsification),
         "groups": None if question.groups is None else asdict(question.groups),
         "rule": None if question.rule is None else asdict(question.rule),
+        "given_rules": [asdict(rule) for rule in question.given],
+        "contacts": None if question.contacts is None else asdict(question.contacts),
     }
 
 

@@ -67,18 +67,32 @@ def pool_groups(blocks: Iterable[ReleasedGroups], *, level: float = 0.95) -> tup
     return tuple(one for one in found if one is not None)
 
 
-def groups_of_sites(blocks: Iterable[ReleasedGroups], choices: Pooling) -> tuple[PooledGroupRow, ...]:
+def groups_of_sites(
+    blocks: Iterable[ReleasedGroups], choices: Pooling, *, without: str | None = None
+) -> tuple[PooledGroupRow, ...]:
     """Pool the effects of groups and write one row a group.
 
     Publishable where more sites than the study asks for carry the group, so that the pool without any of them
     is of enough too, and no one or two of them decide it.
+
+    Parameters
+    ----------
+    blocks : iterable of ReleasedGroups
+    choices : Pooling
+    without : str, optional
+        Code of the site that this pool of the others is for: it is left out, and as many sites as the study
+        asks for are enough.
     """
-    return tuple(row for pool in pool_groups(blocks, level=choices.level) for row in _rows(pool, choices))
+    kept = (block for block in blocks if block.site != without)
+    fewest = choices.min_sites + (without is None)
+    return tuple(
+        row for pool in pool_groups(kept, level=choices.level) for row in _rows(pool, choices, fewest)
+    )
 
 
-def _rows(pool: PooledGroups, choices: Pooling) -> list[PooledGroupRow]:
+def _rows(pool: PooledGroups, choices: Pooling, fewest: int) -> list[PooledGroupRow]:
     band, head, fit = pool.fit.simultaneous(), pool.head, pool.fit
-    shown = [_publishable(pool, place, choices) for place in range(len(pool.groups))]
+    shown = [_publishable(pool, place, choices, fewest) for place in range(len(pool.groups))]
     test = float(fit.against(0).joint.p_value) if len(pool.groups) > 1 and all(shown) else None
     return [
         PooledGroupRow(
@@ -102,12 +116,12 @@ def _rows(pool: PooledGroups, choices: Pooling) -> list[PooledGroupRow]:
     ]
 
 
-def _publishable(pool: PooledGroups, place: int, choices: Pooling) -> bool:
-    """Whether a group's effect may be shown: without any one site it still rests on enough of them."""
+def _publishable(pool: PooledGroups, place: int, choices: Pooling, fewest: int) -> bool:
+    """Whether a group's effect may be shown: it rests on enough sites, and on no one or two of them."""
     data = pool.fit.inputs
     variances = data.covariances[:, place, place][data.present[:, place]]
     weights = 1.0 / (variances + float(np.nan_to_num(pool.fit.tau2[place])))
-    return len(weights) > choices.min_sites and not reasons_to_hold(weights / weights.sum(), choices)
+    return len(weights) >= fewest and not reasons_to_hold(weights / weights.sum(), choices)
 
 
 def one_block_a_wave(blocks: Iterable[ReleasedGroups]) -> tuple[ReleasedGroups, ...]:

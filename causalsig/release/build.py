@@ -23,6 +23,7 @@ from causalsig.release.beside import (
 )
 from causalsig.release.beside_entries import BalanceEntry, SensitivityEntry
 from causalsig.release.certified import certificate_entries
+from causalsig.release.contacts import contact_part
 from causalsig.release.documents import (
     SCHEMA_VERSION,
     WITH_REGIONS,
@@ -38,6 +39,7 @@ from causalsig.release.documents import (
     VerdictEntry,
     applied_floors,
     balance_numbers,
+    released_numbers,
 )
 from causalsig.release.grouped import groups_entry, rule_entry
 from causalsig.release.grouped_entries import GroupsEntry, RuleEntry, groups_numbers, rule_numbers
@@ -168,6 +170,8 @@ def _question(result: QuestionResult, study: Study, limits: Limits) -> QuestionE
     released = any(analysis.primary for analysis, _ in found.released)
     told = {"design"} if result.status != "refused" else set()
     told |= {"pooling", "solo"} if released else set()
+    contacts = contact_part(result, limits, found.numbers)
+    beside += tuple(_held_of("contacts", rule) for rule in contacts.held)
     return _make(
         QuestionEntry,
         question=result.question,
@@ -198,6 +202,7 @@ def _question(result: QuestionResult, study: Study, limits: Limits) -> QuestionE
         balance=found.balance,
         groups=found.groups,
         rule=found.rule,
+        contacts=contacts.entries,
     )
 
 
@@ -210,6 +215,13 @@ class _Sifted:
     groups: tuple[GroupsEntry, ...]
     rule: tuple[RuleEntry, ...]
     suppressions: tuple[SuppressionEntry, ...]
+
+    @property
+    def numbers(self) -> int:
+        """Free numbers of all of them."""
+        blocks = (released_numbers(len(one.result.arms), len(told)) for one, told in self.released)
+        beside = sum(map(balance_numbers, self.balance)) + sum(map(groups_numbers, self.groups))
+        return sum(blocks) + beside + sum(map(rule_numbers, self.rule))
 
 
 def _check_names(result: QuestionResult, study: Study) -> None:
@@ -227,6 +239,9 @@ def _check_names(result: QuestionResult, study: Study) -> None:
                 *estimands,
                 *study.estimands.all,
             )
+        if result.contacts is not None:
+            named_families = {one.family for one in result.contacts.groups}
+            known &= set(result.contacts.arms) <= arms and named_families <= set(study.groups.families)
         named = [(item.arm, item.estimand) for item in result.refusals]
         named += [(item.arm, item.estimand) for item in result.verdicts]
         for arm, estimand in named:
@@ -289,7 +304,7 @@ def _sift(result: QuestionResult, study: Study, limits: Limits) -> _Sifted:
     ):
         held += [_held_of(what, code) for code in (*part.held, *(["release-parameters"] if over else []))]
         shown.append(part.entries if beside and not over else ())
-    return _Sifted(tuple(released), *shown, tuple(held))
+    return _Sifted(tuple(released), shown[0], shown[1], shown[2], tuple(held))
 
 
 def _balance(result: QuestionResult, kept: list[Analysis], limits: Limits) -> Beside:

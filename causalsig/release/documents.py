@@ -19,6 +19,7 @@ from causalsig.records import Estimator
 from causalsig.release import grid
 from causalsig.release.beside_entries import BalanceEntry, RegionEntry, SensitivityEntry
 from causalsig.release.certified import CertificateEntry
+from causalsig.release.contact_entries import ContactsEntry, GroupContactEntry, contact_numbers
 from causalsig.release.grouped_entries import GroupsEntry, RuleEntry, groups_numbers, rule_numbers
 from causalsig.release.value_types import ArmBand as ArmBand
 from causalsig.release.value_types import ArmCode as ArmCode
@@ -57,7 +58,7 @@ _SINCE: Mapping[str, Mapping[str, tuple[str, ...]]] = MappingProxyType(
                 "suppressions": ("what",),
             }
         ),
-        "0.3": MappingProxyType({"questions": ("groups", "rule")}),
+        "0.3": MappingProxyType({"questions": ("groups", "rule", "contacts")}),
     }
 )
 """Fields by the version that brought them: of the document, of its questions, and of their parts."""
@@ -132,10 +133,10 @@ class SuppressionEntry(Closed):
     """One block that a disclosure rule held back; with its numbers its counts are held back too.
 
     ``what`` names the part where it is not the whole block: its sensitivity, some of a question's balance, a
-    region, some of its groups, or its rule.
+    region, some of its groups, its rule, or some of its shares of contact.
     """
 
-    what: Literal["block", "sensitivity", "balance", "region", "groups", "rule"] = "block"
+    what: Literal["block", "sensitivity", "balance", "region", "groups", "rule", "contacts"] = "block"
     rule: RuleCode
     outcome: Slug | None
     estimand: Estimand | None
@@ -226,6 +227,7 @@ class QuestionEntry(Closed):
     balance: tuple[BalanceEntry, ...] = Field(default=(), max_length=1)
     groups: tuple[GroupsEntry, ...] = Field(default=(), max_length=1)
     rule: tuple[RuleEntry, ...] = Field(default=(), max_length=1)
+    contacts: tuple[ContactsEntry, ...] = Field(default=(), max_length=1)
 
     @model_validator(mode="after")
     def _status_holds(self) -> QuestionEntry:
@@ -233,6 +235,8 @@ class QuestionEntry(Closed):
             raise ValueError("a question that is not estimated carries an effect")
         if self.status != "estimated" and (self.regions or self.balance or self.groups or self.rule):
             raise ValueError("a question that is not estimated carries a diagnostic of its effects")
+        if self.contacts and (self.status == "refused" or self.question not in WITH_REGIONS):
+            raise ValueError("shares of contact stand in a refused question, or tell what households chose")
         if self.status == "refused" and any(v.value is not None or v.size for v in self.verdicts):
             raise ValueError("a refused question carries a diagnostic's value")
         blocks = [(entry.outcome, entry.estimand, entry.estimator) for entry in self.analyses]
@@ -347,8 +351,8 @@ def _is_newer(question: QuestionEntry) -> bool:
 
 
 def _has_groups(question: QuestionEntry) -> bool:
-    held = any(entry.what in ("groups", "rule") for entry in question.suppressions)
-    return held or bool(question.groups or question.rule)
+    held = any(entry.what in ("groups", "rule", "contacts") for entry in question.suppressions)
+    return held or bool(question.groups or question.rule or question.contacts)
 
 
 def _newer(values: dict[str, Any], version: str) -> Iterator[tuple[dict[str, Any], str]]:
@@ -386,6 +390,7 @@ def _check_question(question: QuestionEntry, floors: AppliedFloors) -> None:
     bands = [region.households for region in question.regions]
     bands += [one.households for entry in question.groups for f in entry.families for one in f.effects]
     bands += [leaf.households for entry in question.rule for leaf in entry.leaves]
+    bands += [part.households for entry in question.contacts for part in entry.parts()]
     for band in bands:
         highest = grid.band_limits(band)[1]
         if highest is not None and highest < floors.min_households_arm:
@@ -393,12 +398,14 @@ def _check_question(question: QuestionEntry, floors: AppliedFloors) -> None:
     numbers = sum(released_numbers(len(block.arms), len(block.sensitivity)) for block in question.analyses)
     numbers += sum(map(balance_numbers, question.balance))
     numbers += sum(map(groups_numbers, question.groups)) + sum(map(rule_numbers, question.rule))
-    totals = [_most_households(block) for block in question.analyses]
+    numbers += sum(map(contact_numbers, question.contacts))
+    totals = [_most_households(block.arms) for block in question.analyses]
+    totals += [_most_households([one.everybody]) for one in question.contacts]
     if numbers * 1000 > floors.max_parameter_share_per_mille * max(totals, default=0):
         raise ValueError("a question releases more numbers than its households allow")
 
 
-def _most_households(block: AnalysisEntry) -> float:
+def _most_households(parts: Iterable[ArmEntry | GroupContactEntry]) -> float:
     """Return the most households that the bands of a block allow; an open one has no end."""
-    highest = [grid.band_limits(arm.households)[1] for arm in block.arms]
+    highest = [grid.band_limits(part.households)[1] for part in parts]
     return sum(math.inf if one is None else one for one in highest)

@@ -44,11 +44,29 @@ _SHARED = {
 }
 _STEP = "smallest power of two >= a quarter of the rounded standard error"
 _TWO = "two significant digits, rounded up"
+_CELL = "release-cell-floor"
 _FLOOR = Field("floor that was applied", "-", "integer, never looser than the house's", _PUBLIC)
 
 
 def _several(prefix: str, names: str) -> dict[str, Field]:
     return {f"{prefix}{name}": _SHARED[name] for name in names.split()}
+
+
+def _contact(prefix: str, whose: str) -> dict[str, Field]:
+    """Shares of contact of one part of the households."""
+    return {
+        f"{prefix}households": Field(f"households of {whose}", "households", "band, 30 or more", _CELL),
+        f"{prefix}exponent": Field(
+            "the step is two to this power", "-", "follows from the band", "release-grid"
+        ),
+        f"{prefix}shares[].arm": _SHARED["arm"],
+        f"{prefix}shares[].share": Field(
+            f"share of {whose} that was first contacted so, in steps",
+            "share of household-episodes",
+            "a quarter of the standard error of one half at the band's lower end",
+            _CELL,
+        ),
+    }
 
 
 ESTIMATES: Mapping[str, Field] = MappingProxyType(
@@ -221,6 +239,10 @@ ESTIMATES: Mapping[str, Field] = MappingProxyType(
         "questions[].rule[].gains[].std_error_exponent": Field(
             "times ten to this power", "-", "integer", "release-grid"
         ),
+        **_contact("questions[].contacts[].everybody.", "all of the question"),
+        "questions[].contacts[].families[].family": Field("what the groups differ in", "code", _STUDY, _CODE),
+        "questions[].contacts[].families[].groups[].group": Field("group", "code", _STUDY, _CODE),
+        **_contact("questions[].contacts[].families[].groups[].contact.", "the group"),
         "questions[].suppressions[].what": Field(
             "what of a block or a question was held back", "code", "-", _CODE
         ),
@@ -344,6 +366,17 @@ POOL: Mapping[str, Field] = MappingProxyType(
         "groups[].std_error_exponent": Field("times ten to this power", "-", "integer", _SHOWN),
         "groups[].p_of_family": Field(
             "p-value that the family's groups have one effect", "per mille", "rounded up", _SHOWN
+        ),
+        **_several("contacts[].", "question arm"),
+        "contacts[].family": Field("what the groups differ in; none: everybody", "code", _STUDY, _CODE),
+        "contacts[].group": Field("group; none: everybody", "code", _STUDY, _CODE),
+        "contacts[].sites": _SITES,
+        "contacts[].publishable": Field("may be shown to municipalities", "yes or no", "-", _PUBLIC),
+        "contacts[].share": Field(
+            "mean share that was first contacted so", "share of household-episodes", "1/256", _SHOWN
+        ),
+        "contacts[].everybody": Field(
+            "the same of everybody in these sites", "share of household-episodes", "1/256", _SHOWN
         ),
         **_several("balance[].", "question estimand estimator arm reference"),
         "balance[].sites": _SITES,

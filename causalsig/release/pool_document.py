@@ -43,6 +43,7 @@ from causalsig.release.pool_beside import (
     hides_a_site,
     robustness_entries,
 )
+from causalsig.release.pool_contacts import PooledContactEntry, contact_entries, decode_contacts
 from causalsig.release.pool_entries import (
     LeftOutEntry,
     PooledContrastEntry,
@@ -57,7 +58,7 @@ Tau2Name = Literal["EE", "DL", "HE", "HS", "SJ", "ML", "REML", "EB", "PM"]
 IntervalName = Literal["wald", "t", "knapp-hartung", "knapp-hartung-floored", "mixture"]
 _OPEN = "open"
 _EMPTY = "empty"
-_SINCE = {"0.2": ("robustness", "balance"), "0.3": ("groups",)}
+_SINCE = {"0.2": ("robustness", "balance"), "0.3": ("groups", "contacts")}
 """Fields by the version that brought them."""
 
 
@@ -81,12 +82,13 @@ class PoolDocument(Closed):
     robustness: tuple[RobustnessEntry, ...] = Field(default=(), max_length=1000)
     balance: tuple[PooledBalanceEntry, ...] = Field(default=(), max_length=100)
     groups: tuple[PooledGroupEntry, ...] = Field(default=(), max_length=200)
+    contacts: tuple[PooledContactEntry, ...] = Field(default=(), max_length=200)
 
     @model_validator(mode="after")
     def _of_its_version(self) -> PoolDocument:
         if self.schema_version == "0.1" and (self.robustness or self.balance):
             raise ValueError("a document of version 0.1 carries what 0.2 added")
-        if self.schema_version < "0.3" and self.groups:
+        if self.schema_version < "0.3" and (self.groups or self.contacts):
             raise ValueError("a document of an earlier version carries what 0.3 added")
         return self
 
@@ -106,7 +108,11 @@ class PoolDocument(Closed):
 
     @model_validator(mode="after")
     def _others_are_publishable(self) -> PoolDocument:
+        rows: tuple[PooledGroupEntry | PooledContactEntry, ...] = (*self.groups, *self.contacts)
         if self.pool == "all":
+            # Of all, a group is of enough sites without any one of them too.
+            if any(row.publishable and row.sites <= MIN_SITES for row in rows):
+                raise ValueError("a group of too few sites is called publishable")
             return self
         if self.left_out:
             raise ValueError("a pool of the others lists sites")
@@ -116,7 +122,7 @@ class PoolDocument(Closed):
             raise ValueError("a pool of the others shows a mean of too few sites")
         if (
             self.balance
-            or self.groups
+            or any(not row.publishable for row in rows)
             or any(not r.publishable or r.sites < MIN_SITES for r in self.robustness)
         ):
             raise ValueError("a pool of the others shows a diagnostic that is not publishable")
@@ -167,7 +173,8 @@ def build_pool_document(
             else tuple(LeftOutEntry(site_code=s, reason=to_code(r)) for s, r in result.left_out),
             robustness=robustness_entries(result),
             balance=() if others else balance_entries(result),
-            groups=() if others else group_entries(result),
+            groups=group_entries(result),
+            contacts=contact_entries(result),
         )
     except ValidationError as error:
         raise schema_error(error) from None
@@ -289,6 +296,7 @@ def pool_result(document: PoolDocument) -> PoolResult:
         robustness=decode_robustness(document.robustness),
         balance=decode_balance(document.balance),
         groups=decode_groups(document.groups),
+        contacts=decode_contacts(document.contacts),
     )
 
 

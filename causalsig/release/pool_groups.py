@@ -54,26 +54,34 @@ class PooledGroupEntry(Closed):
         std_error = grid.from_two_digits(self.std_error, self.std_error_exponent)
         if self.exponent != grid.step_exponent(std_error):
             raise ValueError("an effect is not on the grid its standard error declares")
-        if self.publishable and self.sites <= MIN_SITES:
+        if self.publishable and self.sites < MIN_SITES:
             raise ValueError("an effect of too few sites is called publishable")
         return self
 
 
 def group_entries(result: PoolResult) -> tuple[PooledGroupEntry, ...]:
-    """Write the rows of the pool of all; publishable only beside a contrast of the same arms that is.
+    """Write the rows that may stand in this pool, publishable only beside a contrast of their arms that is.
 
-    A group whose interval is not defined stays out.
+    Of all sites a row needs one more than the fewest, so that it is of enough without any of them too; in a
+    pool of the others only what a municipality may see is left. A group whose interval is not defined stays
+    out.
     """
+    others = result.kind == "others"
     shown = {
         (c.question, c.outcome, c.estimand, c.estimator, c.arm, c.reference)
         for c in result.contrasts
         if c.publishable and c.sites >= MIN_SITES
     }
-    return tuple(
-        _entry(row, (row.question, row.outcome, row.estimand, row.estimator, row.arm, row.reference) in shown)
+    entries = [
+        _entry(
+            row,
+            row.sites >= MIN_SITES + (not others)
+            and (row.question, row.outcome, row.estimand, row.estimator, row.arm, row.reference) in shown,
+        )
         for row in result.groups
         if math.isfinite(row.conf_low) and row.std_error > 0.0
-    )
+    ]
+    return tuple(entry for entry in entries if entry.publishable or not others)
 
 
 def decode_groups(entries: Iterable[PooledGroupEntry]) -> tuple[PooledGroupRow, ...]:
@@ -91,12 +99,12 @@ def decode_groups(entries: Iterable[PooledGroupEntry]) -> tuple[PooledGroupRow, 
     )
 
 
-def _entry(row: PooledGroupRow, beside: bool) -> PooledGroupEntry:
+def _entry(row: PooledGroupRow, may: bool) -> PooledGroupEntry:
     digits, decimal = grid.two_digits_up(row.std_error)
     exponent = grid.step_exponent(grid.from_two_digits(digits, decimal))
     return PooledGroupEntry(
         **{name: getattr(row, name) for name in _NAMES if name != "publishable"},
-        publishable=row.publishable and row.sites > MIN_SITES and beside,
+        publishable=row.publishable and may,
         exponent=exponent,
         estimate=grid.to_steps(row.estimate, exponent),
         conf_low=math.floor(math.ldexp(row.conf_low, -exponent)),
