@@ -96,6 +96,8 @@ class CrossingEffect:
         Episodes and households within the bandwidth.
     households_with, households_without : (left, right)
         Of these, those with the outcome at least once and those without: for the disclosure rules.
+    largest_share, two_largest_share : float
+        Largest share that one household, or two, have of the weights of a side: for the disclosure rules.
     handled : FuzzyRow or None
         First stage and E2; None where nobody's handling differs, or nobody's is known.
     """
@@ -111,6 +113,8 @@ class CrossingEffect:
     households: tuple[int, int]
     households_with: tuple[int, int]
     households_without: tuple[int, int]
+    largest_share: float
+    two_largest_share: float
     handled: FuzzyRow | None
 
 

@@ -20,8 +20,8 @@ from causalsig.cohort.build import (
 from causalsig.cohort.person_periods import person_periods
 from causalsig.errors import EstimationError
 from causalsig.estimation import difference_in_means
-from causalsig.execution.crossed import threshold_findings
 from causalsig.execution.contacts import contact_block
+from causalsig.execution.crossed import threshold_findings
 from causalsig.execution.falsify import falsification
 from causalsig.execution.grouped import group_block
 from causalsig.execution.hidden import hidden_findings

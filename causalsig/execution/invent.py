@@ -310,8 +310,11 @@ def _tables_in(value: object) -> bool:
 
 
 def _toml(value: object) -> str:
-    if isinstance(value, tuple):
+    if isinstance(value, tuple | list):
         return f"[{', '.join(map(_toml, value))}]"
+    if isinstance(value, dict):
+        pairs = (f"{name} = {_toml(one)}" for name, one in value.items() if one is not None)
+        return f"{{ {', '.join(pairs)} }}"
     return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else str(value)
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from causalsig.execution.analyse import analyse_site
 from causalsig.execution.comparison import unadjusted_blocks
+from causalsig.execution.invented_rules import handling_of
 from causalsig.execution.record import site_record
 from causalsig.records import ReleasedArms
 from causalsig.study.inventory import Agreement, MatchingTrait, Rule, Site
@@ -66,6 +67,7 @@ def inventory_site(spec: SiteSpec, *, months: int, extracted_on: date | None = N
         acceptance_coding=CODING[spec.acceptance_coding],
         matching=MatchingTrait(frequency=spec.matching.frequency, day=spec.matching.day),
         rule=Rule(threshold_eur=round(spec.threshold_eur)),
+        handling=handling_of(spec),
         extracted_on=extracted_on,
         agreement=Agreement(
             project_agreement=SIGNED,

@@ -116,6 +116,7 @@ def run_job(job: Job) -> Literal["done", "kept"]:
             "package_version": __version__,
             "extracted_on": read.tables.extracted_on.isoformat(),
             "questions": {q.question: q.status for q in result.questions},
+            "threshold": None if result.thresholds is None else result.thresholds.status,
             "reasons": {q.question: why_not(q) for q in result.questions if q.status != "estimated"},
             "site_digest": file_digest(folder / "site.json"),
             "payload_hash": payload_hash,
@@ -143,7 +144,8 @@ def _analyse(read: ReadResult, study: Study, site: Site) -> SiteResult:
     """Answer the questions that the source carries the signals for, and refuse the others."""
     from causalsig.cohort.build import plan_cohorts
     from causalsig.execution.analyse import analyse_site
-    from causalsig.execution.carried import unanswerable
+    from causalsig.execution.carried import NEEDS_ALL_SIGNALS, unanswerable
+    from causalsig.execution.crossed import refused_findings
     from causalsig.execution.site import matching_of
 
     refused = unanswerable(study, read.carries)
@@ -155,7 +157,11 @@ def _analyse(read: ReadResult, study: Study, site: Site) -> SiteResult:
         finding_codes={finding.code for finding in read.findings},
         plans=tuple(plan for plan in plan_cohorts(study) if plan.question not in refused),
         benchmarks=True,
+        thresholds=read.carries == "all_signals",
     )
+    if read.carries != "all_signals":
+        # A source of cases alone lacks those below a threshold, for whom nothing was done.
+        result = replace(result, thresholds=refused_findings(study, NEEDS_ALL_SIGNALS))
     answered = {question.question: question for question in result.questions} | refused
     return replace(result, questions=tuple(answered[question] for question in study.asked))
 
