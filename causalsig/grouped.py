@@ -194,6 +194,106 @@ class RuleBlock:
 
 
 @dataclass(frozen=True, slots=True)
+class GivenRuleBlock:
+    """What a rule that another study learned is worth at a site; nothing of it was learned there.
+
+    Attributes
+    ----------
+    name, question, outcome : str
+    gains : tuple of RuleGain
+        Over the best single arm (chosen where it is not valued), over treating as now, and over every single
+        arm that there is enough of, by its name; intervals hold together.
+    shares : tuple of (arm, share, share)
+        How often each arm would be used, and what is done now.
+    behind : RuleBehind
+        The least that any gain, or the difference of two, rests on.
+    close : tuple of str
+        Rules given before it, and `LEARNED`, the one learned here, that differ from it for few households:
+        with both released these would be told.
+    learned_here : bool or None
+        Whether this site is one of those that the rule was learned at; None until who holds the key says so.
+    """
+
+    name: str
+    question: str
+    outcome: str
+    gains: tuple[RuleGain, ...]
+    shares: tuple[tuple[str, float, float], ...]
+    behind: RuleBehind
+    close: tuple[str, ...]
+    learned_here: bool | None = None
+
+
+LEARNED = ""
+"""Stands, where rules have names, for the one that was learned at the site itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReleasedGain:
+    """Gain of a rule as it left a site; ``step`` is that of its grid."""
+
+    over: str
+    estimate: float
+    std_error: float
+    step: float
+
+
+@dataclass(frozen=True, slots=True)
+class ReleasedRule:
+    """What a given rule gains at a site, as it left; without gains where it was learned there."""
+
+    site: str
+    question: str
+    outcome: str
+    name: str
+    gains: tuple[ReleasedGain, ...]
+
+    @property
+    def learned_here(self) -> bool:
+        """Whether the site is one that the rule was learned at."""
+        return not self.gains
+
+
+@dataclass(frozen=True, slots=True)
+class PooledGain:
+    """What a given rule gains over something else, in euros an episode, over the sites that did not learn it.
+
+    ``conf_low``, ``conf_high`` hold for all given rules together.
+    """
+
+    over: str
+    sites: int
+    estimate: float
+    std_error: float
+    conf_low: float
+    conf_high: float
+    publishable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PooledRule:
+    """A given rule over the sites that did not learn it.
+
+    Attributes
+    ----------
+    name, question, outcome : str
+    learned : int
+        Sites of this pool that are left out because they learned it.
+    gains : tuple of PooledGain
+    travels : bool
+        It beats, beyond noise and together with all other given rules, the best single arm of each site and
+        every single arm. Otherwise, and where too few sites say so, there is no rule.
+    """
+
+    name: str
+    question: str
+    outcome: str
+    learned: int
+    gains: tuple[PooledGain, ...]
+    travels: bool
+
+
+@dataclass(frozen=True, slots=True)
 class PooledGroupRow:
     """Effect of one group over the sites; intervals hold together within its family.
 

@@ -70,9 +70,11 @@ def run_job(job: Job) -> Literal["done", "kept"]:
     """
     from causalsig import __version__
     from causalsig.execution.certificates import certificate_of, with_certificate
+    from causalsig.execution.given_rules import marked
     from causalsig.execution.record import site_record, why_not
     from causalsig.execution.site import read_site, release_site
     from causalsig.execution.standing import standing
+    from causalsig.release.keys import read_provider_key
     from causalsig.study.digest import study_digest
     from causalsig.study.read import read_inventory, read_study
 
@@ -94,6 +96,7 @@ def run_job(job: Job) -> Literal["done", "kept"]:
                     return "kept"
         with _timed(timings, "analyse"):
             result = replace(_analyse(read, study, site), certificate=certificate_of(folder, inputs))
+            result = marked(result, study, read_provider_key(job.keys))
         with _timed(timings, "release"):
             payload_hash = release_site(
                 result,
