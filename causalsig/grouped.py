@@ -294,10 +294,22 @@ class PooledRule:
 
 
 @dataclass(frozen=True, slots=True)
+class PooledDifference:
+    """Effect in a group less that in the first group of its family; intervals hold together within it."""
+
+    estimate: float
+    std_error: float
+    conf_low: float
+    conf_high: float
+
+
+@dataclass(frozen=True, slots=True)
 class PooledGroupRow:
     """Effect of one group over the sites; intervals hold together within its family.
 
     ``p_of_family`` is the test that the family's groups have one effect, None for a family of one.
+    ``difference`` is with the family's first group that is pooled; None for that one itself, and where that
+    may not be shown.
     """
 
     question: str
@@ -315,3 +327,4 @@ class PooledGroupRow:
     conf_high: float
     p_of_family: float | None
     publishable: bool
+    difference: PooledDifference | None = None

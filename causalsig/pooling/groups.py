@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from causalsig.errors import PoolError
-from causalsig.grouped import PooledGroupRow, ReleasedGroups
+from causalsig.grouped import PooledDifference, PooledGroupRow, ReleasedGroups
 from causalsig.meta import MultivariateRandomEffects, multivariate_random_effects
 from causalsig.pooling.joint import FREE_FROM, Structure
 from causalsig.pooling.pool import reasons_to_hold
+from causalsig.release.grouped_entries import GROUPS
 
 if TYPE_CHECKING:
     from causalsig.study.models import Pooling
@@ -94,6 +95,7 @@ def _rows(pool: PooledGroups, choices: Pooling, fewest: int) -> list[PooledGroup
     band, head, fit = pool.fit.simultaneous(), pool.head, pool.fit
     shown = [_publishable(pool, place, choices, fewest) for place in range(len(pool.groups))]
     test = float(fit.against(0).joint.p_value) if len(pool.groups) > 1 and all(shown) else None
+    differences = _differences(fit)
     return [
         PooledGroupRow(
             question=head.question,
@@ -111,9 +113,20 @@ def _rows(pool: PooledGroups, choices: Pooling, fewest: int) -> list[PooledGroup
             conf_high=float(band.conf_high[place]),
             p_of_family=test if test is not None and np.isfinite(test) else None,
             publishable=shown[place],
+            difference=differences[place] if shown[0] and shown[place] else None,
         )
         for place, group in enumerate(pool.groups)
     ]
+
+
+def _differences(fit: MultivariateRandomEffects) -> list[PooledDifference | None]:
+    """Compare every group with the first, together."""
+    size = len(fit.tau2)
+    if size == 1:
+        return [None]
+    found = fit.simultaneous(np.eye(size)[1:] - np.eye(size)[0])
+    numbers = zip(found.estimates, found.std_errors, found.conf_low, found.conf_high, strict=True)
+    return [None, *(PooledDifference(*(float(value) for value in row)) for row in numbers)]
 
 
 def _publishable(pool: PooledGroups, place: int, choices: Pooling, fewest: int) -> bool:
@@ -148,7 +161,9 @@ def _pool(blocks: tuple[ReleasedGroups, ...], level: float) -> PooledGroups | No
             mend="Keep one release a site: the older one was replaced or copied.",
             where=f"{blocks[0].question}, {blocks[0].family}",
         )
-    names = tuple(dict.fromkeys(name for block in blocks for name in block.groups))
+    known = GROUPS.get(blocks[0].family, ())
+    found = dict.fromkeys(name for block in blocks for name in block.groups)
+    names = tuple(sorted(found, key=lambda name: known.index(name) if name in known else len(known)))
     effects = np.full((len(blocks), len(names)), np.nan)
     covariances = np.full((len(blocks), len(names), len(names)), np.nan)
     for row, block in enumerate(blocks):

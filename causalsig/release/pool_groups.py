@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field, model_validator
 
-from causalsig.grouped import PooledGroupRow
+from causalsig.grouped import PooledDifference, PooledGroupRow
 from causalsig.records import Estimator
 from causalsig.release import grid
 from causalsig.release.grouped_entries import GROUPS, FamilyCode
@@ -24,6 +24,23 @@ _NAMES = (
     *("question", "outcome", "estimand", "estimator", "arm", "reference"),
     *("family", "group", "sites", "publishable"),
 )
+
+
+class PooledDifferenceEntry(Closed):
+    """Effect in a group less that in its family's first; ends of the interval rounded outward."""
+
+    exponent: Exponent
+    estimate: PoolSteps
+    conf_low: PoolSteps
+    conf_high: PoolSteps
+    std_error: Digits
+    std_error_exponent: DecimalExponent
+
+    @model_validator(mode="after")
+    def _declared_grid(self) -> PooledDifferenceEntry:
+        if self.exponent != grid.step_exponent(grid.from_two_digits(self.std_error, self.std_error_exponent)):
+            raise ValueError("a difference is not on the grid its standard error declares")
+        return self
 
 
 class PooledGroupEntry(Closed):
@@ -46,6 +63,7 @@ class PooledGroupEntry(Closed):
     std_error: Digits
     std_error_exponent: DecimalExponent
     p_of_family: PerMille | None
+    difference: PooledDifferenceEntry | None = None
 
     @model_validator(mode="after")
     def _holds(self) -> PooledGroupEntry:
@@ -89,27 +107,42 @@ def decode_groups(entries: Iterable[PooledGroupEntry]) -> tuple[PooledGroupRow, 
     return tuple(
         PooledGroupRow(
             **{name: getattr(entry, name) for name in _NAMES},
-            estimate=grid.from_steps(entry.estimate, entry.exponent),
-            std_error=grid.from_two_digits(entry.std_error, entry.std_error_exponent),
-            conf_low=grid.from_steps(entry.conf_low, entry.exponent),
-            conf_high=grid.from_steps(entry.conf_high, entry.exponent),
+            **_values(entry),
             p_of_family=None if entry.p_of_family is None else entry.p_of_family / 1000.0,
+            difference=None if entry.difference is None else PooledDifference(**_values(entry.difference)),
         )
         for entry in entries
     )
 
 
 def _entry(row: PooledGroupRow, may: bool) -> PooledGroupEntry:
-    digits, decimal = grid.two_digits_up(row.std_error)
-    exponent = grid.step_exponent(grid.from_two_digits(digits, decimal))
+    difference = row.difference
+    told = difference is not None and math.isfinite(difference.conf_low) and difference.std_error > 0.0
     return PooledGroupEntry(
         **{name: getattr(row, name) for name in _NAMES if name != "publishable"},
         publishable=row.publishable and may,
-        exponent=exponent,
-        estimate=grid.to_steps(row.estimate, exponent),
-        conf_low=math.floor(math.ldexp(row.conf_low, -exponent)),
-        conf_high=math.ceil(math.ldexp(row.conf_high, -exponent)),
-        std_error=digits,
-        std_error_exponent=decimal,
+        **_numbers(row),
+        difference=PooledDifferenceEntry(**_numbers(difference)) if difference is not None and told else None,
         p_of_family=None if row.p_of_family is None else math.ceil(row.p_of_family * 1000.0 - 1e-9),
     )
+
+
+def _numbers(of: PooledGroupRow | PooledDifference) -> dict[str, Any]:
+    """Put an effect with its interval on the grid of its standard error."""
+    digits, decimal = grid.two_digits_up(of.std_error)
+    exponent = grid.step_exponent(grid.from_two_digits(digits, decimal))
+    return {
+        "exponent": exponent,
+        "estimate": grid.to_steps(of.estimate, exponent),
+        "conf_low": math.floor(math.ldexp(of.conf_low, -exponent)),
+        "conf_high": math.ceil(math.ldexp(of.conf_high, -exponent)),
+        "std_error": digits,
+        "std_error_exponent": decimal,
+    }
+
+
+def _values(entry: PooledGroupEntry | PooledDifferenceEntry) -> dict[str, Any]:
+    """Give the numbers that an entry stands for."""
+    steps = {name: getattr(entry, name) for name in ("estimate", "conf_low", "conf_high")}
+    numbers = {name: grid.from_steps(value, entry.exponent) for name, value in steps.items()}
+    return numbers | {"std_error": grid.from_two_digits(entry.std_error, entry.std_error_exponent)}

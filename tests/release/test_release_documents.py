@@ -26,8 +26,9 @@ from causalsig.release import (
     site_code,
     snapshot_hash,
 )
-from causalsig.release.fields import ESTIMATES, POOL
+from causalsig.release.fields import ESTIMATES
 from causalsig.release.paths import exported_paths, leaves
+from causalsig.release.pool_fields import POOL
 from causalsig.study.models import Study
 
 Make = Callable[..., SiteResult]
