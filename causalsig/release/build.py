@@ -24,6 +24,7 @@ from causalsig.release.beside import (
 from causalsig.release.beside_entries import BalanceEntry, SensitivityEntry
 from causalsig.release.certified import certificate_entries
 from causalsig.release.contacts import contact_part
+from causalsig.release.crossed import thresholds_part
 from causalsig.release.documents import (
     SCHEMA_VERSION,
     WITH_REGIONS,
@@ -129,6 +130,7 @@ def build_release(site: SiteResult, *, study: Study, identity: ReleaseIdentity) 
             floors=applied_floors(limits.disclosure, limits.min_effective_size),
             questions=questions,
             certificate=certificate_entries(site.certificate, released),
+            thresholds=thresholds_part(site.thresholds, study, limits),
         )
     except ValidationError as error:
         raise schema_error(error) from None

@@ -20,6 +20,7 @@ from causalsig.release import grid
 from causalsig.release.beside_entries import BalanceEntry, RegionEntry, SensitivityEntry
 from causalsig.release.certified import CertificateEntry
 from causalsig.release.contact_entries import ContactsEntry, GroupContactEntry, contact_numbers
+from causalsig.release.crossed_entries import ThresholdsEntry, check_crossings
 from causalsig.release.grouped_entries import GroupsEntry, RuleEntry, groups_numbers, rule_numbers
 from causalsig.release.value_types import ArmBand as ArmBand
 from causalsig.release.value_types import ArmCode as ArmCode
@@ -58,7 +59,7 @@ _SINCE: Mapping[str, Mapping[str, tuple[str, ...]]] = MappingProxyType(
                 "suppressions": ("what",),
             }
         ),
-        "0.3": MappingProxyType({"questions": ("groups", "rule", "contacts")}),
+        "0.3": MappingProxyType({"": ("thresholds",), "questions": ("groups", "rule", "contacts")}),
     }
 )
 """Fields by the version that brought them: of the document, of its questions, and of their parts."""
@@ -293,6 +294,7 @@ class EstimatesDocument(Closed):
     floors: AppliedFloors
     questions: tuple[QuestionEntry, ...] = Field(min_length=1, max_length=2)
     certificate: tuple[CertificateEntry, ...] = Field(default=(), max_length=1)
+    thresholds: tuple[ThresholdsEntry, ...] = Field(default=(), max_length=1)
 
     @model_validator(mode="after")
     def _certified_as_released(self) -> EstimatesDocument:
@@ -315,7 +317,15 @@ class EstimatesDocument(Closed):
         newer = bool(self.certificate) or any(map(_is_newer, self.questions))
         if self.schema_version == "0.1" and newer:
             raise ValueError("a document of version 0.1 carries what 0.2 added")
-        if self.schema_version < "0.3" and any(map(_has_groups, self.questions)):
+        for one in self.thresholds:
+            floors = self.floors
+            check_crossings(
+                one,
+                arm=floors.min_households_arm,
+                cell=floors.min_households_cell,
+                per_mille=floors.max_parameter_share_per_mille,
+            )
+        if self.schema_version < "0.3" and (self.thresholds or any(map(_has_groups, self.questions))):
             raise ValueError("a document of an earlier version carries what 0.3 added")
         return self
 

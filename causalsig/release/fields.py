@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from causalsig.release.crossed_fields import THRESHOLDS
+
 
 @dataclass(frozen=True, slots=True)
 class Field:
@@ -265,6 +267,7 @@ ESTIMATES: Mapping[str, Field] = MappingProxyType(
             "0.1",
             "release-not-estimated",
         ),
+        **{path: Field(*row) for path, row in THRESHOLDS.items()},
     }
 )
 """Kind ``estimates``, by path; ``[]`` stands for every element of a list."""

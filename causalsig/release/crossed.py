@@ -1,0 +1,327 @@
+"""What leaves of thresholds: floors a side and a bin, numbers on grids, and what must stay.
+
+Which households lie at a cutoff follows from the rule, and a curve is many numbers: so both sides are large
+enough before outcomes are looked at, bins hold enough households and vary, and all numbers of a threshold
+together are at most the study's share of its households. What follows from them is not released: the ratio
+of the jumps, other bandwidths, donuts, placebos. Crossing as an instrument for accepted help stays.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from causalsig.errors import ReleaseError
+from causalsig.release import grid
+from causalsig.release.crossed_entries import (
+    DISTANCE_EXPONENT,
+    EPISODES_IN_STEPS_OF,
+    NUMBERS_OF_A_BIN,
+    SMALLEST_BIN,
+    BandEntry,
+    BinEntry,
+    CrossingEffectEntry,
+    CrossingEntry,
+    FollowEntry,
+    GateEntry,
+    JumpEntry,
+    ThresholdsEntry,
+    WidthEntry,
+    crossing_numbers,
+    effect_numbers,
+    mean_exponent,
+    share_exponent,
+)
+from causalsig.release.vocabulary import to_code
+
+if TYPE_CHECKING:
+    from causalsig.crossed import (
+        BinRow,
+        CrossingEffect,
+        FollowRow,
+        JumpRow,
+        ThresholdBlock,
+        ThresholdFindings,
+    )
+    from causalsig.records import Verdict
+    from causalsig.release.rules import Limits
+    from causalsig.study.models import Study
+
+_MAX_RATIO = 10.0
+"""A gate whose figure or threshold is at or above this judges a size, and leaves as a band."""
+
+
+def thresholds_part(
+    found: ThresholdFindings | None, study: Study, limits: Limits
+) -> tuple[ThresholdsEntry, ...]:
+    """Write what may leave of a site's thresholds; nothing where the study does not ask.
+
+    Raises
+    ------
+    ReleaseError
+        ``release-other-name`` for an outcome that the study's question does not name.
+    """
+    asked = study.questions.threshold
+    if found is None:
+        return ()
+    told = {effect.outcome for block in found.blocks for effect in block.effects}
+    if asked is None or not told <= set(asked.outcomes):
+        raise ReleaseError(
+            "release-other-name",
+            expected="outcomes that the study's threshold question names",
+            found="one that it does not name",
+            mend="Run the site and its release with the same study file.",
+        )
+    return (thresholds_entry(found, limits),)
+
+
+def thresholds_entry(found: ThresholdFindings, limits: Limits) -> ThresholdsEntry:
+    """Write what may leave of a site's thresholds."""
+    crossings = tuple(_crossing(block, limits) for block in found.blocks)
+    estimated = any(entry.effects for entry in crossings)
+    return ThresholdsEntry(
+        status="refused" if found.status == "refused" else "estimated" if estimated else "withheld",
+        refusals=tuple(dict.fromkeys(to_code(one.code) for one in found.refusals)),
+        follows=tuple(_follow(row, limits) for row in found.follows),
+        crossings=crossings,
+    )
+
+
+def _crossing(block: ThresholdBlock, limits: Limits) -> CrossingEntry:
+    effects, held = _sifted(block, limits)
+    share = limits.disclosure.max_parameter_share * sum(block.households)
+    large = min(block.households) >= limits.disclosure.min_households_arm
+    entry = CrossingEntry(
+        period=block.period,
+        score=block.score,
+        total=block.total,
+        scale=block.scale,
+        cutoff=_width(block.cutoff),
+        below=block.below,  # type: ignore[arg-type]  # pydantic checks it against the code list
+        above=block.above,  # type: ignore[arg-type]
+        households=tuple(grid.band(n) for n in block.households),  # type: ignore[arg-type]
+        followed=tuple(round(10 * one) for one in block.followed) if large else None,  # type: ignore[arg-type]
+        one_pair=block.one_pair,
+        low=block.low,
+        donut=block.donut > 0.0,
+        gates=tuple(_gate(verdict) for verdict in block.verdicts),
+        effects=(),
+        bins=(),
+        bands=(),
+        refusals=tuple(dict.fromkeys(to_code(one.code) for one in block.refusals)),
+        held=tuple(held),
+    )
+    if not effects:
+        return entry
+    return _within(entry, block, effects, share, limits)
+
+
+def _within(
+    entry: CrossingEntry,
+    block: ThresholdBlock,
+    effects: Sequence[CrossingEffectEntry],
+    share: float,
+    limits: Limits,
+) -> CrossingEntry:
+    """Add numbers while they are within the budget: the primary effect, its bins, counts, other outcomes."""
+    over = "release-parameters"
+    left = share - crossing_numbers(entry) - effect_numbers(effects[0])
+    if left < 0:
+        return entry.model_copy(update={"held": (*entry.held, over)})
+    kept, held = [effects[0]], list(entry.held)
+    bins = _bins(block, limits)
+    if block.bins and not bins:
+        held.append("release-cell-floor")
+    if NUMBERS_OF_A_BIN * len(bins) > left:
+        bins, held = (), [*held, over]
+    left -= NUMBERS_OF_A_BIN * len(bins)
+    bands = _bands(block) if len(block.bands) <= left else ()
+    left -= len(bands)
+    for one in effects[1:]:
+        if effect_numbers(one) <= left:
+            kept.append(one)
+            left -= effect_numbers(one)
+        else:
+            held.append(over)
+    update = {"effects": tuple(kept), "bins": bins, "bands": bands, "held": tuple(dict.fromkeys(held))}
+    return CrossingEntry.model_validate(entry.model_copy(update=update).model_dump())
+
+
+def _sifted(block: ThresholdBlock, limits: Limits) -> tuple[tuple[CrossingEffectEntry, ...], list[str]]:
+    """Give effects that hold every floor, none without the primary outcome's; and what held others."""
+    entries: list[CrossingEffectEntry] = []
+    held: list[str] = []
+    nested = _nested(block.effects, limits)
+    for place, effect in enumerate(block.effects):
+        code = _broken(effect, limits) or ("release-nested-difference" if place in nested else None)
+        entry = None if code else _effect(effect)
+        if entry is None:
+            held.append(code or "release-grid")
+        else:
+            entries.append(entry)
+    if not any(entry.primary for entry in entries):
+        return (), list(dict.fromkeys(held))
+    return tuple(sorted(entries, key=lambda entry: not entry.primary)), list(dict.fromkeys(held))
+
+
+def _broken(effect: CrossingEffect, limits: Limits) -> str | None:
+    """Return the code of the first floor that an effect does not hold; of households within its bandwidth."""
+    floors = limits.disclosure
+    if min(effect.households) < floors.min_households_arm:
+        return "release-arm-floor"
+    if min(*effect.households_with, *effect.households_without) < floors.min_households_cell:
+        return "release-class-floor"
+    dominated = effect.largest_share > floors.max_largest_weight
+    if dominated or effect.two_largest_share > floors.max_two_largest_weight:
+        return "release-dominance"
+    told = effect.crossing.robust
+    if not (math.isfinite(told.std_error) and told.std_error > 0.0):
+        return "release-no-variance"
+    return None
+
+
+def _nested(effects: Sequence[CrossingEffect], limits: Limits) -> frozenset[int]:
+    """Find outcomes that with another one of the same kind would tell a side's few households."""
+    held = set()
+    for place, one in enumerate(effects):
+        for other in effects[:place]:
+            same = (one.kind, one.months) == (other.kind, other.months)
+            apart = [abs(a - b) for a, b in zip(one.households_with, other.households_with, strict=True)]
+            if same and any(0 < n < limits.disclosure.min_households_cell for n in apart):
+                held.add(effects.index(other) if one.primary else place)
+    return frozenset(held)
+
+
+def _effect(effect: CrossingEffect) -> CrossingEffectEntry | None:
+    """Put an effect on its grid; None where its digits do not fit."""
+    honest, handled = effect.honest, effect.handled if effect.honest is None else None
+    estimate, error = effect.crossing.robust.estimate, effect.crossing.robust.std_error
+    if honest is not None:
+        estimate, error = honest.estimate, honest.std_error
+    jump = _jump(estimate, error)
+    first = None if handled is None else _of_row(handled.first_stage.robust)
+    correlation = None
+    if handled is not None and first is not None:
+        (y, both), (_, d) = handled.covariance
+        correlation = round(grid.CORRELATION_STEPS * float(np.clip(both / math.sqrt(y * d), -0.95, 0.95)))
+    if jump is None:
+        return None
+    return CrossingEffectEntry(
+        outcome=effect.outcome,
+        kind=effect.kind,
+        months=effect.months,  # type: ignore[arg-type]
+        primary=effect.primary,
+        jump=jump,
+        bias_bound=None if honest is None else _width(honest.largest_bias, up=True),
+        first_stage=first,
+        correlation=correlation,
+        weak=handled is None or first is None or handled.weak,
+        bandwidths=tuple(_width(one) for one in effect.bandwidths),  # type: ignore[arg-type]
+        households=tuple(grid.band(n) for n in effect.households),  # type: ignore[arg-type]
+    )
+
+
+def _of_row(row: JumpRow) -> JumpEntry | None:
+    return _jump(row.estimate, row.std_error)
+
+
+def _jump(estimate: float, std_error: float) -> JumpEntry | None:
+    if not (math.isfinite(estimate) and math.isfinite(std_error) and std_error > 0.0):
+        return None
+    digits, decimal = grid.two_digits_up(std_error)
+    exponent = grid.step_exponent(grid.from_two_digits(digits, decimal))
+    steps = grid.to_steps(estimate, exponent)
+    if not grid.MIN_SE_EXPONENT <= decimal <= grid.MAX_SE_EXPONENT or abs(steps) > grid.MAX_MEAN_STEPS:
+        return None
+    return JumpEntry(estimate=steps, estimate_exponent=exponent, std_error=digits, std_error_exponent=decimal)
+
+
+def _nearest(value: float) -> tuple[int, int]:
+    """Two significant digits, the nearest."""
+    up, down = grid.two_digits_up(value), grid.two_digits_down(value)
+    return min((up, down), key=lambda pair: abs(grid.from_two_digits(*pair) - value))
+
+
+def _width(value: float, *, up: bool = False) -> WidthEntry:
+    digits, exponent = grid.two_digits_up(value) if up else _nearest(value)
+    return WidthEntry(digits=digits, exponent=exponent)
+
+
+def _bins(block: ThresholdBlock, limits: Limits) -> tuple[BinEntry, ...]:
+    """Bins on their grids; none of them when one breaks a floor, for the others would tell it."""
+    floor = max(limits.disclosure.min_households_cell, SMALLEST_BIN)
+    if any(row.households < floor or not row.variance > 0.0 for row in block.bins):
+        return ()
+    if any(row.taken_up is not None and not 0.0 < row.taken_up < 1.0 for row in block.bins):
+        return ()
+    return tuple(_bin(row, block.scale) for row in block.bins)
+
+
+def _bin(row: BinRow, scale: str) -> BinEntry:
+    episodes = max(SMALLEST_BIN, EPISODES_IN_STEPS_OF * round(row.episodes / EPISODES_IN_STEPS_OF))
+    distance = grid.to_steps(row.distance, DISTANCE_EXPONENT[scale])
+    digits, decimal = _nearest(row.variance)
+    empty = BinEntry(
+        episodes=episodes,
+        distance=min(distance, -1) if row.distance < 0.0 else max(distance, 0),
+        mean=0,
+        variance=digits,
+        variance_exponent=decimal,
+        taken_up=None,
+        correlation=None,
+    )
+    update: dict[str, int] = {"mean": grid.to_steps(row.mean, mean_exponent(empty))}
+    if row.taken_up is not None and row.covariance is not None:
+        spread = math.sqrt(row.variance * row.taken_up * (1.0 - row.taken_up))
+        update["taken_up"] = grid.to_steps(row.taken_up, share_exponent(episodes))
+        update["correlation"] = round(grid.CORRELATION_STEPS * float(np.clip(row.covariance / spread, -1, 1)))
+    return BinEntry.model_validate(empty.model_dump() | update)
+
+
+def _bands(block: ThresholdBlock) -> tuple[BandEntry, ...]:
+    return tuple(
+        BandEntry(
+            low_percent=round(100 * band.low / block.cutoff),
+            high_percent=round(100 * band.high / block.cutoff),
+            households=grid.band(band.households),  # type: ignore[arg-type]
+        )
+        for band in block.bands
+    )
+
+
+def _follow(row: FollowRow, limits: Limits) -> FollowEntry:
+    enough = row.households >= limits.disclosure.min_households_arm
+    return FollowEntry(
+        period=row.period,
+        month=row.month,
+        households=grid.band(row.households),  # type: ignore[arg-type]
+        followed=round(10 * row.followed / row.episodes) if enough else None,
+    )
+
+
+def _gate(verdict: Verdict) -> GateEntry:
+    value: int | None = None
+    size: str | None = None
+    if math.isfinite(verdict.value):
+        if max(abs(verdict.value), abs(verdict.threshold)) < _MAX_RATIO:
+            value = _hundredths(verdict)
+        else:
+            size = grid.band(abs(verdict.value))
+    return GateEntry(
+        code=to_code(verdict.code),
+        passed=verdict.passed,
+        value=value,
+        size=size,  # type: ignore[arg-type]
+        threshold=round(min(max(verdict.threshold, -10_000.0), 10_000.0) * 1000),
+    )
+
+
+def _hundredths(verdict: Verdict) -> int:
+    """Round a figure, but never so that a check which failed reads as if it had passed."""
+    value = round(verdict.value * 100)
+    side = 1 if verdict.value > verdict.threshold else -1
+    crossed = not verdict.passed and (value - verdict.threshold * 100) * side < 1e-9
+    return value + side if crossed else value

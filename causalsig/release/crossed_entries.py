@@ -1,0 +1,242 @@
+"""Thresholds as they leave: codes of code lists, jumps on grids, bins filled outward, counts in bands."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from causalsig.crossed import ScoreName
+from causalsig.records import OutcomeKind
+from causalsig.release import grid
+from causalsig.release.value_types import (
+    ArmBand,
+    Band,
+    Closed,
+    Code,
+    Correlation,
+    DecimalExponent,
+    Digits,
+    Month,
+    RuleCode,
+    Steps,
+)
+from causalsig.study.handling import Handling
+from causalsig.study.models import Horizon, Slug
+
+BinaryExponent = Annotated[int, Field(ge=-40, le=40)]
+Tenths = Annotated[int, Field(ge=0, le=10)]
+DISTANCE_EXPONENT = {"log": -9, "linear": -4}
+"""Grid of a bin's mean distance: 1/512 on the log scale, one euro at 500; else 1/16 of the score's unit."""
+EPISODES_IN_STEPS_OF = 5
+SMALLEST_BIN = 10
+NUMBERS_OF_A_BIN = 6
+
+
+class JumpEntry(Closed):
+    """A jump at the cutoff, on the grid of its standard error."""
+
+    estimate: Steps
+    estimate_exponent: BinaryExponent
+    std_error: Digits
+    std_error_exponent: DecimalExponent
+
+    @model_validator(mode="after")
+    def _declared_grid(self) -> JumpEntry:
+        if self.estimate_exponent != grid.step_exponent(self.error):
+            raise ValueError("a jump is not on the grid its standard error declares")
+        return self
+
+    @property
+    def error(self) -> float:
+        """Standard error."""
+        return grid.from_two_digits(self.std_error, self.std_error_exponent)
+
+    @property
+    def value(self) -> float:
+        """Estimate."""
+        return grid.from_steps(self.estimate, self.estimate_exponent)
+
+
+class WidthEntry(Closed):
+    """A positive number of two significant digits: a bandwidth, a cutoff, a bound of bias."""
+
+    digits: Digits
+    exponent: DecimalExponent
+
+    @property
+    def value(self) -> float:
+        """The number."""
+        return grid.from_two_digits(self.digits, self.exponent)
+
+
+class CrossingEffectEntry(Closed):
+    """Effect of crossing on one outcome; the ratio with ``first_stage`` is left to who reads it."""
+
+    outcome: Slug
+    kind: OutcomeKind
+    months: Horizon
+    primary: bool
+    jump: JumpEntry
+    bias_bound: WidthEntry | None
+    first_stage: JumpEntry | None
+    correlation: Correlation | None
+    weak: bool
+    bandwidths: tuple[WidthEntry, WidthEntry, WidthEntry, WidthEntry]
+    households: tuple[ArmBand, ArmBand]
+
+    @model_validator(mode="after")
+    def _of_one_kind(self) -> CrossingEffectEntry:
+        if (self.first_stage is None) != (self.correlation is None):
+            raise ValueError("a first stage and its correlation go together")
+        if self.bias_bound is not None and self.first_stage is not None:
+            raise ValueError("an honest interval has no first stage beside it")
+        return self
+
+
+class BinEntry(Closed):
+    """One bin: ``mean`` and ``taken_up`` are on grids that follow from its episodes and variance."""
+
+    episodes: Annotated[int, Field(ge=SMALLEST_BIN, le=1_000_000, multiple_of=EPISODES_IN_STEPS_OF)]
+    distance: Steps
+    mean: Steps
+    variance: Digits
+    variance_exponent: Annotated[int, Field(ge=-18, le=12)]
+    taken_up: Annotated[int, Field(ge=0, le=100_000)] | None
+    correlation: Correlation | None
+
+
+class BandEntry(Closed):
+    """Households between two scores, as per cent of the cutoff, for the cost of another one."""
+
+    low_percent: Annotated[int, Field(ge=10, le=1000)]
+    high_percent: Annotated[int, Field(ge=10, le=1000)]
+    households: Band
+
+
+class GateEntry(Closed):
+    """One gate's answer, as of other questions: a size in a band, anything else in hundredths."""
+
+    code: Code
+    passed: bool
+    value: Annotated[int, Field(ge=-1000, le=1000)] | None
+    size: Band | None
+    threshold: Annotated[int, Field(ge=-10_000_000, le=10_000_000)]
+
+
+class FollowEntry(Closed):
+    """How often a rule was followed in a month, in tenths; none where few households are behind it."""
+
+    period: Annotated[int, Field(ge=1, le=99)]
+    month: Month
+    households: Band
+    followed: Tenths | None
+
+    @model_validator(mode="after")
+    def _behind_it(self) -> FollowEntry:
+        if self.followed is not None and self.households in ("under-10", "10-29"):
+            raise ValueError("a share of a month rests on too few households")
+        return self
+
+
+class CrossingEntry(Closed):
+    """One threshold of a site's rule."""
+
+    period: Annotated[int, Field(ge=1, le=99)]
+    score: ScoreName
+    total: bool
+    scale: Literal["log", "linear"]
+    cutoff: WidthEntry
+    below: Handling
+    above: Handling
+    households: tuple[Band, Band]
+    followed: tuple[Tenths, Tenths] | None
+    one_pair: bool
+    low: bool
+    donut: bool
+    gates: tuple[GateEntry, ...] = Field(max_length=20)
+    effects: tuple[CrossingEffectEntry, ...] = Field(max_length=10)
+    bins: tuple[BinEntry, ...] = Field(max_length=2000)
+    bands: tuple[BandEntry, ...] = Field(max_length=10)
+    refusals: tuple[Code, ...] = Field(max_length=20)
+    held: tuple[RuleCode, ...] = Field(max_length=20)
+
+    @model_validator(mode="after")
+    def _holds_together(self) -> CrossingEntry:
+        names = [entry.outcome for entry in self.effects]
+        if len(set(names)) != len(names) or sum(entry.primary for entry in self.effects) > 1:
+            raise ValueError("an outcome is told twice, or two are primary")
+        primary = any(entry.primary for entry in self.effects)
+        if (self.bins or self.effects or self.bands) and not primary:
+            raise ValueError("numbers of a threshold stand beside no effect on its primary outcome")
+        if self.below == self.above:
+            raise ValueError("crossing leads to the same handling")
+        return self
+
+    @model_validator(mode="after")
+    def _bins_in_order(self) -> CrossingEntry:
+        places = [entry.distance for entry in self.bins]
+        if any(later < earlier for earlier, later in pairwise(places)):
+            raise ValueError("bins are not in order")
+        if places and (places[0] >= 0 or places[-1] < 0):
+            raise ValueError("bins lie on one side of the cutoff only")
+        shares = {entry.taken_up is None for entry in self.bins}
+        pairs = any((entry.taken_up is None) != (entry.correlation is None) for entry in self.bins)
+        if len(shares) > 1 or pairs:
+            raise ValueError("the share handled is told of some bins only, or without its correlation")
+        return self
+
+
+class ThresholdsEntry(Closed):
+    """All that leaves of a site's thresholds."""
+
+    status: Literal["estimated", "withheld", "refused"]
+    refusals: tuple[Code, ...] = Field(max_length=50)
+    follows: tuple[FollowEntry, ...] = Field(max_length=240)
+    crossings: tuple[CrossingEntry, ...] = Field(max_length=50)
+
+    @model_validator(mode="after")
+    def _status_holds(self) -> ThresholdsEntry:
+        if self.status != "estimated" and any(entry.effects for entry in self.crossings):
+            raise ValueError("thresholds that are not estimated carry an effect")
+        return self
+
+
+def mean_exponent(entry: BinEntry) -> int:
+    """Grid of a bin's mean: that of a mean of so many episodes with this variance."""
+    variance = grid.from_two_digits(entry.variance, entry.variance_exponent)
+    return grid.step_exponent(math.sqrt(variance / entry.episodes))
+
+
+def share_exponent(episodes: int) -> int:
+    """Grid of a bin's share handled: that of a half."""
+    return grid.step_exponent(math.sqrt(0.25 / episodes))
+
+
+def effect_numbers(entry: CrossingEffectEntry) -> int:
+    """Count free numbers: a jump and its error, the first stage's with the correlation, two bandwidths."""
+    honest = 1 if entry.bias_bound is not None else 0
+    return 2 + honest + (3 if entry.first_stage is not None else 0) + 2
+
+
+def crossing_numbers(entry: CrossingEntry) -> int:
+    """Count free numbers of a threshold: effects, bins, bands, and how often it was followed."""
+    told = sum(map(effect_numbers, entry.effects)) + len(entry.bands)
+    return told + NUMBERS_OF_A_BIN * len(entry.bins) + (0 if entry.followed is None else 2)
+
+
+def check_crossings(entry: ThresholdsEntry, *, arm: int, cell: int, per_mille: int) -> None:
+    """Refuse what cannot be true under the floors: households of an arm, of a cell, numbers per mille."""
+    for crossing in entry.crossings:
+        bands = [*(band for one in crossing.effects for band in one.households)]
+        highest = [grid.band_limits(band)[1] for band in bands]
+        if any(one is not None and one < arm for one in highest):
+            raise ValueError("a side of a threshold lies below the floor of households")
+        if any(one.episodes < cell - EPISODES_IN_STEPS_OF / 2 for one in crossing.bins):
+            raise ValueError("a bin lies below the floor of a cell")
+        ends = [grid.band_limits(band)[1] for band in crossing.households]
+        most = sum(math.inf if one is None else one for one in ends)
+        if crossing.effects and crossing_numbers(crossing) * 1000 > per_mille * most:
+            raise ValueError("a threshold releases more numbers than its households allow")
