@@ -105,7 +105,8 @@ class GroupBlock:
 class ReleasedGroups:
     """Effects of one family of groups as they left a site; ``steps`` are those of their grids.
 
-    ``estimates``, ``covariance`` and ``steps`` are of ``groups``, in that order.
+    ``estimates``, ``covariance``, ``steps`` and ``households`` (bands of the smaller arm; None: open) are of
+    ``groups``, in that order.
     """
 
     site: str
@@ -120,6 +121,7 @@ class ReleasedGroups:
     estimates: tuple[float, ...]
     covariance: tuple[tuple[float, ...], ...]
     steps: tuple[float, ...]
+    households: tuple[tuple[int, int | None], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

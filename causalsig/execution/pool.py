@@ -11,10 +11,12 @@ from causalsig.pooling import pool_arms, pool_of_others
 from causalsig.pooling.balance import balance_of_sites
 from causalsig.pooling.contacts import contacts_of_sites, one_part_a_wave
 from causalsig.pooling.groups import groups_of_sites, one_block_a_wave
+from causalsig.pooling.rules import one_rule_a_wave, pool_rules
 from causalsig.pooling.waves import one_block_a_site
 from causalsig.release.beside import released_balance
 from causalsig.release.build import released_arms
 from causalsig.release.contacts import released_contacts
+from causalsig.release.given import released_rules
 from causalsig.release.grouped import released_groups
 from causalsig.release.keys import read_signing_key, read_trusted
 from causalsig.release.pool_document import build_pool_document, pool_result
@@ -92,11 +94,13 @@ def pool_folder(
     balance = [block for _, item in opened for block in released_balance(item.document)]
     by_wave = sorted((item.document for _, item in opened), key=lambda document: document.wave)
     groups = one_block_a_wave(block for document in by_wave for block in released_groups(document))
+    rules = one_rule_a_wave(block for document in by_wave for block in released_rules(document))
     contacts = one_part_a_wave(part for document in by_wave for part in released_contacts(document))
     pool = replace(
         pool_arms(blocks, study, digest, left_out=left_out, demo=demo),
         balance=balance_of_sites(balance, study.pooling),
         groups=groups_of_sites(groups, study.pooling),
+        rules=pool_rules(rules, study),
         contacts=contacts_of_sites(contacts, study.pooling),
     )
     others = {

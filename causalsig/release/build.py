@@ -6,22 +6,15 @@ import hashlib
 import hmac
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
 from causalsig.errors import ReleaseError
 from causalsig.records import Analysis, QuestionResult, ReleasedArms, SiteResult, Verdict
 from causalsig.release import grid
-from causalsig.release.beside import (
-    Beside,
-    balance_entry,
-    carries_sensitivity,
-    decode_sensitivity,
-    region_entries,
-    sensitivity_entries,
-)
-from causalsig.release.beside_entries import BalanceEntry, SensitivityEntry
+from causalsig.release.beside import decode_sensitivity, region_entries
+from causalsig.release.beside_entries import SensitivityEntry
 from causalsig.release.certified import certificate_entries
 from causalsig.release.contacts import contact_part
 from causalsig.release.crossed import thresholds_part
@@ -39,19 +32,11 @@ from causalsig.release.documents import (
     SuppressionEntry,
     VerdictEntry,
     applied_floors,
-    balance_numbers,
-    released_numbers,
 )
-from causalsig.release.grouped import groups_entry, rule_entry
-from causalsig.release.grouped_entries import GroupsEntry, RuleEntry, groups_numbers, rule_numbers
-from causalsig.release.rules import Key, Limits, beyond_budget, broken_rules, nested_differences
+from causalsig.release.rules import Limits
+from causalsig.release.sift import held_of, sift
 from causalsig.release.vocabulary import to_code
 from causalsig.study.models import Study
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from causalsig.grouped import GroupBlock, RuleBlock
 
 Model = TypeVar("Model", bound=Closed)
 _MAX_RATIO = 10.0
@@ -161,7 +146,7 @@ def _make(model: type[Model], **values: Any) -> Model:
 
 def _question(result: QuestionResult, study: Study, limits: Limits) -> QuestionEntry:
     _check_names(result, study)
-    found = _sift(result, study, limits)
+    found = sift(result, study, limits)
     mapped = result.status == "estimated" and result.question in WITH_REGIONS
     regions = region_entries(result.regions if mapped else (), limits)
     beside = tuple(
@@ -173,7 +158,7 @@ def _question(result: QuestionResult, study: Study, limits: Limits) -> QuestionE
     told = {"design"} if result.status != "refused" else set()
     told |= {"pooling", "solo"} if released else set()
     contacts = contact_part(result, limits, found.numbers)
-    beside += tuple(_held_of("contacts", rule) for rule in contacts.held)
+    beside += tuple(held_of("contacts", rule) for rule in contacts.held)
     return _make(
         QuestionEntry,
         question=result.question,
@@ -204,26 +189,9 @@ def _question(result: QuestionResult, study: Study, limits: Limits) -> QuestionE
         balance=found.balance,
         groups=found.groups,
         rule=found.rule,
+        given=found.given,
         contacts=contacts.entries,
     )
-
-
-@dataclass(frozen=True, slots=True)
-class _Sifted:
-    """What may leave of a question's numbers, each block with its sensitivity, and what is held back."""
-
-    released: tuple[tuple[Analysis, tuple[SensitivityEntry, ...]], ...]
-    balance: tuple[BalanceEntry, ...]
-    groups: tuple[GroupsEntry, ...]
-    rule: tuple[RuleEntry, ...]
-    suppressions: tuple[SuppressionEntry, ...]
-
-    @property
-    def numbers(self) -> int:
-        """Free numbers of all of them."""
-        blocks = (released_numbers(len(one.result.arms), len(told)) for one, told in self.released)
-        beside = sum(map(balance_numbers, self.balance)) + sum(map(groups_numbers, self.groups))
-        return sum(blocks) + beside + sum(map(rule_numbers, self.rule))
 
 
 def _check_names(result: QuestionResult, study: Study) -> None:
@@ -241,6 +209,10 @@ def _check_names(result: QuestionResult, study: Study) -> None:
                 *estimands,
                 *study.estimands.all,
             )
+        names = {rule.name for rule in study.rules.given} if study.rules else set()
+        for given in result.given:
+            over = {gain.over for gain in given.gains} - {"best_single", "now"}
+            known &= given.name in names and given.outcome in asked.outcomes and over <= arms
         if result.contacts is not None:
             named_families = {one.family for one in result.contacts.groups}
             known &= set(result.contacts.arms) <= arms and named_families <= set(study.groups.families)
@@ -256,88 +228,6 @@ def _check_names(result: QuestionResult, study: Study) -> None:
             found="a name that it does not list",
             mend="Run the site and its release with the same study file.",
         )
-
-
-def _sift(result: QuestionResult, study: Study, limits: Limits) -> _Sifted:
-    """Primary suppression block by block, then complementary suppression among what is left."""
-    broken = [
-        ("release-not-estimated",) if result.status != "estimated" else broken_rules(analysis, limits)
-        for analysis in result.analyses
-    ]
-    left = [analysis for analysis, codes in zip(result.analyses, broken, strict=True) if not codes]
-    nested = nested_differences(left, limits, study.asked[result.question].primary_outcome)
-    kept = [analysis for place, analysis in enumerate(left) if place not in nested]
-    told = [
-        sensitivity_entries(one.sensitivity) if carries_sensitivity(one, study) else Beside(())
-        for one in kept
-    ]
-    balance = _balance(result, kept, limits)
-    numbers = sum(balance_numbers(entry) for entry in balance.entries)
-    groups = Beside(()) if result.groups is None else groups_entry(result.groups, limits)
-    rule = Beside(()) if result.rule is None else rule_entry(result.rule, limits)
-    beyond = beyond_budget(
-        kept,
-        limits,
-        {at: len(one.entries) for at, one in enumerate(told)},
-        numbers,
-        _numbers_of(result.groups, groups, groups_numbers),
-        _numbers_of(result.rule, rule, rule_numbers),
-    )
-    held = [
-        _held(code, analysis)
-        for analysis, codes in zip(result.analyses, broken, strict=True)
-        for code in codes
-    ]
-    held += [_held("release-nested-difference", left[place]) for place in sorted(nested)]
-    held += [_held("release-parameters", kept[place]) for place in sorted(beyond.blocks)]
-    released = []
-    for at, analysis in enumerate(kept):
-        if at not in beyond.blocks:
-            over = at in beyond.sensitivities
-            held += [_held(code, analysis, "sensitivity") for code in told[at].held]
-            held += [_held("release-parameters", analysis, "sensitivity")] if over else []
-            released.append((analysis, () if over else told[at].entries))
-    beside = any(analysis.primary for analysis, _ in released)
-    shown = []
-    for what, part, over in (
-        ("balance", balance, beyond.balance),
-        ("groups", groups, beyond.groups),
-        ("rule", rule, beyond.rule),
-    ):
-        held += [_held_of(what, code) for code in (*part.held, *(["release-parameters"] if over else []))]
-        shown.append(part.entries if beside and not over else ())
-    return _Sifted(tuple(released), shown[0], shown[1], shown[2], tuple(held))
-
-
-def _balance(result: QuestionResult, kept: list[Analysis], limits: Limits) -> Beside:
-    """Balance stands beside the primary block, and leaves only with it."""
-    if result.components is None or not any(analysis.primary for analysis in kept):
-        return Beside(())
-    return balance_entry(result.components, limits)
-
-
-def _numbers_of(
-    of: GroupBlock | RuleBlock | None, told: Beside, count: Callable[[Any], int]
-) -> tuple[Key, int] | None:
-    """Give the block that groups or a rule are of, and how many numbers they release; None without any."""
-    if of is None or not told.entries:
-        return None
-    return (of.outcome, of.estimand, of.estimator), sum(count(entry) for entry in told.entries)
-
-
-def _held_of(what: str, rule: str) -> SuppressionEntry:
-    return _make(SuppressionEntry, what=what, rule=rule, outcome=None, estimand=None)
-
-
-def _held(rule: str, analysis: Analysis, what: str = "block") -> SuppressionEntry:
-    return _make(
-        SuppressionEntry,
-        what=what,
-        rule=rule,
-        outcome=analysis.outcome,
-        estimand=analysis.estimand,
-        estimator=analysis.estimator,
-    )
 
 
 def _verdict(verdict: Verdict, numbers: bool) -> VerdictEntry:

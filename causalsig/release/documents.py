@@ -21,6 +21,7 @@ from causalsig.release.beside_entries import BalanceEntry, RegionEntry, Sensitiv
 from causalsig.release.certified import CertificateEntry
 from causalsig.release.contact_entries import ContactsEntry, GroupContactEntry, contact_numbers
 from causalsig.release.crossed_entries import ThresholdsEntry, check_crossings
+from causalsig.release.given_entries import GivenRuleEntry, given_numbers
 from causalsig.release.grouped_entries import GroupsEntry, RuleEntry, groups_numbers, rule_numbers
 from causalsig.release.value_types import ArmBand as ArmBand
 from causalsig.release.value_types import ArmCode as ArmCode
@@ -59,7 +60,7 @@ _SINCE: Mapping[str, Mapping[str, tuple[str, ...]]] = MappingProxyType(
                 "suppressions": ("what",),
             }
         ),
-        "0.3": MappingProxyType({"": ("thresholds",), "questions": ("groups", "rule", "contacts")}),
+        "0.3": MappingProxyType({"": ("thresholds",), "questions": ("groups", "rule", "given", "contacts")}),
     }
 )
 """Fields by the version that brought them: of the document, of its questions, and of their parts."""
@@ -134,10 +135,12 @@ class SuppressionEntry(Closed):
     """One block that a disclosure rule held back; with its numbers its counts are held back too.
 
     ``what`` names the part where it is not the whole block: its sensitivity, some of a question's balance, a
-    region, some of its groups, its rule, or some of its shares of contact.
+    region, some of its groups, its rule, given ones, or some of its shares of contact.
     """
 
-    what: Literal["block", "sensitivity", "balance", "region", "groups", "rule", "contacts"] = "block"
+    what: Literal["block", "sensitivity", "balance", "region", "groups", "rule", "given", "contacts"] = (
+        "block"
+    )
     rule: RuleCode
     outcome: Slug | None
     estimand: Estimand | None
@@ -228,13 +231,14 @@ class QuestionEntry(Closed):
     balance: tuple[BalanceEntry, ...] = Field(default=(), max_length=1)
     groups: tuple[GroupsEntry, ...] = Field(default=(), max_length=1)
     rule: tuple[RuleEntry, ...] = Field(default=(), max_length=1)
+    given: tuple[GivenRuleEntry, ...] = Field(default=(), max_length=5)
     contacts: tuple[ContactsEntry, ...] = Field(default=(), max_length=1)
 
     @model_validator(mode="after")
     def _status_holds(self) -> QuestionEntry:
         if self.status != "estimated" and self.analyses:
             raise ValueError("a question that is not estimated carries an effect")
-        if self.status != "estimated" and (self.regions or self.balance or self.groups or self.rule):
+        if self.status != "estimated" and (self.regions or self.balance or _named_parts(self)):
             raise ValueError("a question that is not estimated carries a diagnostic of its effects")
         if self.contacts and (self.status == "refused" or self.question not in WITH_REGIONS):
             raise ValueError("shares of contact stand in a refused question, or tell what households chose")
@@ -257,18 +261,17 @@ class QuestionEntry(Closed):
             own = [b for b in primary if (b.estimator, b.estimand) == (one.estimator, one.estimand)]
             if not any({one.arm, one.reference} <= {arm.arm for arm in block.arms} for block in own):
                 raise ValueError("balance stands beside no primary block of its arms")
-        if (self.groups or self.rule) and not primary:
+        if _named_parts(self) and not primary:
             raise ValueError("groups or a rule stand beside no primary block")
-        blocks = {(one.outcome, one.estimand, one.estimator): one for one in self.analyses}
-        for of in self.groups:
-            own_block = blocks.get((of.outcome, of.estimand, of.estimator))
-            if own_block is None or not {of.arm, of.reference} <= {arm.arm for arm in own_block.arms}:
-                raise ValueError("groups stand beside no block of their arms")
-        for told in self.rule:
-            own_block = blocks.get((told.outcome, "ATE", "doubly_robust"))
-            if own_block is None or not {leaf.arm for leaf in told.leaves} <= {a.arm for a in own_block.arms}:
-                raise ValueError("a rule stands beside no block of its arms")
-        if self.rule and self.question not in WITH_REGIONS:
+        arms: dict[tuple[str, str, str], set[str]] = {
+            (one.outcome, one.estimand, one.estimator): {arm.arm for arm in one.arms} for one in self.analyses
+        }
+        for key, named in _named_parts(self):
+            if key not in arms or not named <= arms[key]:
+                raise ValueError("groups or a rule stand beside no block of their arms")
+        if len({entry.name for entry in self.given}) != len(self.given):
+            raise ValueError("a given rule is listed twice")
+        if (self.rule or self.given) and self.question not in WITH_REGIONS:
             raise ValueError("a rule is of what a municipality does, not of what households choose")
         if sum(bool(entry.sensitivity) for entry in self.analyses) > 1:
             raise ValueError("more than one block of a question carries a sensitivity")
@@ -361,8 +364,21 @@ def _is_newer(question: QuestionEntry) -> bool:
 
 
 def _has_groups(question: QuestionEntry) -> bool:
-    held = any(entry.what in ("groups", "rule", "contacts") for entry in question.suppressions)
-    return held or bool(question.groups or question.rule or question.contacts)
+    held = any(entry.what in ("groups", "rule", "given", "contacts") for entry in question.suppressions)
+    return held or bool(_named_parts(question) or question.contacts)
+
+
+def _named_parts(question: QuestionEntry) -> list[tuple[tuple[str, str, str], set[str]]]:
+    """Give the block that each of groups, the rule and given rules is of, and the arms that it names."""
+    parts: list[tuple[tuple[str, str, str], set[str]]] = []
+    for of in question.groups:
+        parts.append(((of.outcome, of.estimand, of.estimator), {of.arm, of.reference}))
+    for rule in question.rule:
+        parts.append(((rule.outcome, "ATE", "doubly_robust"), {leaf.arm for leaf in rule.leaves}))
+    for told in question.given:
+        over = {gain.over for gain in told.gains if gain.over not in ("best_single", "now")}
+        parts.append(((told.outcome, "ATE", "doubly_robust"), {*over}))
+    return parts
 
 
 def _newer(values: dict[str, Any], version: str) -> Iterator[tuple[dict[str, Any], str]]:
@@ -408,7 +424,7 @@ def _check_question(question: QuestionEntry, floors: AppliedFloors) -> None:
     numbers = sum(released_numbers(len(block.arms), len(block.sensitivity)) for block in question.analyses)
     numbers += sum(map(balance_numbers, question.balance))
     numbers += sum(map(groups_numbers, question.groups)) + sum(map(rule_numbers, question.rule))
-    numbers += sum(map(contact_numbers, question.contacts))
+    numbers += sum(map(contact_numbers, question.contacts)) + sum(map(given_numbers, question.given))
     totals = [_most_households(block.arms) for block in question.analyses]
     totals += [_most_households([one.everybody]) for one in question.contacts]
     if numbers * 1000 > floors.max_parameter_share_per_mille * max(totals, default=0):

@@ -54,6 +54,21 @@ def _several(prefix: str, names: str) -> dict[str, Field]:
     return {f"{prefix}{name}": _SHARED[name] for name in names.split()}
 
 
+def _gains(prefix: str) -> dict[str, Field]:
+    """Tell what a rule gains over something else."""
+    return {
+        f"{prefix}over": Field("what the rule is compared with", "code", "-", _CODE),
+        f"{prefix}estimate": Field(
+            "gain, valued where it was not learned, in steps", "euro an episode", _STEP, "release-parameters"
+        ),
+        f"{prefix}estimate_exponent": Field("step is two to this power", "-", "integer", "release-grid"),
+        f"{prefix}std_error": Field(
+            "standard error of it, digits", "euro an episode", _TWO, "release-no-variance"
+        ),
+        f"{prefix}std_error_exponent": Field("times ten to this power", "-", "integer", "release-grid"),
+    }
+
+
 def _contact(prefix: str, whose: str) -> dict[str, Field]:
     """Shares of contact of one part of the households."""
     return {
@@ -228,19 +243,16 @@ ESTIMATES: Mapping[str, Field] = MappingProxyType(
         "questions[].rule[].leaves[].households": Field(
             "households there", "households", "band, 30 or more", "release-cell-floor"
         ),
-        "questions[].rule[].gains[].over": Field("what the rule is compared with", "code", "-", _CODE),
-        "questions[].rule[].gains[].estimate": Field(
-            "gain, valued where it was not learned, in steps", "euro an episode", _STEP, "release-parameters"
+        **_gains("questions[].rule[].gains[]."),
+        "questions[].given[].name": Field("rule that another study learned", "code", _STUDY, _CODE),
+        "questions[].given[].outcome": _SHARED["outcome"],
+        "questions[].given[].learned_here": Field(
+            "whether this site is one that the rule was learned at; then it has no gains",
+            "yes or no",
+            "-",
+            _PUBLIC,
         ),
-        "questions[].rule[].gains[].estimate_exponent": Field(
-            "step is two to this power", "-", "integer", "release-grid"
-        ),
-        "questions[].rule[].gains[].std_error": Field(
-            "standard error of it, digits", "euro an episode", _TWO, "release-no-variance"
-        ),
-        "questions[].rule[].gains[].std_error_exponent": Field(
-            "times ten to this power", "-", "integer", "release-grid"
-        ),
+        **_gains("questions[].given[].gains[]."),
         **_contact("questions[].contacts[].everybody.", "all of the question"),
         "questions[].contacts[].families[].family": Field("what the groups differ in", "code", _STUDY, _CODE),
         "questions[].contacts[].families[].groups[].group": Field("group", "code", _STUDY, _CODE),

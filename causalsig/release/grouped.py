@@ -30,13 +30,13 @@ from causalsig.release.rules import smallest_arm
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from causalsig.grouped import FamilyRest, GroupBlock, GroupEffect, RuleBlock
+    from causalsig.grouped import FamilyRest, GroupBlock, GroupEffect, RuleBehind, RuleBlock
     from causalsig.release.documents import EstimatesDocument
     from causalsig.release.rules import Limits
 
 
 @dataclass(frozen=True, slots=True)
-class _Number:
+class Number:
     """A number on the grid of its standard error, as four integers."""
 
     steps: int
@@ -45,6 +45,7 @@ class _Number:
     decimal: int
 
     def fields(self) -> dict[str, int]:
+        """Name them as an entry does."""
         return {
             "estimate": self.steps,
             "estimate_exponent": self.exponent,
@@ -57,7 +58,7 @@ def groups_entry(block: GroupBlock, limits: Limits) -> Beside:
     """Write the effects of the groups that hold every floor, themselves and by what is left."""
     families = []
     for family, kept in _kept(block, limits).items():
-        numbers = [_number(block.effects[at].estimate, block.effects[at].std_error) for at in kept]
+        numbers = [number_of(block.effects[at].estimate, block.effects[at].std_error) for at in kept]
         if not kept or None in numbers:
             continue
         covariance = np.array(block.covariance)[np.ix_(kept, kept)]
@@ -148,7 +149,7 @@ def _rests_hold(rest: FamilyRest, kept: Sequence[str], limits: Limits) -> bool:
     return True
 
 
-def _number(estimate: float, std_error: float) -> _Number | None:
+def number_of(estimate: float, std_error: float) -> Number | None:
     """Put an estimate on the grid; None where it has no error or asks for more digits than the grid has."""
     if not (math.isfinite(estimate) and math.isfinite(std_error) and std_error > 0.0):
         return None
@@ -156,7 +157,19 @@ def _number(estimate: float, std_error: float) -> _Number | None:
     exponent = grid.step_exponent(grid.from_two_digits(digits, decimal))
     steps = grid.to_steps(estimate, exponent)
     inside = grid.MIN_SE_EXPONENT <= decimal <= grid.MAX_SE_EXPONENT and abs(steps) <= grid.MAX_MEAN_STEPS
-    return _Number(steps, exponent, digits, decimal) if inside else None
+    return Number(steps, exponent, digits, decimal) if inside else None
+
+
+def rests_on_enough(behind: RuleBehind, limits: Limits) -> bool:
+    """Say whether what a rule's gains rest on holds every floor."""
+    floors = limits.disclosure
+    return (
+        behind.arm >= floors.min_households_arm
+        and behind.cell >= floors.min_households_cell
+        and behind.largest_share <= floors.max_largest_weight
+        and behind.two_largest_share <= floors.max_two_largest_weight
+        and behind.effective_size >= limits.min_effective_size
+    )
 
 
 def rule_entry(block: RuleBlock, limits: Limits) -> Beside:
@@ -169,18 +182,12 @@ def rule_entry(block: RuleBlock, limits: Limits) -> Beside:
     none = RuleEntry(outcome=block.outcome, found=False, leaves=(), gains=())
     if not block.found:
         return Beside((none,), held)
-    floors, behind = limits.disclosure, block.behind
-    enough = behind.arm >= floors.min_households_arm and behind.cell >= floors.min_households_cell
-    spread = (
-        behind.largest_share <= floors.max_largest_weight
-        and behind.two_largest_share <= floors.max_two_largest_weight
-        and behind.effective_size >= limits.min_effective_size
-    )
-    gains = [(gain.over, _number(gain.estimate, gain.std_error)) for gain in block.gains]
+    gains = [(gain.over, number_of(gain.estimate, gain.std_error)) for gain in block.gains]
     conditions = [[condition_entry(one) for one in leaf.conditions] for leaf in block.leaves]
     named = all(one is not None for leaf in conditions for one in leaf)
-    large = all(leaf.households >= floors.min_households_arm for leaf in block.leaves)
-    if not (enough and spread and named and large) or any(number is None for _, number in gains):
+    large = all(leaf.households >= limits.disclosure.min_households_arm for leaf in block.leaves)
+    enough = rests_on_enough(block.behind, limits) and named and large
+    if not enough or any(number is None for _, number in gains):
         return Beside((), held)
     leaves = tuple(
         LeafEntry(
@@ -230,4 +237,5 @@ def _decoded(site: str, question: str, entry: GroupsEntry, family: FamilyEntry) 
         estimates=tuple(grid.from_steps(one.estimate, one.estimate_exponent) for one in family.effects),
         covariance=tuple(tuple(row) for row in covariance.tolist()),
         steps=tuple(grid.from_steps(1, one.estimate_exponent) for one in family.effects),
+        households=tuple(grid.band_limits(one.households) for one in family.effects),
     )

@@ -36,22 +36,27 @@ GROUPS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 """Groups of every family; a test holds them to the cohort's."""
 
 
-class GroupEffectEntry(Closed):
-    """Effect of the question's primary contrast in one group."""
+class OnItsGrid(Closed):
+    """An estimate on the grid that its standard error declares."""
 
-    group: Slug
-    households: ArmBand
     estimate: Steps
     estimate_exponent: Annotated[int, Field(ge=-40, le=40)]
     std_error: Digits
     std_error_exponent: DecimalExponent
 
     @model_validator(mode="after")
-    def _declared_grid(self) -> GroupEffectEntry:
+    def _declared_grid(self) -> OnItsGrid:
         std_error = grid.from_two_digits(self.std_error, self.std_error_exponent)
         if self.estimate_exponent != grid.step_exponent(std_error):
-            raise ValueError("an effect is not on the grid its standard error declares")
+            raise ValueError("an effect or a gain is not on the grid its standard error declares")
         return self
+
+
+class GroupEffectEntry(OnItsGrid):
+    """Effect of the question's primary contrast in one group."""
+
+    group: Slug
+    households: ArmBand
 
 
 class FamilyEntry(Closed):
@@ -111,21 +116,10 @@ class LeafEntry(Closed):
         return answered_apart(self.conditions, other.conditions)
 
 
-class GainEntry(Closed):
-    """What the rule gains over something else, in euros an episode, on the grid of its standard error."""
+class GainEntry(OnItsGrid):
+    """What the rule gains over something else, in euros an episode."""
 
     over: Literal["best_single", "now"]
-    estimate: Steps
-    estimate_exponent: Annotated[int, Field(ge=-40, le=40)]
-    std_error: Digits
-    std_error_exponent: DecimalExponent
-
-    @model_validator(mode="after")
-    def _declared_grid(self) -> GainEntry:
-        std_error = grid.from_two_digits(self.std_error, self.std_error_exponent)
-        if self.estimate_exponent != grid.step_exponent(std_error):
-            raise ValueError("a gain is not on the grid its standard error declares")
-        return self
 
 
 class RuleEntry(Closed):

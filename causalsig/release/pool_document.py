@@ -52,13 +52,14 @@ from causalsig.release.pool_entries import (
     TwoDigits,
 )
 from causalsig.release.pool_groups import PooledGroupEntry, decode_groups, group_entries
+from causalsig.release.pool_rules import PooledRuleEntry, decode_rules, rule_entries
 from causalsig.release.vocabulary import to_code
 
 Tau2Name = Literal["EE", "DL", "HE", "HS", "SJ", "ML", "REML", "EB", "PM"]
 IntervalName = Literal["wald", "t", "knapp-hartung", "knapp-hartung-floored", "mixture"]
 _OPEN = "open"
 _EMPTY = "empty"
-_SINCE = {"0.2": ("robustness", "balance"), "0.3": ("groups", "contacts")}
+_SINCE = {"0.2": ("robustness", "balance"), "0.3": ("groups", "contacts", "rules")}
 """Fields by the version that brought them."""
 
 
@@ -82,13 +83,14 @@ class PoolDocument(Closed):
     robustness: tuple[RobustnessEntry, ...] = Field(default=(), max_length=1000)
     balance: tuple[PooledBalanceEntry, ...] = Field(default=(), max_length=100)
     groups: tuple[PooledGroupEntry, ...] = Field(default=(), max_length=200)
+    rules: tuple[PooledRuleEntry, ...] = Field(default=(), max_length=5)
     contacts: tuple[PooledContactEntry, ...] = Field(default=(), max_length=200)
 
     @model_validator(mode="after")
     def _of_its_version(self) -> PoolDocument:
         if self.schema_version == "0.1" and (self.robustness or self.balance):
             raise ValueError("a document of version 0.1 carries what 0.2 added")
-        if self.schema_version < "0.3" and (self.groups or self.contacts):
+        if self.schema_version < "0.3" and (self.groups or self.contacts or self.rules):
             raise ValueError("a document of an earlier version carries what 0.3 added")
         return self
 
@@ -122,6 +124,7 @@ class PoolDocument(Closed):
             raise ValueError("a pool of the others shows a mean of too few sites")
         if (
             self.balance
+            or self.rules
             or any(not row.publishable for row in rows)
             or any(not r.publishable or r.sites < MIN_SITES for r in self.robustness)
         ):
@@ -174,6 +177,7 @@ def build_pool_document(
             robustness=robustness_entries(result),
             balance=() if others else balance_entries(result),
             groups=group_entries(result),
+            rules=() if others else rule_entries(result),
             contacts=contact_entries(result),
         )
     except ValidationError as error:
@@ -296,6 +300,7 @@ def pool_result(document: PoolDocument) -> PoolResult:
         robustness=decode_robustness(document.robustness),
         balance=decode_balance(document.balance),
         groups=decode_groups(document.groups),
+        rules=decode_rules(document.rules),
         contacts=decode_contacts(document.contacts),
     )
 

@@ -118,6 +118,21 @@ POOL: Mapping[str, Field] = MappingProxyType(
             "p-value that the family's groups have one effect", "per mille", "rounded up", _SHOWN
         ),
         **_several("contacts[].", "question arm"),
+        **_several("rules[].", "question outcome"),
+        "rules[].name": Field("rule that another study learned", "code", _STUDY, _CODE),
+        "rules[].learned": Field("sites left out because they learned it", "sites", "exact", _PUBLIC),
+        "rules[].travels": Field("whether it beats every single arm elsewhere", "yes or no", "-", _PUBLIC),
+        "rules[].gains[].over": Field("what the rule is compared with", "code", "-", _CODE),
+        "rules[].gains[].sites": _SITES,
+        "rules[].gains[].publishable": Field("may be shown to municipalities", "yes or no", "-", _PUBLIC),
+        "rules[].gains[].exponent": Field("step is two to this power", "-", "integer", _SHOWN),
+        "rules[].gains[].estimate": Field("pooled gain, in steps", "euro an episode", _STEP, _SHOWN),
+        "rules[].gains[].conf_low": Field(
+            "lower end, of an interval that holds with all given rules'", "euro an episode", _STEP, _SHOWN
+        ),
+        "rules[].gains[].conf_high": Field("upper end of it", "euro an episode", _STEP, _SHOWN),
+        "rules[].gains[].std_error": Field("standard error, digits", "euro an episode", _TWO, _SHOWN),
+        "rules[].gains[].std_error_exponent": Field("times ten to this power", "-", "integer", _SHOWN),
         "contacts[].family": Field("what the groups differ in; none: everybody", "code", _STUDY, _CODE),
         "contacts[].group": Field("group; none: everybody", "code", _STUDY, _CODE),
         "contacts[].sites": _SITES,

@@ -176,13 +176,14 @@ def nested_differences(
 
 @dataclass(frozen=True, slots=True)
 class Beyond:
-    """What takes a question's numbers over its budget: places of blocks and sensitivities, and the rest."""
+    """What takes a question's numbers over its budget: places in their lists, and the rest."""
 
     blocks: frozenset[int]
     sensitivities: frozenset[int]
     balance: bool
     groups: bool
     rule: bool
+    given: frozenset[int] = frozenset()
 
 
 def beyond_budget(
@@ -192,13 +193,14 @@ def beyond_budget(
     balance: int = 0,
     groups: tuple[Key, int] | None = None,
     rule: tuple[Key, int] | None = None,
+    given: Sequence[tuple[Key, int]] = (),
 ) -> Beyond:
     """Hold back what takes a question's released numbers over 10 % of its households.
 
     Many related numbers are what differencing feeds on, so the share is of all blocks of a question together.
     The primary block comes first, then the other outcomes under its estimand, then balance, then the other
-    estimands, and last what other estimators say of the primary outcome. A sensitivity, groups and a rule
-    come after the block that they are of, and not without it.
+    estimands, and last what other estimators say of the primary outcome. A sensitivity, groups, a rule and
+    given rules come after the block that they are of, and not without it.
 
     Parameters
     ----------
@@ -207,6 +209,8 @@ def beyond_budget(
         Numbers of the question's balance.
     groups, rule : (key, int), optional
         Outcome, estimand and estimator of the block that they are of, and their numbers.
+    given : sequence of (key, int)
+        The same of every given rule.
     """
     asked = sensitivities or {}
     first = next((analysis for analysis in analyses if analysis.primary), None)
@@ -221,7 +225,8 @@ def beyond_budget(
     )
     last_own = max((at for at, place in enumerate(order) if _same(analyses[place], own)), default=-1)
     spent, blocks, parts, no_balance = 0, set(), set(), False
-    beside: dict[str, tuple[Key, int] | None] = {"groups": groups, "rule": rule}
+    beside: dict[str | int, tuple[Key, int] | None] = {"groups": groups, "rule": rule}
+    beside |= dict(enumerate(given))
     over = {name: one is not None for name, one in beside.items()}  # until its block has left
     for at, place in enumerate(order):
         result, told = analyses[place].result, asked.get(place, 0)
@@ -239,7 +244,8 @@ def beyond_budget(
         if at == last_own:
             no_balance = balance > budget - spent
             spent += 0 if no_balance else balance
-    return Beyond(frozenset(blocks), frozenset(parts), no_balance, over["groups"], over["rule"])
+    rules = frozenset(place for place in range(len(given)) if over[place])
+    return Beyond(frozenset(blocks), frozenset(parts), no_balance, over["groups"], over["rule"], rules)
 
 
 def key_of(analysis: Analysis) -> Key:

@@ -1,0 +1,91 @@
+"""What leaves of rules that another study learned: gains that enough households decide, and who learned them.
+
+At a site that learned a rule its gain left with the study that did, and the pool does not use it: the entry
+says so and carries no number, since more numbers on the same households are what differencing feeds on.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from causalsig.grouped import LEARNED, ReleasedGain, ReleasedRule
+from causalsig.release import grid
+from causalsig.release.beside import Beside
+from causalsig.release.given_entries import GivenGainEntry, GivenRuleEntry
+from causalsig.release.grouped import number_of, rests_on_enough
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from causalsig.grouped import GivenRuleBlock
+    from causalsig.release.documents import EstimatesDocument
+    from causalsig.release.grouped_entries import RuleEntry
+    from causalsig.release.rules import Limits
+
+
+def given_entries(blocks: Sequence[GivenRuleBlock], learned: Sequence[RuleEntry], limits: Limits) -> Beside:
+    """Write the given rules whose gains hold every floor, alone and taken from one another.
+
+    Of two rules that differ for a few households the first listed leaves, and the one learned here before it.
+    A block of which nobody has said whether it was learned here stays: the pool would count the site that
+    found a rule among those that confirm it.
+
+    Parameters
+    ----------
+    blocks : sequence of GivenRuleBlock
+        In the study's order.
+    learned : sequence of RuleEntry
+        What leaves of the rule learned here.
+    limits : Limits
+    """
+    told = {LEARNED} if any(entry.found for entry in learned) else set()
+    entries = []
+    for block in blocks:
+        gains = () if block.learned_here else _gains(block)
+        close = bool(told & set(block.close)) or not rests_on_enough(block.behind, limits)
+        if block.learned_here is None or gains is None or (close and not block.learned_here):
+            continue
+        if gains:
+            told.add(block.name)
+        entries.append(
+            GivenRuleEntry(
+                name=block.name, outcome=block.outcome, learned_here=block.learned_here, gains=gains
+            )
+        )
+    # One code, whether anything was held or not, as for groups.
+    return Beside(tuple(entries), ("release-cell-floor",) if blocks else ())
+
+
+def _gains(block: GivenRuleBlock) -> tuple[GivenGainEntry, ...] | None:
+    """Put the gains of a rule on their grids; None where one has no place on it."""
+    numbers = [(gain.over, number_of(gain.estimate, gain.std_error)) for gain in block.gains]
+    if any(number is None for _, number in numbers):
+        return None
+    return tuple(
+        GivenGainEntry(over=over, **number.fields())  # type: ignore[arg-type]  # pydantic checks the arm
+        for over, number in numbers
+        if number is not None
+    )
+
+
+def released_rules(document: EstimatesDocument) -> tuple[ReleasedRule, ...]:
+    """Decode the gains of given rules of every question."""
+    return tuple(
+        ReleasedRule(
+            document.site_code,
+            question.question,
+            entry.outcome,
+            entry.name,
+            tuple(
+                ReleasedGain(
+                    gain.over,
+                    grid.from_steps(gain.estimate, gain.estimate_exponent),
+                    grid.from_two_digits(gain.std_error, gain.std_error_exponent),
+                    grid.from_steps(1, gain.estimate_exponent),
+                )
+                for gain in entry.gains
+            ),
+        )
+        for question in document.questions
+        for entry in question.given
+    )
