@@ -34,7 +34,15 @@ def scores(r: np.random.Generator, n: int) -> Any:
     return np.log(amount / CENTRE)
 
 
-def moved(seed: int, *, drift: float = 0.0, rival: float = 0.0, rival_grows: bool = False) -> dict[str, Any]:
+def moved(
+    seed: int,
+    n: int = N,
+    *,
+    drift: float = 0.0,
+    rival: float = 0.0,
+    rival_grows: bool = False,
+    event: float = 0.0,
+) -> dict[str, Any]:
     """Draw a threshold that came down halfway; households of two episodes that go together.
 
     Parameters
@@ -42,55 +50,74 @@ def moved(seed: int, *, drift: float = 0.0, rival: float = 0.0, rival_grows: boo
     drift : of the band against all others, a month
     rival : what else jumps, at both thresholds, all the time
     rival_grows : whether it grows to ten times its size at the new threshold, over the months before
+    event : what else befell the band in the month of the change, and stayed
     """
     r = np.random.default_rng([seed, 21])
-    household = np.repeat(np.arange(N // 2), 2)
-    x = scores(r, N)
-    month = r.integers(0, MONTHS, N)
+    household = np.repeat(np.arange(n // 2), 2)
+    x = scores(r, n)
+    month = r.integers(0, MONTHS, n)
     late = month >= CHANGED
     handled = np.where(late, x >= NEW, x >= OLD)
     inside = (x >= NEW) & (x < OLD)
     size = rival * (1.0 + 9.0 * rival_grows * np.minimum(month / CHANGED, 1.0))
     mean = curve(x) + effect(x) * handled + 0.003 * month + 0.1 * np.sin(month / 2.0)
-    mean = mean + drift * month * inside + size * (x >= NEW) + rival * (x >= OLD)
-    y = mean + 0.3 * r.normal(size=N // 2)[household] + 0.6 * r.normal(size=N)
+    mean = mean + (drift * month + event * late) * inside + size * (x >= NEW) + rival * (x >= OLD)
+    y = mean + 0.3 * r.normal(size=n // 2)[household] + 0.6 * r.normal(size=n)
     truth = float(effect(x[inside & late]).mean())
     return {"score": x, "outcome": y, "month": month, "households": household, "truth": truth}
 
 
 def bins(
-    r: np.random.Generator, cutoff: float, *, level: float = 0.0, slope: float = 0.0, n: int = N
+    r: np.random.Generator,
+    cutoff: float,
+    *,
+    level: float = 0.0,
+    slope: float = 0.0,
+    works: float = 1.0,
+    n: int = N,
 ) -> tuple[Any, Any]:
-    """Draw one site as its table left it: n in multiples of 5, means and variances on a grid; and its scores.
+    """Draw one site, as its table left it, and its scores.
 
-    The site's mean is the common curve, plus `level`, plus `slope` a unit of score.
+    In the table n is in multiples of 5, means and variances are in hundredths.
+
+    Parameters
+    ----------
+    level, slope : what the site's mean has beside the common curve, at 0 and a unit of score
+    works : how much of the effect there is
     """
     from causalsig.estimation import collapse_scores, fill_bins
     from causalsig.estimation.moving_sites import site_bins
 
     x = scores(r, n)
-    mean = curve(x) + level + slope * x + effect(x) * (x >= cutoff)
-    y = np.maximum(np.rint(4.0 * (mean + 0.7 * r.normal(size=n))), -4.0) / 4.0
+    mean = curve(x) + level + slope * x + works * effect(x) * (x >= cutoff)
+    y = np.rint(4.0 * (mean + 0.7 * r.normal(size=n))) / 4.0
     filled = fill_bins(collapse_scores(x, y), cutoff, smallest=10)
     counts, sums = filled.moments.counts, filled.moments.sums[:, 0]
     means = sums / counts
     variances = filled.moments.products[:, 0, 0] / counts - means**2
-    shown = 5.0 * np.maximum(np.rint(counts / 5.0), 1.0)
-    return site_bins(
+    table = site_bins(
         cutoff,
         np.round(filled.score, 3),
-        shown,
+        5.0 * np.maximum(np.rint(counts / 5.0), 1.0),
         np.round(means, 2),
         np.maximum(np.round(variances, 2), 0.01),
-    ), x
+    )
+    return table, x
 
 
 def bent(seed: int, bend: float, n: int = N) -> dict[str, Any]:
-    """Draw scores around a threshold at 0 and means that bend by `bend`: the worst that bound allows."""
+    """Draw scores around a threshold at 0, and means that bend as far as that bound allows.
+
+    `mean` is what is seen; `hidden` what would be under the other handling, each a parabola all along.
+    """
     r = np.random.default_rng([seed, 23])
     x = scores(r, n)
+    line, parabola = 0.9 + 0.25 * x, 0.5 * bend * x**2
+    below, above = line + parabola, line - parabola - 0.2
     handled = x >= 0.0
-    # Away from the threshold both means bend the same way as the handling's own side hides them.
-    mean = 0.9 + 0.25 * x + 0.5 * bend * np.where(handled, -1.0, 1.0) * x**2
-    hidden = 0.9 + 0.25 * x + 0.5 * bend * x**2 * np.where(handled, 1.0, -1.0)
-    return {"score": x, "mean": mean, "hidden": hidden, "noise": 0.7 * r.normal(size=n)}
+    return {
+        "score": x,
+        "mean": np.where(handled, above, below),
+        "hidden": np.where(handled, below, above),
+        "noise": 0.7 * r.normal(size=n),
+    }
