@@ -13,6 +13,7 @@ from causalsig.crossed_pooled import CurvePoint, PooledCurve, PooledThresholdRow
 from causalsig.errors import MetaError, PoolError
 from causalsig.meta import cutoff_curve, honest_effects, random_effects
 from causalsig.pooling.pool import FEW_SITES, reasons_to_hold
+from causalsig.pooling.threshold_weights import bins_of_cutoffs, network_variances
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from causalsig.study.models import Pooling
 
     Floats = NDArray[np.float64]
+    Weighed = Sequence[tuple[ReleasedThreshold, float]]
 
 GATE = "pool-threshold-gate"
 NO_ERROR = "release-no-variance"
@@ -56,8 +58,8 @@ def thresholds_of_sites(blocks: Iterable[ReleasedThreshold], choices: Pooling) -
     """Pool released thresholds.
 
     A site whose gate failed is left out. Of a site with several cutoffs over time the pool takes their mean,
-    by precision, and a curve the cutoff that is known best. Rounding to the grid adds a twelfth of a squared
-    step to each variance.
+    by precision, and a curve the cutoff that is known best. Variances are the network's, see
+    :func:`network_variances`; rounding to the grid adds a twelfth of a squared step to each.
 
     Parameters
     ----------
@@ -74,14 +76,16 @@ def thresholds_of_sites(blocks: Iterable[ReleasedThreshold], choices: Pooling) -
         As `random_effects`.
     """
     given = sorted(blocks, key=lambda block: (*_key(block), block.site, block.period))
+    bins = bins_of_cutoffs(given)
     left_out = [(b.site, GATE if not b.admitted else NO_ERROR) for b in given if not _usable(b)]
     rows, curves = [], []
     for _, family in groupby(filter(_usable, given), key=_key):
         own = list(family)
         _refuse_twice(own)
-        rows.append(_row(own, choices))
+        weighed = tuple(zip(own, network_variances(own, bins).tolist(), strict=True))
+        rows.append(_row(weighed, choices))
         if own[0].cutoff_eur is not None and own[0].bias_bound is None:
-            curves.append(_curve(own, choices))
+            curves.append(_curve(weighed, choices))
     return PooledThresholds(tuple(rows), tuple(curves), tuple(dict.fromkeys(left_out)))
 
 
@@ -119,30 +123,27 @@ def _named(block: ReleasedThreshold) -> dict[str, Any]:
     return {name: getattr(block, name) for name in names}
 
 
-def _variance(block: ReleasedThreshold) -> float:
-    return block.std_error**2 + block.steps**2 / 12.0
-
-
-def _by_site(blocks: Sequence[ReleasedThreshold]) -> tuple[Floats, Floats, Floats]:
+def _by_site(blocks: Weighed) -> tuple[Floats, Floats, Floats]:
     """Estimates, variances and bounds of bias, (k,) each: a site's cutoffs by their precision."""
     found = []
-    for _, own in groupby(blocks, key=lambda block: block.site):
-        some = list(own)
-        weights = np.array([1.0 / _variance(block) for block in some])
+    for _, own in groupby(blocks, key=lambda pair: pair[0].site):
+        some, variances = zip(*own, strict=True)
+        weights = 1.0 / np.array(variances)
         shares = weights / weights.sum()
         estimate = shares @ [block.estimate for block in some]
         bias = shares @ [block.bias_bound or 0.0 for block in some]
         found.append((estimate, 1.0 / weights.sum(), bias))
-    estimates, variances, biases = (np.array(column, dtype=np.float64) for column in zip(*found, strict=True))
-    return estimates, variances, biases
+    estimates, totals, biases = (np.array(column, dtype=np.float64) for column in zip(*found, strict=True))
+    return estimates, totals, biases
 
 
-def _row(blocks: list[ReleasedThreshold], choices: Pooling) -> PooledThresholdRow:
+def _row(blocks: Weighed, choices: Pooling) -> PooledThresholdRow:
     estimates, variances, biases = _by_site(blocks)
-    honest = blocks[0].bias_bound is not None
+    head = blocks[0][0]
+    honest = head.bias_bound is not None
     level = choices.level
     pooled = random_effects(estimates, variances, tau2=choices.tau2, interval=choices.interval, level=level)
-    common: dict[str, Any] = _named(blocks[0]) | {
+    common: dict[str, Any] = _named(head) | {
         "honest": honest,
         "sites": len(estimates),
         "tau2": float(pooled.tau2),
@@ -191,18 +192,18 @@ def _reasons(weights: Floats, choices: Pooling) -> tuple[str, ...]:
     return (FEW_SITES, *reasons) if few else reasons
 
 
-def _curve(blocks: list[ReleasedThreshold], choices: Pooling) -> PooledCurve:
+def _curve(blocks: Weighed, choices: Pooling) -> PooledCurve:
     best = [
-        min(own, key=lambda block: (_variance(block), -block.period))
-        for _, own in groupby(blocks, key=lambda block: block.site)
+        min(own, key=lambda pair: (pair[1], -pair[0].period))
+        for _, own in groupby(blocks, key=lambda pair: pair[0].site)
     ]
-    cutoffs = np.array([block.cutoff for block in best])
-    named: dict[str, Any] = _named(blocks[0]) | {"sites": len(best)}
+    cutoffs = np.array([block.cutoff for block, _ in best])
+    named: dict[str, Any] = _named(blocks[0][0]) | {"sites": len(best)}
     at = _told_at(cutoffs)
     try:
         curve = cutoff_curve(
-            [block.estimate for block in best],
-            [_variance(block) for block in best],
+            [block.estimate for block, _ in best],
+            [variance for _, variance in best],
             cutoffs,
             at=at or None,
             tau2=choices.tau2,
@@ -214,7 +215,9 @@ def _curve(blocks: list[ReleasedThreshold], choices: Pooling) -> PooledCurve:
             raise
         refusal = "meta-few-cutoffs"
     if refusal is not None:
-        nothing: dict[str, Any] = dict.fromkeys(("doubling", "doubling_low", "doubling_high", "p_value"), float("nan"))
+        nothing: dict[str, Any] = dict.fromkeys(
+            ("doubling", "doubling_low", "doubling_high", "p_value"), float("nan")
+        )
         return PooledCurve(
             **named, points=(), **nothing, publishable=False, reasons=(refusal,), refusal=refusal
         )

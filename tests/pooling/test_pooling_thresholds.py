@@ -7,10 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from causalsig.crossed import ReleasedThreshold
+from causalsig.crossed import ReleasedBin, ReleasedThreshold
 from causalsig.errors import PoolError
 from causalsig.meta import honest_effects, random_effects
 from causalsig.pooling.pool import DOMINANT_SITE, FEW_SITES
+from causalsig.pooling.threshold_weights import bins_of_cutoffs, network_variances
 from causalsig.pooling.thresholds import (
     GATE,
     SITES_BEYOND,
@@ -169,3 +170,37 @@ def test_months_have_no_curve() -> None:
     assert (
         thresholds_of_sites([block(s, score="months", cutoff=3.0) for s in range(13)], CHOICES).curves == ()
     )
+
+
+def with_bins(site: int, seed: int, **changes: object) -> ReleasedThreshold:
+    """Give a block bins of two sizes of municipality, and a standard error that strayed."""
+    rng = np.random.default_rng(seed)
+    size = 40 * (1 + site % 2)
+    bins = tuple(ReleasedBin(size, round(-0.975 + 0.05 * k, 3), 0.8, 1.2, None, None) for k in range(40))
+    error = 0.1 / (1 + site % 2) ** 0.5 * float(np.exp(0.3 * rng.standard_normal()))
+    return block(site, **({"bins": bins, "std_error": error} | changes))
+
+
+def test_the_pool_takes_the_spread_of_outcomes_from_the_network_and_the_design_from_the_site() -> None:
+    given = [with_bins(site, site) for site in range(12)]
+    found = network_variances(given, bins_of_cutoffs(given)) - STEP**2 / 12
+    # All sites of one size have one variance, and those twice as large half of it, whatever was estimated.
+    assert found[::2] == pytest.approx(np.full(6, found[0])) and found[0] == pytest.approx(2 * found[1])
+    released = np.array([one.std_error**2 for one in given])
+    assert (1 / found).sum() == pytest.approx((1 / found**2 * released).sum())
+    other = [replace(one, outcome="any_new_arrears_3m", bins=()) for one in given]
+    assert network_variances(other, bins_of_cutoffs([*given, *other])) == pytest.approx(found + STEP**2 / 12)
+
+
+@pytest.mark.parametrize("changes", [{"bins": ()}, {"bias_bound": 0.02}])
+def test_where_a_design_is_not_known_the_released_variances_stand(changes: dict[str, object]) -> None:
+    given = [with_bins(site, site, **(changes if site == 3 else {})) for site in range(12)]
+    found = network_variances(given, bins_of_cutoffs(given))
+    assert found == pytest.approx([one.std_error**2 + STEP**2 / 12 for one in given])
+
+
+def test_a_ratio_keeps_its_own_first_stage_in_its_variance() -> None:
+    jumps = [(-0.1, 0.5 if site < 6 else 1.0) for site in range(12)]
+    given = [with_bins(site, site, estimand="E2", jumps=jumps[site]) for site in range(12)]
+    found = network_variances(given, bins_of_cutoffs(given)) - STEP**2 / 12
+    assert found[0] == pytest.approx(4 * found[6])
