@@ -84,8 +84,8 @@ def pool_folder(
     digest = study_digest(study)
     trusted = read_trusted(keys)
     key = read_signing_key(signing or keys, "university")
-    opened = [(path, _open(path, trusted, allow_demo)) for path in _files(releases)]
-    _refuse_mixture(opened, digest)
+    opened = open_folder(releases, trusted, allow_demo)
+    refuse_mixture(opened, digest)
     blocks = one_block_a_site(block for _, item in opened for block in released_arms(item.document))
     codes = sorted({item.document.site_code for _, item in opened})
     silent = sorted(set(codes) - {block.site for block in blocks})
@@ -127,6 +127,13 @@ def _forget(folder: Path, codes: list[str]) -> None:
             path.unlink()
 
 
+def open_folder(
+    releases: Path, trusted: TrustedKeys, allow_demo: bool = False
+) -> list[tuple[Path, OpenedRelease]]:
+    """Verify and read every release of a folder; at least one."""
+    return [(path, _open(path, trusted, allow_demo)) for path in _files(releases)]
+
+
 def _files(releases: Path) -> list[Path]:
     found = sorted(releases.glob(f"*{SUFFIX}")) if releases.is_dir() else []
     if not found:
@@ -154,7 +161,8 @@ def _open(path: Path, trusted: TrustedKeys, allow_demo: bool) -> OpenedRelease:
         ) from None
 
 
-def _refuse_mixture(opened: list[tuple[Path, OpenedRelease]], digest: str) -> None:
+def refuse_mixture(opened: list[tuple[Path, OpenedRelease]], digest: str) -> None:
+    """Refuse releases of another study, and two of one wave of a site."""
     seen: dict[tuple[str, int], Path] = {}
     for path, item in opened:
         if item.document.study_digest != digest:

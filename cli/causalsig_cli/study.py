@@ -11,6 +11,7 @@ import typer
 from causalsig_cli._screen import say
 from causalsig_cli._study_flow import flow
 from causalsig_cli._study_graph import check_graph
+from causalsig_cli._study_rules import rules
 
 if TYPE_CHECKING:
     from causalsig.study.models import Study
@@ -94,6 +95,7 @@ def show(study: StudyFile = Path("vroegsignalering"), format_: Format = "text") 
 
 
 app.command()(flow)
+app.command()(rules)
 
 
 def _sentences(study: Study) -> list[str]:
