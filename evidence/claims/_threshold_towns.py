@@ -80,4 +80,4 @@ def expected_error(town: Town, jump: float, widths: tuple[float, float]) -> floa
     moments = Moments(counts, (counts * mean)[:, None], (counts * second)[:, None, None])
     table = ScoreTable(euros, moments, outcomes=1, taken_up=False, covariates=0, households=int(POPULATION))
     found = effect_at_cutoff(table, town.cutoff, scale="log", bandwidth=widths)
-    return found.robust.std_error * float(np.sqrt(POPULATION / town.episodes))
+    return float(found.robust.std_error * np.sqrt(POPULATION / town.episodes))
