@@ -44,7 +44,9 @@ class ScoreBins:
     table: ScoreTable
 
 
-def fill_bins(table: ScoreTable, cutoff: float, *, smallest: int = SMALLEST) -> ScoreBins:
+def fill_bins(
+    table: ScoreTable, cutoff: float, *, smallest: int = SMALLEST, growth: float = 0.0
+) -> ScoreBins:
     """Fill bins outward from a cutoff.
 
     A bin is closed when it has enough households and its outcomes and treatment vary (one value for all would
@@ -55,6 +57,9 @@ def fill_bins(table: ScoreTable, cutoff: float, *, smallest: int = SMALLEST) -> 
     table : from `collapse_scores`
     cutoff : float, within the scores
     smallest : int, households a bin
+    growth : float
+        Each bin needs this share more households than the one before it, outward: weights of a local line
+        change fastest at the cutoff, so that is where a fine bin is worth most.
 
     Raises
     ------
@@ -63,8 +68,8 @@ def fill_bins(table: ScoreTable, cutoff: float, *, smallest: int = SMALLEST) -> 
     """
     middle = int(np.searchsorted(table.values, cutoff))
     named = _households_by_value(table)
-    left = _fill(table, range(middle - 1, -1, -1), named, smallest)
-    right = _fill(table, range(middle, len(table.values)), named, smallest)
+    left = _fill(table, range(middle - 1, -1, -1), named, smallest, growth)
+    right = _fill(table, range(middle, len(table.values)), named, smallest, growth)
     if not left or not right:
         raise EstimationError(
             "estimation-few-scores",
@@ -116,7 +121,7 @@ def _count(table: ScoreTable, named: tuple[Floats, Integers], start: int, end: i
 
 
 def _fill(
-    table: ScoreTable, order: range, named: tuple[Floats, Integers], smallest: int
+    table: ScoreTable, order: range, named: tuple[Floats, Integers], smallest: int, growth: float
 ) -> list[tuple[int, int]]:
     """Bins of one side as (first, last) values in the order outward."""
     alone, begins = named
@@ -131,7 +136,7 @@ def _fill(
             several.update(table.members.household[begins[v] : begins[v + 1]].tolist())
         low, high = _range(table.all, v, shown)
         least, most = np.minimum(least, low), np.maximum(most, high)
-        if single + len(several) >= smallest and (most > least).all():
+        if single + len(several) >= smallest * (1.0 + growth) ** len(bins) and (most > least).all():
             bins.append((first, v))
             first, single, several = -1, 0.0, set()
             least, most = np.full(shown, np.inf), np.full(shown, -np.inf)

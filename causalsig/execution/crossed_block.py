@@ -36,7 +36,7 @@ NO_CURVATURE = "cohort-threshold-no-curvature"
 SEVERAL = "gate-one-pair"
 TOO_FEW = "release-admission"
 WITHHELD = "gate-design-failed"
-BESIDE_BINS = 40
+BESIDE_BINS = 20
 """Numbers kept for what stands beside a bin table: effects, first stages, bandwidths, bands."""
 
 

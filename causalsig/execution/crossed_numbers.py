@@ -34,6 +34,10 @@ Mask = NDArray[np.bool_]
 NUMBERS_OF_A_BIN = 6
 """Episodes, mean score, mean and variance of the outcome, share handled, and covariance of the two."""
 FIRST_STAGE_GONE = frozenset({"estimation-first-stage", "estimation-bandwidth", "estimation-few-scores"})
+GROWTH = 0.02
+"""Each bin outward has this share more households than the last: fine at the cutoff, where weights change."""
+FINEST = 60
+"""Households of the first bins, at least: in smaller ones rounding to fives costs more than it gains."""
 WORTH = 0.5
 """Part of its bins that a table may lose to show the share handled too; else that share is left out."""
 
@@ -226,9 +230,10 @@ def bin_rows(
 
 def _filled(table: ScoreTable, cutoff: float, smallest: int, most: int) -> ScoreBins | None:
     """Bins of the fewest households that keep within a number of bins."""
+    smallest = max(smallest, FINEST)
     while most >= 2:
         try:
-            bins = fill_bins(table, cutoff, smallest=smallest)
+            bins = fill_bins(table, cutoff, smallest=smallest, growth=GROWTH)
         except EstimationError as error:
             if error.code != "estimation-few-scores":
                 raise

@@ -257,28 +257,54 @@ def _bins(block: ThresholdBlock, limits: Limits) -> tuple[BinEntry, ...]:
         return ()
     if any(row.taken_up is not None and not 0.0 < row.taken_up < 1.0 for row in block.bins):
         return ()
-    return tuple(_bin(row, block.scale) for row in block.bins)
+    return bin_entries(block.bins, block.scale)
 
 
-def _bin(row: BinRow, scale: str) -> BinEntry:
-    episodes = max(SMALLEST_BIN, EPISODES_IN_STEPS_OF * round(row.episodes / EPISODES_IN_STEPS_OF))
-    distance = grid.to_steps(row.distance, DISTANCE_EXPONENT[scale])
-    digits, decimal = _nearest(row.variance)
-    empty = BinEntry(
-        episodes=episodes,
-        distance=min(distance, -1) if row.distance < 0.0 else max(distance, 0),
-        mean=0,
-        variance=digits,
-        variance_exponent=decimal,
-        taken_up=None,
-        correlation=None,
-    )
-    update: dict[str, int] = {"mean": grid.to_steps(row.mean, mean_exponent(empty))}
-    if row.taken_up is not None and row.covariance is not None:
-        spread = math.sqrt(row.variance * row.taken_up * (1.0 - row.taken_up))
-        update["taken_up"] = grid.to_steps(row.taken_up, share_exponent(episodes))
-        update["correlation"] = round(grid.CORRELATION_STEPS * float(np.clip(row.covariance / spread, -1, 1)))
-    return BinEntry.model_validate(empty.model_dump() | update)
+def bin_entries(rows: Sequence[BinRow], scale: str) -> tuple[BinEntry, ...]:
+    """Put bins on their grids; what is rounded off one is carried to the next, outward from the cutoff.
+
+    A number alone is known no better for it, and within a whole step instead of half of one. But local lines
+    average over neighbours: rounded each for itself, bins would move a jump by a tenth of its standard error.
+    """
+    below = [row for row in rows if row.distance < 0.0]
+    above = [row for row in rows if row.distance >= 0.0]
+    return (*reversed(_outward(below[::-1], scale)), *_outward(above, scale))
+
+
+def _outward(rows: Sequence[BinRow], scale: str) -> list[BinEntry]:
+    episodes, returned, handled = 0.0, 0.0, 0.0
+    found = []
+    for row in rows:
+        told = _rounded(row.episodes + episodes, EPISODES_IN_STEPS_OF, SMALLEST_BIN)
+        episodes += row.episodes - told
+        digits, decimal = _nearest(row.variance)
+        distance = grid.to_steps(row.distance, DISTANCE_EXPONENT[scale])
+        entry = BinEntry(
+            episodes=told,
+            distance=min(distance, -1) if row.distance < 0.0 else max(distance, 0),
+            mean=0,
+            variance=digits,
+            variance_exponent=decimal,
+            taken_up=None,
+            correlation=None,
+        )
+        step = grid.from_steps(1, mean_exponent(entry))
+        update = {"mean": max(round((row.mean + returned / told) / step), 0)}
+        returned += told * (row.mean - update["mean"] * step)
+        if row.taken_up is not None and row.covariance is not None:
+            step = grid.from_steps(1, share_exponent(told))
+            steps = round((row.taken_up + handled / told) / step)
+            update["taken_up"] = min(max(steps, 0), math.floor(1.0 / step))
+            handled += told * (row.taken_up - update["taken_up"] * step)
+            spread = math.sqrt(row.variance * row.taken_up * (1.0 - row.taken_up))
+            exact = grid.CORRELATION_STEPS * row.covariance / spread
+            update["correlation"] = round(min(max(exact, -grid.CORRELATION_STEPS), grid.CORRELATION_STEPS))
+        found.append(BinEntry.model_validate(entry.model_dump() | update))
+    return found
+
+
+def _rounded(value: float, step: int, least: int) -> int:
+    return max(least, step * round(value / step))
 
 
 def _bands(block: ThresholdBlock) -> tuple[BandEntry, ...]:

@@ -59,7 +59,7 @@ def _decoded(site: str, crossing: CrossingEntry, effect: CrossingEffectEntry) ->
         low=crossing.low,
         donut=crossing.donut,
         primary=effect.primary,
-        bins=tuple(_bin(entry, crossing.scale) for entry in crossing.bins) if effect.primary else (),
+        bins=tuple(released_bin(entry, crossing.scale) for entry in crossing.bins) if effect.primary else (),
         **told,  # type: ignore[arg-type]
     )
     ratio = _ratio(whole) if crossing.one_pair and not effect.weak else None
@@ -84,7 +84,8 @@ def _ratio(whole: ReleasedThreshold) -> ReleasedThreshold | None:
     )
 
 
-def _bin(entry: BinEntry, scale: str) -> ReleasedBin:
+def released_bin(entry: BinEntry, scale: str) -> ReleasedBin:
+    """Decode one bin."""
     variance = grid.from_two_digits(entry.variance, entry.variance_exponent)
     share = covariance = None
     if entry.taken_up is not None and entry.correlation is not None:
