@@ -22,7 +22,7 @@ from causalsig.estimation.threshold_inference import jump, jump_covariance, root
 from causalsig.estimation.threshold_request import ThresholdRequest, check_sides, read_request
 from causalsig.estimation.threshold_results import JumpInTreatment, Jumps, ThresholdResult
 from causalsig.estimation.threshold_side import Fit, Side, Weighted, cut
-from causalsig.estimation.threshold_table import ScoreTable, collapse_scores
+from causalsig.estimation.threshold_table import ScoreTable, collapse_scores, only_outcome
 from causalsig.results import Floats
 
 NORMAL = 1e12
@@ -141,9 +141,10 @@ def effect_at_cutoff(
     ThresholdResult
     """
     request = read_request(table, cutoff, outcome, options)
+    table = only_outcome(table, request.outcome)
     sides = cut(table, request.cutoff, scale=request.scale, donut=request.donut)
     check_sides(sides, request)
-    columns = columns_of(table, outcome)
+    columns = columns_of(table, 0)
     honest = None
     if request.curvature_bound is not None:
         honest = honest_interval(sides, columns, request)

@@ -116,6 +116,28 @@ def restrict_scores(table: ScoreTable, low: float = -np.inf, high: float = np.in
     )
 
 
+def only_outcome(table: ScoreTable, outcome: int) -> ScoreTable:
+    """Keep one outcome with the treatment and the covariates: work grows with the square of the columns."""
+    width = table.all.sums.shape[1]
+    kept = [outcome, *range(table.outcomes, width)]
+    if len(kept) == width:
+        return table
+    members = table.members
+    if members is not None:
+        members = replace(members, sums=members.sums[:, kept])
+    return replace(
+        table,
+        all=_columns_of(table.all, kept),
+        outcomes=1,
+        alone=None if table.alone is None else _columns_of(table.alone, kept),
+        members=members,
+    )
+
+
+def _columns_of(moments: Moments, kept: list[int]) -> Moments:
+    return Moments(moments.counts, moments.sums[:, kept], moments.products[:, kept][:, :, kept])
+
+
 def collapse_scores(
     score: Any, outcome: Any, *, taken_up: Any = None, households: Any = None, covariates: Any = None
 ) -> ScoreTable:
