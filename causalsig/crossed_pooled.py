@@ -87,7 +87,7 @@ class PooledCurve:
     sites : int
     points : tuple of CurvePoint, ascending
         At round cutoffs with some sites at or beyond them on either side; none where ``refusal`` says why.
-    doubling, doubling_low, doubling_high, p_value : float
+    doubling, doubling_error, doubling_low, doubling_high, p_value : float
         Change of the effect when the cutoff doubles, with an interval of its own; nan without points.
     publishable : bool
     reasons : tuple of str
@@ -106,6 +106,7 @@ class PooledCurve:
     sites: int
     points: tuple[CurvePoint, ...]
     doubling: float
+    doubling_error: float
     doubling_low: float
     doubling_high: float
     p_value: float

@@ -13,8 +13,9 @@ from causalsig.refusals import Estimator as Estimator
 from causalsig.refusals import Refusal as Refusal
 
 if TYPE_CHECKING:
-    from causalsig.crossed import ThresholdFindings
     from causalsig.contacted import ContactBlock, PooledContactRow
+    from causalsig.crossed import ThresholdFindings
+    from causalsig.crossed_pooled import PooledCurve, PooledThresholdRow
     from causalsig.diagnosed import (
         BalanceBlock,
         Falsification,
@@ -376,3 +377,5 @@ class PoolResult:
     groups: tuple[PooledGroupRow, ...] = ()
     rules: tuple[PooledRule, ...] = ()
     contacts: tuple[PooledContactRow, ...] = ()
+    thresholds: tuple[PooledThresholdRow, ...] = ()
+    curves: tuple[PooledCurve, ...] = ()

@@ -12,10 +12,12 @@ from causalsig.pooling.balance import balance_of_sites
 from causalsig.pooling.contacts import contacts_of_sites, one_part_a_wave
 from causalsig.pooling.groups import groups_of_sites, one_block_a_wave
 from causalsig.pooling.rules import one_rule_a_wave, pool_rules
+from causalsig.pooling.thresholds import one_threshold_a_wave, thresholds_of_sites
 from causalsig.pooling.waves import one_block_a_site
 from causalsig.release.beside import released_balance
 from causalsig.release.build import released_arms
 from causalsig.release.contacts import released_contacts
+from causalsig.release.crossed_read import released_thresholds
 from causalsig.release.given import released_rules
 from causalsig.release.grouped import released_groups
 from causalsig.release.keys import read_signing_key, read_trusted
@@ -96,18 +98,23 @@ def pool_folder(
     groups = one_block_a_wave(block for document in by_wave for block in released_groups(document))
     rules = one_rule_a_wave(block for document in by_wave for block in released_rules(document))
     contacts = one_part_a_wave(part for document in by_wave for part in released_contacts(document))
+    crossings = one_threshold_a_wave(row for d in by_wave for row in released_thresholds(d))
+    thresholds = thresholds_of_sites(crossings, study.pooling)
     pool = replace(
         pool_arms(blocks, study, digest, left_out=left_out, demo=demo),
         balance=balance_of_sites(balance, study.pooling),
         groups=groups_of_sites(groups, study.pooling),
         rules=pool_rules(rules, study),
         contacts=contacts_of_sites(contacts, study.pooling),
+        thresholds=thresholds.rows,
+        curves=thresholds.curves,
     )
     others = {
         code: replace(
             pool_of_others(blocks, code, study, digest, demo=demo),
             groups=groups_of_sites(groups, study.pooling, without=code),
             contacts=contacts_of_sites(contacts, study.pooling, without=code),
+            thresholds=thresholds_of_sites(crossings, study.pooling, without=code).rows,
         )
         for code in codes
     }

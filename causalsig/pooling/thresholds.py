@@ -54,7 +54,9 @@ class PooledThresholds:
     left_out: tuple[tuple[str, str], ...]
 
 
-def thresholds_of_sites(blocks: Iterable[ReleasedThreshold], choices: Pooling) -> PooledThresholds:
+def thresholds_of_sites(
+    blocks: Iterable[ReleasedThreshold], choices: Pooling, *, without: str | None = None
+) -> PooledThresholds:
     """Pool released thresholds.
 
     A site whose gate failed is left out. Of a site with several cutoffs over time the pool takes their mean,
@@ -67,6 +69,9 @@ def thresholds_of_sites(blocks: Iterable[ReleasedThreshold], choices: Pooling) -
         Of one wave a site.
     choices : Pooling
         The study's: level, interval, estimator of tau², and what may be shown.
+    without : str, optional
+        Site code: the pool of the others. The pool of all is publishable only where it still is of enough
+        sites without any one of them.
 
     Raises
     ------
@@ -75,7 +80,9 @@ def thresholds_of_sites(blocks: Iterable[ReleasedThreshold], choices: Pooling) -
     MetaError
         As `random_effects`.
     """
-    given = sorted(blocks, key=lambda block: (*_key(block), block.site, block.period))
+    some = (block for block in blocks if block.site != without)
+    given = sorted(some, key=lambda block: (*_key(block), block.site, block.period))
+    spare = 1 if without is None else 0
     bins = bins_of_cutoffs(given)
     left_out = [(b.site, GATE if not b.admitted else NO_ERROR) for b in given if not _usable(b)]
     rows, curves = [], []
@@ -83,9 +90,9 @@ def thresholds_of_sites(blocks: Iterable[ReleasedThreshold], choices: Pooling) -
         own = list(family)
         _refuse_twice(own)
         weighed = tuple(zip(own, network_variances(own, bins).tolist(), strict=True))
-        rows.append(_row(weighed, choices))
+        rows.append(_row(weighed, choices, spare))
         if own[0].cutoff_eur is not None and own[0].bias_bound is None:
-            curves.append(_curve(weighed, choices))
+            curves.append(_curve(weighed, choices, spare))
     return PooledThresholds(tuple(rows), tuple(curves), tuple(dict.fromkeys(left_out)))
 
 
@@ -137,7 +144,7 @@ def _by_site(blocks: Weighed) -> tuple[Floats, Floats, Floats]:
     return estimates, totals, biases
 
 
-def _row(blocks: Weighed, choices: Pooling) -> PooledThresholdRow:
+def _row(blocks: Weighed, choices: Pooling, spare: int) -> PooledThresholdRow:
     estimates, variances, biases = _by_site(blocks)
     head = blocks[0][0]
     honest = head.bias_bound is not None
@@ -148,7 +155,7 @@ def _row(blocks: Weighed, choices: Pooling) -> PooledThresholdRow:
         "sites": len(estimates),
         "tau2": float(pooled.tau2),
     }
-    reasons = _reasons(pooled.weights, choices)
+    reasons = _reasons(pooled.weights, choices, spare)
     common |= {"publishable": not reasons, "reasons": reasons}
     if honest:
         named, mixed = (
@@ -185,14 +192,14 @@ def _row(blocks: Weighed, choices: Pooling) -> PooledThresholdRow:
     )
 
 
-def _reasons(weights: Floats, choices: Pooling) -> tuple[str, ...]:
-    """Codes why a pool may not be shown: also when without any one site it would rest on too few."""
+def _reasons(weights: Floats, choices: Pooling, spare: int) -> tuple[str, ...]:
+    """Codes why a pool may not be shown: also when without so many sites it would rest on too few."""
     reasons = reasons_to_hold(weights, choices)
-    few = len(weights) <= choices.min_sites and FEW_SITES not in reasons
+    few = len(weights) - spare < choices.min_sites and FEW_SITES not in reasons
     return (FEW_SITES, *reasons) if few else reasons
 
 
-def _curve(blocks: Weighed, choices: Pooling) -> PooledCurve:
+def _curve(blocks: Weighed, choices: Pooling, spare: int) -> PooledCurve:
     best = [
         min(own, key=lambda pair: (pair[1], -pair[0].period))
         for _, own in groupby(blocks, key=lambda pair: pair[0].site)
@@ -216,19 +223,20 @@ def _curve(blocks: Weighed, choices: Pooling) -> PooledCurve:
         refusal = "meta-few-cutoffs"
     if refusal is not None:
         nothing: dict[str, Any] = dict.fromkeys(
-            ("doubling", "doubling_low", "doubling_high", "p_value"), float("nan")
+            ("doubling", "doubling_error", "doubling_low", "doubling_high", "p_value"), float("nan")
         )
         return PooledCurve(
             **named, points=(), **nothing, publishable=False, reasons=(refusal,), refusal=refusal
         )
     slope = curve.fit.contrasts([0.0, np.log(2.0)])
     shares = np.abs(curve.leverages) / np.abs(curve.leverages).sum(axis=1, keepdims=True)
-    reasons = tuple(dict.fromkeys(code for row in shares for code in _reasons(row, choices)))
+    reasons = tuple(dict.fromkeys(code for row in shares for code in _reasons(row, choices, spare)))
     columns = (curve.cutoffs, curve.estimates, curve.std_errors, curve.conf_low, curve.conf_high)
     return PooledCurve(
         **named,
         points=tuple(CurvePoint(*(float(v) for v in point)) for point in zip(*columns, strict=True)),
         doubling=float(slope.estimates[0]),
+        doubling_error=float(slope.std_errors[0]),
         doubling_low=float(slope.conf_low[0]),
         doubling_high=float(slope.conf_high[0]),
         p_value=float(slope.p_values[0]),

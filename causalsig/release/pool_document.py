@@ -53,13 +53,21 @@ from causalsig.release.pool_entries import (
 )
 from causalsig.release.pool_groups import PooledGroupEntry, decode_groups, group_entries
 from causalsig.release.pool_rules import PooledRuleEntry, decode_rules, rule_entries
+from causalsig.release.pool_thresholds import (
+    PooledCurveEntry,
+    PooledThresholdEntry,
+    curve_entries,
+    decode_curves,
+    decode_thresholds,
+    threshold_entries,
+)
 from causalsig.release.vocabulary import to_code
 
 Tau2Name = Literal["EE", "DL", "HE", "HS", "SJ", "ML", "REML", "EB", "PM"]
 IntervalName = Literal["wald", "t", "knapp-hartung", "knapp-hartung-floored", "mixture"]
 _OPEN = "open"
 _EMPTY = "empty"
-_SINCE = {"0.2": ("robustness", "balance"), "0.3": ("groups", "contacts", "rules")}
+_SINCE = {"0.2": ("robustness", "balance"), "0.3": ("groups", "contacts", "rules", "thresholds", "curves")}
 """Fields by the version that brought them."""
 
 
@@ -85,12 +93,14 @@ class PoolDocument(Closed):
     groups: tuple[PooledGroupEntry, ...] = Field(default=(), max_length=200)
     rules: tuple[PooledRuleEntry, ...] = Field(default=(), max_length=5)
     contacts: tuple[PooledContactEntry, ...] = Field(default=(), max_length=200)
+    thresholds: tuple[PooledThresholdEntry, ...] = Field(default=(), max_length=200)
+    curves: tuple[PooledCurveEntry, ...] = Field(default=(), max_length=100)
 
     @model_validator(mode="after")
     def _of_its_version(self) -> PoolDocument:
         if self.schema_version == "0.1" and (self.robustness or self.balance):
             raise ValueError("a document of version 0.1 carries what 0.2 added")
-        if self.schema_version < "0.3" and (self.groups or self.contacts or self.rules):
+        if self.schema_version < "0.3" and any(getattr(self, name) for name in _SINCE["0.3"]):
             raise ValueError("a document of an earlier version carries what 0.3 added")
         return self
 
@@ -110,7 +120,8 @@ class PoolDocument(Closed):
 
     @model_validator(mode="after")
     def _others_are_publishable(self) -> PoolDocument:
-        rows: tuple[PooledGroupEntry | PooledContactEntry, ...] = (*self.groups, *self.contacts)
+        rows: tuple[PooledGroupEntry | PooledContactEntry | PooledThresholdEntry | PooledCurveEntry, ...]
+        rows = (*self.groups, *self.contacts, *self.thresholds, *self.curves)
         if self.pool == "all":
             # Of all, a group is of enough sites without any one of them too.
             if any(row.publishable and row.sites <= MIN_SITES for row in rows):
@@ -125,6 +136,7 @@ class PoolDocument(Closed):
         if (
             self.balance
             or self.rules
+            or self.curves
             or any(not row.publishable for row in rows)
             or any(not r.publishable or r.sites < MIN_SITES for r in self.robustness)
         ):
@@ -179,6 +191,8 @@ def build_pool_document(
             groups=group_entries(result),
             rules=() if others else rule_entries(result),
             contacts=contact_entries(result),
+            thresholds=threshold_entries(result),
+            curves=curve_entries(result),
         )
     except ValidationError as error:
         raise schema_error(error) from None
@@ -302,6 +316,8 @@ def pool_result(document: PoolDocument) -> PoolResult:
         groups=decode_groups(document.groups),
         rules=decode_rules(document.rules),
         contacts=decode_contacts(document.contacts),
+        thresholds=decode_thresholds(document.thresholds),
+        curves=decode_curves(document.curves),
     )
 
 

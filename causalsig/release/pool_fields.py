@@ -24,6 +24,37 @@ def _steps(prefix: str, names: Mapping[str, str], grid: str) -> dict[str, Field]
     return {f"{prefix}{name}": Field(meaning, unit, grid, _SHOWN) for name, meaning in names.items()}
 
 
+def _threshold(prefix: str) -> dict[str, Field]:
+    """Give what was compared at a cutoff, and over how many sites."""
+    return {
+        **_several(prefix, "question outcome estimand kind months"),
+        f"{prefix}below": Field("handling below the cutoff", "code", "-", _CODE),
+        f"{prefix}above": Field("handling from the cutoff on", "code", "-", _CODE),
+        f"{prefix}score": Field("what the cutoff is of", "code", "-", _CODE),
+        f"{prefix}sites": _SITES,
+        f"{prefix}publishable": Field("may be shown to municipalities", "yes or no", "-", _PUBLIC),
+        f"{prefix}reasons[]": Field("why it may not", "code", "-", _CODE),
+    }
+
+
+def _on_grid(prefix: str, meaning: str) -> dict[str, Field]:
+    ends = {"conf_low": "lower end of its interval", "conf_high": "upper end of it"}
+    return {
+        f"{prefix}exponent": Field("step is two to this power", "-", "integer", _SHOWN),
+        **_steps(prefix, {"estimate": meaning}, _STEP),
+        **_steps(prefix, ends, f"{_STEP}, outward"),
+        f"{prefix}std_error": Field("standard error, digits", "as the estimate", _TWO, _SHOWN),
+        f"{prefix}std_error_exponent": Field("times ten to this power", "-", "integer", _SHOWN),
+    }
+
+
+def _pair(name: str, meaning: str, unit: str) -> dict[str, Field]:
+    return {
+        f"{name}.digits": Field(f"{meaning}, digits", unit, _TWO, _SHOWN),
+        f"{name}.exponent": Field("times ten to this power", "-", "integer", _SHOWN),
+    }
+
+
 POOL: Mapping[str, Field] = MappingProxyType(
     {
         "kind": Field("kind of document", "code", "pool", _PUBLIC),
@@ -143,6 +174,33 @@ POOL: Mapping[str, Field] = MappingProxyType(
         "contacts[].everybody": Field(
             "the same of everybody in these sites", "share of household-episodes", "1/256", _SHOWN
         ),
+        **_threshold("thresholds[]."),
+        "thresholds[].honest": Field("whether the sites bound their bias", "yes or no", "-", _PUBLIC),
+        **_on_grid("thresholds[].numbers.", "pooled effect of crossing"),
+        **_steps(
+            "thresholds[].numbers.",
+            {
+                "mixture_low": "lower end by the confidence-distribution mixture",
+                "mixture_high": "upper end by it",
+                "prediction_low": "lower end for a new municipality",
+                "prediction_high": "upper end for a new municipality",
+            },
+            f"{_STEP}, outward",
+        ),
+        "thresholds[].numbers.p_value": Field("two-sided p-value", "per mille", "rounded up", _SHOWN),
+        **_pair("thresholds[].numbers.largest_bias", "mean of the sites' bounds of bias", "as the estimate"),
+        **_pair("thresholds[].numbers.tau2", "between-site variance", "squared unit of the estimate"),
+        **_threshold("curves[]."),
+        "curves[].refusal": Field("why there is no line", "code", "-", _CODE),
+        "curves[].points[].cutoff": Field(
+            "round cutoff, with cutoffs of three sites at or beyond it on either side",
+            "euro",
+            "fixed list",
+            _SHOWN,
+        ),
+        **_on_grid("curves[].points[].", "effect of crossing on the line between sites"),
+        **_on_grid("curves[].doubling.", "change of the effect when the cutoff doubles"),
+        "curves[].doubling.p_value": Field("two-sided p-value", "per mille", "rounded up", _SHOWN),
         **_several("balance[].", "question estimand estimator arm reference"),
         "balance[].sites": _SITES,
         "balance[].publishable": Field("may be shown to municipalities", "yes or no", "-", _PUBLIC),
