@@ -107,7 +107,7 @@ class MovedThreshold:
         return None if self.effect is None else self.effect.route
 
 
-def attempt(route: Callable[..., BandEffect], *args: Any, **options: Any) -> Answer:
+def ask_route(route: Callable[..., BandEffect], *args: Any, **options: Any) -> Answer:
     """Ask a route; keep its refusal as an answer. Errors of the input are raised."""
     try:
         return route(*args, **options)
@@ -136,7 +136,7 @@ def moved_threshold(
     cutoff, to : float
     answers : mapping of route to what it gave
         From `changed_band`, `changed_jumps`, `constant_bias`, `bounded_gap` and `bounded_continuation`,
-        through `attempt`, for this band; a route left out had no data.
+        through `ask_route`, for this band; a route left out had no data.
     episodes : float
         Counted between the two thresholds in the period that is spoken of, such as a year.
     contacts_each : float
