@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from causalsig.texts import catalogue, text
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from causalsig.diagnosed import RegionCondition, UnusedRegion
     from causalsig.diagnostics.atlas import Region
     from causalsig.diagnostics.questions import Condition
@@ -49,15 +51,25 @@ def region_sentence(region: Region | UnusedRegion, households: str, language: st
         Band of their number, as the reader is shown it ("100–299").
     language : {"nl", "en"}
     """
-    said = [_condition(condition, language) for condition in region.conditions]
-    between = text("diagnostics.atlas.and", language) + " "
     return text(
         "diagnostics.atlas.region",
         language,
         arm=_arm(region.arm, language),
-        conditions=between.join(said),
+        conditions=conditions_words(region.conditions, language),
         households=households,
     )
+
+
+def conditions_words(conditions: Iterable[RegionCondition], language: str = "nl") -> str:
+    """Say for whom all of some conditions hold: "er huurachterstand is, en het bedrag ...".
+
+    Parameters
+    ----------
+    conditions : iterable of RegionCondition
+    language : {"nl", "en"}
+    """
+    between = text("diagnostics.atlas.and", language) + " "
+    return between.join(_condition(condition, language) for condition in conditions)
 
 
 def atlas_key(question: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING
@@ -12,9 +12,12 @@ from typing import TYPE_CHECKING
 from causalsig import __version__
 from causalsig.diagnosed import RegionCondition, UnusedRegion
 from causalsig.errors import ReportError
+from causalsig.grouped import ReleasedGain, RuleLeaf
 from causalsig.records import PoolResult, Refusal, Verdict
 from causalsig.release import grid
 from causalsig.release.build import released_arms
+from causalsig.release.contacts import released_contacts
+from causalsig.release.grouped import released_groups
 from causalsig.report.pages import (
     Absent,
     AttritionBand,
@@ -22,6 +25,7 @@ from causalsig.report.pages import (
     MunicipalityPage,
     NationalPage,
     OwnQuestion,
+    OwnRule,
     Provenance,
     QuestionSpec,
     UnusedBand,
@@ -31,8 +35,9 @@ from causalsig.report.pages import (
 from causalsig.study.digest import study_digest
 
 if TYPE_CHECKING:
-    from causalsig.release.beside_entries import RegionEntry
+    from causalsig.release.beside_entries import ConditionEntry, RegionEntry
     from causalsig.release.documents import EstimatesDocument, QuestionEntry
+    from causalsig.release.grouped_entries import RuleEntry
     from causalsig.study.models import Study
 
 
@@ -119,6 +124,9 @@ def national_page(
         released=len(documents),
         absent=_absent(documents, specs),
         beside=tuple(row for row in pool.contrasts if row not in answers.contrasts),
+        own=tuple((document.site_code, own_questions(document)) for document in documents)
+        if with_sites
+        else (),
     )
 
 
@@ -146,7 +154,8 @@ def _same_study(study: Study, digests: Sequence[str]) -> str:
 
 def own_questions(document: EstimatesDocument) -> tuple[OwnQuestion, ...]:
     """Decode what a release says of each question."""
-    arms = released_arms(document)
+    arms, groups = released_arms(document), released_groups(document)
+    contacts = released_contacts(document)
     return tuple(
         OwnQuestion(
             question=entry.question,
@@ -156,23 +165,48 @@ def own_questions(document: EstimatesDocument) -> tuple[OwnQuestion, ...]:
             refusals=_refusals(entry),
             attrition=_attrition(entry),
             unused=tuple(map(_unused, entry.regions)),
+            groups=tuple(block for block in groups if block.question == entry.question),
+            rule=next(map(_rule, entry.rule), None),
+            contacts=tuple(part for part in contacts if part.question == entry.question),
         )
         for entry in document.questions
     )
 
 
 def _unused(entry: RegionEntry) -> UnusedBand:
-    conditions = tuple(
+    ends = grid.band_limits(entry.households)
+    # The exact numbers stay at the site: what is shown is the band.
+    return UnusedBand(UnusedRegion(entry.arm, _conditions(entry.conditions), ends[0], 0), ends)
+
+
+def _conditions(entries: Iterable[ConditionEntry]) -> tuple[RegionCondition, ...]:
+    return tuple(
         RegionCondition(
             c.question if c.month is None else f"{c.question}={c.month}",
             None if c.value is None else float(c.value),
             c.holds,
         )
-        for c in entry.conditions
+        for c in entries
     )
-    ends = grid.band_limits(entry.households)
-    # The exact numbers stay at the site: what is shown is the band.
-    return UnusedBand(UnusedRegion(entry.arm, conditions, ends[0], 0), ends)
+
+
+def _rule(entry: RuleEntry) -> OwnRule:
+    return OwnRule(
+        found=entry.found,
+        leaves=tuple(
+            RuleLeaf(_conditions(leaf.conditions), leaf.arm, grid.band_limits(leaf.households)[0])
+            for leaf in entry.leaves
+        ),
+        gains=tuple(
+            ReleasedGain(
+                gain.over,
+                grid.from_steps(gain.estimate, gain.estimate_exponent),
+                grid.from_two_digits(gain.std_error, gain.std_error_exponent),
+                grid.from_steps(1, gain.estimate_exponent),
+            )
+            for gain in entry.gains
+        ),
+    )
 
 
 def _verdicts(entry: QuestionEntry) -> tuple[Verdict, ...]:

@@ -3,88 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from math import isfinite
 
 from markupsafe import Markup
 
 from causalsig.diagnostics.words import region_sentence
-from causalsig.records import Refusal, ReleasedArms
-from causalsig.report import effects, hidden_causes, views
+from causalsig.report import effects, fairness, hidden_causes, views
 from causalsig.report.effects import Shown
 from causalsig.report.figures import ForestRow
 from causalsig.report.numbers import Language, band, written_date
-from causalsig.report.pages import MunicipalityPage, OwnQuestion, QuestionSpec, UnusedBand, concerns
+from causalsig.report.own import Question, questions_of
+from causalsig.report.pages import MunicipalityPage, QuestionSpec, UnusedBand, concerns
 from causalsig.report.words import Words
-
-
-@dataclass(frozen=True, slots=True)
-class _Question:
-    """One question with what is known of it here."""
-
-    words: Words
-    page: MunicipalityPage
-    spec: QuestionSpec
-    own: OwnQuestion
-
-    @property
-    def level(self) -> float:
-        return self.page.others.level if self.page.others is not None else 0.95
-
-    @property
-    def months(self) -> int:
-        return next(outcome.months for outcome in self.page.outcomes if outcome.outcome == self.spec.outcome)
-
-    def block(self, outcome: str | None = None) -> ReleasedArms | None:
-        return self.own.block(outcome or self.spec.outcome, self.spec)
-
-    @property
-    def too_small_alone(self) -> bool:
-        """Whether the solo gate failed: then its figures stand beside the pool of the others, or nowhere."""
-        told = (v for v in self.own.verdicts if v.tier == "solo" and v.estimand in (None, self.spec.estimand))
-        return any(not verdict.passed for verdict in told)
-
-    def here(self, arm: str, reference: str, outcome: str | None = None) -> Shown | None:
-        found = self.block(outcome)
-        if found is None or (self.too_small_alone and self.there(arm, reference, outcome) is None):
-            return None
-        return effects.own_contrast(found, arm, reference, self.level)
-
-    def mean(self, arm: str) -> Shown | None:
-        """Give an arm's own level, where a difference that it is part of may stand."""
-        found, reference = self.block(), self.spec.reference
-        others = [arm] if arm != reference else [one for one in self.spec.arms if one != reference]
-        alone = self.too_small_alone and all(self.there(one, reference) is None for one in others)
-        return None if found is None or alone else effects.own_mean(found, arm, self.level)
-
-    def there(self, arm: str, reference: str, outcome: str | None = None) -> Shown | None:
-        """Pool of the others; None when there is none, or it may not be shown to a municipality."""
-        key = (self.spec.question, outcome or self.spec.outcome, self.spec.estimand, arm, reference)
-        found = effects.pooled_contrast(self.page.others, *key)
-        if found is None or not found.publishable or not isfinite(found.estimate):
-            return None
-        return effects.show_contrast(found)
-
-    def why_not_there(self) -> Markup:
-        key = (self.spec.question, self.spec.outcome, self.spec.estimand, *self.spec.contrast)
-        found = effects.pooled_contrast(self.page.others, *key)
-        code = found.reasons[0] if found is not None and found.reasons else "pool-missing"
-        return self.words.reason(code)
-
-    def why_not_here(self) -> tuple[Markup, ...]:
-        """Why the primary contrast is not there, in words; nothing when it is."""
-        if self.block() is not None and self.here(*self.spec.contrast) is None and self.too_small_alone:
-            return (self.words.reason("gate-power"),)
-        return tuple(dict.fromkeys(self.words.reason(code) for code in self.own.reasons(self.spec)))
 
 
 def municipality_view(page: MunicipalityPage, language: Language) -> views.Page:
     """Build a municipality's page from its own release and the pool of the others."""
-    words = Words(language)
-    own = {question.question: question for question in page.own}
-    asked = [
-        _Question(words, page, spec, own.get(spec.question) or _not_released(spec)) for spec in page.specs
-    ]
+    words, asked = Words(language), questions_of(page, language)
     written = written_date(page.provenance.written_on, language)
     sections = [section for question in asked for section in _question_sections(question)]
     sections += [_checks(asked[0]), _flow(asked[0]), views.not_said(words, national=False)]
@@ -101,11 +35,7 @@ def municipality_view(page: MunicipalityPage, language: Language) -> views.Page:
     )
 
 
-def _not_released(spec: QuestionSpec) -> OwnQuestion:
-    return OwnQuestion(spec.question, "refused", refusals=(Refusal("no-release", spec.question),))
-
-
-def _answer(question: _Question) -> views.Answer:
+def _answer(question: Question) -> views.Answer:
     words, spec = question.words, question.spec
     arm, reference = spec.contrast
     here, there = question.here(arm, reference), question.there(arm, reference)
@@ -131,7 +61,7 @@ def _answer(question: _Question) -> views.Answer:
     )
 
 
-def _others(question: _Question, here: Shown | None, there: Shown | None) -> Markup:
+def _others(question: Question, here: Shown | None, there: Shown | None) -> Markup:
     words = question.words
     if there is None:
         return words("sentence.no-others", reason=question.why_not_there())
@@ -144,7 +74,7 @@ def _others(question: _Question, here: Shown | None, there: Shown | None) -> Mar
     return Markup(" ").join((sentence, words(f"sentence.{fits}")))
 
 
-def _advice(question: _Question, here: Shown | None, there: Shown | None) -> Markup:
+def _advice(question: Question, here: Shown | None, there: Shown | None) -> Markup:
     """Give one sentence of advice: from the others, who are surer, unless the two do not fit."""
     words = question.words
     if here is not None and there is not None and not effects.agree(here, there, question.level):
@@ -155,7 +85,7 @@ def _advice(question: _Question, here: Shown | None, there: Shown | None) -> Mar
     return said if there is None else Markup(" ").join((said, words("advice.from-others")))
 
 
-def _comparison(question: _Question, here: Shown | None, there: Shown | None) -> views.Figure | None:
+def _comparison(question: Question, here: Shown | None, there: Shown | None) -> views.Figure | None:
     words = question.words
     rows = [] if here is None else [views.row(words.plain("page.own"), here)]
     if there is not None:
@@ -170,12 +100,12 @@ def _comparison(question: _Question, here: Shown | None, there: Shown | None) ->
     )
 
 
-def _description(question: _Question) -> str:
+def _description(question: Question) -> str:
     after = question.words.arm(question.spec.reference, "after")
     return question.words.plain("arms.figure-description", reference_after=after)
 
 
-def _question_sections(question: _Question) -> list[views.Section | None]:
+def _question_sections(question: Question) -> list[views.Section | None]:
     words, spec = question.words, question.spec
     slug = spec.question.replace("_", "-")
     reasons = question.why_not_here()
@@ -199,10 +129,10 @@ def _question_sections(question: _Question) -> list[views.Section | None]:
         tables=(*_tables(question, _arms_table(question)), *_outcomes(question)),
         after=(*_missing_arms(question), views.estimand_note(words, spec)),
     )
-    return [main, _hidden_causes(question)]
+    return [main, *fairness.summary(question), _hidden_causes(question)]
 
 
-def _hidden_causes(question: _Question) -> views.Section | None:
+def _hidden_causes(question: Question) -> views.Section | None:
     """Say how strong a hidden cause must be, here and in the others, where the difference itself is shown."""
     words, spec, page = question.words, question.spec, question.page
     said = []
@@ -216,12 +146,12 @@ def _hidden_causes(question: _Question) -> views.Section | None:
     return hidden_causes.section(words, spec, tuple(said))
 
 
-def _tables(question: _Question, table: views.Table) -> tuple[views.Table, ...]:
+def _tables(question: Question, table: views.Table) -> tuple[views.Table, ...]:
     empty = question.words("status.no-numbers")
     return (table,) if any(cell not in ("", empty) for row in table.rows for cell in row[1:]) else ()
 
 
-def _sensitivity(question: _Question) -> list[Markup | str]:
+def _sensitivity(question: Question) -> list[Markup | str]:
     words, spec = question.words, question.spec
     here, there = question.here(*spec.contrast), question.there(*spec.contrast)
     said: list[Markup | str] = []
@@ -238,7 +168,7 @@ def _others_arms(spec: QuestionSpec) -> list[str]:
     return [arm for arm in spec.arms if arm != spec.reference]
 
 
-def _arms_figure(question: _Question) -> views.Figure | None:
+def _arms_figure(question: Question) -> views.Figure | None:
     words, spec = question.words, question.spec
     rows: list[ForestRow] = []
     for arm in _others_arms(spec):
@@ -256,7 +186,7 @@ def _arms_figure(question: _Question) -> views.Figure | None:
     return views.forest(words, name, rows, title=title, description=_description(question), reading=reading)
 
 
-def _arms_table(question: _Question) -> views.Table:
+def _arms_table(question: Question) -> views.Table:
     words, spec = question.words, question.spec
     short = words.arm(spec.reference, "short")
     rows = []
@@ -284,7 +214,7 @@ def _arms_table(question: _Question) -> views.Table:
     return views.Table(words("arms.caption", months=question.months), columns, tuple(rows))
 
 
-def _missing_arms(question: _Question) -> tuple[Markup, ...]:
+def _missing_arms(question: Question) -> tuple[Markup, ...]:
     """Say of each arm that dropped out why."""
     words = question.words
     dropped = {r.arm: r.code for r in question.own.refusals if r.arm is not None and r.outcome is None}
@@ -293,7 +223,7 @@ def _missing_arms(question: _Question) -> tuple[Markup, ...]:
     return tuple(Markup("{}: {}").format(words.arm(arm), words.reason(code)) for arm, code in dropped.items())
 
 
-def _outcomes(question: _Question) -> tuple[views.Table, ...]:
+def _outcomes(question: Question) -> tuple[views.Table, ...]:
     """Show the primary contrast on every outcome: the definition decides the answer."""
     words, spec = question.words, question.spec
     pair = words.pair(*spec.contrast)
@@ -312,7 +242,7 @@ def _outcomes(question: _Question) -> tuple[views.Table, ...]:
     return (views.Table(caption, columns, tuple(rows), title=words("outcomes.title"), intro=intro),)
 
 
-def _checks(question: _Question) -> views.Section:
+def _checks(question: Question) -> views.Section:
     """Say each check once, with the arms that failed it."""
     words = question.words
     checks = []
@@ -341,7 +271,7 @@ def unused_sentences(regions: Sequence[UnusedBand], language: Language) -> list[
     return [region_sentence(one.region, band(one.households, language), language) for one in regions]
 
 
-def _flow(question: _Question) -> views.Section | None:
+def _flow(question: Question) -> views.Section | None:
     words = question.words
     if not question.own.attrition:
         return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from markupsafe import Markup
 
 from causalsig.records import PooledContrast
-from causalsig.report import effects, hidden_causes, national_sites, views
+from causalsig.report import effects, hidden_causes, national_groups, national_sites, views
 from causalsig.report.asked import Question
 from causalsig.report.effects import Shown
 from causalsig.report.figures import ForestRow
@@ -20,7 +20,8 @@ def national_view(page: NationalPage, language: Language) -> views.Page:
     asked = [Question(words, page, spec) for spec in page.specs]
     written = written_date(page.provenance.written_on, language)
     sections = [section for question in asked for section in _question_sections(question)]
-    sections += [_checks(words, page), _left_out(words, asked), views.not_said(words, national=True)]
+    sections += [_checks(words, page), _left_out(words, asked), *national_groups.caution(asked)]
+    sections.append(views.not_said(words, national=True))
     sections += [_method(words, page), views.glossary(words, national=True)]
     sections.append(views.provenance(words, page.provenance, written))
     title, banner = _banner(words, page)
@@ -143,7 +144,12 @@ def _question_sections(question: Question) -> list[views.Section | None]:
         tables=(*_arms_table(question), *_outcomes(question), *national_sites.beside(question)),
         after=(words("arms.pooled-apart"), views.estimand_note(words, spec)),
     )
-    return [main, _hidden_causes(question), national_sites.sites_section(question)]
+    return [
+        main,
+        *national_groups.sections(question),
+        _hidden_causes(question),
+        national_sites.sites_section(question),
+    ]
 
 
 def _hidden_causes(question: Question) -> views.Section | None:

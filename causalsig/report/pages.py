@@ -18,7 +18,9 @@ from causalsig.records import (
 )
 
 if TYPE_CHECKING:
+    from causalsig.contacted import ReleasedContact
     from causalsig.diagnosed import UnusedRegion
+    from causalsig.grouped import ReleasedGain, ReleasedGroups, RuleLeaf
     from causalsig.study.models import Study
 
 SENSITIVITY_METHODS = frozenset({"landmark"})
@@ -49,7 +51,11 @@ class QuestionSpec:
     estimator : str
         Of the primary analysis; what other estimators say stands beside it, for the statistician.
     robust_estimand : str
-        Estimand of the doubly robust contrast, of which robustness is told.
+        Estimand of the doubly robust contrast, of which robustness is told, and effects of groups.
+    families : tuple of str
+        Families of groups that the study names.
+    rule : bool
+        The study asks for a rule for whom which method.
     """
 
     question: str
@@ -62,6 +68,8 @@ class QuestionSpec:
     caution: bool = False
     estimator: Estimator = "doubly_robust"
     robust_estimand: str = "ATO"
+    families: tuple[str, ...] = ()
+    rule: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +109,23 @@ class UnusedBand:
 
 
 @dataclass(frozen=True, slots=True)
+class OwnRule:
+    """A rule as a municipality released it, or that none was found: then it has no leaves.
+
+    ``households`` of a leaf are the lower end of their band.
+    """
+
+    found: bool
+    leaves: tuple[RuleLeaf, ...] = ()
+    gains: tuple[ReleasedGain, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class OwnQuestion:
     """What a municipality's own release says of one question.
 
     ``arms`` holds every released block; ``refusals`` what is not there, by whatever rule; ``unused`` where an
-    arm is (almost) never used.
+    arm is (almost) never used; ``groups`` a block a family; ``contacts`` everybody, then each group.
     """
 
     question: str
@@ -115,6 +135,9 @@ class OwnQuestion:
     refusals: tuple[Refusal, ...] = ()
     attrition: tuple[AttritionBand, ...] = ()
     unused: tuple[UnusedBand, ...] = ()
+    groups: tuple[ReleasedGroups, ...] = ()
+    rule: OwnRule | None = None
+    contacts: tuple[ReleasedContact, ...] = ()
 
     def block(self, outcome: str, spec: QuestionSpec) -> ReleasedArms | None:
         """Find the released block that answers the question; None when there is none."""
@@ -192,7 +215,8 @@ class MunicipalityPage:
 class NationalPage:
     """The national page. ``sites`` is filled for the statistician's version only.
 
-    ``beside`` are pooled contrasts of other estimators than the question's own, for the statistician.
+    ``beside`` are pooled contrasts of other estimators than the question's own, and ``own`` what each site
+    released, by its code, for the statistician.
     ``released`` counts the releases that were read beside the pool (0: none were given), and ``absent`` those
     among them that are not in a question's figure, by reason.
     """
@@ -207,6 +231,7 @@ class NationalPage:
     released: int = 0
     absent: tuple[Absent, ...] = ()
     beside: tuple[PooledContrast, ...] = ()
+    own: tuple[tuple[str, tuple[OwnQuestion, ...]], ...] = ()
 
 
 def concerns(code: str, estimand: str | None, shown: str) -> bool:
@@ -231,6 +256,8 @@ def specs_from_study(study: Study) -> tuple[tuple[QuestionSpec, ...], tuple[Outc
             caution=code in CHOSEN_BY_PEOPLE,
             estimator=asked.estimator,
             robust_estimand=study.estimands.primary,
+            families=study.groups.families,
+            rule=study.rules is not None and bool(study.rules.asks) and code not in CHOSEN_BY_PEOPLE,
         )
         for code, asked in study.asked.items()
     ]

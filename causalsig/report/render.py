@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from functools import cache
 from typing import TYPE_CHECKING
 
+from causalsig.report.fairness import fairness_view
 from causalsig.report.flow_page import flow_view
 from causalsig.report.monitor import monitor_view
 from causalsig.report.municipality import municipality_view
@@ -32,6 +33,11 @@ POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-a
 def municipality_html(page: MunicipalityPage, language: Language = "nl") -> str:
     """Write a municipality's page as one self-contained HTML document."""
     return _render(municipality_view(page, language), language)
+
+
+def fairness_html(page: MunicipalityPage, language: Language = "nl") -> str:
+    """Write a municipality's page on groups: effects and contact by group, and what they do not say."""
+    return _render(fairness_view(page, language), language)
 
 
 def national_html(page: NationalPage, language: Language = "nl") -> str:

@@ -20,21 +20,25 @@ Language = Annotated[
 ]
 Demo = Annotated[bool, typer.Option("--demo", help="Accept demo approvals; the page says so.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace the file when it is there.")]
+Others = Annotated[
+    Path | None, typer.Option(help="Pool of the others: the file of others/ with its site code.")
+]
+Name = Annotated[str, typer.Option(help="Name of the municipality.")]
+Inventory = Annotated[
+    Path | None, typer.Option(help="Inventory to find the name in; --keys then holds provider.key.")
+]
+Released = Annotated[Path, typer.Argument(help="The municipality's released file (*.release.json).")]
 Day = Annotated[datetime | None, typer.Option("--date", formats=["%Y-%m-%d"], help="Default: today.")]
 
 
 @app.command()
 def municipality(
-    release: Annotated[Path, typer.Argument(help="The municipality's released file (*.release.json).")],
+    release: Released,
     keys: Keys,
     output: Output,
-    others: Annotated[
-        Path | None, typer.Option(help="Pool of the others: the file of others/ with its site code.")
-    ] = None,
-    name: Annotated[str, typer.Option(help="Name of the municipality.")] = "",
-    inventory: Annotated[
-        Path | None, typer.Option(help="Inventory to find the name in; --keys then holds provider.key.")
-    ] = None,
+    others: Others = None,
+    name: Name = "",
+    inventory: Inventory = None,
     study: StudyFile = "vroegsignalering",
     language: Language = None,
     day: Day = None,
@@ -55,6 +59,42 @@ def municipality(
         demo=demo,
         force=force,
     )
+    _written(output)
+
+
+@app.command()
+def fairness(
+    release: Released,
+    keys: Keys,
+    output: Output,
+    others: Others = None,
+    name: Name = "",
+    inventory: Inventory = None,
+    study: StudyFile = "vroegsignalering",
+    language: Language = None,
+    day: Day = None,
+    demo: Demo = False,
+    force: Force = False,
+) -> None:
+    """Write a municipality's page on groups: effects and contact by group, and what may not be concluded."""
+    write_municipality(
+        release,
+        keys,
+        output,
+        others=others,
+        name=name,
+        inventory=inventory,
+        study=study,
+        language=language,
+        written_on=_day(day),
+        demo=demo,
+        force=force,
+        by_group=True,
+    )
+    _written(output)
+
+
+def _written(output: Path) -> None:
     typer.echo(str(output))
     typer.echo("causalsig: open it in a browser; it needs no network and runs no script.", err=True)
 
@@ -107,13 +147,14 @@ def write_municipality(
     written_on: date,
     demo: bool,
     force: bool,
+    by_group: bool = False,
 ) -> None:
-    """Verify a release and its pool of the others, and write the page."""
+    """Verify a release and its pool of the others, and write the page, or that on groups."""
     from causalsig.release.files import write_atomic
     from causalsig.release.keys import read_trusted
     from causalsig.release.signed import open_release, read_pool
     from causalsig.report.gather import municipality_page
-    from causalsig.report.render import municipality_html
+    from causalsig.report.render import fairness_html, municipality_html
     from causalsig.study.read import read_study
 
     trusted, chosen = read_trusted(keys), read_study(study)
@@ -133,7 +174,8 @@ def write_municipality(
         verify_command=_verify("municipality.release.json", demo),
         payload_hash=opened.payload_hash,
     )
-    html = municipality_html(page, language or chosen.report.language)
+    write = fairness_html if by_group else municipality_html
+    html = write(page, language or chosen.report.language)
     write_atomic(output, html.encode(), force=force)
 
 
