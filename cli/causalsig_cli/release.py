@@ -196,6 +196,24 @@ def verify(
         typer.echo(f"signed   {key.role}  {key.key_id}")
 
 
+@app.command()
+def thresholds(
+    file: Annotated[Path, typer.Argument(help="A released file (*.release.json).")],
+    keys: Annotated[Path, typer.Option(help="Folder with the public keys you trust (*.pub.json).")],
+    demo: Annotated[bool, typer.Option("--demo", help="Accept a demo approval.")] = False,
+    format_: Format = "text",
+) -> None:
+    """Estimate the effects at a site's cutoffs again, from the released tables of bins alone.
+
+    By the site's own choices, and at other bandwidths, with holes at the cutoff and at placebo cutoffs. Exit
+    status 1: a number that its own table does not give.
+    """
+    from causalsig_cli._thresholds import show_again
+
+    if not show_again(file, keys, demo=demo, as_json=format_ == "json"):
+        raise typer.Exit(1)
+
+
 def _expand(folders: list[Path]) -> list[Path]:
     """Let a folder without a review stand for the folders in it that have one."""
     found: list[Path] = []
