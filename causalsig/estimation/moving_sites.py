@@ -105,14 +105,20 @@ def released_bins(released: ReleasedThreshold) -> SiteBins:
     cutoff = float(np.log(released.cutoff)) if log else float(released.cutoff)
     n, y = table.all.counts, table.all.sums[:, 0]
     variance = table.all.products[:, 0, 0] / n - (y / n) ** 2
+    return SiteBins(cutoff, table.values + cutoff, n, y / n, variance, _inflation(released, table))
+
+
+def _inflation(released: ReleasedThreshold, table: ScoreTable) -> float:
+    """Square of the released error of the jump over that of its table; 1 where they cannot be compared."""
     h_left, h_right, b_left, b_right = released.bandwidths
-    inflation = 1.0
-    if h_left == h_right and b_left == b_right and released.estimand == "E1" and released.bias_bound is None:
-        again = effect_at_cutoff(table, 0.0, bandwidth=(h_left, b_left))
-        jump = again.robust if again.reduced_form is None else again.reduced_form.robust
-        if jump.std_error > 0.0:
-            inflation = max(1.0, (released.std_error / jump.std_error) ** 2)
-    return SiteBins(cutoff, table.values + cutoff, n, y / n, variance, inflation)
+    error = released.std_error
+    if released.estimand == "E2":
+        error = 0.0 if released.jump_errors is None else released.jump_errors[0]
+    if h_left != h_right or b_left != b_right or released.bias_bound is not None:
+        return 1.0
+    again = effect_at_cutoff(table, 0.0, bandwidth=(h_left, b_left))
+    jump = again.robust if again.reduced_form is None else again.reduced_form.robust
+    return max(1.0, (error / jump.std_error) ** 2) if jump.std_error > 0.0 else 1.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -64,8 +64,17 @@ def fill_bins(
     Raises
     ------
     EstimationError
-        ``estimation-few-scores`` when a side cannot fill one bin.
+        ``estimation-few-scores`` when a side cannot fill one bin; ``estimation-option`` for a cutoff that is
+        no number.
     """
+    if not np.isfinite(cutoff):
+        raise EstimationError(
+            "estimation-option",
+            expected="a finite number",
+            found="something else",
+            mend="Give the cutoff in the unit of the scores.",
+            where="cutoff",
+        )
     middle = int(np.searchsorted(table.values, cutoff))
     named = _households_by_value(table)
     left = _fill(table, range(middle - 1, -1, -1), named, smallest, growth)

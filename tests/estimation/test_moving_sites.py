@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
 
+from causalsig.crossed import ReleasedBin, ReleasedThreshold
 from causalsig.errors import EstimationError
-from causalsig.estimation import SiteBins, bounded_gap, constant_bias, safe_cutoff, site_bins
+from causalsig.estimation import SiteBins, bounded_gap, constant_bias, released_bins, safe_cutoff, site_bins
 from causalsig.estimation.moving_sites import extrapolate, gap_slopes
 from causalsig.estimation.moving_weights import curve_weights
 from causalsig.results import Floats
@@ -151,6 +152,46 @@ def test_a_candidate_that_no_site_reaches_is_refused_and_never_chosen() -> None:
     found = safe_cutoff(table(0.0, n=200.0), (-0.9, -0.4), [table(-0.6, n=200.0)], slope_bound=0.01)
     assert found.refused == ((-0.9, "estimation-no-other-site"),)
     assert found.cutoff == -0.4
+
+
+def released(
+    scale: Literal["log", "linear"], cutoff: float, std_error: float, **more: Any
+) -> ReleasedThreshold:
+    r = np.random.default_rng(8)
+    bins = tuple(
+        ReleasedBin(20, float(place), float(mean), 0.5, None, None)
+        for place, mean in zip(PLACES, 0.9 + 0.15 * r.normal(size=81), strict=True)
+    )
+    options: dict[str, Any] = {
+        "bandwidths": (0.5, 0.5, 0.8, 0.8),
+        "bias_bound": None,
+        "estimand": "E1",
+    } | more
+    return ReleasedThreshold(
+        site="s", question="threshold", outcome="any_all_6m", kind="any", months=6, below="letter",
+        above="home_visit", score="amount", scale=scale, cutoff=cutoff, period=1, estimate=0.0,
+        std_error=std_error, steps=0.005, admitted=True, low=False, donut=False, primary=True, bins=bins,
+        **options,
+    )  # fmt: skip
+
+
+def test_released_tables_stand_on_one_scale() -> None:
+    logs, euros = released_bins(released("log", 500.0, 0.01)), released_bins(released("linear", 500.0, 0.01))
+    assert logs.cutoff == pytest.approx(np.log(500.0)) and euros.cutoff == 500.0
+    assert logs.score - logs.cutoff == pytest.approx(PLACES)
+    assert euros.score - euros.cutoff == pytest.approx(PLACES)
+    assert (logs.episodes == 20.0).all() and logs.variance == pytest.approx(np.full(81, 0.5))
+
+
+def test_what_clustering_added_at_the_site_is_added_to_every_bin() -> None:
+    plain = released_bins(released("log", 500.0, 0.01))
+    assert plain.inflation == 1.0
+    once, twice = (released_bins(released("log", 500.0, e)).inflation for e in (0.5, 1.0))
+    assert twice == pytest.approx(4.0 * once) and once > 1.0
+    unlike: dict[str, Any] = {"bandwidths": (0.5, 0.6, 0.8, 0.8)}
+    assert released_bins(released("log", 500.0, 1.0, **unlike)).inflation == 1.0
+    ratio: dict[str, Any] = {"estimand": "E2", "jumps": (0.1, 0.5), "jump_errors": (1.0, 0.1)}
+    assert released_bins(released("log", 500.0, 9.0, **ratio)).inflation == pytest.approx(twice)
 
 
 COLUMNS: dict[str, Floats] = {

@@ -1,0 +1,105 @@
+"""A cutoff outside the data, an empty side, three distinct scores, NaN: each is named."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from causalsig.diagnostics.threshold_gates import threshold_gate
+from causalsig.errors import EstimationError
+from causalsig.estimation import (
+    bounded_continuation,
+    collapse_scores,
+    density_test,
+    effect_at_cutoff,
+    fill_bins,
+    local_randomisation,
+    threshold_effect,
+)
+from causalsig.results import Floats
+
+R = np.random.default_rng(17)
+SCORE = np.round(1000.0 * R.beta(2.0, 2.0, 600))
+OUTCOME = R.normal(size=600)
+Function = Callable[[Any, Any, float], Any]
+
+FUNCTIONS: dict[str, Function] = {
+    "threshold_effect": threshold_effect,
+    "threshold_effect, honest": lambda x, y, c: threshold_effect(x, y, c, curvature_bound=1e-5),
+    "threshold_effect, log": lambda x, y, c: threshold_effect(x, y, c, scale="log"),
+    "effect_at_cutoff": lambda x, y, c: effect_at_cutoff(collapse_scores(x, y), c),
+    "density_test": lambda x, _, c: density_test(x, c),
+    "local_randomisation": lambda x, y, c: local_randomisation(x, y, c, window=200.0),
+    "threshold_gate": lambda x, y, c: threshold_gate(collapse_scores(x, y), c),
+    "fill_bins": lambda x, y, c: fill_bins(collapse_scores(x, y), c),
+    "bounded_continuation": lambda x, y, c: bounded_continuation(
+        collapse_scores(x, y), c, c + 10.0, curvature_bound=1e-5
+    ),
+}
+SIDES = {"estimation-cutoff", "estimation-few-scores"}
+
+
+def refused(function: str, x: Floats, y: Floats, cutoff: float) -> EstimationError:
+    with pytest.raises(EstimationError) as raised:
+        FUNCTIONS[function](x, y, cutoff)
+    return raised.value
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+@pytest.mark.parametrize("cutoff", [2000.0, float(SCORE.min())], ids=["outside", "one side empty"])
+def test_a_cutoff_without_scores_on_both_sides_is_named(function: str, cutoff: float) -> None:
+    error = refused(function, SCORE, OUTCOME, cutoff)
+    assert error.code in SIDES and error.where in ("cutoff", "score", "window")
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_cutoff_that_is_no_number_is_named(function: str) -> None:
+    assert refused(function, SCORE, OUTCOME, float("nan")).where == "cutoff"
+
+
+@pytest.mark.parametrize("function", [name for name in FUNCTIONS if name != "local_randomisation"])
+def test_three_distinct_scores_are_named_or_a_verdict(function: str) -> None:
+    x = np.resize([400.0, 500.0, 600.0], 600)
+    if function == "threshold_gate":
+        gate = FUNCTIONS[function](x, OUTCOME, 500.0)
+        assert not gate.admitted
+        assert "gate-threshold-values" in [verdict.code for verdict in gate.verdicts if not verdict.passed]
+    elif function == "fill_bins":
+        assert FUNCTIONS[function](x, OUTCOME, 500.0).left == 1  # three scores are bins enough to be shown
+    else:
+        error = refused(function, x, OUTCOME, 500.0)
+        assert (error.code, error.where) == ("estimation-few-scores", "score")
+
+
+def test_three_distinct_scores_are_enough_to_compare_means() -> None:
+    x = np.resize([400.0, 500.0, 600.0], 600)
+    assert local_randomisation(x, OUTCOME, 500.0, window=100.0).distinct == (1, 2)
+
+
+def holed(column: Any) -> Any:
+    other = np.array(column, dtype=np.float64)
+    other[7] = np.nan
+    return other
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+@pytest.mark.parametrize("where", ["score", "outcome"])
+def test_a_missing_number_is_named(function: str, where: str) -> None:
+    if (function, where) == ("density_test", "outcome"):
+        density_test(SCORE, 500.0)  # asks for no outcome
+        return
+    x, y = (holed(SCORE), OUTCOME) if where == "score" else (SCORE, holed(OUTCOME))
+    error = refused(function, x, y, 500.0)
+    assert (error.code, error.where) == ("estimation-missing", where)
+
+
+@pytest.mark.parametrize("where", ["taken_up", "covariates", "households"])
+def test_a_missing_fact_beside_them_is_named(where: str) -> None:
+    column = holed(np.ones(600))
+    given: dict[str, Any] = {where: column[:, None] if where == "covariates" else column}
+    with pytest.raises(EstimationError) as raised:
+        threshold_effect(SCORE, OUTCOME, 500.0, **given)
+    assert (raised.value.code, raised.value.where) == ("estimation-missing", where)
