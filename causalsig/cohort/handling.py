@@ -87,8 +87,9 @@ def scores_of(tables: SiteTables, known: SiteFacts) -> Scores:
     position = position[inside]
     cents = tables.signals["amount_cents"].to_numpy("float64")[inside]
     largest = np.full(m, -np.inf)
-    np.maximum.at(largest, position, cents)  # one unknown amount makes it unknown, as it does the total
-    largest[np.isneginf(largest)] = np.nan
+    # One unknown amount makes the largest unknown, as it does the total: it stands above all known ones.
+    np.maximum.at(largest, position, np.where(np.isnan(cents), np.inf, cents))
+    largest[np.isinf(largest)] = np.nan
     number = np.bincount(position, minlength=m).astype(np.float64)
     return Scores(
         total=np.where(number > 0, facts.amount_eur, np.nan),
