@@ -105,8 +105,8 @@ class Provider:
             self.approve(inside, "second-outbox")
 
 
-def learned_rule(arm: str = "home_visit") -> RuleBlock:
-    yes, no = (RegionCondition("creditor=rent", None, holds) for holds in (True, False))
+def learned_rule(arm: str = "home_visit", asks: str = "creditor=rent") -> RuleBlock:
+    yes, no = (RegionCondition(asks, None, holds) for holds in (True, False))
     gains = tuple(RuleGain(over, 4.2, 1.3, 200.0, 1.0, 7.0) for over in ("best_single", "now"))
     return RuleBlock(
         "contact_method", "any_new_arrears_3m", "ATE", "doubly_robust", True,
@@ -118,9 +118,10 @@ def learned_rule(arm: str = "home_visit") -> RuleBlock:
 @pytest.fixture(scope="module")
 def provider(tmp_path_factory: pytest.TempPathFactory) -> Provider:
     found = Provider(tmp_path_factory.mktemp("travel"))
-    found.learned(
-        {"9001": learned_rule(), "9003": learned_rule(), "9004": None, "9005": learned_rule("phone")}
-    )
+    month = learned_rule(asks="calendar_month=2024-03")
+    phone, person = learned_rule("phone"), learned_rule(asks="age=18-26")
+    told = {"9001": learned_rule(), "9003": learned_rule(), "9004": None, "9005": phone}
+    found.learned(told | {"9006": month, "9007": person})
     return found
 
 
@@ -128,7 +129,11 @@ def test_rules_that_passed_are_printed_once_with_who_learned_them(run: Any, prov
     asked = ("study", "rules", provider.folder / "first-outbox", "--keys", provider.keys)
     assert run(*asked).code != 0, "a demo approval without --demo"
     done = run(*asked, "--demo")
-    assert done.code == 0 and "2 distinct rule(s), of 4 sites" in done.err
+    assert (
+        done.code == 0
+        and "2 distinct rule(s), of 6 sites" in done.err
+        and "the rule of 2 site(s)" in done.err
+    )
     first, second = tomllib.loads(done.out)["rules"]["given"]
     digest, key = study_digest(read_study(provider.folder / "first.toml")), read_provider_key(provider.keys)
     assert (first["name"], second["name"]) == ("rule-1", "rule-2")
