@@ -59,7 +59,7 @@ class PooledRuleEntry(Closed):
         over = [entry.over for entry in self.gains]
         if len(set(over)) != len(over):
             raise ValueError("a gain of a rule is listed twice")
-        told = {entry.over: entry.conf_low >= 0 for entry in self.gains if entry.publishable}
+        told: dict[str, bool] = {entry.over: entry.conf_low >= 0 for entry in self.gains if entry.publishable}
         beats = told.get(BEST, False) and all(told[name] for name in told if name != NOW)
         if self.travels and not beats:
             raise ValueError("a rule is said to travel that does not beat every single arm")

@@ -1,0 +1,105 @@
+"""The floors that a release says were applied, and what a reader of it can hold against them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from causalsig.release import grid
+from causalsig.release.contact_entries import contact_numbers
+from causalsig.release.given_entries import given_numbers
+from causalsig.release.grouped_entries import groups_numbers, rule_numbers
+from causalsig.release.value_types import Closed
+from causalsig.study.models import Disclosure
+
+if TYPE_CHECKING:
+    from causalsig.release.beside_entries import BalanceEntry
+    from causalsig.release.contact_entries import GroupContactEntry
+    from causalsig.release.documents import AnalysisEntry, ArmEntry, QuestionEntry
+
+
+class AppliedFloors(Closed):
+    """The floors that were applied, as integers; looser ones than the house's cannot be written down."""
+
+    min_households_cell: int = Field(ge=10, le=10_000)
+    min_households_arm: int = Field(ge=30, le=10_000)
+    min_expected_class: int = Field(ge=20, le=10_000)
+    expected_risk_per_mille: int = Field(ge=1, le=999)
+    max_largest_weight_per_mille: int = Field(ge=1, le=500)
+    max_two_largest_weight_per_mille: int = Field(ge=1, le=670)
+    max_parameter_share_per_mille: int = Field(ge=1, le=100)
+    min_residual_df: int = Field(ge=10, le=10_000)
+    min_effective_size: int = Field(ge=30, le=10_000)
+
+
+def applied_floors(disclosure: Disclosure, min_effective_size: float) -> AppliedFloors:
+    """Write the study's floors as integers, rounded to the stricter side."""
+    return AppliedFloors(
+        min_households_cell=disclosure.min_households_cell,
+        min_households_arm=disclosure.min_households_arm,
+        min_expected_class=disclosure.min_expected_class,
+        expected_risk_per_mille=min(max(round(disclosure.expected_risk * 1000), 1), 999),
+        max_largest_weight_per_mille=max(int(disclosure.max_largest_weight * 1000 + 1e-9), 1),
+        max_two_largest_weight_per_mille=max(int(disclosure.max_two_largest_weight * 1000 + 1e-9), 1),
+        max_parameter_share_per_mille=max(int(disclosure.max_parameter_share * 1000 + 1e-9), 1),
+        min_residual_df=disclosure.min_residual_df,
+        min_effective_size=max(30, -int(-min_effective_size // 1)),
+    )
+
+
+def released_numbers(arms: int, sensitivities: int = 0) -> int:
+    """Return how many free numbers a block of K arms releases: means, standard errors, correlations.
+
+    Each contrast with a sensitivity adds its scale, the error of that, and their correlation.
+    """
+    return 2 * arms + arms * (arms - 1) // 2 + 3 * sensitivities
+
+
+def balance_numbers(entry: BalanceEntry) -> int:
+    """Count free numbers: every difference, and every noise that is told."""
+    return len(entry.differences) + len({row.noise for row in entry.differences})
+
+
+def check_block(block: AnalysisEntry, floors: AppliedFloors) -> None:
+    """Refuse a block whose bands cannot be true under the floors it says were applied."""
+    total: int | None = 0
+    for entry in block.arms:
+        highest = grid.band_limits(entry.households)[1]
+        if highest is not None and highest < floors.min_households_arm:
+            raise ValueError("an arm lies below the floor of households")
+        if grid.half_doublings(floors.min_effective_size) > entry.effective_size:
+            raise ValueError("an arm lies below the floor of the effective size")
+        total = None if highest is None or total is None else total + highest
+    if total is not None and released_numbers(len(block.arms), len(block.sensitivity)) * 1000 > (
+        floors.max_parameter_share_per_mille * total
+    ):
+        raise ValueError("a block releases more numbers than its households allow")
+
+
+def check_question(question: QuestionEntry, floors: AppliedFloors) -> None:
+    """Refuse a question whose numbers together, or whose regions, cannot be true under the floors."""
+    bands = [region.households for region in question.regions]
+    bands += [one.households for entry in question.groups for f in entry.families for one in f.effects]
+    bands += [leaf.households for entry in question.rule for leaf in entry.leaves]
+    bands += [part.households for entry in question.contacts for part in entry.parts()]
+    for band in bands:
+        highest = grid.band_limits(band)[1]
+        if highest is not None and highest < floors.min_households_arm:
+            raise ValueError("a region, a group or a leaf lies below the floor of households")
+    numbers = sum(released_numbers(len(block.arms), len(block.sensitivity)) for block in question.analyses)
+    numbers += sum(map(balance_numbers, question.balance))
+    numbers += sum(map(groups_numbers, question.groups)) + sum(map(rule_numbers, question.rule))
+    numbers += sum(map(contact_numbers, question.contacts)) + sum(map(given_numbers, question.given))
+    totals = [_most_households(block.arms) for block in question.analyses]
+    totals += [_most_households([one.everybody]) for one in question.contacts]
+    if numbers * 1000 > floors.max_parameter_share_per_mille * max(totals, default=0):
+        raise ValueError("a question releases more numbers than its households allow")
+
+
+def _most_households(parts: Iterable[ArmEntry | GroupContactEntry]) -> float:
+    """Return the most households that the bands of a block allow; an open one has no end."""
+    highest = [grid.band_limits(part.households)[1] for part in parts]
+    return sum(math.inf if one is None else one for one in highest)
