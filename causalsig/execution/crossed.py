@@ -24,6 +24,7 @@ from causalsig.execution.crossed_block import (
     scored_of,
 )
 from causalsig.execution.crossed_numbers import fuzzy
+from causalsig.execution.hidden import codes_of_households
 from causalsig.records import Refusal
 from causalsig.release.rules import smallest_arm
 
@@ -186,9 +187,9 @@ def _accepted(
     rows, scored = members_of(same), scored_of(same, cohort)
     if scored.above.all() or not scored.above.any():
         return None
-    keys = np.unique(made.known.household_keys.astype(str))
-    codes = np.searchsorted(keys, cohort.household_keys.astype(str)).astype(np.int64)
-    helped = accepted_before(made.known.history.accepted, codes, cohort.time_zero, asked.follow_up_from_day)
+    codes = codes_of_households(made.known, cohort.household_keys)
+    accepted = made.known.history.accepted
+    helped = accepted_before(accepted, codes, cohort.time_zero, asked.follow_up_from_day)
     options = options_of(same, made) | {"donut": block.donut}
     values = cohort.outcomes[asked.primary_outcome][rows]
     return fuzzy(scored, values, helped[rows], options, None, smallest_f=made.asked.gates.smallest_f)
