@@ -159,7 +159,7 @@ def forest_plot(
     _axis(figure, axes, place, height, below, above, unit, language)
     for index, line in enumerate(notes):
         _write(figure, place, height, 0.0, place.foot - 60.0 - 17.0 * index, line, tone="grey")
-    return _svg(figure, name, title, description)
+    return as_svg(figure, name, title, description)
 
 
 def axis_limits(rows: Sequence[ForestRow]) -> tuple[float, float]:
@@ -319,7 +319,8 @@ def _write(
     )
 
 
-def _svg(figure: Figure, name: str, title: str, description: str) -> str:
+def as_svg(figure: Figure, name: str, title: str, description: str) -> str:
+    """Write a figure as an ``<svg>`` element: its own ids, the page's colours and font."""
     import matplotlib
 
     buffer = io.StringIO()

@@ -17,6 +17,7 @@ from causalsig.records import PoolResult, Refusal, Verdict
 from causalsig.release import grid
 from causalsig.release.build import released_arms
 from causalsig.release.contacts import released_contacts
+from causalsig.release.crossed_read import released_thresholds
 from causalsig.release.grouped import released_groups
 from causalsig.report.pages import (
     Absent,
@@ -26,6 +27,7 @@ from causalsig.report.pages import (
     NationalPage,
     OwnQuestion,
     OwnRule,
+    OwnThresholds,
     Provenance,
     QuestionSpec,
     UnusedBand,
@@ -83,7 +85,8 @@ def municipality_page(
     )
     shown_demo = demo or (others is not None and others.demo)
     others = None if others is None else _answers(others, specs)
-    return MunicipalityPage(name, specs, outcomes, own_questions(document), others, where, shown_demo)
+    own, thresholds = own_questions(document), own_thresholds(document)
+    return MunicipalityPage(name, specs, outcomes, own, others, where, shown_demo, thresholds)
 
 
 def national_page(
@@ -125,6 +128,9 @@ def national_page(
         absent=_absent(documents, specs),
         beside=tuple(row for row in pool.contrasts if row not in answers.contrasts),
         own=tuple((document.site_code, own_questions(document)) for document in documents)
+        if with_sites
+        else (),
+        thresholds=tuple(t for document in documents if (t := own_thresholds(document)) is not None)
         if with_sites
         else (),
     )
@@ -171,6 +177,15 @@ def own_questions(document: EstimatesDocument) -> tuple[OwnQuestion, ...]:
         )
         for entry in document.questions
     )
+
+
+def own_thresholds(document: EstimatesDocument) -> OwnThresholds | None:
+    """Decode what a release says of its thresholds; None where the study does not ask."""
+    if not document.thresholds:
+        return None
+    [entry] = document.thresholds
+    codes = [*entry.refusals, *(c for one in entry.crossings for c in (*one.refusals, *one.held))]
+    return OwnThresholds(released_thresholds(document), tuple(dict.fromkeys(codes)))
 
 
 def _unused(entry: RegionEntry) -> UnusedBand:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from markupsafe import Markup
 
 from causalsig.diagnostics.words import region_sentence
-from causalsig.report import effects, fairness, hidden_causes, views
+from causalsig.report import effects, fairness, hidden_causes, thresholds, views
 from causalsig.report.effects import Shown
 from causalsig.report.figures import ForestRow
 from causalsig.report.numbers import Language, band, written_date
@@ -21,7 +21,8 @@ def municipality_view(page: MunicipalityPage, language: Language) -> views.Page:
     words, asked = Words(language), questions_of(page, language)
     written = written_date(page.provenance.written_on, language)
     sections = [section for question in asked for section in _question_sections(question)]
-    sections += [_checks(asked[0]), _flow(asked[0]), views.not_said(words, national=False)]
+    sections += [*thresholds.own_sections(words, page), _checks(asked[0]), _flow(asked[0])]
+    sections.append(views.not_said(words, national=False))
     sections += [views.glossary(words, national=False), views.provenance(words, page.provenance, written)]
     return views.Page(
         title=words("page.municipality-title", name=page.name),

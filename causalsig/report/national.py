@@ -5,7 +5,7 @@ from __future__ import annotations
 from markupsafe import Markup
 
 from causalsig.records import PooledContrast
-from causalsig.report import effects, hidden_causes, national_groups, national_sites, views
+from causalsig.report import effects, hidden_causes, national_groups, national_sites, thresholds, views
 from causalsig.report.asked import Question
 from causalsig.report.effects import Shown
 from causalsig.report.figures import ForestRow
@@ -20,7 +20,8 @@ def national_view(page: NationalPage, language: Language) -> views.Page:
     asked = [Question(words, page, spec) for spec in page.specs]
     written = written_date(page.provenance.written_on, language)
     sections = [section for question in asked for section in _question_sections(question)]
-    sections += [_checks(words, page), _left_out(words, asked), *national_groups.caution(asked)]
+    sections += [*thresholds.national_sections(words, page), _checks(words, page)]
+    sections += [_left_out(words, asked), *national_groups.caution(asked)]
     sections.append(views.not_said(words, national=True))
     sections += [_method(words, page), views.glossary(words, national=True)]
     sections.append(views.provenance(words, page.provenance, written))

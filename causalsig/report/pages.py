@@ -7,6 +7,8 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from causalsig.codes import REMARKS
+from causalsig.diagnosed import RegionCondition
+from causalsig.grouped import RuleLeaf
 from causalsig.records import (
     Estimator,
     PooledContrast,
@@ -19,8 +21,10 @@ from causalsig.records import (
 
 if TYPE_CHECKING:
     from causalsig.contacted import ReleasedContact
+    from causalsig.crossed import ReleasedThreshold
     from causalsig.diagnosed import UnusedRegion
-    from causalsig.grouped import ReleasedGain, ReleasedGroups, RuleLeaf
+    from causalsig.grouped import ReleasedGain, ReleasedGroups
+    from causalsig.study.given_rules import GivenLeaf
     from causalsig.study.models import Study
 
 SENSITIVITY_METHODS = frozenset({"landmark"})
@@ -56,6 +60,8 @@ class QuestionSpec:
         Families of groups that the study names.
     rule : bool
         The study asks for a rule for whom which method.
+    given : tuple of (name, tuple of RuleLeaf)
+        Rules that another study learned; no households are known of their leaves.
     """
 
     question: str
@@ -70,6 +76,7 @@ class QuestionSpec:
     robust_estimand: str = "ATO"
     families: tuple[str, ...] = ()
     rule: bool = False
+    given: tuple[tuple[str, tuple[RuleLeaf, ...]], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +175,14 @@ class OwnQuestion:
 
 
 @dataclass(frozen=True, slots=True)
+class OwnThresholds:
+    """What a release says of a municipality's thresholds; ``reasons``: codes of what is not there."""
+
+    effects: tuple[ReleasedThreshold, ...]
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Provenance:
     """Where a page comes from and how a reader can check it."""
 
@@ -209,6 +224,7 @@ class MunicipalityPage:
     others: PoolResult | None
     provenance: Provenance
     demo: bool = False
+    thresholds: OwnThresholds | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,11 +248,23 @@ class NationalPage:
     absent: tuple[Absent, ...] = ()
     beside: tuple[PooledContrast, ...] = ()
     own: tuple[tuple[str, tuple[OwnQuestion, ...]], ...] = ()
+    thresholds: tuple[OwnThresholds, ...] = ()
 
 
 def concerns(code: str, estimand: str | None, shown: str) -> bool:
     """Say whether a check tells something of the estimand that a page shows."""
     return estimand in (None, shown) or code in ALWAYS_TOLD
+
+
+def _given(study: Study) -> tuple[tuple[str, tuple[RuleLeaf, ...]], ...]:
+    """Give the rules that a study was given, in the records that learned ones have."""
+    given = () if study.rules is None else study.rules.given
+    return tuple((rule.name, tuple(map(_leaf, rule.leaves))) for rule in given)
+
+
+def _leaf(leaf: GivenLeaf) -> RuleLeaf:
+    asked = [(one.question, None if one.value is None else float(one.value), one.holds) for one in leaf.when]
+    return RuleLeaf(tuple(RegionCondition(*one) for one in asked), leaf.arm, 0)
 
 
 def specs_from_study(study: Study) -> tuple[tuple[QuestionSpec, ...], tuple[OutcomeSpec, ...]]:
@@ -258,6 +286,7 @@ def specs_from_study(study: Study) -> tuple[tuple[QuestionSpec, ...], tuple[Outc
             robust_estimand=study.estimands.primary,
             families=study.groups.families,
             rule=study.rules is not None and bool(study.rules.asks) and code not in CHOSEN_BY_PEOPLE,
+            given=() if code in CHOSEN_BY_PEOPLE else _given(study),
         )
         for code, asked in study.asked.items()
     ]
