@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from causalsig.estimation.max_t import Joint
-from causalsig.estimation.rules import DEEPEST, Rule, best_single, checked, folds_of, gains_of, refuse
+from causalsig.estimation.rule_trees import Rule
+from causalsig.estimation.rules import DEEPEST, best_single, checked, folds_of, gains_of, refuse
 from causalsig.results import Arm, Floats, Integers
 
 

@@ -2,7 +2,8 @@
 
 With g the orthogonal tilt of the estimand, w_a the weights of arm a and tildes for "divided by its mean":
 ``Γ = g̃ (m_a - m_b) + w̃_a (Y - m_a) - w̃_b (Y - m_b)`` and ``β = (Z' G̃ Z)⁻¹ Z' Γ``, whose influence is
-``(Z' G̃ Z / n)⁻¹ Z (Γ - g̃ Zβ)``. For the ATE Γ is the doubly robust score of the
+``(Z' G̃ Z / n)⁻¹ (Z (Γ - g̃ Zβ) - (w̃_a - g̃) R_a + (w̃_b - g̃) R_b)``, ``R_a = mean(Z w̃_a (Y - m_a))``, as
+the means that are divided by are estimated. For the ATE Γ is the doubly robust score of the
 effect, and β its regression on Z. Semenova and Chernozhukov (2021), doi:10.1093/ectj/utaa027.
 """
 
@@ -174,23 +175,21 @@ def best_linear_projection(
     )
 
 
-def effect_scores(asked: Asked, r: int) -> tuple[Floats, Floats]:
-    """Scores Γ of the first contrast asked, and the tilt g̃ they go with, of one split: (n,) each."""
-    a, b = asked.pairs[0]
-    m, [found] = asked.predict(asked.x, r)[0], asked.pieces(asked.x, asked.propensities(r), r)
-    scaled = found.w / found.w.mean(axis=0) * (asked.y[:, 0, None] - m)
-    g = found.g / found.g.mean()
-    return g * (m[:, a] - m[:, b]) + scaled[:, a] - scaled[:, b], g
-
-
 def _one_split(asked: Asked, z: Floats, r: int) -> Floats:
     """Values (n, 1 + Q) whose means are the coefficients of one split."""
-    scores, g = effect_scores(asked, r)
+    a, b = asked.pairs[0]
+    m, [found] = asked.predict(asked.x, r)[0], asked.pieces(asked.x, asked.propensities(r), r)
+    weights, g = found.w / found.w.mean(axis=0), found.g / found.g.mean()
+    rest = weights * (asked.y[:, 0, None] - m)
+    scores = g * (m[:, a] - m[:, b]) + rest[:, a] - rest[:, b]
     columns = z - (g @ z) / g.sum()
     whole = np.column_stack([np.ones(len(z)), columns])
     gram = whole.T @ (g[:, None] * whole) / len(z)
     beta = np.linalg.solve(gram, whole.T @ scores / len(z))
-    by_row = np.linalg.solve(gram, (whole * (scores - g * (whole @ beta))[:, None]).T).T
+    # The means that weights and tilt are divided by are estimated: it matters where the outcome model is off.
+    off = whole.T @ rest / len(z)
+    divided = np.outer(weights[:, a] - g, off[:, a]) - np.outer(weights[:, b] - g, off[:, b])
+    by_row = np.linalg.solve(gram, (whole * (scores - g * (whole @ beta))[:, None] - divided).T).T
     by_row[:, 0] += g * (columns @ beta[1:])  # the centre of the columns is estimated too
     return np.asarray(beta + by_row)
 

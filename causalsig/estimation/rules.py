@@ -13,70 +13,17 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from causalsig.errors import EstimationError
 from causalsig.estimation.max_t import Joint, joint_inference
+from causalsig.estimation.rule_trees import Rule, grow, pruned
 from causalsig.results import Arm, Floats, Integers, satterthwaite_df
 
 DEEPEST: Final = 2
-SMALLEST_SIDE: Final = 0.05
-"""Share of a node's episodes that either side of a split keeps at least."""
 PRICES: Final = 30
+"""Steps of the bisection for the price at which a scarce arm is used no more than there is of it."""
 ROUNDS: Final = 6
 """Times that scarce arms are priced anew: one that becomes dear can send people to another."""
-"""Steps of the bisection for the price at which a scarce arm is used no more than there is of it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Condition:
-    """One question: is `column` above `cut`, or not."""
-
-    column: str
-    cut: float
-    above: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Leaf:
-    """For whom an arm is used: all conditions hold. ``households`` of the sample it was learned on."""
-
-    conditions: tuple[Condition, ...]
-    arm: Arm
-    households: int
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """A tree of depth 2 at most, written as its leaves; every episode is in one of them.
-
-    Attributes
-    ----------
-    leaves : tuple of Leaf
-        One leaf without conditions: the same arm for everybody.
-    arms : tuple
-    columns : tuple of str
-    """
-
-    leaves: tuple[Leaf, ...]
-    arms: tuple[Arm, ...]
-    columns: tuple[str, ...]
-
-    @property
-    def single(self) -> bool:
-        """Whether everybody gets the same arm."""
-        return len({leaf.arm for leaf in self.leaves}) == 1
-
-    def inside(self, leaf: Leaf, x: Floats) -> NDArray[np.bool_]:
-        """Tell which rows (n, Q) a leaf holds: (n,)."""
-        return _inside(leaf.conditions, x, self.columns)
-
-    def assign(self, x: Floats) -> Integers:
-        """Give each row (n, Q) the place of its arm: (n,)."""
-        found = np.full(len(x), -1, dtype=np.int64)
-        for leaf in self.leaves:
-            found[self.inside(leaf, x)] = self.arms.index(leaf.arm)
-        return found
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -129,7 +76,7 @@ def learn_rule(
     capacity: Mapping[Arm, float] | None = None,
     seed: int = 0,
 ) -> Rule:
-    """Learn a shallow tree with a large mean reward, question by question.
+    """Learn a shallow tree with a large mean reward, question by question; keep those worth asking.
 
     Parameters
     ----------
@@ -158,16 +105,16 @@ def learn_rule(
     limits = np.array([(capacity or {}).get(arm, 1.0) for arm in arms])
     if limits.max() < 1.0:
         refuse("an arm that there is enough of for everybody", "a limit for every arm")
-    price = np.zeros(len(arms))
+    price, free = np.zeros(len(arms)), [place for place in range(len(arms)) if limits[place] >= 1.0]
 
     def tree() -> Rule:
-        return _tree(rewards - price, x, columns, arms, households, floor, depth, seed)
+        return grow(rewards - price, x, columns, arms, households, floor, depth, seed)
 
     found = tree()
     for _ in range(ROUNDS):
         used = np.bincount(found.assign(x), minlength=len(arms)) / len(x)
         if (used <= limits).all():
-            return found
+            return pruned(found, rewards, x, households, free)
         place = int((used - limits).argmax())
         low, high = price[place], price[place] + float(np.ptp(rewards)) + 1.0
         for _ in range(PRICES):
@@ -177,11 +124,8 @@ def learn_rule(
         price[place] = high
         found = tree()
     # Prices that chase each other: whoever is over its limit is used for nobody.
-    free = [place for place in range(len(arms)) if limits[place] >= 1.0]
-    kept = _tree(
-        rewards[:, free], x, columns, [arms[place] for place in free], households, floor, depth, seed
-    )
-    return Rule(kept.leaves, tuple(arms), tuple(columns))
+    kept = grow(rewards[:, free], x, columns, [arms[place] for place in free], households, floor, depth, seed)
+    return pruned(Rule(kept.leaves, tuple(arms), tuple(columns)), rewards, x, households, free)
 
 
 def value_of_rule(
@@ -287,85 +231,6 @@ def best_single(rewards: Floats, arms: Sequence[Arm], capacity: Mapping[Arm, flo
     allowed = [(capacity or {}).get(arm, 1.0) >= 1.0 for arm in arms]
     means = np.where(allowed, rewards.mean(axis=0), -np.inf)
     return int(means.argmax())
-
-
-def _tree(
-    rewards: Floats,
-    x: Floats,
-    columns: Sequence[str],
-    arms: Sequence[Arm],
-    households: Integers,
-    floor: int,
-    depth: int,
-    seed: int,
-) -> Rule:
-    """Learn a tree whose leaves hold the floor; where one does not, ask for larger leaves."""
-    from econml.policy import PolicyTree
-
-    smallest = floor
-    while 2 * smallest <= len(x) and depth:
-        tree = PolicyTree(
-            max_depth=depth,
-            min_samples_split=2 * smallest,
-            min_samples_leaf=smallest,
-            min_balancedness_tol=0.5 - SMALLEST_SIDE,
-            honest=False,
-            random_state=seed,
-        )
-        tree.fit(x, rewards)
-        leaves = _leaves(tree, columns, arms, x, households)
-        fewest = min(leaf.households for leaf in leaves)
-        if fewest >= floor:
-            return Rule(_merged(leaves, x, columns, households), tuple(arms), tuple(columns))
-        smallest += max(1, floor - fewest)
-    whole = Leaf((), arms[int(rewards.mean(axis=0).argmax())], len(np.unique(households)))
-    return Rule((whole,), tuple(arms), tuple(columns))
-
-
-def _leaves(
-    tree: Any, columns: Sequence[str], arms: Sequence[Arm], x: Floats, households: Integers
-) -> tuple[Leaf, ...]:
-    """Walk a fitted tree."""
-    nodes, found = tree.tree_, []
-
-    def walk(node: int, conditions: tuple[Condition, ...]) -> None:
-        left, right = int(nodes.children_left[node]), int(nodes.children_right[node])
-        if left < 0:
-            value = np.asarray(nodes.value[node]).ravel()
-            count = len(np.unique(households[_inside(conditions, x, columns)]))
-            found.append(Leaf(conditions, arms[int(value.argmax())], count))
-            return
-        column, cut = columns[int(nodes.feature[node])], float(nodes.threshold[node])
-        walk(left, (*conditions, Condition(column, cut, False)))
-        walk(right, (*conditions, Condition(column, cut, True)))
-
-    walk(0, ())
-    return tuple(found)
-
-
-def _merged(
-    leaves: tuple[Leaf, ...], x: Floats, columns: Sequence[str], households: Integers
-) -> tuple[Leaf, ...]:
-    """Put two leaves together that say the same on both sides of one question."""
-    for place, one in enumerate(leaves):
-        for other in leaves[place + 1 :]:
-            last, same = one.conditions[-1:], one.conditions[:-1] == other.conditions[:-1]
-            if not (last and same and one.arm == other.arm and last[0].column == other.conditions[-1].column):
-                continue
-            inside = _inside(one.conditions[:-1], x, columns)
-            both = Leaf(one.conditions[:-1], one.arm, len(np.unique(households[inside])))
-            rest = tuple(leaf for leaf in leaves if leaf not in (one, other))
-            return _merged((both, *rest), x, columns, households)
-    return leaves
-
-
-def _inside(conditions: tuple[Condition, ...], x: Floats, columns: Sequence[str]) -> NDArray[np.bool_]:
-    """Which rows (n, Q) all conditions hold for: (n,)."""
-    inside = np.ones(len(x), dtype=bool)
-    for condition in conditions:
-        above = x[:, list(columns).index(condition.column)] > condition.cut
-        inside &= above if condition.above else ~above
-    return inside
 
 
 def checked(

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from causalsig.cohort.build import Cohort
     from causalsig.estimation.given_rules import GivenRuleValue
-    from causalsig.estimation.rules import Rule
+    from causalsig.estimation.rule_trees import Rule
     from causalsig.records import SiteResult
     from causalsig.study.given_rules import GivenRule
     from causalsig.study.models import Study
@@ -141,7 +141,7 @@ def _value(
 
 def _rule(given: GivenRule, asked: Sequence[tuple[str, int | None]], arms: tuple[str, ...]) -> Rule:
     """Write a given rule for columns of 0 and 1, one a question."""
-    from causalsig.estimation.rules import Condition, Leaf, Rule
+    from causalsig.estimation.rule_trees import Condition, Leaf, Rule
 
     columns = tuple(str(place) for place in range(len(asked)))
     leaves = tuple(

@@ -7,7 +7,8 @@ import pytest
 
 from causalsig.errors import EstimationError
 from causalsig.estimation.given_rules import value_of_given_rule
-from causalsig.estimation.rules import Condition, Leaf, Rule, value_of_rule
+from causalsig.estimation.rule_trees import Condition, Leaf, Rule
+from causalsig.estimation.rules import value_of_rule
 
 ARMS = ("letter", "phone", "visit")
 COLUMNS = ("rent", "repeated")

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from causalsig.errors import EstimationError
-from causalsig.estimation.rules import Rule, learn_rule, value_of_rule
+from causalsig.estimation.rule_trees import Rule
+from causalsig.estimation.rules import learn_rule, value_of_rule
 
 ARMS = ("letter", "phone", "visit")
 COLUMNS = ("amount", "rent", "noise")
