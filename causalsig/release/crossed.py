@@ -103,7 +103,7 @@ def _crossing(block: ThresholdBlock, limits: Limits) -> CrossingEntry:
         below=block.below,  # type: ignore[arg-type]  # pydantic checks it against the code list
         above=block.above,  # type: ignore[arg-type]
         households=tuple(grid.band(n) for n in block.households),  # type: ignore[arg-type]
-        followed=tuple(round(10 * one) for one in block.followed) if large else None,  # type: ignore[arg-type]
+        followed=tuple(round(10 * one) for one in block.followed) if large else (),
         one_pair=block.one_pair,
         low=block.low,
         donut=block.donut > 0.0,
@@ -215,8 +215,8 @@ def _effect(effect: CrossingEffect) -> CrossingEffectEntry | None:
         months=effect.months,  # type: ignore[arg-type]
         primary=effect.primary,
         jump=jump,
-        bias_bound=None if honest is None else _width(honest.largest_bias, up=True),
-        first_stage=first,
+        bias_bound=() if honest is None else (_width(honest.largest_bias, up=True),),
+        first_stage=() if first is None else (first,),
         correlation=correlation,
         weak=handled is None or first is None or handled.weak,
         bandwidths=tuple(_width(one) for one in effect.bandwidths),  # type: ignore[arg-type]

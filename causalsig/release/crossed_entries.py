@@ -80,8 +80,8 @@ class CrossingEffectEntry(Closed):
     months: Horizon
     primary: bool
     jump: JumpEntry
-    bias_bound: WidthEntry | None
-    first_stage: JumpEntry | None
+    bias_bound: tuple[WidthEntry, ...] = Field(max_length=1)
+    first_stage: tuple[JumpEntry, ...] = Field(max_length=1)
     correlation: Correlation | None
     weak: bool
     bandwidths: tuple[WidthEntry, WidthEntry, WidthEntry, WidthEntry]
@@ -89,9 +89,9 @@ class CrossingEffectEntry(Closed):
 
     @model_validator(mode="after")
     def _of_one_kind(self) -> CrossingEffectEntry:
-        if (self.first_stage is None) != (self.correlation is None):
+        if bool(self.first_stage) != (self.correlation is not None):
             raise ValueError("a first stage and its correlation go together")
-        if self.bias_bound is not None and self.first_stage is not None:
+        if self.bias_bound and self.first_stage:
             raise ValueError("an honest interval has no first stage beside it")
         return self
 
@@ -152,7 +152,7 @@ class CrossingEntry(Closed):
     below: Handling
     above: Handling
     households: tuple[Band, Band]
-    followed: tuple[Tenths, Tenths] | None
+    followed: tuple[Tenths, ...] = Field(max_length=2)
     one_pair: bool
     low: bool
     donut: bool
@@ -217,14 +217,13 @@ def share_exponent(episodes: int) -> int:
 
 def effect_numbers(entry: CrossingEffectEntry) -> int:
     """Count free numbers: a jump and its error, the first stage's with the correlation, two bandwidths."""
-    honest = 1 if entry.bias_bound is not None else 0
-    return 2 + honest + (3 if entry.first_stage is not None else 0) + 2
+    return 2 + len(entry.bias_bound) + 3 * len(entry.first_stage) + 2
 
 
 def crossing_numbers(entry: CrossingEntry) -> int:
     """Count free numbers of a threshold: effects, bins, bands, and how often it was followed."""
     told = sum(map(effect_numbers, entry.effects)) + len(entry.bands)
-    return told + NUMBERS_OF_A_BIN * len(entry.bins) + (0 if entry.followed is None else 2)
+    return told + NUMBERS_OF_A_BIN * len(entry.bins) + len(entry.followed)
 
 
 def check_crossings(entry: ThresholdsEntry, *, arm: int, cell: int, per_mille: int) -> None:

@@ -71,9 +71,9 @@ THRESHOLDS: dict[str, Row] = {
         f"{_EFFECT}jump.", "jump of the outcome at the threshold", "as the mean", "release-class-floor"
     ),
     **_two_digits(
-        f"{_EFFECT}bias_bound.", "worst bias a declared curvature allows", "as the mean", _UP, _NUMBERS
+        f"{_EFFECT}bias_bound[].", "worst bias a declared curvature allows", "as the mean", _UP, _NUMBERS
     ),
-    **_number(f"{_EFFECT}first_stage.", "jump of the share so handled", "share", _ARM),
+    **_number(f"{_EFFECT}first_stage[].", "jump of the share so handled", "share", _ARM),
     f"{_EFFECT}correlation": ("correlation of the two jumps", "twentieths", "0.05", _NUMBERS),
     f"{_EFFECT}weak": ("whether the ratio of the jumps is not to be read", "yes or no", "-", _PUBLIC),
     **_two_digits(

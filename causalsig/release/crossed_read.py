@@ -29,7 +29,8 @@ def released_thresholds(document: EstimatesDocument) -> tuple[ReleasedThreshold,
 
 
 def _decoded(site: str, crossing: CrossingEntry, effect: CrossingEffectEntry) -> list[ReleasedThreshold]:
-    jump, first = effect.jump, effect.first_stage
+    jump, first = effect.jump, next(iter(effect.first_stage), None)
+    bound = next(iter(effect.bias_bound), None)
     told: dict[str, tuple[float, float] | float | None] = {}
     if first is not None and effect.correlation is not None:
         told = {
@@ -52,7 +53,7 @@ def _decoded(site: str, crossing: CrossingEntry, effect: CrossingEffectEntry) ->
         period=crossing.period,
         estimate=jump.value,
         std_error=jump.error,
-        bias_bound=None if effect.bias_bound is None else effect.bias_bound.value,
+        bias_bound=None if bound is None else bound.value,
         steps=grid.from_steps(1, jump.estimate_exponent),
         bandwidths=tuple(one.value for one in effect.bandwidths),  # type: ignore[arg-type]
         admitted=True,
