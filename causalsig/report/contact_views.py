@@ -50,7 +50,7 @@ def own_table(groups: Groups, cells: Cells, family: str) -> tuple[views.Table, .
 def pooled_table(groups: Groups, cells: Cells, family: str) -> tuple[views.Table, ...]:
     """List how a family's groups were first contacted in municipalities together."""
     say = groups.say
-    title = say("contacts.pooled-title") if groups.name else say("contacts.all-title")
+    title = say("contacts.pooled-title") if groups.name else groups.title(family)
     caption = say("contacts.pooled-caption", family=groups.title(family))
     return _table(groups, cells, family, title, caption, ())
 

@@ -68,21 +68,25 @@ def summary(question: Question) -> list[views.Section]:
     if not question.spec.families and not question.spec.rule:
         return []
     groups = groups_here(question)
-    say, found = groups.say, []
+    found = []
     if question.spec.families:
         tables = group_views.summary_table(groups)
-        found.append(
-            views.Section(
-                f"groups-{groups.slug}",
-                say(f"effects.title-of.{question.spec.question}"),
-                paragraphs=(say("lead.named"), *(() if tables else (say("lead.nothing"),))),
-                tables=tables,
-                after=(say("not.one"), say("effects.more")),
-            )
-        )
+        if tables or not question.spec.caution:
+            found.append(_summary_section(groups, tables))
     if question.spec.rule:
         found.append(rule_section(question, groups))
     return found
+
+
+def _summary_section(groups: Groups, tables: tuple[views.Table, ...]) -> views.Section:
+    say = groups.say
+    return views.Section(
+        f"groups-{groups.slug}",
+        say(f"effects.title-of.{groups.spec.question}"),
+        paragraphs=(say("lead.named"), *(() if tables else (say("lead.nothing"),))),
+        tables=tables,
+        after=(say("not.one"), say("effects.more")),
+    )
 
 
 def rule_section(question: Question, groups: Groups) -> views.Section:

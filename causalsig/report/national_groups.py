@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def sections(question: Question) -> list[views.Section | None]:
     """Give what the pool says of a question's groups, contact and rules; nothing where none are asked."""
     spec, page = question.spec, question.page
-    if not spec.families and not spec.rule:
+    if not (spec.families or spec.rule or spec.given):
         return []
     shown = question.shown(*spec.contrast) is not None
     families = families_of(
@@ -31,7 +31,13 @@ def sections(question: Question) -> list[views.Section | None]:
         unpublished=bool(page.sites),
     )
     groups = Groups(question.words.language, spec, families, page.pool.level)
-    return [_effects(groups), _contacts(groups, question), _sites(groups, question), _rules(groups, question)]
+    return [
+        _effects(groups),
+        _contacts(groups, question),
+        _sites(groups, question),
+        _rules(groups, question),
+        _travel(groups, question),
+    ]
 
 
 def caution(asked: list[Question]) -> list[views.Section]:
@@ -41,7 +47,7 @@ def caution(asked: list[Question]) -> list[views.Section]:
 
 
 def _effects(groups: Groups) -> views.Section | None:
-    if not groups.spec.families:
+    if not groups.spec.families or (groups.spec.caution and not groups.families):
         return None
     say, spec = groups.say, groups.spec
     landmark = (say("effects.landmark"),) if spec.estimator != "doubly_robust" else ()
@@ -117,6 +123,37 @@ def _site_table(groups: Groups, family: str, found: dict[str, dict[str, Family]]
     columns = (say("sites.column-site"), *map(groups.group, names), say("sites.column-p"))
     caption = say("sites.caption", family=groups.title(family))
     return (views.Table(caption, columns, tuple(rows), groups.title(family)),)
+
+
+def _travel(groups: Groups, question: Question) -> views.Section | None:
+    """Say which rules work where they were not learned; a number only where it may be shown."""
+    say, empty = groups.say, groups.words("status.no-numbers")
+    pooled = {one.name: one for one in question.page.pool.rules if one.question == groups.spec.question}
+    rows = []
+    for name, leaves in groups.spec.given:
+        said = Markup(" ").join(rule_views.rule_sentences(groups, leaves))
+        rule = pooled.get(name)
+        gains = () if rule is None else rule.gains
+        best = next((gain for gain in gains if gain.over == "best_single"), None)
+        shown = best is not None and (best.publishable or bool(question.page.sites))
+        travels = rule is not None and rule.travels and shown
+        cells = (empty, empty)
+        if best is not None and shown:
+            cells = (
+                Markup(rule_views.amount_cell(groups, best.estimate, best.conf_low, best.conf_high)),
+                Markup(best.sites),
+            )
+        rows.append((said, say("travel.travels" if travels else "travel.stays"), *cells))
+    if not rows:
+        return None
+    columns = tuple(say(f"travel.column-{part}") for part in ("rule", "verdict", "gain", "sites"))
+    return views.Section(
+        f"travel-{groups.slug}",
+        say("travel.title"),
+        paragraphs=(say("travel.about"),),
+        tables=(views.Table(say("travel.caption"), columns, tuple(rows)),),
+        after=(say("rule.worth"),),
+    )
 
 
 def _rules(groups: Groups, question: Question) -> views.Section | None:

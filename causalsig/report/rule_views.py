@@ -24,9 +24,11 @@ def rule_sentences(groups: Groups, leaves: Sequence[RuleLeaf]) -> tuple[Markup, 
 
     "Otherwise" is the arm of most households, so that what is asked is the exception.
     """
-    by_arm: dict[str, int] = {}
+    by_arm: dict[str, float] = {}
     for leaf in leaves:
-        by_arm[leaf.arm] = by_arm.get(leaf.arm, 0) + leaf.households
+        # Of a rule that was given no households are known: then fewer questions stand for more of them.
+        size = leaf.households or 0.5 ** len(leaf.conditions)
+        by_arm[leaf.arm] = by_arm.get(leaf.arm, 0.0) + size
     otherwise = max(by_arm, key=lambda arm: by_arm[arm])
     asked = [leaf for leaf in leaves if leaf.arm != otherwise]
     return (
@@ -56,17 +58,23 @@ def gain_cell(groups: Groups, gains: Sequence[ReleasedGain], over: str) -> str:
     """Write a gain for a table: ``€ 4.200 (€ 900 tot € 7.500)``."""
     for gain in gains:
         if gain.over == over:
-            low, high = (euros(end, groups) for end in gain_ends(gains, gain, groups.level))
-            joined = "tot" if groups.language == "nl" else "to"
-            return f"{euros(gain.estimate * SCALE, groups)} ({low} {joined} {high})"
+            low, high = gain_ends(gains, gain, groups.level)
+            return amount_cell(groups, gain.estimate, low / SCALE, high / SCALE)
     return ""
+
+
+def amount_cell(groups: Groups, estimate: float, low: float, high: float) -> str:
+    """Write a gain an episode with its interval for a table, per 1,000 households."""
+    ends = (euros(end * SCALE, groups) for end in (low, high))
+    joined = " tot " if groups.language == "nl" else " to "
+    return f"{euros(estimate * SCALE, groups)} ({joined.join(ends)})"
 
 
 def own_section(groups: Groups, rule: OwnRule | None) -> views.Section:
     """Say what rule was found in a municipality, that none was, or that there is nothing to show."""
     say = groups.say
     if rule is None:
-        return views.Section("rule", say("rule.title"), paragraphs=(say("rule.about"), say("rule.nothing")))
+        return views.Section("rule", say("rule.title"), paragraphs=(say("rule.nothing"),))
     if not rule.found:
         return views.Section(
             "rule",

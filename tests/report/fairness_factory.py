@@ -8,7 +8,9 @@ from causalsig.contacted import PooledContactRow, ReleasedContact
 from causalsig.diagnosed import RegionCondition
 from causalsig.grouped import (
     PooledDifference,
+    PooledGain,
     PooledGroupRow,
+    PooledRule,
     ReleasedGain,
     ReleasedGroups,
     RuleLeaf,
@@ -125,6 +127,23 @@ def rule(found: bool = True) -> OwnRule:
     return OwnRule(True, leaves, gains) if found else OwnRule(False)
 
 
+GIVEN = ("from-two-towns", rule().leaves)
+STAYED = ("from-one-town", tuple(replace(leaf, households=0) for leaf in rule().leaves[:2]))
+
+
+def travelled(*, publishable: bool = True, sites: int = 19) -> tuple[PooledRule, ...]:
+    """One given rule that travels and one that does not."""
+
+    def gain(value: float) -> PooledGain:
+        return PooledGain("best_single", sites, value, 0.7, value - 1.7, value + 1.7, publishable)
+
+    about = ("contact_method", "any_new_arrears_3m", 2)
+    return (
+        PooledRule(GIVEN[0], *about, (gain(3.1),), publishable),
+        PooledRule(STAYED[0], *about, (gain(0.4),), False),
+    )
+
+
 def others(sites: int = 21, *, publishable: bool = True, kind: str = "others") -> PoolResult:
     return made.pool(
         kind,
@@ -161,9 +180,9 @@ def nothing() -> MunicipalityPage:
 
 def national(*, sites: bool = False, publishable: bool = True) -> NationalPage:
     """Pool 22 municipalities; with their own figures by group it is the statistician's page."""
-    page = replace(
-        made.national(sites=sites), specs=SPECS, pool=others(22, publishable=publishable, kind="all")
-    )
+    specs = tuple(spec if spec.caution else replace(spec, given=(GIVEN, STAYED)) for spec in SPECS)
+    pool = replace(others(22, publishable=publishable, kind="all"), rules=travelled(publishable=publishable))
+    page = replace(made.national(sites=sites), specs=specs, pool=pool)
     if not sites:
         return page
     [contact] = [one for one in estimated().own if one.question == "contact_method"]
