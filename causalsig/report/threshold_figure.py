@@ -5,6 +5,7 @@ And effects over cutoffs with their band, of the pool alone.
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
 _POINTS = 72.0
 _SIZE = 13.0
+LETTERS = {"narrow": 44, "wide": 100}
+"""Letters of a heading that fit on a line."""
+LINE = 17.0
 _TICKS = (
     *(1, 2, 5, 10, 20, 30, 50, 75, 100, 150, 200, 300, 400, 500, 750, 1000, 1500, 2000, 3000, 5000, 7500),
     *(10_000, 20_000, 50_000),
@@ -68,11 +72,13 @@ def threshold_plot(
     str
         An ``<svg>`` element, the same bytes for the same arguments.
     """
-    width, height = WIDTH[layout], 372.0 if layout == "wide" else 404.0
+    heading = textwrap.wrap(words.outcome, LETTERS[layout]) or [""]
+    more = LINE * (len(heading) - 1)
+    width, height = WIDTH[layout], (372.0 if layout == "wide" else 404.0) + more
     figure = _figure(width, height)
     left, right = (52.0 / width, 20.0 / width)
     sides = (drawn.left, drawn.right)
-    top = figure.add_axes((left, 150.0 / height, 1.0 - left - right, 1.0 - 200.0 / height))
+    top = figure.add_axes((left, 150.0 / height, 1.0 - left - right, 1.0 - (200.0 + more) / height))
     low = figure.add_axes((left, 62.0 / height, 1.0 - left - right, 66.0 / height), sharex=top)
     for axes in (top, low):
         _plain(axes)
@@ -89,12 +95,21 @@ def threshold_plot(
     _value_axis(top, language)
     _score_axis(low, block, (float(ends[0]), float(ends[1])), layout, language)
     top.tick_params(axis="x", length=0, labelbottom=False)
-    _text(figure, (width, height), 0.0, height - 14.0, words.outcome)
+    for number, line in enumerate(heading):
+        _text(figure, (width, height), 0.0, height - 14.0 - LINE * number, line)
     _text(figure, (width, height), 0.0, 134.0, words.counts, tone="grey")
     _text(figure, (width, height), width, 20.0, words.score, tone="grey", ha="right")
     middle = left + (1.0 - left - right) * float((0.0 - ends[0]) / (ends[1] - ends[0]))
-    _text(figure, (width, height), middle * width - 8.0, height - 36.0, words.below, tone="blue", ha="right")
-    _text(figure, (width, height), middle * width + 8.0, height - 36.0, words.above, tone="orange")
+    _text(
+        figure,
+        (width, height),
+        middle * width - 8.0,
+        height - 36.0 - more,
+        words.below,
+        tone="blue",
+        ha="right",
+    )
+    _text(figure, (width, height), middle * width + 8.0, height - 36.0 - more, words.above, tone="orange")
     return as_svg(figure, name, title, description)
 
 

@@ -74,10 +74,11 @@ def cutoff(words: Words, score: str, value: float) -> Markup:
     return words(f"threshold.cutoff.{score}", value=decimal(value, words.language, digits))
 
 
-def outcome(words: Words, specs: Sequence[OutcomeSpec], code: str) -> Markup:
+def outcome(words: Words, specs: Sequence[OutcomeSpec], code: str, *, first_in_line: bool = False) -> Markup:
     """Name an outcome as the study defines it; by its code where the study has it no more."""
     found = next((spec for spec in specs if spec.outcome == code), None)
-    return Markup.escape(code) if found is None else views.outcome_name(words, found)
+    name = Markup.escape(code) if found is None else views.outcome_name(words, found)
+    return name if first_in_line else name[:1].lower() + name[1:]
 
 
 def difference(words: Words, shown: Shown, kind: str) -> Markup:
@@ -96,7 +97,7 @@ def difference(words: Words, shown: Shown, kind: str) -> Markup:
 
 def axis(words: Words, specs: Sequence[OutcomeSpec], code: str, kind: str) -> str:
     """Name what a plot's height shows."""
-    name = str(outcome(words, specs, code).unescape())
+    name = str(outcome(words, specs, code, first_in_line=True).unescape())
     return f"{name}{words.plain('threshold.axis-per-1000')}" if kind in PER_1000 else name
 
 

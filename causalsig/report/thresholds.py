@@ -226,7 +226,7 @@ def _pooled_table(
         )
         cells: tuple[Markup | str, ...] = (
             compared,
-            said.outcome(words, outcomes, row.outcome),
+            said.outcome(words, outcomes, row.outcome, first_in_line=True),
             words.signed(found),
             str(row.sites),
         )

@@ -48,6 +48,11 @@ def command(
             f"{block.question:<16}{block.balanced} of {block.covariates} covariates balanced over "
             f"{block.sites} sites; largest difference {block.largest:.2f} ({block.covariate})"
         )
+    for threshold in summary.pool.thresholds:
+        crossed = f"{threshold.above} - {threshold.below}"
+        interval = f"{threshold.conf_low:+.4f} to {threshold.conf_high:+.4f}"
+        label = f"{threshold.question} {threshold.estimand}"
+        typer.echo(f"{label:<16}{crossed:<28}{threshold.sites:>6}{threshold.estimate:>+10.4f}{interval:>20}")
     typer.echo(str(summary.path))
     withheld = [row for row in summary.pool.contrasts if row.primary and not row.publishable]
     for reasons in dict.fromkeys((row.question, row.reasons) for row in withheld):
