@@ -69,8 +69,9 @@ def contact_block(cohort: Cohort, study: Study) -> ContactBlock | None:
     if not cohort.groups or cohort.plan.question != QUESTION or cohort.size == 0:
         return None
     treatment = cohort.treatment.astype(str)
-    arms = tuple(arm for arm in cohort.arms if np.any(treatment == arm))
-    codes = np.array([arms.index(arm) for arm in treatment], dtype=np.int64)
+    used, place = np.unique(treatment, return_inverse=True)
+    arms = tuple(arm for arm in cohort.arms if arm in used)
+    codes = np.array([arms.index(arm) for arm in used.tolist()], dtype=np.int64)[place]
     households = np.unique(cohort.households, return_inverse=True)[1].astype(np.int64)
     counts = _Counts(codes, households, len(arms), int(np.bincount(households).max()))
     families = {

@@ -15,6 +15,8 @@ from causalsig.execution.contacts import contact_block
 from causalsig.records import SiteResult
 from causalsig.release import ReleaseIdentity, build_release
 from causalsig.release.contacts import released_contacts
+from causalsig.report.gather import municipality_page
+from causalsig.report.render import fairness_html
 from causalsig.study.digest import study_digest
 from causalsig.study.subgroups import Groups
 
@@ -66,6 +68,10 @@ def test_shares_leave_with_the_answer_and_with_one_that_a_gate_withheld(made):
         told = released_contacts(document)
         assert told and told[0].group == ""
         assert all(0.0 < share < 1.0 for one in told for _, share in one.shares)
+        page = municipality_page(document, None, study, name="Voorbeeldstad", written_on=DAY)
+        html = fairness_html(page)
+        assert "Eerste contact in Voorbeeldstad" in html and "Wat u hieruit niet mag afleiden" in html
+        assert municipality_page(document, None, study, name="", written_on=DAY).own[0].contacts == told
 
 
 def test_without_groups_in_the_study_nothing_is_counted(made):

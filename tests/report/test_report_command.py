@@ -115,6 +115,17 @@ def test_the_page_with_a_name_holds_no_site_code_but_the_fingerprint_of_its_figu
         assert said["payload"] in html
 
 
+def test_the_page_on_groups_is_written_from_the_same_files(files: Files, tmp_path: Path) -> None:
+    output = tmp_path / "fairness.html"
+    common = (files.release, "--keys", files.keys, "--others", files.others, "--demo", "-o", output)
+    assert run("fairness", *common, "--name", "Voorbeeldstad") == 0
+    html = output.read_text(encoding="utf-8")
+    assert "Over groepen kunnen wij voor Voorbeeldstad nog niets zeggen" in html
+    assert "Wat u hieruit niet mag afleiden" in html
+    assert files.release.name.removesuffix(".release.json")[:8] not in html
+    assert run("fairness", *common, "--name", "Voorbeeldstad") == 2
+
+
 def test_it_does_not_overwrite_without_force(
     files: Files, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
