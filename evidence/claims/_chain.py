@@ -39,7 +39,7 @@ POOL = files_of(
         "meta": "fits gls heterogeneity inputs intervals maximum mixture only_maximum options prediction"
         " results roots scan sums tau2_intervals univariate weights",
         "pooling": "lineup pool",
-        "release": "beside beside_entries build documents grid value_types vocabulary",
+        "release": "beside beside_entries build documents floors grid sift value_types vocabulary",
     }
 )
 """From a municipality's analysis to the pooled contrast."""
@@ -56,6 +56,14 @@ ONLY_CARRIES = frozenset(
     {
         "causalsig/errors.py",
         "causalsig/diagnostics/atlas.py",  # where an arm is not used: said beside the answer
+        "causalsig/diagnostics/questions.py",
+        "causalsig/cohort/groups.py",  # groups, contact by group and rules: said beside, where a study asks
+        "causalsig/execution/contacts.py",
+        "causalsig/execution/grouped.py",
+        "causalsig/execution/rule_scores.py",
+        "causalsig/execution/rules.py",
+        "causalsig/release/contacts.py",
+        "causalsig/release/given.py",
         "causalsig/estimation/sensitivity.py",  # how strong a hidden cause must be: said beside it too
         "causalsig/estimation/sensitivity_coding.py",
         "causalsig/estimation/sensitivity_fit.py",

@@ -36,6 +36,7 @@ COVERS = (
     "causalsig/release/beside.py",
     "causalsig/release/build.py",
     "causalsig/release/grid.py",
+    "causalsig/release/sift.py",
     "causalsig/results.py",
 )
 

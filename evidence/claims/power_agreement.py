@@ -31,6 +31,7 @@ COVERS = (
     "causalsig/release/build.py",
     "causalsig/release/grid.py",
     "causalsig/release/rules.py",
+    "causalsig/release/sift.py",
     "causalsig/simulation/[a-w]*.py",
     "causalsig/simulation/scenarios/ignorable.toml",
     "causalsig/study/studies/vroegsignalering.toml",
