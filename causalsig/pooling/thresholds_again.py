@@ -68,6 +68,11 @@ class Again:
     agrees: bool
 
 
+def has_table(block: ReleasedThreshold) -> bool:
+    """Say whether a block can be estimated again: a ratio needs bins that tell the share handled."""
+    return bool(block.bins) and (block.estimand == "E1" or block.bins[0].taken_up is not None)
+
+
 def estimate_again(
     block: ReleasedThreshold, *, factors: Sequence[float] = FACTORS, donuts: Sequence[float] = DONUTS
 ) -> Again:
@@ -76,7 +81,8 @@ def estimate_again(
     Parameters
     ----------
     block : ReleasedThreshold
-        Of a primary outcome: bins are of that.
+        Of a primary outcome: bins are of that. Where nobody is handled on one side, bins tell no share and
+        there is no ratio to estimate.
     factors : of the site's bandwidths, both of the estimate and of its bias
     donuts : half-widths of a hole at the cutoff, in bandwidths
 
@@ -85,12 +91,12 @@ def estimate_again(
     PoolError
         ``pool-no-bins``: a block without a table.
     """
-    if not block.bins:
+    if not has_table(block):
         raise PoolError(
             "pool-no-bins",
-            expected="a released table of bins",
+            expected="a released table of bins, of an effect of handling with the share handled",
             found="none",
-            mend="Only a primary outcome has one; other outcomes cannot be estimated again.",
+            mend="Only a primary outcome has one; take the effect of crossing (E1).",
             where=f"{block.question}, {block.outcome}",
         )
     table = table_of_bins(block.bins)

@@ -20,13 +20,13 @@ _SHOWN = ("question", "outcome", "estimand", "below", "above", "score", "cutoff"
 
 def show_again(file: Path, keys: Path, *, demo: bool, as_json: bool) -> bool:
     """Print a release's effects beside those of its tables; say whether all agree."""
-    from causalsig.pooling.thresholds_again import estimate_again
+    from causalsig.pooling.thresholds_again import estimate_again, has_table
     from causalsig.release.crossed_read import released_thresholds
     from causalsig.release.keys import read_trusted
     from causalsig.release.signed import read_release
 
     document = read_release(file, trusted=read_trusted(keys), allow_demo=demo)
-    found = [estimate_again(block) for block in released_thresholds(document) if block.bins]
+    found = [estimate_again(block) for block in released_thresholds(document) if has_table(block)]
     if as_json:
         typer.echo(json.dumps([_values(one) for one in found], indent=2))
     for one in () if as_json else found:

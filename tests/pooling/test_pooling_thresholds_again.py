@@ -109,6 +109,7 @@ def test_where_a_choice_leaves_too_little_a_code_says_so() -> None:
 
 def test_without_bins_it_is_refused() -> None:
     _, block = drawn()
-    with pytest.raises(PoolError) as caught:
-        estimate_again(replace(block, bins=(), primary=False))
-    assert caught.value.code == "pool-no-bins"
+    for without in (replace(block, bins=(), primary=False), replace(block, estimand="E2")):
+        with pytest.raises(PoolError) as caught:
+            estimate_again(without)
+        assert caught.value.code == "pool-no-bins"

@@ -1,0 +1,91 @@
+"""Q3 from an invented municipality's release on: checked by its table, pooled, and on both pages."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
+import pytest
+
+from causalsig.execution.analyse import analyse_site
+from causalsig.execution.truth import inventory_site
+from causalsig.pooling import pool_arms
+from causalsig.pooling.thresholds import thresholds_of_sites
+from causalsig.pooling.thresholds_again import estimate_again, has_table
+from causalsig.release.build import ReleaseIdentity, build_release, released_arms
+from causalsig.release.crossed_read import released_thresholds
+from causalsig.release.documents import EstimatesDocument
+from causalsig.release.pool_document import PoolDocument, build_pool_document, pool_result
+from causalsig.report.gather import municipality_page, national_page
+from causalsig.report.render import municipality_html, national_html
+from causalsig.simulation import draw_sites, load_scenario, simulate_site
+from causalsig.study.digest import study_digest
+from causalsig.study.models import Study
+
+DAY = date(2027, 3, 1)
+SITES = 8
+
+
+@pytest.fixture(scope="module")
+def document(study: Study) -> EstimatesDocument:
+    """Release of one municipality whose rule changed."""
+    scenario = load_scenario("threshold_change", "modest")
+    (spec,) = draw_sites(scenario, 1, 3, inhabitants=60_000, retention="full")
+    made = simulate_site(spec, scenario, 1, months=30, truth=False)
+    site = inventory_site(spec, months=30, extracted_on=scenario.extracted_on)
+    result = analyse_site(made.tables, study, site, spec.matching)
+    identity = ReleaseIdentity(study_digest(study), "b" * 64, "0.1.0", "c" * 64)
+    return build_release(result, study=study, identity=identity).document
+
+
+@pytest.fixture(scope="module")
+def documents(document: EstimatesDocument) -> list[EstimatesDocument]:
+    """Give as many municipalities with the same numbers: a pool must then give these back."""
+    return [document.model_copy(update={"site_code": f"{k:064x}"}) for k in range(SITES)]
+
+
+def pooled(documents: list[EstimatesDocument], study: Study, without: str | None = None) -> Any:
+    blocks = [block for one in documents for block in released_arms(one) if block.site != without]
+    found = thresholds_of_sites(
+        [row for one in documents for row in released_thresholds(one)], study.pooling, without=without
+    )
+    kind: Any = "all" if without is None else "others"
+    pool = pool_arms(blocks, study, study_digest(study), kind=kind)
+    pool = replace(pool, thresholds=found.rows, curves=found.curves if without is None else ())
+    text = build_pool_document(pool, recipient=without).model_dump_json()
+    return pool_result(PoolDocument.model_validate_json(text))
+
+
+def test_the_released_table_gives_the_released_number(document: EstimatesDocument) -> None:
+    blocks = [block for block in released_thresholds(document) if has_table(block)]
+    assert blocks
+    for block in blocks:
+        found = estimate_again(block)
+        assert found.agrees, (block.cutoff, block.estimand, found.away)
+
+
+def test_municipalities_with_one_number_are_pooled_to_it(
+    documents: list[EstimatesDocument], study: Study
+) -> None:
+    own = [row for row in released_thresholds(documents[0]) if row.primary and row.estimand == "E1"]
+    pool = pooled(documents, study)
+    row = next(row for row in pool.thresholds if (row.outcome, row.estimand) == (own[0].outcome, "E1"))
+    assert row.sites == SITES and (row.below, row.above) == (own[0].below, own[0].above)
+    estimates = [block.estimate for block in own]
+    step = 2 * max(block.steps for block in own)
+    assert min(estimates) - step <= row.estimate <= max(estimates) + step
+    assert row.std_error < min(block.std_error for block in own)
+    # Two cutoffs are no curve.
+    assert [curve.refusal for curve in pool.curves] == ["meta-few-cutoffs"] * len(pool.curves)
+
+
+def test_both_pages_tell_it(documents: list[EstimatesDocument], study: Study) -> None:
+    others = pooled(documents, study, without=documents[0].site_code)
+    page = municipality_page(documents[0], others, study, name="Verzonnen", written_on=DAY)
+    html = municipality_html(page, "nl")
+    assert 'id="threshold-wide-title"' in html and "In 7 andere gemeenten" in html
+    assert documents[0].site_code[:8] not in html
+    whole = national_page(pooled(documents, study), study, written_on=DAY, documents=documents)
+    public = national_html(whole, "nl")
+    assert 'id="threshold"' in public and 'id="threshold-site-1"' not in public
