@@ -1,0 +1,87 @@
+"""One municipality with a rule, as a provider's files: `site run` answers Q3 and puts it up for review."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from causalsig.execution.invent import inventory_toml
+from causalsig.execution.run import RunRequest, run_sites
+from causalsig.execution.truth import inventory_site
+from causalsig.release.crossed_read import released_thresholds
+from causalsig.release.keys import new_keys
+from causalsig.release.review import read_review
+from causalsig.simulation import draw_sites, load_scenario, simulate_site
+from causalsig.simulation.xxllnc import write_workbook
+from causalsig.study.read import read_inventory
+
+STUDY = """
+schema_version = "0.1"
+name = "drempel"
+seed = 1
+covariates = ["log_amount", "n_creditors", "signals_m1_m3"]
+[title]
+nl = "Drempel"
+en = "Threshold"
+[[outcomes]]
+id = "any_new_arrears_3m"
+kind = "any"
+signals = "new_arrears"
+months = 3
+[questions.contact_method]
+reference = "letter"
+primary_contrast = ["home_visit", "letter"]
+primary_outcome = "any_new_arrears_3m"
+outcomes = ["any_new_arrears_3m"]
+[questions.threshold]
+primary_outcome = "any_new_arrears_3m"
+outcomes = ["any_new_arrears_3m"]
+[nuisance]
+folds = 2
+[falsification]
+placebos = 0
+random_causes = 0
+subsets = 0
+"""
+MONTHS = 24
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("town")
+    scenario = load_scenario("threshold_change", "modest")
+    (spec,) = draw_sites(scenario, 1, 3, inhabitants=50_000, retention="full")
+    made = simulate_site(spec, scenario, 1, months=MONTHS, truth=False)
+    site = inventory_site(spec, months=MONTHS, extracted_on=scenario.extracted_on)
+    (folder / "sources").mkdir()
+    write_workbook(made.tables, folder / "sources" / f"{spec.code}.xlsx", name=spec.name)
+    (folder / "inventory.toml").write_text(inventory_toml((site,)), encoding="utf-8")
+    (folder / "study.toml").write_text(STUDY, encoding="utf-8")
+    assert read_inventory(folder / "inventory.toml").sites == (site,)
+    new_keys(folder / "keys", demo=True)
+    request = RunRequest(
+        folder / "study.toml", folder / "inventory.toml", (folder / "sources",), folder / "keys", folder
+    )
+    (outcome,) = run_sites(request)
+    assert outcome.status == "done", outcome
+    return outcome.folder
+
+
+def test_the_run_says_what_became_of_the_threshold(ran: Path) -> None:
+    assert json.loads((ran / "run.json").read_text("utf-8"))["threshold"] == "estimated"
+    record = json.loads((ran / "site.json").read_text("utf-8"))["thresholds"]
+    assert [block["cutoff"] for block in record["blocks"]] == [300.0, 200.0]
+    assert record["blocks"][0]["valid_to"] == "2025-03-31"
+    assert record["follows"] and record["attrition"][-1]["rule"] == "cohort-rule-valid"
+
+
+def test_what_is_up_for_review_is_what_a_pool_reads(ran: Path) -> None:
+    document = read_review(ran).document
+    assert document.kind == "estimates"
+    rows = [row for row in released_thresholds(document) if row.estimand == "E1"]
+    assert rows and {row.question for row in rows} == {"threshold"}
+    for row in rows:
+        assert row.bins and all(one.episodes % 5 == 0 for one in row.bins)
+        assert row.std_error > 0.0 and abs(row.estimate) < 5 * row.std_error
