@@ -58,6 +58,12 @@ def rate_figures(hits: int, trials: int, band: tuple[float, float]) -> dict[str,
     }
 
 
+def observed_figures(hits: int, trials: int, band: tuple[float, float]) -> dict[str, float | int | bool]:
+    """Judge as `rate_figures`, and ask that the observed rate itself is inside: for one-sided bands."""
+    found = rate_figures(hits, trials, band)
+    return {**found, "passed": band[0] <= hits / trials <= band[1]}
+
+
 def mean_and_error(values: list[float]) -> tuple[float, float]:
     """Mean over replications and its Monte Carlo standard error."""
     count = len(values)
