@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from causalsig.contacted import PooledContactRow, ReleasedContact
     from causalsig.report.group_views import Groups
 
+ALIKE = 0.02
+"""Shares no further apart are told as alike: that of a group of some hundred households is known to 0.016."""
 Cells = Mapping[str, Mapping[str, tuple[float, float | None]]]
 """By group ("" everybody) and arm: a share, and that among everybody where another one stands beside it."""
 
@@ -96,7 +98,7 @@ def _sentence(groups: Groups, cells: Cells, family: str) -> list[Markup]:
     (low, lowest), (high, highest) = found[0], found[-1]
     return [
         groups.say(
-            "contacts.sentence",
+            "contacts.same" if high - low <= ALIKE else "contacts.sentence",
             name=groups.name,
             everybody=tens(everybody[0], groups),
             arm=groups.words.arm(arm, "short"),

@@ -166,17 +166,32 @@ def _figure(
 
 
 def own_table(groups: Groups, family: Family) -> views.Table:
-    """List a family's groups: a municipality's own, the others', and how many households there are."""
+    """List a family's groups: a municipality's own, the others', and how many households there are.
+
+    A column without any number is left out.
+    """
     words, say = groups.words, groups.say
     empty = words("status.no-numbers")
-    rows = []
-    for row in family.rows:
-        cells = [empty if one is None else Markup.escape(words.signed(one)) for one in (row.own, row.pooled)]
-        known = row.own is not None and row.own.households is not None
-        size = band(row.own.households, words.language) if known else empty  # type: ignore[union-attr, arg-type]  # known
-        rows.append((groups.group(row.group), *cells, size))
-    columns = tuple(say(f"effects.column-{name}") for name in ("group", "own", "pooled", "households"))
-    return views.Table(_caption(groups, family), columns, tuple(rows))
+
+    def number(shown: Shown | None) -> Markup:
+        return empty if shown is None else Markup.escape(words.signed(shown))
+
+    def size(shown: Shown | None) -> Markup:
+        known = shown is not None and shown.households is not None
+        return Markup.escape(band(shown.households, words.language)) if known else empty  # type: ignore[union-attr, arg-type]  # known
+
+    cells = {
+        "own": [number(row.own) for row in family.rows],
+        "pooled": [number(row.pooled) for row in family.rows],
+        "households": [size(row.own) for row in family.rows],
+    }
+    shown = {name: column for name, column in cells.items() if any(cell != empty for cell in column)}
+    rows = tuple(
+        (groups.group(row.group), *(column[at] for column in shown.values()))
+        for at, row in enumerate(family.rows)
+    )
+    columns = tuple(say(f"effects.column-{name}") for name in ("group", *shown))
+    return views.Table(_caption(groups, family), columns, rows)
 
 
 def pooled_table(groups: Groups, family: Family) -> views.Table:

@@ -123,7 +123,6 @@ def test_the_page_on_groups_is_written_from_the_same_files(files: Files, tmp_pat
     assert "Over groepen kunnen wij voor Voorbeeldstad nog niets zeggen" in html
     assert "Wat u hieruit niet mag afleiden" in html
     assert files.release.name.removesuffix(".release.json")[:8] not in html
-    assert run("fairness", *common, "--name", "Voorbeeldstad") == 2
 
 
 def test_it_does_not_overwrite_without_force(

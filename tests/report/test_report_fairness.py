@@ -55,6 +55,7 @@ def test_without_others_the_page_speaks_of_the_municipality_alone() -> None:
     assert "Wij zien tussen groepen geen verschil dat groter is dan toeval" in found
     assert "Dit komt alleen uit de cijfers van Voorbeeldstad" in found
     assert "Andere gemeenten samen" not in found
+    assert "Verschil in de andere gemeenten samen" not in found  # nor a column without numbers
     # Too small to stand alone: then nothing of its groups does either.
     found = words(fairness_html(made.estimated(others=None)))
     assert "Over groepen kunnen wij voor Voorbeeldstad nog niets zeggen" in found
@@ -90,6 +91,7 @@ def test_shares_stand_beside_everybody_and_a_held_one_is_not_there() -> None:
     assert "Van elke 1.000 huishoudens in Voorbeeldstad kregen er ongeveer 180 eerst een huisbezoek" in found
     assert "tot ongeveer 310 (huur)" in found
     assert "310 (180)" in found
+    assert "Bij aantal schuldeisers is dat in elke groep die hier staat ongeveer even vaak" in found
     section = found[found.index("Hoogte van het bedrag Dit is") :]
     below = section[section.index("Eerste contact in Voorbeeldstad") :]
     table = below[below.index("Onder € 250") :]
