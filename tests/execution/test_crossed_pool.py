@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import date
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 
 import pytest
+from causalsig_cli.app import main
 
 from causalsig.execution.analyse import analyse_site
 from causalsig.execution.truth import inventory_site
 from causalsig.pooling import pool_arms
 from causalsig.pooling.thresholds import thresholds_of_sites
 from causalsig.pooling.thresholds_again import estimate_again, has_table
-from causalsig.release.build import ReleaseIdentity, build_release, released_arms
+from causalsig.release.build import CheckedRelease, ReleaseIdentity, build_release, released_arms
 from causalsig.release.crossed_read import released_thresholds
 from causalsig.release.documents import EstimatesDocument
+from causalsig.release.keys import new_keys, read_signing_key
+from causalsig.release.life import approve, write_review
 from causalsig.release.pool_document import PoolDocument, build_pool_document, pool_result
 from causalsig.report.gather import municipality_page, national_page
 from causalsig.report.render import municipality_html, national_html
@@ -28,7 +33,7 @@ SITES = 8
 
 
 @pytest.fixture(scope="module")
-def document(study: Study) -> EstimatesDocument:
+def checked(study: Study) -> CheckedRelease:
     """Release of one municipality whose rule changed."""
     scenario = load_scenario("threshold_change", "modest")
     (spec,) = draw_sites(scenario, 1, 3, inhabitants=60_000, retention="full")
@@ -36,7 +41,12 @@ def document(study: Study) -> EstimatesDocument:
     site = inventory_site(spec, months=30, extracted_on=scenario.extracted_on)
     result = analyse_site(made.tables, study, site, spec.matching)
     identity = ReleaseIdentity(study_digest(study), "b" * 64, "0.1.0", "c" * 64)
-    return build_release(result, study=study, identity=identity).document
+    return build_release(result, study=study, identity=identity)
+
+
+@pytest.fixture(scope="module")
+def document(checked: CheckedRelease) -> EstimatesDocument:
+    return checked.document
 
 
 @pytest.fixture(scope="module")
@@ -89,3 +99,36 @@ def test_both_pages_tell_it(documents: list[EstimatesDocument], study: Study) ->
     whole = national_page(pooled(documents, study), study, written_on=DAY, documents=documents)
     public = national_html(whole, "nl")
     assert 'id="threshold"' in public and 'id="threshold-site-1"' not in public
+
+
+def again(*arguments: object) -> int:
+    with pytest.raises(SystemExit) as ended:
+        main(["release", "thresholds", *map(str, arguments)])
+    return int(ended.value.code or 0)
+
+
+def test_the_command_tells_whether_a_signed_number_is_its_tables(
+    checked: CheckedRelease, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    keys = tmp_path / "keys"
+    new_keys(keys, demo=True)
+    write_review(tmp_path / "site", checked)
+    file = None
+    roles: tuple[Literal["operator", "checker"], ...] = ("operator", "checker")
+    for role in roles:
+        key = read_signing_key(keys, role)
+        file = approve(
+            tmp_path / "site",
+            role=role,
+            name=f"The {role}",
+            key=key,
+            outbox=tmp_path / "outbox",
+            demo=True,
+        )
+    assert again(file, "--keys", keys, "--demo") == 0
+    said = capsys.readouterr().out
+    assert "from its table" in said and "bandwidth x 0.5" in said and "placebo at" in said
+    assert said.count("  agrees: ") == said.count("released ") and "DOES NOT" not in said
+    assert again(file, "--keys", keys, "--demo", "--format", "json") == 0
+    for one in json.loads(capsys.readouterr().out):
+        assert one["agrees"] and one["rows"][0]["kind"] == "table"
