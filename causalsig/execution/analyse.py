@@ -199,7 +199,8 @@ def answer(
         groups=group_block(cohort, (route, *others), analyses, study),
         rule=rule,
         given=given,
-        contacts=contact_block(cohort, study),
+        # Where the data are known to be wrong nothing that is counted in them may be shown.
+        contacts=None if failures else contact_block(cohort, study),
     )
 
 

@@ -74,6 +74,12 @@ def test_shares_leave_with_the_answer_and_with_one_that_a_gate_withheld(made):
         assert municipality_page(document, None, study, name="", written_on=DAY).own[0].contacts == told
 
 
+def test_data_with_a_known_failure_are_not_counted(made):
+    cohort, study = made
+    assert answer(cohort, study).contacts is not None
+    assert answer(cohort, study, failures=("source-signal-gap",)).contacts is None
+
+
 def test_without_groups_in_the_study_nothing_is_counted(made):
     cohort, study = made
     assert contact_block(replace(cohort, groups={}), study) is None
