@@ -103,9 +103,14 @@ def released_bins(released: ReleasedThreshold) -> SiteBins:
     table = table_of_bins(released.bins)
     log = released.scale == "log"
     cutoff = float(np.log(released.cutoff)) if log else float(released.cutoff)
+    return bins_around(table, cutoff, inflation=_inflation(released, table))
+
+
+def bins_around(table: ScoreTable, cutoff: float, *, inflation: float = 1.0) -> SiteBins:
+    """Put a table of distances from a threshold where the threshold is, on a scale that all sites share."""
     n, y = table.all.counts, table.all.sums[:, 0]
     variance = table.all.products[:, 0, 0] / n - (y / n) ** 2
-    return SiteBins(cutoff, table.values + cutoff, n, y / n, variance, _inflation(released, table))
+    return SiteBins(cutoff, table.values + cutoff, n, y / n, variance, inflation)
 
 
 def _inflation(released: ReleasedThreshold, table: ScoreTable) -> float:

@@ -14,6 +14,8 @@ EFFECT, EFFECT_SLOPE = -0.2, 0.1
 """Of the handling at the new threshold, and by how much less a unit of the score further."""
 MONTHS, CHANGED = 36, 18
 """A year and a half on either side of the change."""
+NUMBERS = 0.1
+"""A household may be told in this many numbers, at most."""
 N = 6000
 """Episodes of a middle-sized municipality in three years."""
 
@@ -78,31 +80,29 @@ def bins(
 ) -> tuple[Any, Any]:
     """Draw one site, as its table left it, and its scores.
 
-    In the table n is in multiples of 5, means and variances are in hundredths.
+    The table is filled, rounded and read back as a release is; outcomes are counts.
 
     Parameters
     ----------
     level, slope : what the site's mean has beside the common curve, at 0 and a unit of score
     works : how much of the effect there is
     """
-    from causalsig.estimation import collapse_scores, fill_bins
-    from causalsig.estimation.moving_sites import site_bins
+    from causalsig.estimation.moving_sites import bins_around
+    from causalsig.estimation.threshold_released import table_of_bins
+    from causalsig.execution.crossed_numbers import Scored, bin_rows
+    from causalsig.release.crossed import bin_entries
+    from causalsig.release.crossed_read import released_bin
 
     x = scores(r, n)
     mean = curve(x) + level + slope * x + works * effect(x) * (x >= cutoff)
-    y = np.rint(4.0 * (mean + 0.7 * r.normal(size=n))) / 4.0
-    filled = fill_bins(collapse_scores(x, y), cutoff, smallest=10)
-    counts, sums = filled.moments.counts, filled.moments.sums[:, 0]
-    means = sums / counts
-    variances = filled.moments.products[:, 0, 0] / counts - means**2
-    table = site_bins(
-        cutoff,
-        np.round(filled.score, 3),
-        5.0 * np.maximum(np.rint(counts / 5.0), 1.0),
-        np.round(means, 2),
-        np.maximum(np.round(variances, 2), 0.01),
+    counts = r.poisson(np.maximum(mean, 0.02)).astype(np.float64)
+    amount = CENTRE * np.exp(cutoff)
+    scored = Scored(
+        values=CENTRE * np.exp(x), cutoff=amount, scale="log", households=np.arange(n), taken_up=np.ones(n)
     )
-    return table, x
+    rows = bin_rows(scored, counts, 0.0, smallest=10, numbers=NUMBERS * n)
+    table = table_of_bins(released_bin(entry, "log") for entry in bin_entries(rows, "log"))
+    return bins_around(table, cutoff), x
 
 
 def bent(seed: int, bend: float, n: int = N) -> dict[str, Any]:

@@ -21,6 +21,9 @@ ISSUE = 9
 COVERS = (
     "causalsig/estimation/moving*.py",
     "causalsig/estimation/threshold*.py",
+    "causalsig/execution/crossed_numbers.py",
+    "causalsig/release/crossed*.py",
+    "causalsig/release/grid.py",
     "evidence/claims/_moving_cells.py",
     "evidence/claims/_moving_worlds.py",
 )
