@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from evidence.claim import Verdict
-from evidence.claims._together import together
+from evidence.claims._households import together
 from evidence.context import Context
 from evidence.montecarlo import rate_figures
 
@@ -36,7 +36,7 @@ COVERS = (
     "causalsig/meta/univariate.py",
     "causalsig/pooling/rules.py",
     "causalsig/results.py",
-    "evidence/claims/_together.py",
+    "evidence/claims/_households.py",
 )
 
 BATCH = 10
