@@ -97,7 +97,7 @@ def _pool(blocks: tuple[ReleasedRule, ...], level: float, choices: Pooling) -> P
         outcome=head.outcome,
         learned=len(blocks) - len(valued),
         gains=gains,
-        travels=bool(asked) and all(gain.publishable and gain.conf_low > 0.0 for gain in asked),
+        travels=BEST in order and all(gain.publishable and gain.conf_low > 0.0 for gain in asked),
     )
 
 

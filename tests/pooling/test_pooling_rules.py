@@ -80,6 +80,12 @@ def test_it_must_beat_the_best_single_arm_and_every_single_arm(
     assert found.travels is travels
 
 
+def test_without_the_best_single_arm_nothing_travels(study: Study) -> None:
+    blocks = [replace(block, gains=block.gains[1:]) for block in sites({})]
+    [found] = pool_rules(blocks, study)
+    assert all(gain.publishable and gain.conf_low > 0.0 for gain in found.gains) and not found.travels
+
+
 def test_who_learned_it_has_no_part_in_it(study: Study) -> None:
     blocks = sites({"best_single": 0.0})
     loud = [replace(block, gains=()) if k < 2 else block for k, block in enumerate(blocks)]
