@@ -136,6 +136,19 @@ class BinRow:
 
 
 @dataclass(frozen=True, slots=True)
+class AgainRow:
+    """E1 of the primary outcome under one other choice; never leaves, the bins tell it centrally.
+
+    ``value`` is a factor of the bandwidth, a donut's half-width or a placebo cutoff in the score's unit;
+    ``jump`` the robust one, None where it cannot be estimated.
+    """
+
+    kind: Literal["bandwidth", "donut", "placebo"]
+    value: float
+    jump: JumpRow | None
+
+
+@dataclass(frozen=True, slots=True)
 class ScoreBand:
     """Episodes and households of the pivotal set between two scores, for the cost of a moved cutoff."""
 
@@ -191,6 +204,8 @@ class ThresholdBlock:
     bins : tuple of BinRow, ascending; none unless admitted
     bands : tuple of ScoreBand
     refusals : tuple of Refusal
+    again : tuple of AgainRow
+        Other bandwidths and donuts, and the middle of each side, where nothing changes.
     """
 
     period: int
@@ -215,6 +230,7 @@ class ThresholdBlock:
     bins: tuple[BinRow, ...]
     bands: tuple[ScoreBand, ...]
     refusals: tuple[Refusal, ...]
+    again: tuple[AgainRow, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from causalsig.diagnostics.threshold_gates import FIRST_STAGE, ThresholdSettings
 from causalsig.errors import EstimationError
 from causalsig.estimation.threshold import effect_at_cutoff
 from causalsig.estimation.threshold_table import collapse_scores
-from causalsig.execution.crossed_numbers import Scored, bin_rows, crossing_effect, score_bands
+from causalsig.execution.crossed_numbers import Scored, again_rows, bin_rows, crossing_effect, score_bands
 from causalsig.records import Refusal, Verdict
 from causalsig.release.rules import smallest_arm
 
@@ -129,9 +129,10 @@ def block_of(
         return replace(block, refusals=refusals)
     floors = made.study.disclosure
     numbers = floors.max_parameter_share * sum(block.households) - BESIDE_BINS
+    primary = cohort.outcomes[made.asked.primary_outcome][rows]
     bins = bin_rows(
         scored,
-        cohort.outcomes[made.asked.primary_outcome][rows],
+        primary,
         gate.donut,
         smallest=floors.min_households_cell,
         numbers=numbers,
@@ -141,6 +142,7 @@ def block_of(
         effects=effects,
         refusals=refusals,
         bins=bins,
+        again=again_rows(scored, primary, options, effects[0].bandwidths),
         verdicts=(*verdicts, *_first_stage(effects[0], made)),
         bands=score_bands(scored, made.asked.candidates) if block.score == "amount" else (),
     )

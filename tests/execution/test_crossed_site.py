@@ -161,6 +161,17 @@ def test_what_leaves_gives_the_estimate_back(study: Study, found: ThresholdFindi
     assert ratios and all(row.jumps is not None for row in ratios)
 
 
+def test_the_statistician_sees_other_bandwidths_donuts_and_placebos(found: ThresholdFindings) -> None:
+    for block in found.blocks:
+        kinds = [row.kind for row in block.again]
+        assert (kinds.count("bandwidth"), kinds.count("donut"), kinds.count("placebo")) == (5, 3, 2)
+        (same,) = [row for row in block.again if row.kind == "bandwidth" and row.value == 1.0]
+        assert same.jump is not None
+        assert same.jump.estimate == pytest.approx(block.effects[0].crossing.robust.estimate, rel=1e-9)
+        below, above = (row.value for row in block.again if row.kind == "placebo")
+        assert below < block.cutoff <= above
+
+
 def test_a_whole_run_carries_its_thresholds(town: Any, study: Study) -> None:
     spec, tables, site, _ = town
     result = analyse_site(tables, study, site, spec.matching, plans=(), thresholds=True)
