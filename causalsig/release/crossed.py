@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -80,7 +82,10 @@ def thresholds_part(
 
 def thresholds_entry(found: ThresholdFindings, limits: Limits) -> ThresholdsEntry:
     """Write what may leave of a site's thresholds."""
-    crossings = tuple(_crossing(block, limits) for block in found.blocks)
+    with_bins = _told_once(found.blocks)
+    crossings = tuple(
+        _crossing(block, limits, bins=place in with_bins) for place, block in enumerate(found.blocks)
+    )
     estimated = any(entry.effects for entry in crossings)
     return ThresholdsEntry(
         status="refused" if found.status == "refused" else "estimated" if estimated else "withheld",
@@ -90,7 +95,33 @@ def thresholds_entry(found: ThresholdFindings, limits: Limits) -> ThresholdsEntr
     )
 
 
-def _crossing(block: ThresholdBlock, limits: Limits) -> CrossingEntry:
+def _told_once(blocks: Sequence[ThresholdBlock]) -> frozenset[int]:
+    """Places of the blocks whose bins may leave: no household stands in two tables of bins.
+
+    Between two cutoffs the same households lie above the one and below the other, in bins with other edges:
+    sums up to one edge and to another would tell the few in between. The larger threshold keeps its bins.
+    Pairs of handlings at one cutoff have no household in common.
+    """
+    kept: list[int] = []
+    for place in sorted(range(len(blocks)), key=lambda at: -sum(blocks[at].households)):
+        one = blocks[place]
+        others = (blocks[at] for at in kept)
+        if one.bins and not any(_at_once(one, other) and _apart(one, other) for other in others):
+            kept.append(place)
+    return frozenset(kept)
+
+
+def _apart(one: ThresholdBlock, other: ThresholdBlock) -> bool:
+    return (one.score, one.total, one.cutoff) != (other.score, other.total, other.cutoff)
+
+
+def _at_once(one: ThresholdBlock, other: ThresholdBlock) -> bool:
+    """Say whether two thresholds were valid on one day."""
+    first = max(one.valid_from or date.min, other.valid_from or date.min)
+    return first <= min(one.valid_to or date.max, other.valid_to or date.max)
+
+
+def _crossing(block: ThresholdBlock, limits: Limits, *, bins: bool) -> CrossingEntry:
     effects, held = _sifted(block, limits)
     share = limits.disclosure.max_parameter_share * sum(block.households)
     large = min(block.households) >= limits.disclosure.min_households_arm
@@ -116,6 +147,9 @@ def _crossing(block: ThresholdBlock, limits: Limits) -> CrossingEntry:
     )
     if not effects:
         return entry
+    if not bins and block.bins:
+        entry = entry.model_copy(update={"held": (*entry.held, "release-nested-difference")})
+        block = replace(block, bins=())
     return _within(entry, block, effects, share, limits)
 
 

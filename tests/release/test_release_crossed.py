@@ -187,6 +187,18 @@ def test_all_numbers_are_at_most_a_tenth_of_the_households(limits: Limits) -> No
     assert small.effects == () and "release-parameters" in small.held
 
 
+def test_no_household_stands_in_two_tables_of_bins(limits: Limits) -> None:
+    """Above 347 and below 900 are the same households: who knows both tables could take them apart."""
+    higher = block(cutoff=900.0, below="home_visit", above="phone", households=(700, 790))
+    entries = thresholds_entry(findings(higher, block()), limits).crossings
+    assert [bool(entry.bins) for entry in entries] == [False, True]
+    assert entries[0].held == ("release-nested-difference",) and entries[0].effects
+    later = replace(higher, period=2, valid_from=date(2025, 4, 1), valid_to=None)
+    assert all(one.bins for one in thresholds_entry(findings(later, block()), limits).crossings)
+    young = replace(higher, cutoff=347.0, below="letter", above="message")
+    assert all(one.bins for one in thresholds_entry(findings(young, block()), limits).crossings)
+
+
 def test_how_often_a_rule_was_followed_rests_on_an_arm_of_households(limits: Limits) -> None:
     entry = thresholds_entry(findings(), limits)
     assert [(row.households, row.followed) for row in entry.follows] == [("300-999", 8), ("10-29", None)]
