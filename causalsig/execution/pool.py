@@ -12,7 +12,7 @@ from causalsig.pooling.balance import balance_of_sites
 from causalsig.pooling.contacts import contacts_of_sites, one_part_a_wave
 from causalsig.pooling.groups import groups_of_sites, one_block_a_wave
 from causalsig.pooling.rules import one_rule_a_wave, pool_rules
-from causalsig.pooling.thresholds import one_threshold_a_wave, thresholds_of_sites
+from causalsig.pooling.thresholds import last_wave_of_each, thresholds_of_sites
 from causalsig.pooling.waves import one_block_a_site
 from causalsig.release.beside import released_balance
 from causalsig.release.build import released_arms
@@ -98,7 +98,7 @@ def pool_folder(
     groups = one_block_a_wave(block for document in by_wave for block in released_groups(document))
     rules = one_rule_a_wave(block for document in by_wave for block in released_rules(document))
     contacts = one_part_a_wave(part for document in by_wave for part in released_contacts(document))
-    crossings = one_threshold_a_wave(row for d in by_wave for row in released_thresholds(d))
+    crossings = last_wave_of_each(map(released_thresholds, by_wave))
     thresholds = thresholds_of_sites(crossings, study.pooling)
     pool = replace(
         pool_arms(blocks, study, digest, left_out=left_out, demo=demo),

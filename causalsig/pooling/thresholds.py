@@ -59,7 +59,7 @@ def thresholds_of_sites(
 ) -> PooledThresholds:
     """Pool released thresholds.
 
-    A site whose gate failed is left out. Of a site with several cutoffs over time the pool takes their mean,
+    A site whose gate failed is left out. Of a site with several cutoffs the pool takes their mean,
     by precision, and a curve the cutoff that is known best. Variances are the network's, see
     :func:`network_variances`; rounding to the grid adds a twelfth of a squared step to each.
 
@@ -96,13 +96,13 @@ def thresholds_of_sites(
     return PooledThresholds(tuple(rows), tuple(curves), tuple(dict.fromkeys(left_out)))
 
 
-def one_threshold_a_wave(blocks: Iterable[ReleasedThreshold]) -> tuple[ReleasedThreshold, ...]:
-    """Take the last wave of each site, question and outcome: it holds the earlier ones' episodes.
+def last_wave_of_each(waves: Iterable[Sequence[ReleasedThreshold]]) -> tuple[ReleasedThreshold, ...]:
+    """Take the last wave of each site that has an effect at all: it holds the earlier ones' episodes.
 
-    Blocks come in the order of their waves.
+    Each element is what one release of one site says, in the order of the waves.
     """
-    last = {(block.site, *_key(block), block.period): block for block in blocks}
-    return tuple(last.values())
+    last = {wave[0].site: wave for wave in waves if len(wave)}
+    return tuple(block for wave in last.values() for block in wave)
 
 
 def _key(block: ReleasedThreshold) -> tuple[Any, ...]:
@@ -115,11 +115,12 @@ def _usable(block: ReleasedThreshold) -> bool:
 
 
 def _refuse_twice(blocks: list[ReleasedThreshold]) -> None:
-    if len({(block.site, block.period) for block in blocks}) < len(blocks):
+    # One period of a rule may have several cutoffs, or one for a total and one for the largest signal.
+    if len({(b.site, b.period, b.cutoff, b.estimate, b.std_error) for b in blocks}) < len(blocks):
         raise PoolError(
             "pool-site-twice",
             expected="each cutoff of a site once",
-            found="two effects of one site at the same cutoff",
+            found="one effect of a site at one cutoff, twice",
             mend="Keep one release a site: the older one was replaced or copied.",
             where=f"{blocks[0].question}, {blocks[0].outcome}",
         )

@@ -15,7 +15,7 @@ from causalsig.pooling.threshold_weights import bins_of_cutoffs, network_varianc
 from causalsig.pooling.thresholds import (
     GATE,
     SITES_BEYOND,
-    one_threshold_a_wave,
+    last_wave_of_each,
     thresholds_of_sites,
 )
 from causalsig.study.models import Pooling
@@ -110,13 +110,21 @@ def test_several_cutoffs_of_one_site_are_one_site() -> None:
     assert row.estimate == pytest.approx(thresholds_of_sites(once, CHOICES).rows[0].estimate, rel=AGREES)
 
 
-def test_one_cutoff_of_a_site_twice_is_refused_and_a_later_wave_takes_the_place_of_an_earlier_one() -> None:
-    twice = [*sites(), block(3, estimate=-0.4)]
+def test_one_effect_of_a_site_twice_is_refused() -> None:
     with pytest.raises(PoolError) as caught:
-        thresholds_of_sites(twice, CHOICES)
+        thresholds_of_sites([*sites(), block(3)], CHOICES)
     assert caught.value.code == "pool-site-twice"
-    kept = one_threshold_a_wave(twice)
-    assert len(kept) == 13 and kept[3].estimate == -0.4
+
+
+def test_two_cutoffs_of_one_period_are_both_of_their_site() -> None:
+    [row] = thresholds_of_sites([*sites(), block(3, cutoff=800.0, estimate=-0.4)], CHOICES).rows
+    assert row.sites == 13
+
+
+def test_a_later_wave_takes_the_place_of_an_earlier_one_unless_it_has_nothing() -> None:
+    first = [block(3), block(3, estimand="E2"), block(3, outcome="any_new_arrears_3m")]
+    second, third = [block(3, estimate=-0.4)], list[ReleasedThreshold]()
+    assert last_wave_of_each([first, [block(4)], second, third]) == (block(3, estimate=-0.4), block(4))
 
 
 @pytest.mark.parametrize(("count", "shown"), [(6, False), (7, True)])
