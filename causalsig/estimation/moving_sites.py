@@ -197,7 +197,7 @@ def extrapolate(site: SiteBins, to: float, others: Sequence[SiteBins]) -> Extrap
     if not inside.any():
         raise _error("estimation-band-empty", "a bin of the site between both thresholds", "none", "to")
     seen = [view for view in (_view(one, site.cutoff, sign) for one in others) if view.end >= width]
-    seen = [view for view in seen if _reaches(view, width)]
+    seen = [view for view in seen if _reaches(view)]
     if not seen:
         raise _error(
             "estimation-no-other-site",
@@ -238,7 +238,7 @@ def _view(site: SiteBins, origin: float, sign: float) -> View:
     )
 
 
-def _reaches(view: View, width: float) -> bool:
+def _reaches(view: View) -> bool:
     """Whether a site has bins enough of the other handling, on both sides of the threshold that moves."""
     usable = view.place[view.place < view.end]
     return bool(len(usable) >= FEWEST_BINS and usable[0] < 0.0 and usable[-1] >= 0.0)
