@@ -78,7 +78,7 @@ def _judged(kind: str, found: list[dict[str, Any]]) -> list[dict[str, Any]]:
     told = {
         "countries": kind,
         "countries with a rule": len(given),
-        "of them found": sum(o["found"] for o in given),
+        "rules found at the learning sites": sum(o["found"] for o in given),
     }
     if not given:
         return [told | {"what": "a rule to be given", "passed": False}]
