@@ -60,12 +60,12 @@ def region_sentence(region: Region | UnusedRegion, households: str, language: st
     )
 
 
-def conditions_words(conditions: Iterable[RegionCondition], language: str = "nl") -> str:
+def conditions_words(conditions: Iterable[Condition | RegionCondition], language: str = "nl") -> str:
     """Say for whom all of some conditions hold: "er huurachterstand is, en het bedrag ...".
 
     Parameters
     ----------
-    conditions : iterable of RegionCondition
+    conditions : iterable of Condition or RegionCondition
     language : {"nl", "en"}
     """
     between = text("diagnostics.atlas.and", language) + " "

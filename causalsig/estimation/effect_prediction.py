@@ -119,14 +119,16 @@ def predicted_effects(
     # Models of different folds have different centres, which would pull the slope down.
     centres = np.array([found[folds == f].mean() for f in range(int(folds.max()) + 1)])
     found = found - centres[folds] + found.mean()
-    common = {"propensity": propensity, "estimand": estimand}
-    slope = best_linear_projection(x, labels, y, found, arm, reference, names=["predicted"], **common)
+    slope = best_linear_projection(
+        x, labels, y, found, arm, reference,
+        propensity=propensity, names=["predicted"], estimand=estimand,
+    )  # fmt: skip
     place = _quantiles_in_folds(found, folds, quantiles)
     groups = {str(k + 1): place == k for k in range(quantiles)}
     return PredictedEffects(
         predictions=found,
         slope=slope,
-        by_quantile=group_means(x, labels, y, groups, **common),
+        by_quantile=group_means(x, labels, y, groups, propensity=propensity, estimand=estimand),
         predicted=tuple(float(found[members].mean()) for members in groups.values()),
         learner=learner,
     )

@@ -180,7 +180,7 @@ def _close(
     few: int,
 ) -> tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]:
     """Find sets of groups, one or all of a family, that differ by fewer households than an arm needs."""
-    sets = {(name,): mask for name, mask in masks.items()}
+    sets: dict[tuple[str, ...], NDArray[np.bool_]] = {(name,): mask for name, mask in masks.items()}
     for family in dict.fromkeys(families.values()):
         names = tuple(name for name in masks if families[name] == family)
         sets[names] = np.any([masks[name] for name in names], axis=0)

@@ -137,7 +137,7 @@ def treatment_route(
 
     def groups(estimand: str, outcome: NDArray[np.float64], members: Members) -> GroupMeans:
         seen = ~np.isnan(outcome)
-        return group_means(
+        found: GroupMeans = group_means(
             covariates,
             treatment,
             outcome,
@@ -146,6 +146,7 @@ def treatment_route(
             propensity=propensity,
             estimand=estimand,
         )
+        return found
 
     return Route("doubly_robust", gate, rows, propensity.codes, estimate, sensitivity, benchmarks, groups)
 

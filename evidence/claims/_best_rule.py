@@ -20,7 +20,7 @@ def best_of_two(answers: Any, law: Any, limits: Any) -> float:
     law : (n, K) mean reward of every arm for everybody
     limits : (K,) largest share of each arm
     """
-    n, q, arms = *answers.shape, law.shape[1]
+    (n, q), arms = answers.shape, law.shape[1]
     halves = (answers.astype(float), 1.0 - answers)
     # Rewards (q, q, K) and shares (q, q) of who answers both questions so.
     sums = [[np.stack([(a.T * one) @ b for one in law.T], axis=-1) / n for b in halves] for a in halves]

@@ -196,7 +196,7 @@ def _town(scenario: str, effect: Any, seed: int, *, truth: bool) -> dict[str, An
     site = inventory_site(spec, months=MONTHS)
     cohort = build_cohort(made.tables, plan, study, site, spec.matching, facts=site_facts(made.tables))
     answers, questions = asked_of(cohort, np.ones(cohort.size, dtype=bool), ASKS)
-    found = {
+    found: dict[str, Any] = {
         "x": cohort.covariates,
         "codes": np.array([cohort.arms.index(arm) for arm in cohort.treatment.astype(str)]),
         "y": cohort.outcomes[OUTCOME],
