@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 
 from causalsig.cohort.build import site_facts
+from causalsig.cohort.crossing import crossing_cohort
+from causalsig.cohort.handling import HANDLINGS, scores_of
 from causalsig.crossed import ThresholdFindings
-from causalsig.estimation import effect_at_cutoff
+from causalsig.estimation import effect_at_cutoff, threshold_effect
 from causalsig.estimation.threshold_released import table_of_bins
 from causalsig.execution.analyse import analyse_site
 from causalsig.execution.crossed import refused_findings, threshold_findings
@@ -84,32 +86,34 @@ def test_both_periods_of_a_rule_that_changed_are_told_apart(found: ThresholdFind
 def test_the_effect_of_crossing_is_that_of_the_estimator_on_the_pivotal_set(
     town: Any, study: Study, found: ThresholdFindings
 ) -> None:
-    """Once more, from the tables and without the rooms in between."""
-    _, tables, _, _ = town
-    owed = tables.signals.groupby("episode_id")["amount_cents"].sum(min_count=1) / 100.0
-    rent = tables.signals.assign(
-        rent=(tables.signals["creditor_type"] == "rent") | (tables.signals["crisis"].fillna(False))
-    )
-    either = rent.groupby("episode_id")["rent"].max()
-    episodes = tables.episodes.set_index("episode_id")
-    days = episodes["matched_on"].to_numpy("datetime64[D]")
-    later = days >= np.datetime64("2025-04-01")
-    hinge = ~either.reindex(episodes.index).to_numpy(bool)
+    """Once more, with the pivotal set written out: no rent, no crisis, in the second period."""
+    spec, tables, site, facts = town
+    made = crossing_cohort(
+        facts, scores_of(tables, facts), tables.extracted_on, study, site, spec.matching,
+        [study.outcome("any_new_arrears_3m")], from_day=14,
+    )  # fmt: skip
+    days = made.time_zero.astype("datetime64[D]")
+    rows = (made.scores.rent == 0) & (made.scores.crisis == 0) & (days >= np.datetime64("2025-04-01"))
+    values, households = made.scores.total[rows], made.households[rows]
+    returned = made.outcomes["any_new_arrears_3m"][rows]
     block = found.blocks[1]
-    pivotal = hinge & later & (days <= np.datetime64("2026-12-31"))
-    amounts = owed.reindex(episodes.index).to_numpy(float)[pivotal]
-    # Eligibility takes some away (open cases, the end of follow-up); none is added.
-    assert sum(block.episodes) <= len(amounts)
-    assert block.episodes[1] / sum(block.episodes) == pytest.approx((amounts >= 200.0).mean(), abs=0.05)
+    assert block.episodes == (int((values < 200.0).sum()), int((values >= 200.0).sum()))
+    assert block.households[1] == len(set(households[values >= 200.0].tolist()))
+    options: dict[str, Any] = {"households": households, "variance": "cluster_across", "scale": "log"}
+    plain = threshold_effect(values, returned, 200.0, **options)
     effect = block.effects[0]
-    assert effect.primary and effect.crossing.robust.conf_low < effect.crossing.robust.estimate
-    assert effect.handled is not None
-    share = effect.handled.first_stage.robust.estimate
-    ratio = effect.handled.effect.conventional.estimate
-    assert ratio == pytest.approx(
-        effect.crossing.conventional.estimate / effect.handled.first_stage.conventional.estimate, rel=0.05
-    )
-    assert 0.2 < share < 0.9
+    assert effect.crossing.robust.estimate == pytest.approx(plain.robust.estimate, rel=1e-9)
+    assert effect.crossing.robust.std_error == pytest.approx(plain.robust.std_error, rel=1e-9)
+    attempted = (made.handled[rows] != HANDLINGS.index("none")).astype(float)
+    widths = (plain.bandwidths.left, plain.bandwidths.bias_left)
+    both = threshold_effect(values, returned, 200.0, taken_up=attempted, bandwidth=widths, **options)
+    assert effect.handled is not None and both.first_stage is not None
+    assert effect.handled.effect.robust.estimate == pytest.approx(both.robust.estimate, rel=1e-9)
+    assert effect.handled.f_statistic == pytest.approx(both.first_stage.f_statistic, rel=1e-9)
+    near = np.abs(np.log(values / 200.0)) <= widths[0]
+    crossed = near & (values >= 200.0)
+    assert effect.households[1] == len(set(households[crossed].tolist()))
+    assert effect.households_with[1] == len(set(households[crossed & (returned > 0)].tolist()))
 
 
 def test_crossing_is_an_instrument_for_accepted_help_that_stays_at_the_site(
