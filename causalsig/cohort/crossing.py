@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,7 +12,7 @@ from numpy.typing import NDArray
 
 from causalsig.cohort.arms import METHODS, UNMAPPED, first_method
 from causalsig.cohort.content import content_order
-from causalsig.cohort.covariates import LOOK_BACK_COVARIATES, design_matrix
+from causalsig.cohort.covariates import LOOK_BACK_COVARIATES, covariate_of, design_matrix
 from causalsig.cohort.eligibility import EligibilityContext, apply_rules
 from causalsig.cohort.handling import (
     HANDLINGS,
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from causalsig.cohort.facts import SiteFacts
+    from causalsig.crossed import ScoreName
     from causalsig.sources.schema import Matching
     from causalsig.study.handling import HandlingRule
     from causalsig.study.inventory import Rule, Site
@@ -44,6 +47,16 @@ RULE_VALID = "cohort-rule-valid"
 ABOVE_THRESHOLD = "cohort-above-threshold"
 NOT_BEFORE = frozenset({"calendar_month", "log_amount", "district"})
 """Covariates that are the day, the score itself or a list of places: nothing that could jump by itself."""
+OF_THE_SCORE: Mapping[ScoreName, frozenset[str]] = MappingProxyType(
+    {
+        "amount": frozenset({"log_amount"}),
+        "months": frozenset({"months_in_arrears"}),
+        "signals": frozenset({"n_new_arrears", "n_creditors", "creditor_mix"}),
+        "creditors": frozenset({"n_creditors", "n_new_arrears", "creditor_mix"}),
+        "age": frozenset({"age_band"}),
+    }
+)
+"""Covariates that follow from a score, or step with it: no fact beside it that ought not to jump."""
 OTHERWISE_HANDLED = len(HANDLINGS)
 """Place of a first attempt by a method that the study's map leaves out."""
 
@@ -273,6 +286,15 @@ def pivotal_sets(cohort: CrossingCohort) -> tuple[Pivotal, ...]:
                 periods = (number,) if earlier is None else (*earlier.periods, number)
                 found[key] = Pivotal(cutoff, total, below, above, periods, mask, values)
     return tuple(one for one in found.values() if one.members.any())
+
+
+def facts_beside(cohort: CrossingCohort, pivotal: Pivotal) -> Mask:
+    """Which columns of `before` are facts beside a threshold's score and vary in its pivotal set, (p,)."""
+    of_the_score = OF_THE_SCORE[pivotal.cutoff.score]
+    beside = [covariate_of(name) not in of_the_score for name in cohort.before_names]
+    inside = cohort.before[pivotal.members]
+    varies = inside.min(axis=0) < inside.max(axis=0)
+    return np.asarray(varies & np.array(beside, dtype=bool))
 
 
 def received(cohort: CrossingCohort, pivotal: Pivotal) -> tuple[Mask, Mask]:

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from causalsig.cohort.crossing import QUESTION, CrossingCohort, Pivotal, crossing_cohort, received
+from causalsig.cohort.crossing import (
+    QUESTION,
+    CrossingCohort,
+    Pivotal,
+    crossing_cohort,
+    facts_beside,
+    received,
+)
 from causalsig.crossed import ThresholdBlock
 from causalsig.diagnostics.threshold_gates import FIRST_STAGE, ThresholdSettings, threshold_gate
 from causalsig.errors import EstimationError
@@ -210,11 +217,10 @@ def gate_of(
     """Ask the gate: of the primary outcome its bandwidth only; then whether other handlings move too."""
     rows, gates = members_of(pivotal), made.asked.gates
     got, got_below = received(cohort, pivotal)
-    before = cohort.before[rows]
-    varies = before.min(axis=0) < before.max(axis=0)
+    before = cohort.before[rows][:, facts_beside(cohort, pivotal)]
     others = (~(got | got_below)[rows]).astype(np.float64)
     values = [cohort.outcomes[one.id][rows] for one in outcomes]
-    columns = np.column_stack([*values, others, before[:, varies]])
+    columns = np.column_stack([*values, others, before])
     table = collapse_scores(scored.values, columns, households=scored.households)
     settings = ThresholdSettings(
         smallest_n=gates.smallest_n,

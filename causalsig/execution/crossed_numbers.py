@@ -120,6 +120,8 @@ def crossing_effect(
     """
     found = effect_at_cutoff(table, scored.cutoff, outcome=place, **options)
     h = (found.bandwidths.left, found.bandwidths.right)
+    if found.honest is not None:  # it is the one that leaves, so its bandwidth says who is behind it
+        h = (found.honest.bandwidth, found.honest.bandwidth)
     inside = _inside(scored, h, options["donut"])
     came_back = values < outcome.days if outcome.kind == "days" else values > 0
     with_it = [_households(scored, side & came_back) for side in inside]

@@ -199,14 +199,16 @@ def test_a_heap_at_the_threshold_makes_the_donut_primary(
 ) -> None:
     _, tables, _, _ = town
     signals = tables.signals.copy()
-    near = signals["amount_cents"].between(30_100, 36_000)
+    near = signals["amount_cents"].between(30_100, 36_000) & (np.arange(len(signals)) % 4 == 0)
     signals.loc[near, "amount_cents"] = 30_000
     heaped = asked(town, study, replace(tables, signals=signals))
     block = heaped.blocks[0]
     assert {v.code: v.passed for v in block.verdicts}["gate-heaping"] is False
     assert block.donut == 2.0 and found.blocks[0].donut == 0.0
-    if block.effects:
-        assert min(abs(np.expm1(one.distance)) * 300.0 for one in block.bins) > 2.0
+    assert block.admitted and block.effects
+    assert min(abs(np.expm1(one.distance)) * 300.0 for one in block.bins) > 2.0
+    entry = released(heaped, study).document.thresholds[0].crossings[0]
+    assert entry.donut and entry.effects
 
 
 @pytest.mark.parametrize(
@@ -240,13 +242,15 @@ def test_months_are_told_with_the_bias_their_curvature_allows(town: Any, study: 
     declared = curved(study, months=0.05)
     found = asked(town, declared, handling=rule("months", 3.0))
     (block,) = found.blocks
-    assert block.scale == "linear"
-    if block.admitted:
-        honest = block.effects[0].honest
-        assert honest is not None and honest.largest_bias > 0.0
-        rows = [row for row in released_thresholds(released(found, declared).document) if row.primary]
-        assert [row.estimand for row in rows] == ["E1"]  # no ratio of what is honest only on its own
-        assert rows[0].bias_bound is not None and rows[0].bias_bound >= honest.largest_bias
+    # The months themselves are a covariate; that they step with the score is no jump of a fact from before.
+    assert block.scale == "linear" and block.admitted
+    honest = block.effects[0].honest
+    assert honest is not None and honest.largest_bias > 0.0
+    assert block.effects[0].bandwidths[:2] == (honest.bandwidth, honest.bandwidth)
+    rows = [row for row in released_thresholds(released(found, declared).document) if row.primary]
+    assert [row.estimand for row in rows] == ["E1"]  # no ratio of what is honest only on its own
+    assert rows[0].bias_bound is not None and rows[0].bias_bound >= honest.largest_bias
+    assert abs(rows[0].estimate - honest.estimate) <= rows[0].steps / 2
 
 
 def test_a_rank_and_no_rule_at_all_are_refused_by_name(town: Any, study: Study) -> None:
