@@ -14,11 +14,12 @@ from evidence.montecarlo import mean_and_error, observed_figures, rate_figures
 
 CLAIM = """Effects predicted by econml's LinearDRLearner and CausalForestDML, learned and judged on different
 households: where renters gain fifteen points more than others, the mean slope of the effect on its prediction
-is 0.85 to 1.15 for the linear learner and 0.8 to 1.4 for the forest, which predicts effects closer together
-than they are; the test that there is heterogeneity finds it at 90 % of sites of 6,000 or more; and the 95 %
-interval of the slope holds the slope of the effects that the generator knows at 92 to 98 %. Where the effect
-is the same for everybody the test says otherwise at most at 5 % (exact 99 % interval overlapping). Arms and
-outcomes go together within households; 400 sites each with the linear learner, 60 with the forest."""
+is 0.85 to 1.15 for the linear learner; for the forest, which spreads its predictions too wide, it is 0.4 to
+0.8, and so the slope shows what must not be taken at its word. The test that there is heterogeneity finds it
+at 90 % of sites of 6,000 or more, and the 95 % interval of the slope holds the slope of the effects that the
+generator knows at 92 to 98 %. Where the effect is the same for everybody the test says otherwise at most at 5
+% (exact 99 % interval overlapping). Arms and outcomes go together within households; 300 sites each with the
+linear learner, 60 with the forest."""
 ISSUE = 8
 COVERS = (
     "causalsig/estimation/asked.py",
@@ -33,12 +34,12 @@ COVERS = (
 )
 
 BATCH = 5
-SITES = {"linear": 400, "forest": 60}
+SITES = {"linear": 300, "forest": 60}
 SIZE = 6000
 AT_MOST = (0.0, 0.05)
 FOUND = (0.9, 1.0)
 HOLDS = (0.92, 0.98)
-SLOPES = {"linear": (0.85, 1.15), "forest": (0.8, 1.4)}
+SLOPES = {"linear": (0.85, 1.15), "forest": (0.4, 0.8)}
 LEVEL = 2.6
 """Standard errors of a mean over replications on either side: 99 %."""
 CELLS: dict[str, tuple[Any, float]] = {

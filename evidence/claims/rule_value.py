@@ -76,7 +76,7 @@ def _judged(name: str, found: list[dict[str, Any]]) -> list[dict[str, Any]]:
     # Where every fold learned one arm for everybody there is no gain and no interval to judge.
     valued = [one for one in found if one["valued"]]
     rows = []
-    for what in ("both joint intervals", "over the best single arm", "as now"):
+    for what in ("both joint intervals", "over the best single arm", "as now") if valued else ():
         hits = sum(one[what] for one in valued)
         rows.append({**head, "what": what, **rate_figures(hits, len(valued), BAND)})
     called = sum(one["found"] for one in found)
