@@ -64,6 +64,7 @@ ONLY_CARRIES = frozenset(
         "causalsig/execution/hidden.py",  # says how far an answer may be off, never changes it
         "causalsig/execution/record.py",  # what a run writes down about itself
         "causalsig/sources/database_address.py",  # whether a source is a database
+        "causalsig/release/certified.py",  # whether a site was certified: said beside the answer
         "causalsig/study/digest.py",
         "causalsig/study/inventory.py",
         "causalsig/study/read.py",
