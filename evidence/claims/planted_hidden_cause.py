@@ -27,6 +27,7 @@ ISSUE = 7
 COVERS = (
     "causalsig/estimation/sensitivity*.py",
     "causalsig/estimation/augmented.py",
+    "causalsig/estimation/design.py",
     "causalsig/estimation/propensity.py",
     "causalsig/pooling/robustness.py",
     "causalsig/pooling/lineup.py",
