@@ -218,7 +218,11 @@ class FalsificationRow:
 
 @dataclass(frozen=True, slots=True)
 class Falsification:
-    """All attempts for one question, and what could not be tried; its ``placebos`` are replications made."""
+    """All attempts for one question, and what could not be tried.
+
+    ``placebos`` counts the times that arms were dealt by lot for the answer's own outcome: 0 where the study
+    asks for none, or the placebo was refused.
+    """
 
     rows: tuple[FalsificationRow, ...]
     refusals: tuple[Refusal, ...]

@@ -207,7 +207,7 @@ class CertifiedQuestion:
     """How well the study does on simulated copies of a site, for one question.
 
     ``coverage`` is the smaller of the shares of right intervals without and with an effect, ``power`` the
-    share of intervals that find the modest one; None where nothing was simulated.
+    share of intervals that find the modest one; None where too few copies were analysed to be judged.
     """
 
     question: str

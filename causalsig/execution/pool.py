@@ -88,7 +88,7 @@ def pool_folder(
     balance = [block for _, item in opened for block in released_balance(item.document)]
     pool = replace(
         pool_arms(blocks, study, digest, left_out=left_out, demo=demo),
-        balance=balance_of_sites(balance, study.pooling),
+        balance=balance_of_sites(balance, study),
     )
     others = {code: pool_of_others(blocks, code, study, digest, demo=demo) for code in codes}
     document = build_pool_document(pool)

@@ -45,7 +45,8 @@ WITHOUT_VALUE = frozenset({"gate-follow-up"})
 share of 0.99 would say that one was lost from sight, and 1.00 that none was."""
 WITH_REGIONS = frozenset({"contact_method"})
 """Questions of which regions leave: where the municipality chose. That (almost) nobody of a region accepted
-help would tell what households did, and where bands are narrow how many."""
+help would tell what households did, and where bands are narrow how many. No outcome is in them, so they leave
+of a question that a gate withheld too, and of a refused one never."""
 _SINCE_0_2: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {"questions": ("regions", "balance"), "analyses": ("sensitivity",), "suppressions": ("what",)}
 )
@@ -217,9 +218,10 @@ class QuestionEntry(Closed):
     def _status_holds(self) -> QuestionEntry:
         if self.status != "estimated" and self.analyses:
             raise ValueError("a question that is not estimated carries an effect")
-        if self.status != "estimated" and (self.regions or self.balance):
+        if self.status != "estimated" and self.balance:
             raise ValueError("a question that is not estimated carries a diagnostic of its effects")
-        if self.status == "refused" and any(v.value is not None or v.size for v in self.verdicts):
+        figures = any(v.value is not None or v.size for v in self.verdicts)
+        if self.status == "refused" and (figures or self.regions):
             raise ValueError("a refused question carries a diagnostic's value")
         blocks = [(entry.outcome, entry.estimand, entry.estimator) for entry in self.analyses]
         if len(set(blocks)) != len(blocks):

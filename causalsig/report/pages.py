@@ -194,13 +194,14 @@ class NationalPage:
 
     ``beside`` are pooled contrasts of other estimators than the question's own, for the statistician.
     ``released`` counts the releases that were read beside the pool (0: none were given), and ``absent`` those
-    among them that are not in a question's figure, by reason.
+    among them that are not in a question's figure, by reason. ``balance_limit`` is the study's ``max_smd``.
     """
 
     specs: tuple[QuestionSpec, ...]
     outcomes: tuple[OutcomeSpec, ...]
     pool: PoolResult
     provenance: Provenance
+    balance_limit: float
     checks: tuple[CheckCount, ...] = ()
     sites: tuple[ReleasedArms, ...] = ()
     demo: bool = False
