@@ -47,6 +47,54 @@ class CovariateDifference:
 
 
 @dataclass(frozen=True, slots=True)
+class PairOverlap:
+    """Share of the episodes of two arms that could well have been in the other (equipoise)."""
+
+    arm: str
+    reference: str
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class ArmOverlap:
+    """Overlap of one arm with the others: shares of episodes, and its size after weighting in households.
+
+    ``without_positivity`` is of all episodes, ``trimmed`` (by the cut of Crump et al.) of the arm's own.
+    ``effective_sizes`` are (estimand, households); an estimand for which there are no weights is not there.
+    """
+
+    arm: str
+    without_positivity: float
+    trimmed: float
+    effective_sizes: tuple[tuple[str, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class VarianceRatio:
+    """Weighted variance of one covariate in an arm over that in the reference; of numbers, not of facts."""
+
+    covariate: str
+    arm: str
+    reference: str
+    ratio: float
+
+
+@dataclass(frozen=True, slots=True)
+class DesignFigures:
+    """What the treatment model alone says of the comparison; stays at the site.
+
+    ``everywhere`` is the share of episodes whose generalised preference scores all leave a real choice;
+    ``estimand`` that of the variance ratios, None where it has no weights.
+    """
+
+    everywhere: float
+    pairs: tuple[PairOverlap, ...]
+    arms: tuple[ArmOverlap, ...]
+    estimand: str | None
+    variance_ratios: tuple[VarianceRatio, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class BalanceBlock:
     """Balance of one contrast: what the pool takes of a site, arm minus reference."""
 

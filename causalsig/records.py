@@ -15,6 +15,7 @@ from causalsig.refusals import Refusal as Refusal
 if TYPE_CHECKING:
     from causalsig.diagnosed import (
         BalanceBlock,
+        DesignFigures,
         Falsification,
         PooledBalanceRow,
         ReleasedSensitivity,
@@ -184,8 +185,9 @@ class HiddenFindings:
 class QuestionResult:
     """All that a site's run says of one question.
 
-    ``regions`` are of the design alone. ``components`` (balance of the primary contrast) and ``rulers`` are
-    there only where an effect is.
+    ``regions`` and ``overlap`` are of the design alone; ``overlap`` is None for clones with no doubly robust
+    analysis beside them. ``components`` (balance of the primary contrast) and ``rulers`` are there only where
+    an effect is.
     """
 
     question: str
@@ -200,6 +202,7 @@ class QuestionResult:
     components: BalanceBlock | None = None
     rulers: tuple[Rulers, ...] = ()
     falsification: Falsification | None = None
+    overlap: DesignFigures | None = None
 
 
 @dataclass(frozen=True, slots=True)

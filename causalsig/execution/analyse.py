@@ -183,6 +183,7 @@ def answer(
         regions=unused_regions(cohort, kept, study),
         components=balance_block(cohort, route, estimands[0]) if analyses else None,
         rulers=rulers(cohort, (route, *others), analyses, study, benchmarks=benchmarks),
+        overlap=next((made.figures() for made in (route, *others) if made.figures is not None), None),
     )
 
 

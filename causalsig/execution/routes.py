@@ -19,10 +19,12 @@ from causalsig.estimation import (
     fit_propensity,
     hidden_cause_sensitivity,
 )
+from causalsig.execution.design_figures import design_figures
 
 if TYPE_CHECKING:
     from causalsig.cohort.build import Cohort
     from causalsig.cohort.person_periods import PeriodTable
+    from causalsig.diagnosed import DesignFigures
     from causalsig.estimation.sensitivity import Sensitivity
     from causalsig.estimation.sensitivity_benchmark import Benchmark
     from causalsig.records import Estimator
@@ -53,6 +55,8 @@ class Route:
         None where no bound is known.
     benchmarks : callable, optional
         Estimand, one outcome, columns by covariate and one pair in, what each recorded covariate would do.
+    figures : callable, optional
+        Gives what the treatment model says of overlap; None for clones, whose arms are no treatment.
     """
 
     estimator: Estimator
@@ -64,6 +68,7 @@ class Route:
     benchmarks: (
         Callable[[str, NDArray[np.float64], Groups, tuple[str, str]], tuple[Benchmark, ...]] | None
     ) = None
+    figures: Callable[[], DesignFigures] | None = None
 
 
 def treatment_route(
@@ -129,7 +134,10 @@ def treatment_route(
         )
         return found
 
-    return Route("doubly_robust", gate, rows, propensity.codes, estimate, sensitivity, benchmarks)
+    def figures() -> DesignFigures:
+        return design_figures(propensity, covariates, cohort.covariate_names, estimands, study.diagnostics)
+
+    return Route("doubly_robust", gate, rows, propensity.codes, estimate, sensitivity, benchmarks, figures)
 
 
 def clone_route(
