@@ -47,6 +47,46 @@ class CovariateDifference:
 
 
 @dataclass(frozen=True, slots=True)
+class PooledControl:
+    """Test of one negative control over the sites: of its contrast, which stands among the pooled ones.
+
+    ``p_value`` is Holm's over the question's controls; ``passed`` holds it against the study's level.
+    """
+
+    question: str
+    outcome: str
+    estimand: str
+    arm: str
+    reference: str
+    sites: int
+    p_value: float
+    passed: bool
+    estimator: Estimator = "doubly_robust"
+
+
+@dataclass(frozen=True, slots=True)
+class CalibratedContrast:
+    """A primary contrast less the systematic error that negative controls show, and with its uncertainty.
+
+    ``mean`` and ``spread`` are of that error, over ``controls`` outcomes of the same kind.
+    """
+
+    question: str
+    outcome: str
+    estimand: str
+    arm: str
+    reference: str
+    controls: int
+    mean: float
+    spread: float
+    estimate: float
+    conf_low: float
+    conf_high: float
+    publishable: bool
+    estimator: Estimator = "doubly_robust"
+
+
+@dataclass(frozen=True, slots=True)
 class PairOverlap:
     """Share of the episodes of two arms that could well have been in the other (equipoise)."""
 

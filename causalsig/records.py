@@ -15,9 +15,11 @@ from causalsig.refusals import Refusal as Refusal
 if TYPE_CHECKING:
     from causalsig.diagnosed import (
         BalanceBlock,
+        CalibratedContrast,
         DesignFigures,
         Falsification,
         PooledBalanceRow,
+        PooledControl,
         ReleasedSensitivity,
         RobustnessRow,
         Rulers,
@@ -367,3 +369,5 @@ class PoolResult:
     demo: bool
     robustness: tuple[RobustnessRow, ...] = ()
     balance: tuple[PooledBalanceRow, ...] = ()
+    controls: tuple[PooledControl, ...] = ()
+    calibrated: tuple[CalibratedContrast, ...] = ()

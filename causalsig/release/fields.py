@@ -283,6 +283,31 @@ POOL: Mapping[str, Field] = MappingProxyType(
         "balance[].largest": Field(
             "that difference, without its sign", "standard deviations", "0.01, rounded up", _SHOWN
         ),
+        **_several("controls[].", "question outcome estimand estimator arm reference"),
+        "controls[].sites": _SITES,
+        "controls[].passed": Field("whether a negative control is nothing", "yes or no", "-", _SHOWN),
+        "controls[].p_value": Field(
+            "Holm's p-value of a negative control; never in a pool of the others",
+            "per mille",
+            "rounded down",
+            _SHOWN,
+        ),
+        **_several("calibrated[].", "question outcome estimand estimator arm reference"),
+        "calibrated[].controls": Field("negative controls it rests on", "number", "at least 10", _PUBLIC),
+        "calibrated[].publishable": Field("may be shown to municipalities", "yes or no", "-", _PUBLIC),
+        "calibrated[].exponent": Field(
+            "the step is two to this power", "-", "follows from the width", _SHOWN
+        ),
+        **_steps(
+            "calibrated[].",
+            {
+                "mean": "mean of the systematic error that controls show",
+                "estimate": "arm minus reference, less that; never in a pool of the others",
+            },
+            _STEP,
+        ),
+        **_steps("calibrated[].", {"spread": "spread of the systematic error"}, f"{_STEP}, up"),
+        **_steps("calibrated[].", {"conf_low": "lower end", "conf_high": "upper end"}, f"{_STEP}, outward"),
     }
 )
 """Kind ``pool``, by path."""

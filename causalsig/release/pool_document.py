@@ -43,6 +43,14 @@ from causalsig.release.pool_beside import (
     hides_a_site,
     robustness_entries,
 )
+from causalsig.release.pool_controls import (
+    CalibratedEntry,
+    ControlEntry,
+    calibrated_entries,
+    control_entries,
+    decode_calibrated,
+    decode_controls,
+)
 from causalsig.release.pool_entries import (
     LeftOutEntry,
     PooledContrastEntry,
@@ -54,6 +62,7 @@ from causalsig.release.vocabulary import to_code
 
 Tau2Name = Literal["EE", "DL", "HE", "HS", "SJ", "ML", "REML", "EB", "PM"]
 IntervalName = Literal["wald", "t", "knapp-hartung", "knapp-hartung-floored", "mixture"]
+_SINCE_0_2 = ("robustness", "balance", "controls", "calibrated")
 _OPEN = "open"
 _EMPTY = "empty"
 
@@ -77,10 +86,12 @@ class PoolDocument(Closed):
     left_out: tuple[LeftOutEntry, ...] = Field(max_length=1000)
     robustness: tuple[RobustnessEntry, ...] = Field(default=(), max_length=1000)
     balance: tuple[PooledBalanceEntry, ...] = Field(default=(), max_length=100)
+    controls: tuple[ControlEntry, ...] = Field(default=(), max_length=200)
+    calibrated: tuple[CalibratedEntry, ...] = Field(default=(), max_length=10)
 
     @model_validator(mode="after")
     def _of_its_version(self) -> PoolDocument:
-        if self.schema_version == "0.1" and (self.robustness or self.balance):
+        if self.schema_version == "0.1" and any(getattr(self, name) for name in _SINCE_0_2):
             raise ValueError("a document of version 0.1 carries what 0.2 added")
         return self
 
@@ -88,7 +99,7 @@ class PoolDocument(Closed):
     def _as_written(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Leave out of a document of 0.1 what that version did not have."""
         values: dict[str, Any] = write(self)
-        newer = ("robustness", "balance") if self.schema_version == "0.1" else ()
+        newer = _SINCE_0_2 if self.schema_version == "0.1" else ()
         return {name: value for name, value in values.items() if name not in newer}
 
     @model_validator(mode="after")
@@ -108,7 +119,8 @@ class PoolDocument(Closed):
             raise ValueError("a pool of the others shows a number that is not publishable")
         if any(mean.sites < MIN_SITES for mean in self.means):
             raise ValueError("a pool of the others shows a mean of too few sites")
-        if self.balance or any(not r.publishable or r.sites < MIN_SITES for r in self.robustness):
+        held = self.balance or self.controls or self.calibrated
+        if held or any(not r.publishable or r.sites < MIN_SITES for r in self.robustness):
             raise ValueError("a pool of the others shows a diagnostic that is not publishable")
         return self
 
@@ -157,6 +169,8 @@ def build_pool_document(
             else tuple(LeftOutEntry(site_code=s, reason=to_code(r)) for s, r in result.left_out),
             robustness=robustness_entries(result),
             balance=() if others else balance_entries(result),
+            controls=() if others else control_entries(result),
+            calibrated=() if others else calibrated_entries(result),
         )
     except ValidationError as error:
         raise schema_error(error) from None
@@ -277,6 +291,8 @@ def pool_result(document: PoolDocument) -> PoolResult:
         demo=document.demo,
         robustness=decode_robustness(document.robustness),
         balance=decode_balance(document.balance),
+        controls=decode_controls(document.controls),
+        calibrated=decode_calibrated(document.calibrated),
     )
 
 

@@ -238,5 +238,6 @@ def specs_from_study(study: Study) -> tuple[tuple[QuestionSpec, ...], tuple[Outc
     outcomes = tuple(
         OutcomeSpec(one.id, one.kind, one.signals, one.months, one.creditor, one.from_day)
         for one in study.outcomes
+        if one.id not in study.falsification.negative_controls  # no answer to the question
     )
     return tuple(sorted(specs, key=lambda spec: spec.caution)), outcomes

@@ -275,6 +275,11 @@ class Study(Closed):
             raise ValueError(
                 f"negative_controls names the outcome {unknown[0]!r}, which [[outcomes]] does not define"
             )
+        answers = {question.primary_outcome for question in self.asked.values()}
+        if answers & set(self.falsification.negative_controls):
+            raise ValueError(
+                "negative_controls names a question's primary outcome; name outcomes no arm changes"
+            )
         if self.graph is not None:
             self._argued(self.graph)
         return self
