@@ -48,6 +48,17 @@ def command(
             f"{block.question:<16}{block.balanced} of {block.covariates} covariates balanced over "
             f"{block.sites} sites; largest difference {block.largest:.2f} ({block.covariate})"
         )
+    for control in summary.pool.controls:
+        verdict = "no difference seen" if control.passed else "DIFFERS"
+        typer.echo(
+            f"{control.question:<16}negative control {control.outcome}: {verdict} over {control.sites} sites "
+            f"(p = {control.p_value:.3f})"
+        )
+    for less in summary.pool.calibrated:
+        typer.echo(
+            f"{less.question:<16}{less.arm} - {less.reference}, calibrated by {less.controls} controls: "
+            f"{less.estimate:+.4f} ({less.conf_low:+.4f} to {less.conf_high:+.4f})"
+        )
     typer.echo(str(summary.path))
     withheld = [row for row in summary.pool.contrasts if row.primary and not row.publishable]
     for reasons in dict.fromkeys((row.question, row.reasons) for row in withheld):

@@ -18,7 +18,7 @@ from tests.cli.conftest import release
 CONTROL = "any_all_3m"
 
 
-def test_a_named_control_is_tested_again_in_the_pool(analysed: Any, tmp_path: Path) -> None:
+def test_a_named_control_is_tested_again_in_the_pool(run: Any, analysed: Any, tmp_path: Path) -> None:
     path = tmp_path / "study.toml"
     path.write_text(
         f'{default_study_text()}\n[falsification]\nnegative_controls = ["{CONTROL}"]\n', encoding="utf-8"
@@ -42,6 +42,23 @@ def test_a_named_control_is_tested_again_in_the_pool(analysed: Any, tmp_path: Pa
         # One control: Holm's p-value is its own, in the document rounded down and the contrast's up.
         assert row.p_value == pytest.approx(contrasts[question].p_value, abs=0.001 + 1e-9)
     assert pool.calibrated == ()
+    files = (tmp_path / "outbox", "--keys", tmp_path / "keys")
+    said = run("pool", path, *files, "--out", out, "--demo", "--force")
+    assert said.code == 0
+    for question in tested:
+        assert f"{question:<16}negative control {CONTROL}: " in said.out
+    pages = run(
+        "report",
+        "national",
+        out / "pool.json",
+        *files[1:],
+        "--demo",
+        "--study",
+        path,
+        "-o",
+        tmp_path / "n.html",
+    )
+    assert pages.code == 0, pages.err
     trusted = read_trusted(tmp_path / "keys")
     for other in (out / "others").glob("*.json"):
         assert read_pool(other, trusted=trusted, allow_demo=True).controls == ()
