@@ -235,9 +235,14 @@ def specs_from_study(study: Study) -> tuple[tuple[QuestionSpec, ...], tuple[Outc
         )
         for code, asked in study.asked.items()
     ]
-    outcomes = tuple(
+    controls = study.falsification.negative_controls  # no answer to the question
+    outcomes = tuple(one for one in all_outcomes(study) if one.outcome not in controls)
+    return tuple(sorted(specs, key=lambda spec: spec.caution)), outcomes
+
+
+def all_outcomes(study: Study) -> tuple[OutcomeSpec, ...]:
+    """Take every outcome that a study defines, its negative controls too."""
+    return tuple(
         OutcomeSpec(one.id, one.kind, one.signals, one.months, one.creditor, one.from_day)
         for one in study.outcomes
-        if one.id not in study.falsification.negative_controls  # no answer to the question
     )
-    return tuple(sorted(specs, key=lambda spec: spec.caution)), outcomes
