@@ -47,6 +47,94 @@ class CovariateDifference:
 
 
 @dataclass(frozen=True, slots=True)
+class PooledControl:
+    """Test of one negative control over the sites: of its contrast, which stands among the pooled ones.
+
+    ``p_value`` is Holm's over the question's controls; ``passed`` holds it against the study's level.
+    """
+
+    question: str
+    outcome: str
+    estimand: str
+    arm: str
+    reference: str
+    sites: int
+    p_value: float
+    passed: bool
+    estimator: Estimator = "doubly_robust"
+
+
+@dataclass(frozen=True, slots=True)
+class CalibratedContrast:
+    """A primary contrast less the systematic error that negative controls show, and with its uncertainty.
+
+    ``mean`` and ``spread`` are of that error, over ``controls`` outcomes of the same kind.
+    """
+
+    question: str
+    outcome: str
+    estimand: str
+    arm: str
+    reference: str
+    controls: int
+    mean: float
+    spread: float
+    estimate: float
+    conf_low: float
+    conf_high: float
+    publishable: bool
+    estimator: Estimator = "doubly_robust"
+
+
+@dataclass(frozen=True, slots=True)
+class PairOverlap:
+    """Share of the episodes of two arms that could well have been in the other (equipoise)."""
+
+    arm: str
+    reference: str
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class ArmOverlap:
+    """Overlap of one arm with the others: shares of episodes, and its size after weighting in households.
+
+    ``without_positivity`` is of all episodes, ``trimmed`` (by the cut of Crump et al.) of the arm's own.
+    ``effective_sizes`` are (estimand, households); an estimand for which there are no weights is not there.
+    """
+
+    arm: str
+    without_positivity: float
+    trimmed: float
+    effective_sizes: tuple[tuple[str, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class VarianceRatio:
+    """Weighted variance of one covariate in an arm over that in the reference; of numbers, not of facts."""
+
+    covariate: str
+    arm: str
+    reference: str
+    ratio: float
+
+
+@dataclass(frozen=True, slots=True)
+class DesignFigures:
+    """What the treatment model alone says of the comparison; stays at the site.
+
+    ``everywhere`` is the share of episodes whose generalised preference scores all leave a real choice;
+    ``estimand`` that of the variance ratios, None where it has no weights.
+    """
+
+    everywhere: float
+    pairs: tuple[PairOverlap, ...]
+    arms: tuple[ArmOverlap, ...]
+    estimand: str | None
+    variance_ratios: tuple[VarianceRatio, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class BalanceBlock:
     """Balance of one contrast: what the pool takes of a site, arm minus reference."""
 
@@ -218,7 +306,11 @@ class FalsificationRow:
 
 @dataclass(frozen=True, slots=True)
 class Falsification:
-    """All attempts for one question, and what could not be tried; its ``placebos`` are replications made."""
+    """All attempts for one question, and what could not be tried.
+
+    ``placebos`` counts the times that arms were dealt by lot for the answer's own outcome: 0 where the study
+    asks for none, or the placebo was refused.
+    """
 
     rows: tuple[FalsificationRow, ...]
     refusals: tuple[Refusal, ...]

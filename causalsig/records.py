@@ -18,8 +18,11 @@ if TYPE_CHECKING:
     from causalsig.crossed_pooled import PooledCurve, PooledThresholdRow
     from causalsig.diagnosed import (
         BalanceBlock,
+        CalibratedContrast,
+        DesignFigures,
         Falsification,
         PooledBalanceRow,
+        PooledControl,
         ReleasedSensitivity,
         RobustnessRow,
         Rulers,
@@ -188,9 +191,9 @@ class HiddenFindings:
 class QuestionResult:
     """All that a site's run says of one question.
 
-    ``regions`` are of the design alone. ``components`` (balance of the primary contrast), ``rulers``,
-    ``groups``, ``rule`` and ``given`` rules are there only where an effect is. ``contacts`` is of the design
-    too, and looks at no outcome: it stands beside a withheld answer as well.
+    ``regions``, ``overlap`` and ``contacts`` are of the design alone, and stand beside a withheld answer too;
+    ``overlap`` is None for clones with no doubly robust analysis beside them. ``components`` (balance of the
+    primary contrast), ``rulers``, ``groups``, ``rule`` and ``given`` rules are there only where an effect is.
     """
 
     question: str
@@ -209,6 +212,7 @@ class QuestionResult:
     rule: RuleBlock | None = None
     given: tuple[GivenRuleBlock, ...] = ()
     contacts: ContactBlock | None = None
+    overlap: DesignFigures | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +220,7 @@ class CertifiedQuestion:
     """How well the study does on simulated copies of a site, for one question.
 
     ``coverage`` is the smaller of the shares of right intervals without and with an effect, ``power`` the
-    share of intervals that find the modest one; None where nothing was simulated.
+    share of intervals that find the modest one; None where too few copies were analysed to be judged.
     """
 
     question: str
@@ -379,3 +383,5 @@ class PoolResult:
     contacts: tuple[PooledContactRow, ...] = ()
     thresholds: tuple[PooledThresholdRow, ...] = ()
     curves: tuple[PooledCurve, ...] = ()
+    controls: tuple[PooledControl, ...] = ()
+    calibrated: tuple[CalibratedContrast, ...] = ()

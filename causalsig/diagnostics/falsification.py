@@ -95,13 +95,14 @@ def judge_subsets(
 ) -> FalsificationRow:
     """Judge shifts of subsets in their noise: the share within 1.96 of it, of which 95 % should be.
 
-    The threshold is what chance leaves 99 times in 100 of so many refits.
+    The threshold is what chance leaves 99 times in 100 of so many refits: two of them are the fewest that can
+    fall below it, and a study asks for no fewer.
     """
     from scipy.stats import binom
 
     count = len(shifts)
     figure = float(np.mean(np.abs(shifts) <= TWO_SIDED_95))
-    limit = 1.0 - float(binom.ppf(0.99, count, 0.05)) / count
+    limit = (count - float(binom.ppf(0.99, count, 0.05))) / count
     return FalsificationRow(SUBSETS, figure >= limit, figure, limit, None, outcome, estimand, arm, reference)
 
 

@@ -41,6 +41,12 @@ def verdict_sentence(verdict: Verdict, language: str = "nl") -> str:
     )
 
 
+def has_sentence(verdict: Verdict, language: str = "nl") -> bool:
+    """Say whether :func:`verdict_sentence` knows a verdict's code: a later version may have other gates."""
+    outcome = "passed" if verdict.passed else "failed"
+    return f"diagnostics.gate.{outcome}.{verdict.code}" in catalogue(language)
+
+
 def region_sentence(region: Region | UnusedRegion, households: str, language: str = "nl") -> str:
     """Say where an arm is (almost) never used.
 

@@ -31,7 +31,7 @@ class GivenRuleValue:
         them together. The best single arm is chosen where it is not valued, and a site with little to choose
         by often misses the best: a rule that is nothing but that arm would gain over it. So whoever asks
         whether a rule is of use holds it against every single arm too.
-        Where arms are close the first of these errors is too small: what one fold chooses rests on the others,
+        Where arms are close the first of these errors is too small: what a fold chooses rests on the others,
         so their errors go together (of 2,700 episodes, two arms 7 euros apart, the estimate strays a fifth
         more than its standard error says). Between sites that is spread, which a pool with random effects
         counts; no verdict rests on it at one site.

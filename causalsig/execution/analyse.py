@@ -201,6 +201,7 @@ def answer(
         given=given,
         # Where the data are known to be wrong nothing that is counted in them may be shown.
         contacts=None if failures else contact_block(cohort, study),
+        overlap=next((made.figures() for made in (route, *others) if made.figures is not None), None),
     )
 
 
@@ -389,6 +390,9 @@ def _merge(parts: list[QuestionResult]) -> QuestionResult:
     """One result a question: the first plan (with the primary outcome) decides status, flow and balance.
 
     A question that is withheld or refused carries no effect anywhere, whatever a longer horizon's gate said.
+    A longer horizon's verdicts do not come along: a verdict names no outcome, so theirs would read as the
+    question's. What they closed is told by outcome: by a refusal of every estimand the design gate withheld,
+    and by an analysis that is not `pooled`.
     """
     first = parts[0]
     analyses = tuple(analysis for part in parts for analysis in part.analyses)

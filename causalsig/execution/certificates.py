@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from causalsig.execution.digests import file_digest
 
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from causalsig.records import SiteCertificate
 
 NAME: Final = "certificate.json"
+TOO_FEW: Final = "certify-too-few"
 BINDING: Final = ("study", "site", "program", "source", "lock")
 """Inputs that a certificate and the run that carries it must share."""
 
@@ -46,15 +47,15 @@ def certificate_of(folder: Path, inputs: dict[str, str]) -> SiteCertificate | No
         code=values["code"],
         replications=values["replications"],
         questions=tuple(
-            Certified(
-                one["question"],
-                one["code"],
-                min(
-                    (part["coverage"] for part in one["simulated"] if part["coverage"] is not None),
-                    default=None,
-                ),
-                next((part["found"] for part in one["simulated"] if part["effect"] == "modest"), None),
-            )
+            Certified(one["question"], one["code"], *_figures(one["simulated"]))
             for one in values["questions"]
         ),
     )
+
+
+def _figures(simulated: list[dict[str, Any]]) -> tuple[float | None, float | None]:
+    """Give coverage and power; None of copies too few to be judged: six say 1 or 0.8 of anything."""
+    judged = {part["effect"]: part for part in simulated if part["code"] != TOO_FEW}
+    coverage = min((part["coverage"] for part in judged.values()), default=None)
+    power = judged["modest"]["found"] if "modest" in judged else None
+    return (coverage if len(judged) == len(simulated) else None), power

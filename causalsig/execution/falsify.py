@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from causalsig.cohort.earlier import earlier_signals
 from causalsig.diagnosed import Falsification, FalsificationRow
 from causalsig.diagnostics.falsification import (
+    SPREAD,
     judge_adjustment,
     judge_negative_controls,
     judge_permutation,
@@ -138,7 +139,8 @@ def falsification(
             rows += attempt()
         except EstimationError as error:
             refusals.append(Refusal(error.code, found.question, primary.outcome))
-    return Falsification(tuple(rows), tuple(dict.fromkeys(refusals)), study.falsification.placebos)
+    dealt = study.falsification.placebos if any(row.code == SPREAD for row in rows) else 0
+    return Falsification(tuple(rows), tuple(dict.fromkeys(refusals)), dealt)
 
 
 def _fit(cohort: Cohort, arms: tuple[str, ...], study: Study, seed: int) -> _Fitted | None:

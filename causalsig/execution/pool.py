@@ -10,6 +10,7 @@ from causalsig.errors import PoolError, ReleaseError
 from causalsig.pooling import pool_arms, pool_of_others
 from causalsig.pooling.balance import balance_of_sites
 from causalsig.pooling.contacts import contacts_of_sites, one_part_a_wave
+from causalsig.pooling.controls import controls_of_sites
 from causalsig.pooling.groups import groups_of_sites, one_block_a_wave
 from causalsig.pooling.rules import one_rule_a_wave, pool_rules
 from causalsig.pooling.thresholds import last_wave_of_each, thresholds_of_sites
@@ -100,9 +101,12 @@ def pool_folder(
     contacts = one_part_a_wave(part for document in by_wave for part in released_contacts(document))
     crossings = last_wave_of_each(map(released_thresholds, by_wave))
     thresholds = thresholds_of_sites(crossings, study.pooling)
+    controls, calibrated = controls_of_sites(blocks, study)
     pool = replace(
         pool_arms(blocks, study, digest, left_out=left_out, demo=demo),
-        balance=balance_of_sites(balance, study.pooling),
+        balance=balance_of_sites(balance, study),
+        controls=controls,
+        calibrated=calibrated,
         groups=groups_of_sites(groups, study.pooling),
         rules=pool_rules(rules, study),
         contacts=contacts_of_sites(contacts, study.pooling),

@@ -20,10 +20,12 @@ from causalsig.estimation import (
     group_means,
     hidden_cause_sensitivity,
 )
+from causalsig.execution.design_figures import design_figures
 
 if TYPE_CHECKING:
     from causalsig.cohort.build import Cohort
     from causalsig.cohort.person_periods import PeriodTable
+    from causalsig.diagnosed import DesignFigures
     from causalsig.estimation.heterogeneity import GroupMeans
     from causalsig.estimation.sensitivity import Sensitivity
     from causalsig.estimation.sensitivity_benchmark import Benchmark
@@ -58,6 +60,8 @@ class Route:
         Estimand, one outcome, columns by covariate and one pair in, what each recorded covariate would do.
     groups : callable, optional
         Estimand, one outcome and members (rows.sum(),) by group in, arm means within groups out.
+    figures : callable, optional
+        Gives what the treatment model says of overlap; None for clones, whose arms are no treatment.
     """
 
     estimator: Estimator
@@ -70,6 +74,7 @@ class Route:
         Callable[[str, NDArray[np.float64], Groups, tuple[str, str]], tuple[Benchmark, ...]] | None
     ) = None
     groups: Callable[[str, NDArray[np.float64], Members], GroupMeans] | None = None
+    figures: Callable[[], DesignFigures] | None = None
 
 
 def treatment_route(
@@ -148,7 +153,12 @@ def treatment_route(
         )
         return found
 
-    return Route("doubly_robust", gate, rows, propensity.codes, estimate, sensitivity, benchmarks, groups)
+    def figures() -> DesignFigures:
+        return design_figures(propensity, covariates, cohort.covariate_names, estimands, study.diagnostics)
+
+    return Route(
+        "doubly_robust", gate, rows, propensity.codes, estimate, sensitivity, benchmarks, groups, figures
+    )
 
 
 def clone_route(

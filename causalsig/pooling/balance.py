@@ -16,11 +16,9 @@ from causalsig.pooling.pool import reasons_to_hold
 
 if TYPE_CHECKING:
     from causalsig.diagnosed import ReleasedBalance
-    from causalsig.study.models import Pooling
+    from causalsig.study.models import Study
 
 Floats = NDArray[np.float64]
-LARGEST = 0.1
-"""Pooled standardised mean difference that still counts as balance, as in the design gate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +47,7 @@ class PooledBalance:
     weights: Floats
 
 
-def pooled_balance(differences: Any, noise: Any, *, limit: float = LARGEST) -> PooledBalance:
+def pooled_balance(differences: Any, noise: Any, *, limit: float) -> PooledBalance:
     """Pool standardised mean differences, covariate by covariate.
 
     Parameters
@@ -59,6 +57,7 @@ def pooled_balance(differences: Any, noise: Any, *, limit: float = LARGEST) -> P
     noise : (k, C) array-like
         Standard deviation that sampling alone gives each (``BalanceRow.noise``).
     limit : float
+        Largest pooled difference that counts as balance: the study's ``max_smd``, as in the design gate.
 
     Raises
     ------
@@ -93,7 +92,7 @@ def pooled_balance(differences: Any, noise: Any, *, limit: float = LARGEST) -> P
     return PooledBalance(mean, low, high, between, present.sum(axis=0), balanced, weights)
 
 
-def balance_of_sites(blocks: Iterable[ReleasedBalance], choices: Pooling) -> tuple[PooledBalanceRow, ...]:
+def balance_of_sites(blocks: Iterable[ReleasedBalance], study: Study) -> tuple[PooledBalanceRow, ...]:
     """Pool what sites released of their balance: one row a question, estimand, estimator and contrast.
 
     Covariates whose mean may not be shown, of fewer sites than the study asks for or with one or two that
@@ -106,11 +105,11 @@ def balance_of_sites(blocks: Iterable[ReleasedBalance], choices: Pooling) -> tup
         for covariate, difference, noise in block.rows:
             found = groups.setdefault(key, {}).setdefault(covariate, {})
             found.setdefault(block.site, []).append((difference, noise))
-    return tuple(_row_of(key, sites, choices) for key, sites in groups.items())
+    return tuple(_row_of(key, sites, study) for key, sites in groups.items())
 
 
 def _row_of(
-    key: tuple[str, ...], found: dict[str, dict[str, list[tuple[float, float]]]], choices: Pooling
+    key: tuple[str, ...], found: dict[str, dict[str, list[tuple[float, float]]]], study: Study
 ) -> PooledBalanceRow:
     names, sites = list(found), sorted(set().union(*found.values()))
     differences, noise = np.full((2, len(sites), len(names)), np.nan)
@@ -120,11 +119,11 @@ def _row_of(
             precision = np.array([1.0 / wave[1] ** 2 for wave in waves])
             differences[row, column] = precision @ [wave[0] for wave in waves] / precision.sum()
             noise[row, column] = precision.sum() ** -0.5
-    pooled = pooled_balance(differences, noise)
+    pooled = pooled_balance(differences, noise, limit=study.diagnostics.max_smd)
     behind = [
         weights[~np.isnan(column)] for weights, column in zip(pooled.weights.T, differences.T, strict=True)
     ]
-    enough = [at for at, weights in enumerate(behind) if not reasons_to_hold(weights, choices)]
+    enough = [at for at, weights in enumerate(behind) if not reasons_to_hold(weights, study.pooling)]
     used = enough or list(range(len(names)))
     size = np.abs(pooled.differences[used])
     worst = used[int(size.argmax())]

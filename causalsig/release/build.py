@@ -147,7 +147,8 @@ def _make(model: type[Model], **values: Any) -> Model:
 def _question(result: QuestionResult, study: Study, limits: Limits) -> QuestionEntry:
     _check_names(result, study)
     found = sift(result, study, limits)
-    mapped = result.status == "estimated" and result.question in WITH_REGIONS
+    # Made of the design alone, and most needed where a gate closed: deterministic assignment is why it did.
+    mapped = result.status != "refused" and result.question in WITH_REGIONS
     regions = region_entries(result.regions if mapped else (), limits)
     beside = tuple(
         _make(SuppressionEntry, what="region", rule=rule, outcome=None, estimand=None)

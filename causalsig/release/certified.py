@@ -19,15 +19,25 @@ if TYPE_CHECKING:
     from causalsig.records import CertifiedQuestion, SiteCertificate
 
 COVERAGE_STEPS, POWER_STEPS = 20, 10
+UNJUDGED = "certify-too-few"
 
 
 class CertifiedEntry(Closed):
-    """One question: coverage in twentieths, power in tenths."""
+    """One question: coverage in twentieths, power in tenths; neither where copies were too few to be judged.
+
+    Coverage is the smaller of that without and that with an effect.
+    """
 
     question: QuestionCode
     code: Code
     coverage: Annotated[int, Field(ge=0, le=COVERAGE_STEPS)] | None
     power: Annotated[int, Field(ge=0, le=POWER_STEPS)] | None
+
+    @model_validator(mode="after")
+    def _judged(self) -> CertifiedEntry:
+        if self.code == UNJUDGED and (self.coverage, self.power) != (None, None):
+            raise ValueError("a certificate tells figures of too few copies to be judged")
+        return self
 
 
 class CertificateEntry(Closed):
@@ -65,8 +75,8 @@ def certificate_entries(
 
 
 def _entry(one: CertifiedQuestion, shown: bool) -> dict[str, object]:
-    coverage = one.coverage if shown else None
-    power = one.power if shown else None
+    told = shown and one.code != UNJUDGED
+    coverage, power = (one.coverage, one.power) if told else (None, None)
     return {
         "question": one.question,
         "code": to_code(one.code),

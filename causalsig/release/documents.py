@@ -53,7 +53,8 @@ WITHOUT_VALUE = frozenset({"gate-follow-up"})
 share of 0.99 would say that one was lost from sight, and 1.00 that none was."""
 WITH_REGIONS = frozenset({"contact_method"})
 """Questions of which regions leave: where the municipality chose. That (almost) nobody of a region accepted
-help would tell what households did, and where bands are narrow how many."""
+help would tell what households did, and where bands are narrow how many. No outcome is in them, so they leave
+of a question that a gate withheld too, and of a refused one never."""
 _SINCE: Mapping[str, Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {
         "0.2": MappingProxyType(
@@ -200,11 +201,12 @@ class QuestionEntry(Closed):
     def _status_holds(self) -> QuestionEntry:
         if self.status != "estimated" and self.analyses:
             raise ValueError("a question that is not estimated carries an effect")
-        if self.status != "estimated" and (self.regions or self.balance or _named_parts(self)):
+        if self.status != "estimated" and (self.balance or _named_parts(self)):
             raise ValueError("a question that is not estimated carries a diagnostic of its effects")
         if self.contacts and (self.status == "refused" or self.question not in WITH_REGIONS):
             raise ValueError("shares of contact stand in a refused question, or tell what households chose")
-        if self.status == "refused" and any(v.value is not None or v.size for v in self.verdicts):
+        figures = any(v.value is not None or v.size for v in self.verdicts)
+        if self.status == "refused" and (figures or self.regions):
             raise ValueError("a refused question carries a diagnostic's value")
         blocks = [(entry.outcome, entry.estimand, entry.estimator) for entry in self.analyses]
         if len(set(blocks)) != len(blocks):

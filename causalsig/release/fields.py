@@ -170,7 +170,12 @@ ESTIMATES: Mapping[str, Field] = MappingProxyType(
         "questions[].analyses[].sensitivity[].correlation": Field(
             "correlation of scale and contrast", "twentieths", "0.05", "release-parameters"
         ),
-        "questions[].regions[].arm": Field("arm that is (almost) never used there", "code", _STUDY, _CODE),
+        "questions[].regions[].arm": Field(
+            "arm that is (almost) never used there; also where the design gate withholds effects",
+            "code",
+            _STUDY,
+            _CODE,
+        ),
         "questions[].regions[].conditions[].question": Field("fact known at time zero", "code", "-", _CODE),
         "questions[].regions[].conditions[].value": Field(
             "at least this amount, or so many months", "euro or months", "fixed cut points", _CODE
@@ -268,13 +273,14 @@ ESTIMATES: Mapping[str, Field] = MappingProxyType(
         "certificate[].questions[].question": _SHARED["question"],
         "certificate[].questions[].code": Field("what was found for this question", "code", "-", _CODE),
         "certificate[].questions[].coverage": Field(
-            "right intervals on simulated copies of the site; only beside a released primary block",
+            "right intervals on simulated copies of the site, the smaller of without and with an effect; "
+            "only where copies are enough to be judged, beside a released primary block",
             "twentieths",
             "0.05",
             "release-not-estimated",
         ),
         "certificate[].questions[].power": Field(
-            "intervals on them that find a modest effect; only beside a released primary block",
+            "intervals on them that find a modest effect; as coverage",
             "tenths",
             "0.1",
             "release-not-estimated",

@@ -44,6 +44,14 @@ from causalsig.release.pool_beside import (
     robustness_entries,
 )
 from causalsig.release.pool_contacts import PooledContactEntry, contact_entries, decode_contacts
+from causalsig.release.pool_controls import (
+    CalibratedEntry,
+    ControlEntry,
+    calibrated_entries,
+    control_entries,
+    decode_calibrated,
+    decode_controls,
+)
 from causalsig.release.pool_entries import (
     LeftOutEntry,
     PooledContrastEntry,
@@ -67,7 +75,10 @@ Tau2Name = Literal["EE", "DL", "HE", "HS", "SJ", "ML", "REML", "EB", "PM"]
 IntervalName = Literal["wald", "t", "knapp-hartung", "knapp-hartung-floored", "mixture"]
 _OPEN = "open"
 _EMPTY = "empty"
-_SINCE = {"0.2": ("robustness", "balance"), "0.3": ("groups", "contacts", "rules", "thresholds", "curves")}
+_SINCE = {
+    "0.2": ("robustness", "balance", "controls", "calibrated"),
+    "0.3": ("groups", "contacts", "rules", "thresholds", "curves"),
+}
 """Fields by the version that brought them."""
 
 
@@ -95,10 +106,12 @@ class PoolDocument(Closed):
     contacts: tuple[PooledContactEntry, ...] = Field(default=(), max_length=200)
     thresholds: tuple[PooledThresholdEntry, ...] = Field(default=(), max_length=200)
     curves: tuple[PooledCurveEntry, ...] = Field(default=(), max_length=100)
+    controls: tuple[ControlEntry, ...] = Field(default=(), max_length=200)
+    calibrated: tuple[CalibratedEntry, ...] = Field(default=(), max_length=10)
 
     @model_validator(mode="after")
     def _of_its_version(self) -> PoolDocument:
-        if self.schema_version == "0.1" and (self.robustness or self.balance):
+        if self.schema_version == "0.1" and any(getattr(self, name) for name in _SINCE["0.2"]):
             raise ValueError("a document of version 0.1 carries what 0.2 added")
         if self.schema_version < "0.3" and any(getattr(self, name) for name in _SINCE["0.3"]):
             raise ValueError("a document of an earlier version carries what 0.3 added")
@@ -135,6 +148,8 @@ class PoolDocument(Closed):
             raise ValueError("a pool of the others shows a mean of too few sites")
         if (
             self.balance
+            or self.controls
+            or self.calibrated
             or self.rules
             or self.curves
             or any(not row.publishable for row in rows)
@@ -193,6 +208,8 @@ def build_pool_document(
             contacts=contact_entries(result),
             thresholds=threshold_entries(result),
             curves=curve_entries(result),
+            controls=() if others else control_entries(result),
+            calibrated=() if others else calibrated_entries(result),
         )
     except ValidationError as error:
         raise schema_error(error) from None
@@ -318,6 +335,8 @@ def pool_result(document: PoolDocument) -> PoolResult:
         contacts=decode_contacts(document.contacts),
         thresholds=decode_thresholds(document.thresholds),
         curves=decode_curves(document.curves),
+        controls=decode_controls(document.controls),
+        calibrated=decode_calibrated(document.calibrated),
     )
 
 

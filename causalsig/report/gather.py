@@ -121,6 +121,7 @@ def national_page(
         outcomes=outcomes,
         pool=answers,
         provenance=where,
+        balance_limit=study.diagnostics.max_smd,
         checks=_check_counts(documents, specs[0]),
         sites=sites,
         demo=pool.demo,

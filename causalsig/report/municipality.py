@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import isfinite
 
 from markupsafe import Markup
 
-from causalsig.diagnostics.words import region_sentence
+from causalsig.diagnostics.words import has_sentence, region_sentence, verdict_sentence
+from causalsig.records import Verdict
 from causalsig.report import effects, fairness, hidden_causes, thresholds, views
 from causalsig.report.effects import Shown
 from causalsig.report.figures import ForestRow
 from causalsig.report.numbers import Language, band, written_date
 from causalsig.report.own import Question, questions_of
-from causalsig.report.pages import MunicipalityPage, QuestionSpec, UnusedBand, concerns
+from causalsig.report.pages import ALWAYS_TOLD, MunicipalityPage, QuestionSpec, UnusedBand, concerns
 from causalsig.report.words import Words
 
 
@@ -21,7 +23,7 @@ def municipality_view(page: MunicipalityPage, language: Language) -> views.Page:
     words, asked = Words(language), questions_of(page, language)
     written = written_date(page.provenance.written_on, language)
     sections = [section for question in asked for section in _question_sections(question)]
-    sections += [*thresholds.own_sections(words, page), _checks(asked[0]), _flow(asked[0])]
+    sections += [*thresholds.own_sections(words, page), *_all_checks(asked), _flow(asked[0])]
     sections.append(views.not_said(words, national=False))
     sections += [views.glossary(words, national=False), views.provenance(words, page.provenance, written)]
     return views.Page(
@@ -243,28 +245,53 @@ def _outcomes(question: Question) -> tuple[views.Table, ...]:
     return (views.Table(caption, columns, tuple(rows), title=words("outcomes.title"), intro=intro),)
 
 
-def _checks(question: Question) -> views.Section:
-    """Say each check once, with the arms that failed it."""
-    words = question.words
-    checks = []
-    told = [v for v in question.own.verdicts if concerns(v.code, v.estimand, question.spec.estimand)]
-    for code in dict.fromkeys(verdict.code for verdict in told):
-        failed = [v for v in told if v.code == code and not v.passed]
-        said = words.check(code, "failed" if failed else "passed")
-        arms = [words.arm(v.arm) for v in failed if v.arm is not None]
-        if arms:
-            named = ", ".join(dict.fromkeys(arms))
-            said = Markup(" ").join((said, words("checks.failed-arms", arms=named)))
-        label = words("checks.failed" if failed else "checks.passed")
-        checks.append(views.Check(words.check(code, "name"), not failed, label, said))
+def _all_checks(asked: Sequence[Question]) -> list[views.Section]:
+    """Tell the checks of every question that was checked; the first tells that it was not."""
+    shown = [one for one in asked if one is asked[0] or _told(one) or one.own.unused]
+    return [_checks(one, named=len(shown) > 1, first=one is asked[0]) for one in shown]
+
+
+def _told(question: Question) -> list[Verdict]:
+    return [v for v in question.own.verdicts if concerns(v.code, v.estimand, question.spec.estimand)]
+
+
+def _checks(question: Question, *, named: bool, first: bool) -> views.Section:
+    """Say each check once, with the arms that failed it and the figures that were released."""
+    words, asked = question.words, question.spec.question
+    told = _told(question)
+    checks = [
+        _check(question, [v for v in told if v.code == code]) for code in dict.fromkeys(v.code for v in told)
+    ]
+    own_title = f"checks.title-of.{asked}"
+    title = words(own_title if named and words.has(own_title) else "checks.title")
     return views.Section(
-        "checks",
-        words("checks.title"),
+        "checks" if first else f"checks-{asked.replace('_', '-')}",
+        title,
         paragraphs=(words("checks.intro"),) if checks else (words("checks.none"),),
         checks=tuple(checks),
         after=(words("checks.unused"),) if question.own.unused else (),
         bullets=tuple(Markup.escape(one) for one in unused_sentences(question.own.unused, words.language)),
     )
+
+
+def _check(question: Question, told: Sequence[Verdict]) -> views.Check:
+    words, asked, code = question.words, question.spec.question, told[0].code
+    failed = [verdict for verdict in told if not verdict.passed]
+    part = "failed" if failed else "passed"
+    if not failed and code in ALWAYS_TOLD and question.own.unused:
+        part = "passed-with-regions"  # who had a small chance may still (almost) never have been chosen
+    said = [words.check(code, part, asked)]
+    arms = [words.arm(v.arm) for v in failed if v.arm is not None]
+    if arms:
+        said.append(words("checks.failed-arms", arms=", ".join(dict.fromkeys(arms))))
+    # Sizes leave as bands only, so they have no figure here.
+    said += [
+        Markup.escape(verdict_sentence(verdict, words.language))
+        for verdict in failed or told
+        if isfinite(verdict.value) and has_sentence(verdict, words.language)
+    ]
+    label = words({"failed": "checks.failed", "passed": "checks.passed"}.get(part, "checks.noted"))
+    return views.Check(words.check(code, "name", asked), not failed, label, Markup(" ").join(said))
 
 
 def unused_sentences(regions: Sequence[UnusedBand], language: Language) -> list[str]:

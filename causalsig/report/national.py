@@ -267,7 +267,8 @@ def _balance(words: Words, page: NationalPage) -> tuple[views.Table, ...]:
         words("checks.column-largest"),
         words("arms.column-sites"),
     )
-    return (views.Table(words("checks.balance-caption"), columns, rows, words("checks.balance-title")),)
+    caption = words("checks.balance-caption", limit=decimal(page.balance_limit, words.language, 2))
+    return (views.Table(caption, columns, rows, words("checks.balance-title")),)
 
 
 def _left_out(words: Words, asked: list[Question]) -> views.Section:

@@ -234,13 +234,14 @@ class NationalPage:
     ``beside`` are pooled contrasts of other estimators than the question's own, and ``own`` what each site
     released, by its code, for the statistician.
     ``released`` counts the releases that were read beside the pool (0: none were given), and ``absent`` those
-    among them that are not in a question's figure, by reason.
+    among them that are not in a question's figure, by reason. ``balance_limit`` is the study's ``max_smd``.
     """
 
     specs: tuple[QuestionSpec, ...]
     outcomes: tuple[OutcomeSpec, ...]
     pool: PoolResult
     provenance: Provenance
+    balance_limit: float
     checks: tuple[CheckCount, ...] = ()
     sites: tuple[ReleasedArms, ...] = ()
     demo: bool = False
@@ -290,8 +291,14 @@ def specs_from_study(study: Study) -> tuple[tuple[QuestionSpec, ...], tuple[Outc
         )
         for code, asked in study.asked.items()
     ]
-    outcomes = tuple(
+    controls = study.falsification.negative_controls  # no answer to the question
+    outcomes = tuple(one for one in all_outcomes(study) if one.outcome not in controls)
+    return tuple(sorted(specs, key=lambda spec: spec.caution)), outcomes
+
+
+def all_outcomes(study: Study) -> tuple[OutcomeSpec, ...]:
+    """Take every outcome that a study defines, its negative controls too."""
+    return tuple(
         OutcomeSpec(one.id, one.kind, one.signals, one.months, one.creditor, one.from_day)
         for one in study.outcomes
     )
-    return tuple(sorted(specs, key=lambda spec: spec.caution)), outcomes

@@ -21,7 +21,9 @@ class Falsification(Closed):
     random_causes: int = Field(
         default=3, ge=0, le=50, description="Refits with a column of noise among the covariates; 0: none."
     )
-    subsets: int = Field(default=10, ge=0, le=100, description="Refits on 80 % of the households; 0: none.")
+    subsets: int = Field(
+        default=10, ge=0, le=100, description="Refits on 80 % of the households, 2 or more; 0: none."
+    )
     negative_controls: tuple[Slug, ...] = Field(
         default=(), description="Outcomes, defined in [[outcomes]], that no arm can have changed."
     )
@@ -49,6 +51,9 @@ class Falsification(Closed):
             raise ValueError(
                 f"placebos is too low to warn at level {self.level:g}; give 0 for none, or at least {fewest}"
             )
+        # One subset outside its noise comes by chance one time in twenty: alone it could never warn.
+        if self.subsets == 1:
+            raise ValueError("subsets is too low to ever warn; give 0 for none, or at least 2")
         if len(set(self.negative_controls)) != len(self.negative_controls):
             raise ValueError("negative_controls names an outcome twice; name each once")
         return self

@@ -282,6 +282,11 @@ class Study(Closed):
         if self.rules is not None:
             method = self.questions.contact_method
             self.rules.check_given(self.covariates, () if method is None else method.arms)
+        answers = {question.primary_outcome for question in self.asked.values()}
+        if answers & set(self.falsification.negative_controls):
+            raise ValueError(
+                "negative_controls names a question's primary outcome; name outcomes no arm changes"
+            )
         if self.graph is not None:
             self._argued(self.graph)
         return self

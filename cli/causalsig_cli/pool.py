@@ -53,6 +53,17 @@ def command(
         interval = f"{threshold.conf_low:+.4f} to {threshold.conf_high:+.4f}"
         label = f"{threshold.question} {threshold.estimand}"
         typer.echo(f"{label:<16}{crossed:<28}{threshold.sites:>6}{threshold.estimate:>+10.4f}{interval:>20}")
+    for control in summary.pool.controls:
+        verdict = "no difference seen" if control.passed else "DIFFERS"
+        typer.echo(
+            f"{control.question:<16}negative control {control.outcome}: {verdict} over {control.sites} sites "
+            f"(p = {control.p_value:.3f})"
+        )
+    for less in summary.pool.calibrated:
+        typer.echo(
+            f"{less.question:<16}{less.arm} - {less.reference}, calibrated by {less.controls} controls: "
+            f"{less.estimate:+.4f} ({less.conf_low:+.4f} to {less.conf_high:+.4f})"
+        )
     typer.echo(str(summary.path))
     withheld = [row for row in summary.pool.contrasts if row.primary and not row.publishable]
     for reasons in dict.fromkeys((row.question, row.reasons) for row in withheld):

@@ -64,6 +64,9 @@ ONLY_CARRIES = frozenset(
         "causalsig/execution/rules.py",
         "causalsig/release/contacts.py",
         "causalsig/release/given.py",
+        "causalsig/diagnostics/words.py",
+        "causalsig/estimation/trimming.py",  # whom a cut would leave out: said of overlap, nobody is
+        "causalsig/execution/design_figures.py",
         "causalsig/estimation/sensitivity.py",  # how strong a hidden cause must be: said beside it too
         "causalsig/estimation/sensitivity_coding.py",
         "causalsig/estimation/sensitivity_fit.py",
@@ -72,6 +75,7 @@ ONLY_CARRIES = frozenset(
         "causalsig/execution/hidden.py",  # says how far an answer may be off, never changes it
         "causalsig/execution/record.py",  # what a run writes down about itself
         "causalsig/sources/database_address.py",  # whether a source is a database
+        "causalsig/release/certified.py",  # whether a site was certified: said beside the answer
         "causalsig/study/digest.py",
         "causalsig/study/inventory.py",
         "causalsig/study/read.py",

@@ -29,7 +29,7 @@ def _row(found: Any, truth: float) -> dict[str, Any]:
     }
 
 
-def band(seed: int, **world: float) -> dict[str, Any]:
+def band(seed: int, **world: Any) -> dict[str, Any]:
     from causalsig.estimation import changed_band
 
     data = moved(seed, **world)

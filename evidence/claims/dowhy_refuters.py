@@ -16,7 +16,7 @@ propensities that estimating leaves in the data is used again for the placebo, s
 that column taken out before refuting it rejects at most 4 times, and our permutation placebo of the same
 samples, which refits everything, warns at most once of its spread and at most once of its centre."""
 ISSUE = 7
-COVERS = ("causalsig/estimation/placebo*.py",)
+COVERS = ("causalsig/estimation/placebo*.py", "causalsig/estimation/design.py")
 
 SAMPLES = 20
 ROWS = 2000

@@ -15,9 +15,9 @@ from evidence.montecarlo import rate_figures
 CLAIM = """The default study's placebo outcome (any signal in months 4 to 6 before time zero, adjusted as
 the answer is, judged among 200 placebos) warns at most at 2 % of invented municipalities of 100,000 in
 which recorded facts alone decide who is visited first, its level being 1 %. Where stress that nobody
-records decides as well, the share that warns is tabulated by its strength and by size: it is a check
-that can see a hidden cause of twice the packaged strength in a large municipality, and nothing that
-rules one out."""
+records decides as well, the share that warns is tabulated by its strength and by size. Twice the packaged
+stress moves the placebo outcome of municipalities of 400,000 away from zero on average, by more than half
+of its standard error; alone few of them see it. The check can find a hidden cause and rules none out."""
 ISSUE = 7
 COVERS = (
     *_chain.SITE,
@@ -34,15 +34,17 @@ COVERS = (
 
 SITES = 200
 FEW = 60
+FEWER = 40
 WARNS = (0.0, 0.02)
-SEEN = (0.5, 1.0)
+MOVED = 0.5
+"""Standard errors that the mean shift exceeds, where a strong hidden cause meets a large municipality."""
+NORMAL_99 = 2.576
 TYPICAL, LARGE = 100_000, 400_000
 CELLS: dict[str, tuple[float, int, int]] = {
     "nothing hidden": (0.0, TYPICAL, SITES),
     "packaged stress": (1.0, TYPICAL, FEW),
-    "packaged stress, large": (1.0, LARGE, FEW),
     "twice the packaged stress": (2.0, TYPICAL, FEW),
-    "twice the packaged stress, large": (2.0, LARGE, FEW),
+    "twice the packaged stress, large": (2.0, LARGE, FEWER),
 }
 MONTHS = 42
 
@@ -65,16 +67,20 @@ def _judged(name: str, found: list[dict[str, float | None]]) -> dict[str, Any]:
     """Rate of warnings where the placebo outcome could be judged; the shift in standard errors beside it."""
     strength, inhabitants, _ = CELLS[name]
     judged = [one for one in found if one["p"] is not None]
-    band = WARNS if strength == 0.0 else SEEN if name.startswith("twice") and "large" in name else (0.0, 1.0)
     warned = sum(one["passed"] == 0.0 for one in judged)
     shifts = np.array([one["in errors"] for one in judged], dtype=np.float64)
+    mean, error = float(shifts.mean()), float(shifts.std(ddof=1) / np.sqrt(len(shifts)))
+    rates = rate_figures(warned, len(judged), WARNS if strength == 0.0 else (0.0, 1.0))
+    moved = inhabitants < LARGE or abs(mean) - NORMAL_99 * error > MOVED
     return {
         "cell": name,
         "strength": strength,
         "inhabitants": inhabitants,
         "municipalities": len(found),
-        "mean shift in standard errors": round(float(shifts.mean()), 3),
-        **rate_figures(warned, len(judged), band),
+        "mean shift in standard errors": round(mean, 3),
+        "error of that mean": round(error, 3),
+        **rates,
+        "passed": bool(rates["passed"] and moved),
     }
 
 

@@ -19,6 +19,7 @@ ISSUE = 7
 COVERS = (
     "causalsig/estimation/placebo*.py",
     "causalsig/estimation/augmented.py",
+    "causalsig/estimation/design.py",
     "causalsig/estimation/propensity.py",
     "causalsig/estimation/multinomial.py",
     "causalsig/estimation/regressions.py",

@@ -27,6 +27,7 @@ ISSUE = 7
 COVERS = (
     "causalsig/estimation/sensitivity*.py",
     "causalsig/estimation/augmented.py",
+    "causalsig/estimation/design.py",
     "causalsig/estimation/propensity.py",
     "causalsig/pooling/robustness.py",
     "causalsig/pooling/lineup.py",
@@ -234,10 +235,11 @@ def pools(batch: int) -> list[list[float]]:
     rows = []
     for seed in range(batch * POOL_BATCH, (batch + 1) * POOL_BATCH):
         r = np.random.default_rng([99, seed])
-        blocks = [
+        tried = [
             released(r, world, size, f"{place:064d}", study)
             for place, (size, world) in enumerate(zip(POOLED_SIZES, pool_worlds(), strict=True))
         ]
+        blocks = [block for block in tried if block is not None]
         [pooled] = pool_arms(blocks, study, "0" * 64).robustness
         last = blocks[-1]
         a, b = last.arms.index(ARMS[1]), last.arms.index(ARMS[0])
@@ -265,7 +267,10 @@ def two_arms() -> Any:
 
 
 def released(r: np.random.Generator, world: World, size: int, site: str, study: Any) -> Any:
-    """Analyse one site of two arms and send it through the release: what comes out is on the grids."""
+    """Analyse one site of two arms and send it through the release: what comes out is on the grids.
+
+    None where an arm is too small to be admitted, which is decided before outcomes.
+    """
     from causalsig.estimation import doubly_robust, hidden_cause_sensitivity
     from causalsig.records import Analysis, QuestionResult, SiteResult
     from causalsig.release.build import ReleaseIdentity, build_release, released_arms
@@ -300,5 +305,5 @@ def released(r: np.random.Generator, world: World, size: int, site: str, study: 
     question = QuestionResult("contact_method", "estimated", (), (), (), (analysis,), ())
     found = SiteResult("9001", study_digest(study), date(2026, 6, 30), (question,), ())
     identity = ReleaseIdentity(site, "b" * 64, "0.1.0", "c" * 64)
-    [block] = released_arms(build_release(found, study=study, identity=identity).document)
-    return block
+    blocks = released_arms(build_release(found, study=study, identity=identity).document)
+    return blocks[0] if blocks else None

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from causalsig.cohort import build_cohort, plan_cohorts
 from causalsig.cohort.build import Cohort
-from causalsig.execution.analyse import INCOMPLETE_ARMS, WITHHELD, analyse_site, answer, seed_of
+from causalsig.execution.analyse import INCOMPLETE_ARMS, WITHHELD, _merge, analyse_site, answer, seed_of
 from causalsig.execution.record import site_record
 from causalsig.records import QuestionResult, SiteResult, Verdict
 from causalsig.release.build import CheckedRelease, ReleaseIdentity, build_release
@@ -170,6 +170,17 @@ def test_what_is_withheld_or_refused_holds_no_effect(
     assert not {a.estimand for a in found.analyses} & failed
     record = site_record(SiteResult("9001", "d" * 64, date(2026, 6, 30), (found,), ()))
     assert len(record["questions"][0]["analyses"]) == len(found.analyses)
+
+
+def test_what_a_longer_horizon_s_gate_closed_is_told_by_outcome(cohort: Cohort, study: Study) -> None:
+    """Its verdicts name no outcome: beside the question's own they would read as the question's."""
+    first = answer(cohort, study)
+    closed = answer(cohort, with_gates(study, min_effective_sample_size=1e6))
+    assert (first.status, closed.status) == ("estimated", "withheld")
+    found = _merge([first, closed])
+    assert (found.status, found.verdicts) == ("estimated", first.verdicts)
+    told = {(r.outcome, r.estimand) for r in found.refusals if r.code == WITHHELD}
+    assert told == {(o.id, e) for o in cohort.plan.outcomes for e in ("ATO", "ATE")}
 
 
 def test_nothing_is_estimated_of_a_withheld_question_not_even_unadjusted(

@@ -167,13 +167,9 @@ def test_a_run_takes_its_own_certificate_along_and_no_other(
         "certify-too-few",
         REPLICATIONS,
     )
-    released = {
-        entry["question"]
-        for entry in document["questions"]
-        if any(block["primary"] for block in entry["analyses"])
-    }
-    for one in told["questions"]:
-        assert (one["coverage"] is None) == (one["power"] is None) == (one["question"] not in released)
+    assert told["questions"]
+    for one in told["questions"]:  # so few copies are no coverage
+        assert one["coverage"] is None and one["power"] is None
     assert b"bias" not in (folder / "review.json").read_bytes()
     (again,) = run_sites(provider.request(out, only=("9001",)))
     assert again.status == "kept"

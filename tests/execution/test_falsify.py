@@ -11,6 +11,8 @@ import pytest
 from causalsig.cohort.build import build_cohort, plan_cohorts, site_facts
 from causalsig.cohort.earlier import NEEDED_DAYS, earlier_signals
 from causalsig.diagnostics import falsification_sentence
+from causalsig.errors import EstimationError
+from causalsig.execution import falsify
 from causalsig.execution.analyse import answer
 from causalsig.execution.falsify import NO_HISTORY, falsification
 from causalsig.study.falsification import Falsification
@@ -56,6 +58,20 @@ def test_nothing_is_tried_where_the_answer_was_withheld(made):
     cohort, found, facts, study = made
     withheld = replace(found, status="withheld", analyses=())
     assert falsification(withheld, cohort, facts, study, 1, NEEDED_DAYS) is None
+
+
+def test_no_placebo_is_counted_where_it_was_refused_or_not_asked_for(made, monkeypatch):
+    cohort, found, facts, study = made
+
+    def refuse(*_, **__):
+        raise EstimationError("estimation-placebo", expected="x", found="y", mend="z")
+
+    none = study.model_copy(update={"falsification": Falsification(placebos=0, random_causes=0, subsets=0)})
+    assert falsification(found, cohort, facts, none, 1, NEEDED_DAYS).placebos == 0
+    monkeypatch.setattr(falsify, "permutation_placebo", refuse)
+    tried = falsification(found, cohort, facts, study, 1, NEEDED_DAYS)
+    assert "estimation-placebo" in {refusal.code for refusal in tried.refusals}
+    assert "gate-placebo-spread" not in {row.code for row in tried.rows} and tried.placebos == 0
 
 
 def test_signals_of_months_4_to_6_are_refused_where_nothing_was_kept(made):

@@ -12,6 +12,7 @@ import json
 import re
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,8 @@ from causalsig.study.read import default_study_text, read_study
 
 MONTHS = 30
 SPECS = (SiteSpec("9011", "Voorbeeldstad 11", 60_000), SiteSpec("9012", "Voorbeeldstad 12", 45_000))
+MOST_COUNTED = 5_000
+"""Episodes of an arm; of random numbers fewer than one in a hundred thousand is as near to such a share."""
 DIGITS = 8
 """Significant digits by which a number is known again in a file."""
 OPEN = {
@@ -48,6 +51,20 @@ OPEN = {
     "min_effective_sample_size": 30.0,
 }
 """Gates that let everything through."""
+ATTEMPTS = """
+[falsification]
+placebos = 100
+random_causes = 1
+subsets = 4
+negative_controls = ["any_all_3m"]
+"""
+"""Every kind of attempt to falsify, and few of each."""
+ATTEMPTED = {
+    *("gate-placebo-outcome", "gate-placebo-spread", "gate-placebo-centre", "gate-negative-control"),
+    *("gate-adjustment-shift", "gate-random-cause", "gate-subsets"),
+}
+EFFECTS = ("analyses", "rulers", "hidden", "falsification")
+"""Parts of a site's record that are made of outcomes."""
 IDENTITY = ReleaseIdentity("a" * 64, "b" * 64, "0.1.0", "c" * 64)
 
 
@@ -60,7 +77,7 @@ class Known:
     words: dict[str, set[str]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Place:
     """One site in memory, and the effects that were computed of it."""
 
@@ -81,7 +98,8 @@ def study_text(**gates: float) -> str:
             if found != text or line in text
             else text.replace("[diagnostics]", f"[diagnostics]\n{line}")
         )
-    return text
+    assert "[falsification]" not in text
+    return text + ATTEMPTS
 
 
 def a_study(folder: Path, **gates: float) -> tuple[Path, Study]:
@@ -91,13 +109,21 @@ def a_study(folder: Path, **gates: float) -> tuple[Path, Study]:
 
 
 def numbers_in(value: Any) -> set[str]:
-    """Digits of every float in a record that has enough of them to be known again."""
+    """Digits of every float in a record that has enough of them to be known again.
+
+    A count over a count is left out: one of the design, such as the share that is trimmed, may be the same.
+    """
     if isinstance(value, dict):
-        kept = [item for name, item in value.items() if name != "effective_sample_size"]  # of the design
+        of_the_design = ("effective_sample_size", "threshold")
+        kept = [item for name, item in value.items() if name not in of_the_design]
         return set().union(*map(numbers_in, kept))
     if isinstance(value, list | tuple):
         return set().union(*map(numbers_in, value))
-    return digits_of(repr(value)) if isinstance(value, float) else set()
+    return digits_of(repr(value)) if isinstance(value, float) and not is_share(value) else set()
+
+
+def is_share(value: float) -> bool:
+    return abs(Fraction(value).limit_denominator(MOST_COUNTED) - Fraction(value)) < 1e-13
 
 
 def digits_of(text: str) -> set[str]:
@@ -121,8 +147,7 @@ def text_of(path: Path) -> str:
 def known_of(result: SiteResult, study: Study) -> Known:
     numbers: dict[str, set[str]] = {}
     for question in site_record(result)["questions"]:
-        parts = ("analyses", "rulers", "hidden")
-        numbers[question["question"]] = numbers_in([question[part] for part in parts])
+        numbers[question["question"]] = numbers_in([question[part] for part in EFFECTS])
     document = build_release(result, study=study, identity=IDENTITY).document
     blocks: dict[str, set[str]] = {}
     for entry in document.questions:
@@ -149,8 +174,12 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Place]:
     for seed, spec in enumerate(SPECS):
         made = simulate_site(spec, scenario, seed + 1, months=MONTHS, truth=False)
         site = inventory_site(spec, months=MONTHS, extracted_on=scenario.extracted_on)
-        result = analyse_site(made.tables, study, site, spec.matching)
+        result = analyse_site(made.tables, study, site, spec.matching, benchmarks=True)
         assert [question.status for question in result.questions] == ["estimated", "estimated"]
+        for question in result.questions:
+            assert any(ruler.benchmarks for ruler in question.rulers)
+            assert question.falsification is not None
+            assert {row.code for row in question.falsification.rows} == ATTEMPTED
         found[spec.code] = Place(made.tables, site, spec.matching, known_of(result, study))
     return found
 
@@ -163,7 +192,9 @@ def run_chain(folder: Path, places: dict[str, Place], codes: list[str], gates: d
     status: dict[str, dict[str, str]] = {}
     for code in codes:
         place, said = places[code], []
-        result = analyse_site(place.tables, study, place.site, place.matching, progress=said.append)
+        result = analyse_site(
+            place.tables, study, place.site, place.matching, progress=said.append, benchmarks=True
+        )
         home = folder / "sites" / code
         release_site(result, study, keys=keys, snapshot=code.encode() * 8, wave=1, folder=home)
         write_json(home / "site.json", site_record(result))
@@ -262,5 +293,43 @@ def test_where_the_design_gate_failed_no_effect_exists_anywhere(
                 assert not numbers & digits_of(text), (path.name, question)
                 assert not [one for one in (*blocks, *words) if one in text], (path.name, question)
             assert (entry["analyses"], entry["rulers"], entry["hidden"]) == ([], [], None)
-            assert entry["balance_components"] is None
+            assert entry["balance_components"] is None and entry["falsification"] is None
             assert {verdict["tier"] for verdict in entry["verdicts"]} == {"design"}
+
+
+def test_certify_and_site_run_write_no_effect_behind_a_closed_gate(provider: Any, tmp_path: Path) -> None:
+    """On a provider's file: nothing that they write of effects with gates open is there with gates closed."""
+    known: dict[str, set[str]] = {}
+    open_text = provider.study.read_text(encoding="utf-8") + ATTEMPTS
+    closed_text = open_text.replace("min_equipoise_share = 0.2", "min_equipoise_share = 1.0")
+    assert closed_text != open_text
+    for name, text in (("open", open_text), ("closed", closed_text)):
+        provider.study.write_text(text, encoding="utf-8")
+        out = tmp_path / name
+        given = [str(provider.study), str(provider.sources), "--inventory", str(provider.inventory)]
+        printed = io.StringIO()
+        codes = []
+        for arguments in (
+            ["certify", *given, "--site", "9001", "--out", str(out), "--replications", "3", "--workers", "1"],
+            ["site", "run", *given, "--only", "9001", "--out", str(out), "--keys", str(provider.keys)],
+        ):
+            with redirect_stdout(printed), redirect_stderr(printed), pytest.raises(SystemExit) as ended:
+                main(arguments)
+            codes.append(ended.value.code)
+        (out / "log.txt").write_text(printed.getvalue(), encoding="utf-8")
+        folder = out / "sites" / "9001"
+        certificate = json.loads((folder / "certificate.json").read_text("utf-8"))
+        record = json.loads((folder / "site.json").read_text("utf-8"))
+        [contact] = [one for one in record["questions"] if one["question"] == "contact_method"]
+        assert json.loads((folder / "review.json").read_text("utf-8"))["document"]["certificate"]
+        if name == "open":
+            assert codes == [1, 0] and contact["status"] == "estimated"  # three copies certify nothing
+            known["site run"] = numbers_in([contact[part] for part in EFFECTS])
+            known["certify"] = numbers_in([one["simulated"] for one in certificate["questions"]])
+            assert len(known["site run"]) > 80 and len(known["certify"]) > 5
+        else:
+            assert codes == [3, 0] and contact["status"] == "withheld"
+            assert [contact[part] for part in EFFECTS] == [[], [], None, None]
+            for path in filter(Path.is_file, out.rglob("*")):
+                again = digits_of(text_of(path)) & (known["site run"] | known["certify"])
+                assert again == set(), path.name

@@ -91,12 +91,15 @@ def balanced(site: int, rent: float, *names: str) -> ReleasedBalance:
 
 def test_what_no_site_can_tell_from_chance_the_pool_can(study: Study) -> None:
     sites = [balanced(k, 0.16, "crisis") for k in range(20)]
-    [row] = balance_of_sites(sites, study.pooling)
+    [row] = balance_of_sites(sites, study)
     assert (row.sites, row.covariates, row.balanced, row.covariate) == (20, 2, 1, "creditor-rent")
     assert row.largest == pytest.approx(0.16) and row.publishable
-    [few] = balance_of_sites(sites[:5], study.pooling)
+    wider = study.model_copy(update={"diagnostics": study.diagnostics.model_copy(update={"max_smd": 0.2})})
+    [within] = balance_of_sites(sites, wider)
+    assert within.balanced == 2  # the limit is the study's
+    [few] = balance_of_sites(sites[:5], study)
     assert not few.publishable
-    [rare] = balance_of_sites([*sites, balanced(30, 0.0, "age-missing")], study.pooling)
+    [rare] = balance_of_sites([*sites, balanced(30, 0.0, "age-missing")], study)
     assert rare.covariates == 2
 
 
@@ -107,11 +110,11 @@ def test_a_site_that_carries_a_covariate_alone_is_not_published(study: Study) ->
         return replace(balanced(site, 0.0), rows=(("creditor-rent", rent, noise), *more))
 
     sites = [block(0, 0.31, 0.02), *(block(k, 0.3, 0.2) for k in range(1, 6))]
-    [row] = balance_of_sites(sites, study.pooling)
+    [row] = balance_of_sites(sites, study)
     assert row.largest == pytest.approx(0.31, abs=0.01) and row.sites == 6 and not row.publishable
     beside = [block(k, 0.31, 0.02 if k == 0 else 0.2, ("crisis", 0.04, 0.2)) for k in range(6)]
-    [row] = balance_of_sites(beside, study.pooling)
+    [row] = balance_of_sites(beside, study)
     assert (row.covariate, row.covariates, row.publishable) == ("crisis", 1, True)
     pair = [block(k, 0.31, 0.02 if k < 2 else 0.1) for k in range(7)]
-    [row] = balance_of_sites(pair, study.pooling)
+    [row] = balance_of_sites(pair, study)
     assert not row.publishable

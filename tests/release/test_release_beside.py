@@ -236,12 +236,28 @@ def test_regions_beyond_the_most_are_listed() -> None:
     assert (len(found.entries), found.held) == (100, ("release-parameters",))
 
 
-def test_nothing_beside_leaves_where_the_design_gate_failed(site: SiteResult, release: Release) -> None:
+def test_where_the_design_gate_failed_regions_leave_and_nothing_else_beside(
+    site: SiteResult, release: Release
+) -> None:
+    """An arm that is given by rule is why a gate closes, and no outcome is in it."""
     question = release(contact(site, status="withheld", analyses=())).questions[1]
-    assert (question.analyses, question.regions, question.balance) == ((), (), ())
+    assert (question.analyses, question.balance) == ((), ())
+    assert question.regions == release(site).questions[1].regions != ()
+    small = release(contact(site, status="withheld", analyses=(), regions=(region(29),))).questions[1]
+    assert small.regions == ()
+    assert {(s.what, s.rule) for s in small.suppressions} == {("region", "release-cell-floor")}
     written = release(contact(site, status="withheld", analyses=())).model_dump(mode="json")
-    written["questions"][1]["regions"] = release(site).model_dump(mode="json")["questions"][1]["regions"]
+    written["questions"][1]["balance"] = release(site).model_dump(mode="json")["questions"][1]["balance"]
     with pytest.raises(ValidationError, match="not estimated"):
+        EstimatesDocument.model_validate_json(json.dumps(written))
+
+
+def test_of_a_refused_question_no_region_leaves(site: SiteResult, release: Release) -> None:
+    document = release(contact(site, status="refused", analyses=()))
+    assert document.questions[1].regions == ()
+    written = document.model_dump(mode="json")
+    written["questions"][1]["regions"] = release(site).model_dump(mode="json")["questions"][1]["regions"]
+    with pytest.raises(ValidationError, match="refused question"):
         EstimatesDocument.model_validate_json(json.dumps(written))
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
 
+from causalsig.execution.certificates import certificate_of
 from causalsig.records import CertifiedQuestion, SiteCertificate, SiteResult
 from causalsig.release.build import ReleaseIdentity, build_release
 from causalsig.release.documents import EstimatesDocument
@@ -64,3 +66,47 @@ def test_a_certificate_speaks_of_a_question_once(make_site: Callable[..., SiteRe
     twice = replace(CERTIFICATE, questions=CERTIFICATE.questions[:1] * 2)
     with pytest.raises(ValidationError, match="certified twice"):
         certificate_entries(twice, frozenset({"accepted_help"}))
+
+
+def test_copies_too_few_to_be_judged_tell_no_figure(
+    make_site: Callable[..., SiteResult], release: Release
+) -> None:
+    few = replace(CERTIFICATE.questions[1], code="certify-too-few")
+    six = SiteCertificate("undecided", "certify-too-few", 6, (CERTIFICATE.questions[0], few))
+    document = release(replace(make_site(), certificate=six))
+    judged, unjudged = document.certificate[0].questions
+    assert (unjudged.coverage, unjudged.power) == (None, None) != (judged.coverage, judged.power)
+    values = document.model_dump(mode="json")
+    for name in ("coverage", "power"):
+        told = values["certificate"][0]["questions"][1]
+        values["certificate"][0]["questions"][1] = told | {name: 10}
+        with pytest.raises(ValidationError, match="too few copies"):
+            EstimatesDocument.model_validate_json(json.dumps(values))
+        values["certificate"][0]["questions"][1] = told
+
+
+def simulated(effect: str, coverage: float | None, found: float | None, code: str) -> dict[str, object]:
+    return {"effect": effect, "coverage": coverage, "found": found, "code": code}
+
+
+@pytest.mark.parametrize(
+    ("parts", "figures"),
+    [
+        ([("null", 0.96, 0.04, "certify-sound"), ("modest", 0.94, 0.3, "certify-sound")], (0.94, 0.3)),
+        ([("null", 0.8, 0.2, "certify-coverage"), ("modest", 0.94, 0.3, "certify-sound")], (0.8, 0.3)),
+        ([("null", 1.0, 0.0, "certify-too-few"), ("modest", 1.0, 0.8, "certify-too-few")], (None, None)),
+        ([("null", 0.8, 0.2, "certify-coverage"), ("modest", 1.0, 0.8, "certify-too-few")], (None, None)),
+        ([("null", 1.0, 0.0, "certify-too-few"), ("modest", 0.94, 0.3, "certify-sound")], (None, 0.3)),
+        ([("null", None, None, "certify-too-few"), ("modest", None, None, "certify-too-few")], (None, None)),
+        ([], (None, None)),
+    ],
+)
+def test_a_run_takes_along_the_smaller_coverage_of_copies_enough(
+    tmp_path: Path, parts: list[tuple[str, float, float, str]], figures: tuple[float | None, float | None]
+) -> None:
+    question = {"question": "contact_method", "code": "x", "simulated": [simulated(*one) for one in parts]}
+    values = {"verdict": "sound", "code": "certify-sound", "replications": 200, "questions": [question]}
+    (tmp_path / "certificate.json").write_text(json.dumps(values), encoding="utf-8")
+    found = certificate_of(tmp_path, {"certificate": "of this run"})
+    assert found is not None
+    assert (found.questions[0].coverage, found.questions[0].power) == figures

@@ -95,6 +95,8 @@ def test_the_national_page_shows_pooled_balance_and_the_statisticians_every_site
     pool = made.pool("all", robustness=(ROW,), balance=(balance,))
     public = words(national_html(replace(made.national(), pool=pool)))
     assert "30 van 31 kenmerken" in public and "0,12" in public and "3,5 %" in public
+    wide = words(national_html(replace(made.national(), pool=pool, balance_limit=0.25)))
+    assert "Tot 0,10 telt als gelijk" in public and "Tot 0,25 telt als gelijk" in wide
     hidden = made.pool("all", balance=(replace(balance, publishable=False),))
     assert "30 van 31" not in words(national_html(replace(made.national(), pool=hidden)))
     inside = made.national(sites=True)
