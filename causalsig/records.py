@@ -9,11 +9,26 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Literal
 
+from causalsig.refusals import Estimator as Estimator
+from causalsig.refusals import Refusal as Refusal
+
 if TYPE_CHECKING:
+    from causalsig.diagnosed import (
+        BalanceBlock,
+        CalibratedContrast,
+        DesignFigures,
+        Falsification,
+        PooledBalanceRow,
+        PooledControl,
+        ReleasedSensitivity,
+        RobustnessRow,
+        Rulers,
+        SensitivityRow,
+        UnusedRegion,
+    )
     from causalsig.results import ArmMeans
 
 OutcomeKind = Literal["any", "count", "days", "amount"]
-Estimator = Literal["doubly_robust", "clone_censor_weight"]
 Tier = Literal["design", "pooling", "solo"]
 QuestionStatus = Literal["estimated", "withheld", "refused"]
 """estimated: effects exist · withheld: a gate said no before any effect was computed · refused: the question
@@ -46,18 +61,6 @@ class Verdict:
     threshold: float
     arm: str | None = None
     estimand: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """Something that is not there, and the stable code that says why."""
-
-    code: str
-    question: str
-    outcome: str | None = None
-    estimand: str | None = None
-    arm: str | None = None
-    estimator: Estimator | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +104,10 @@ class Analysis:
     estimator : {"doubly_robust", "clone_censor_weight"}
         What the means were estimated with. One estimator answers a question; another is a sensitivity
         analysis, and never pooled with it.
+    sensitivity : tuple of SensitivityRow
+        Every arm against the reference; doubly robust means only.
+    pooled : bool
+        Whether the pooling gate let it through.
     """
 
     question: str
@@ -115,6 +122,8 @@ class Analysis:
     households_with: tuple[int, ...]
     households_without: tuple[int, ...]
     estimator: Estimator = "doubly_robust"
+    sensitivity: tuple[SensitivityRow, ...] = ()
+    pooled: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +185,12 @@ class HiddenFindings:
 
 @dataclass(frozen=True, slots=True)
 class QuestionResult:
-    """All that a site's run says of one question."""
+    """All that a site's run says of one question.
+
+    ``regions`` and ``overlap`` are of the design alone; ``overlap`` is None for clones with no doubly robust
+    analysis beside them. ``components`` (balance of the primary contrast) and ``rulers`` are there only where
+    an effect is.
+    """
 
     question: str
     status: QuestionStatus
@@ -186,6 +200,35 @@ class QuestionResult:
     analyses: tuple[Analysis, ...]
     refusals: tuple[Refusal, ...]
     hidden: HiddenFindings | None = None
+    regions: tuple[UnusedRegion, ...] = ()
+    components: BalanceBlock | None = None
+    rulers: tuple[Rulers, ...] = ()
+    falsification: Falsification | None = None
+    overlap: DesignFigures | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CertifiedQuestion:
+    """How well the study does on simulated copies of a site, for one question.
+
+    ``coverage`` is the smaller of the shares of right intervals without and with an effect, ``power`` the
+    share of intervals that find the modest one; None where too few copies were analysed to be judged.
+    """
+
+    question: str
+    code: str
+    coverage: float | None
+    power: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class SiteCertificate:
+    """What ``causalsig certify`` found of this study, this source and this machine."""
+
+    verdict: Literal["sound", "failed", "undecided", "refused"]
+    code: str
+    replications: int
+    questions: tuple[CertifiedQuestion, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +243,7 @@ class SiteResult:
     extracted_on: date
     questions: tuple[QuestionResult, ...]
     finding_codes: tuple[str, ...]
+    certificate: SiteCertificate | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,6 +280,7 @@ class ReleasedArms:
     household_bands: tuple[tuple[int, int | None], ...]
     effective_sizes: tuple[float, ...]
     estimator: Estimator = "doubly_robust"
+    sensitivity: tuple[ReleasedSensitivity, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,3 +367,7 @@ class PoolResult:
     means: tuple[PooledMean, ...]
     left_out: tuple[tuple[str, str], ...]
     demo: bool
+    robustness: tuple[RobustnessRow, ...] = ()
+    balance: tuple[PooledBalanceRow, ...] = ()
+    controls: tuple[PooledControl, ...] = ()
+    calibrated: tuple[CalibratedContrast, ...] = ()

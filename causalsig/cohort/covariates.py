@@ -220,10 +220,42 @@ ENCODERS: Mapping[str, Encoder] = MappingProxyType(
         "district": _district,
     }
 )
+COLUMN_NAMES: Mapping[str, str] = MappingProxyType(
+    {
+        "calendar_month": "calendar_month",
+        "creditor": "creditor_mix",
+        "log_amount": "log_amount",
+        "log_amount_squared": "log_amount",
+        "amount": "log_amount",
+        "log_months_in_arrears": "months_in_arrears",
+        "months_in_arrears": "months_in_arrears",
+        "n_creditors": "n_creditors",
+        "n_new_arrears": "n_new_arrears",
+        "crisis": "crisis",
+        "rent_or_crisis": "crisis",
+        "signal_m1": "signals_m1_m3",
+        "signal_m2": "signals_m1_m3",
+        "signal_m3": "signals_m1_m3",
+        "signal_m1_to_m3": "signals_m1_m3",
+        "earlier_attempts": "earlier_contacts",
+        "earlier_visit_or_call": "earlier_methods",
+        "earlier_reached": "earlier_reach",
+        "earlier_accepted": "earlier_acceptance",
+        "age": "age_band",
+        "minor_children": "minor_children",
+        "district": "district",
+    }
+)
+"""Covariate of the study that a column belongs to, by what its name begins with."""
 LOOK_BACK_COVARIATES = frozenset(
     {"earlier_contacts", "earlier_methods", "earlier_reach", "earlier_acceptance"}
 )
 """Covariates that need the look-back to be retained for every episode alike."""
+
+
+def covariate_of(column: str) -> str:
+    """Name the study's covariate that a column of the design matrix belongs to."""
+    return COLUMN_NAMES[column.split("=")[0].removesuffix(">")]
 
 
 def design_matrix(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,14 @@ from causalsig.records import BalanceRow
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
+NESTED = (
+    ("n_creditors>=3", "n_creditors>=2"),
+    ("n_new_arrears>=2", "n_new_arrears>=1"),
+    ("earlier_attempts>=3", "earlier_attempts>=1"),
+    ("rent_or_crisis", "creditor=rent"),
+    ("rent_or_crisis", "crisis"),
+)
+"""Facts of which one holds the other; the first stays where too few have one only."""
 
 
 def standardised_differences(
@@ -253,3 +262,50 @@ def balance_components(rows: tuple[BalanceRow, ...], contrast: tuple[str, str]) 
         np.array([value for _, value, _ in found], dtype=np.float64),
         np.array([noise for _, _, noise in found], dtype=np.float64),
     )
+
+
+def fewest_households(covariates: Floats, codes: Integers, households: NDArray[Any], total: int) -> Integers:
+    """Give the households that each covariate's difference rests on, in the arm that has fewest: (p,).
+
+    Of a fact those with it, or without it, whichever are fewer; of a number those that are off the value most
+    episodes of the arm have, which is what an unknown one is set to. Both arms must hold the floor: who knows
+    one arm's mean reads the other's count off the difference.
+
+    Parameters
+    ----------
+    covariates : (n, p)
+    codes : (n,)
+        Arm of each episode as a position 0 to ``total - 1``.
+    households : (n,)
+    total : int
+    """
+    found = np.empty((total, covariates.shape[1]), dtype=np.int64)
+    for k in range(total):
+        rows = codes == k
+        x, owners = covariates[rows], households[rows]
+        for j in range(x.shape[1]):
+            values, counts = np.unique(x[:, j], return_counts=True)
+            if not len(values):
+                found[k, j] = 0
+                continue
+            usual = x[:, j] == values[counts.argmax()]
+            off = len(np.unique(owners[~usual]))
+            fact = np.isin(values, (0.0, 1.0)).all()
+            found[k, j] = min(off, len(np.unique(owners[usual]))) if fact else off
+    return np.asarray(found.min(axis=0), dtype=np.int64)
+
+
+def fewest_by_covariate(
+    covariates: Floats, names: tuple[str, ...], codes: Integers, households: NDArray[Any], total: int
+) -> dict[str, int]:
+    """Give :func:`fewest_households` by name, with what subtracting nested facts would tell.
+
+    Of two nested facts the first counts as no more than the households that have one and not the other.
+    """
+    found = fewest_households(covariates, codes, households, total)
+    fewest = dict(zip(names, found.tolist(), strict=True))
+    for held, other in (pair for pair in NESTED if set(pair) <= fewest.keys()):
+        apart = np.abs(covariates[:, names.index(held)] - covariates[:, names.index(other)])
+        between = int(fewest_households(apart[:, None], codes, households, total)[0])
+        fewest[held] = min(fewest[held], between)
+    return fewest

@@ -8,7 +8,7 @@ import numpy as np
 
 from causalsig.diagnostics.balance import balance_table, largest_excess
 from causalsig.diagnostics.gates import BALANCE, EFFECTIVE_SIZE, EQUIPOISE, POSITIVITY, DesignGate
-from causalsig.diagnostics.overlap import equipoise_share, share_without_positivity
+from causalsig.diagnostics.overlap import equipoise_share, share_without_positivity, too_rare
 from causalsig.records import BalanceRow, Verdict
 
 if TYPE_CHECKING:
@@ -57,7 +57,8 @@ def clone_gate(
     admitted: list[str] = []
     tables: list[tuple[BalanceRow, ...]] = []
     for estimand in estimands:
-        judged = [] if estimand != "ATE" else [_positivity(design, probabilities, settings)]
+        rare = too_rare(covariates[rows], codes, design.clusters[rows], len(design.arms))
+        judged = [] if estimand != "ATE" else [_positivity(design, probabilities, rare, settings)]
         judged.append(_size(design, estimand, settings))
         table = balance_table(
             covariates[rows],
@@ -80,8 +81,13 @@ def clone_gate(
     return DesignGate(tuple(verdicts), tables[0], tuple(admitted))
 
 
-def _positivity(design: CloneDesign, probabilities: NDArray[np.float64], settings: Diagnostics) -> Verdict:
-    shares = share_without_positivity(probabilities, settings.positivity_probability)
+def _positivity(
+    design: CloneDesign,
+    probabilities: NDArray[np.float64],
+    rare: NDArray[np.bool_],
+    settings: Diagnostics,
+) -> Verdict:
+    shares = share_without_positivity(probabilities, settings.positivity_probability, rare)
     worst, limit = int(shares.argmax()), settings.positivity_share
     passed = bool(shares[worst] <= limit)
     return Verdict("design", POSITIVITY, passed, float(shares[worst]), limit, design.arms[worst], "ATE")

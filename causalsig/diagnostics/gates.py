@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from causalsig.diagnostics.balance import balance_table, largest_excess
-from causalsig.diagnostics.overlap import equipoise_share, share_without_positivity
+from causalsig.diagnostics.overlap import equipoise_share, share_without_positivity, too_rare
 from causalsig.errors import EstimationError
 from causalsig.records import BalanceRow, Verdict
 
@@ -116,7 +116,8 @@ def _judge(
     """Verdicts and balance table of one estimand."""
     verdicts: list[Verdict] = []
     if estimand == "ATE":
-        shares = share_without_positivity(probabilities, settings.positivity_probability)
+        rare = too_rare(covariates, propensity.codes, propensity.clusters, len(propensity.arms))
+        shares = share_without_positivity(probabilities, settings.positivity_probability, rare)
         worst = int(shares.argmax())
         verdicts.append(
             Verdict(

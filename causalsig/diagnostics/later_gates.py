@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,9 +16,18 @@ from numpy.typing import NDArray
 from causalsig.diagnostics.gates import DesignGate
 from causalsig.records import Verdict
 
+if TYPE_CHECKING:
+    from causalsig.study.models import Diagnostics
+
 FOLLOW_UP = "gate-follow-up"
 KNOWN_FAILURE = "gate-known-failure"
 POWER = "gate-power"
+KNOWN_FAILURES = frozenset({"source-month-without-signals"})
+"""Findings of a source that make its outcomes wrong in a way no model mends.
+
+In a month that was never delivered nobody can return. What a source lacks of covariates, or codes otherwise,
+is a remark and no failure.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +51,16 @@ class LaterThresholds:
     max_known_failures: int = 0
     largest_detectable: float = 0.05
     power: float = 0.8
+
+    @classmethod
+    def of(cls, settings: Diagnostics) -> LaterThresholds:
+        """Take the thresholds of a study."""
+        return cls(
+            settings.min_followed,
+            settings.max_known_failures,
+            settings.largest_detectable,
+            settings.solo_power,
+        )
 
 
 @dataclass(frozen=True, slots=True)

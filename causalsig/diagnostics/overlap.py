@@ -15,8 +15,12 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
+Flags = NDArray[np.bool_]
 SMALLEST = 1e-300
 """A probability of nothing, where its inverse would be infinite."""
+EXPECTED = 5.0
+"""Households of an arm that a category must be expected to hold before their absence says anything; with five
+chance leaves 7 in 1,000 categories without any."""
 
 
 def preference_scores(first: Floats, second: Floats, size_first: int, size_second: int) -> Floats:
@@ -63,10 +67,46 @@ def equipoise_share(
     return float(np.mean((scores >= bounds[0]) & (scores <= bounds[1])))
 
 
-def share_without_positivity(probabilities: Floats, floor: float) -> Floats:
-    """Share of episodes whose probability of each arm lies under ``floor``, shape (K,)."""
-    shares: Floats = np.mean(probabilities < floor, axis=0)
+def share_without_positivity(probabilities: Floats, floor: float, rare: Flags | None = None) -> Floats:
+    """Share of episodes whose probability of each arm lies under ``floor``, shape (K,).
+
+    Parameters
+    ----------
+    probabilities : (n, K)
+    floor : float
+    rare : (n, K), optional
+        Where chance alone may have left the arm unused, see :func:`too_rare`; not counted.
+    """
+    low = probabilities < floor
+    shares: Floats = np.mean(low if rare is None else low & ~rare, axis=0)
     return shares
+
+
+def too_rare(covariates: Floats, codes: Integers, clusters: Integers, arms: int) -> Flags:
+    """Tell whose category is so rare that chance may have left an arm unused in it: (n, K).
+
+    Without a ridge the likelihood calls the arm impossible in every category in which nobody got it. Of a
+    category of m households ``m p_k`` are expected in an arm of share p_k; below `EXPECTED` their absence is
+    no rule. A column of two values has one category, its rarer value.
+
+    Parameters
+    ----------
+    covariates : (n, p)
+    codes, clusters : (n,)
+        Arm and household, as positions.
+    arms : int
+        Their number K.
+    """
+    total = len(np.unique(clusters))
+    shares = np.array([len(np.unique(clusters[codes == k])) / total for k in range(arms)])
+    rare = np.zeros((len(codes), arms), dtype=bool)
+    for column in covariates.T:
+        first = column == column[0]
+        if first.all() or not (column[~first] == column[~first][0]).all():
+            continue
+        category = first if first.sum() < len(first) / 2 else ~first
+        rare |= category[:, None] & (len(np.unique(clusters[category])) * shares < EXPECTED)
+    return rare
 
 
 def generalised_preference_scores(probabilities: Floats, sizes: Integers) -> Floats:
@@ -103,7 +143,7 @@ class Overlap:
         Share of all episodes that could well have been in any arm: every generalised preference score at
         least the lower bound times 2/K, which for two arms is equipoise.
     without_positivity : (K,)
-        Share of episodes whose probability of the arm is under the study's floor.
+        Share of episodes whose probability of the arm is under the study's floor, beyond chance.
     trimmed : (K,)
         Share of each arm's episodes that the cut of Crump et al. would leave out.
     effective_sizes : dict of estimand to (K,)
@@ -142,7 +182,11 @@ def overlap_of(propensity: Propensity, estimands: tuple[str, ...], settings: Dia
         arms=tuple(str(arm) for arm in propensity.arms),
         pairs=pairs,
         everywhere=float(np.mean(scores.min(axis=1) >= settings.equipoise_bounds[0] * 2.0 / total)),
-        without_positivity=share_without_positivity(p, settings.positivity_probability),
+        without_positivity=share_without_positivity(
+            p,
+            settings.positivity_probability,
+            too_rare(propensity.sample.covariates, codes, propensity.clusters, total),
+        ),
         trimmed=np.array([float(np.mean(left[codes == k])) for k in range(total)]),
         effective_sizes={name: propensity.effective_sample_size(name) for name in estimands},
     )

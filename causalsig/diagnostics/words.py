@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from causalsig.diagnostics.atlas import Condition, Region
-from causalsig.records import Verdict
+from typing import TYPE_CHECKING
+
 from causalsig.texts import catalogue, text
+
+if TYPE_CHECKING:
+    from causalsig.diagnosed import RegionCondition, UnusedRegion
+    from causalsig.diagnostics.atlas import Condition, Region
+    from causalsig.records import Verdict
 
 PERCENT = frozenset({"gate-equipoise", "gate-positivity", "gate-follow-up"})
 """Gates whose figure is a share, shown in per cent."""
@@ -33,12 +38,18 @@ def verdict_sentence(verdict: Verdict, language: str = "nl") -> str:
     )
 
 
-def region_sentence(region: Region, households: str, language: str = "nl") -> str:
+def has_sentence(verdict: Verdict, language: str = "nl") -> bool:
+    """Say whether :func:`verdict_sentence` knows a verdict's code: a later version may have other gates."""
+    outcome = "passed" if verdict.passed else "failed"
+    return f"diagnostics.gate.{outcome}.{verdict.code}" in catalogue(language)
+
+
+def region_sentence(region: Region | UnusedRegion, households: str, language: str = "nl") -> str:
     """Say where an arm is (almost) never used.
 
     Parameters
     ----------
-    region : Region
+    region : Region or UnusedRegion
     households : str
         Band of their number, as the reader is shown it ("100–299").
     language : {"nl", "en"}
@@ -60,7 +71,7 @@ def atlas_key(question: str) -> str:
     return name.replace(">=", "-from-").replace("=", "-").replace("+", "-plus")
 
 
-def _condition(condition: Condition, language: str) -> str:
+def _condition(condition: Condition | RegionCondition, language: str) -> str:
     answer = "yes" if condition.holds else "no"
     key = f"diagnostics.atlas.{answer}.{atlas_key(condition.question)}"
     if key not in catalogue(language):

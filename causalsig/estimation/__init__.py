@@ -59,6 +59,8 @@ _HOMES = {
     "grouped_instrument": "shared_instrument",
     "instrument_balance": "shared_instrument",
     "mover_bounds": "movers",
+    "PermutationPlacebo": "placebo",
+    "permutation_placebo": "placebo",
 }
 
 __all__ = [
@@ -76,6 +78,7 @@ __all__ = [
     "LocalRandomisation",
     "MoverBounds",
     "Nuisance",
+    "PermutationPlacebo",
     "PersonPeriods",
     "Propensity",
     "ScoreBins",
@@ -105,6 +108,7 @@ __all__ = [
     "local_randomisation",
     "mover_bounds",
     "overlap_weighting",
+    "permutation_placebo",
     "regression_standardisation",
     "simultaneous_contrasts",
     "targeted_maximum_likelihood",

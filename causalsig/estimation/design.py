@@ -1,4 +1,4 @@
-"""The design every nuisance model shares: intercept, columns of unit variance, none that others determine."""
+"""The design every nuisance model shares: intercept, columns of like scale, none that others determine."""
 
 from __future__ import annotations
 
@@ -10,8 +10,18 @@ CONSTANT = 1e-10
 """A column whose spread is below this share of its size is constant up to rounding."""
 DEPENDENT = 1e-7
 """A standardised column with less than this left after the columns before it is determined by them."""
+USUAL_KURTOSIS = 4.0
+"""Somewhat above a normal covariate's 3; a column with more is made narrower, so that the ridge holds it too.
+
+A category of share q has kurtosis of about 1/q. Brought to variance 1 a household of a rare category stands
+√(1/q) away, and a ridge on that scale leaves its log odds all but free: who is the first of the category
+outside his fold to get an arm then gets a weight like that of the rest of the arm (at sites of 1,000
+households with arms drawn by lot an arm was worth 5 % of its households under the weights of the ATE; 77 %
+on the scale used here). With variance 4 q the ridge is a prior of standard deviation 2 on the log odds of
+the category, however rare.
+"""
 RIDGE = 1.0
-"""Weight of one observation on a standardised slope: it vanishes as 1/n, and bounds a sparse category."""
+"""Weight of one observation on a slope: it vanishes as 1/n, and bounds a sparse category."""
 SEPARATION_RIDGE = 25.0
 """Used when the covariates (nearly) decide the arm; the result says so."""
 SEPARATED = 1e-6
@@ -30,7 +40,8 @@ def standard_design(covariates: Floats) -> tuple[Floats, tuple[int, ...], tuple[
 
     Returns
     -------
-    design : (n, 1 + kept), the first column 1, the others with mean 0 and variance 1
+    design : (n, 1 + kept), the first column 1, the others with mean 0 and variance 1, or 4 over their kurtosis
+        where that is less (see `USUAL_KURTOSIS`)
     kept : positions of the columns that stayed
     notes : stable codes of what was dropped
     """
@@ -52,4 +63,5 @@ def standard_design(covariates: Floats) -> tuple[Floats, tuple[int, ...], tuple[
         if not independent.all():
             notes.append("propensity-dependent-column")
             kept, x = kept[independent], x[:, independent]
+    x = x / np.sqrt(np.maximum(1.0, np.mean(x**4, axis=0) / USUAL_KURTOSIS))
     return np.hstack([np.ones((n, 1)), x]), tuple(int(k) for k in kept), tuple(notes)

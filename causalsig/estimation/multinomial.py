@@ -20,7 +20,7 @@ import numpy as np
 from causalsig.results import Floats, Integers
 
 GRADIENT_TOLERANCE = 1e-10
-"""Largest mean score, columns of unit variance: moves a probability by less than 1e-7."""
+"""Largest mean score, columns of variance 1 or less: moves a probability by less than 1e-7."""
 ITERATIONS = 60
 KEEP_FACTOR = 0.9
 """A factor is kept while a step leaves less than this share of the gradient."""

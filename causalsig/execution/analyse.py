@@ -9,12 +9,22 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from causalsig.cohort.build import Cohort, CohortPlan, build_cohort, plan_cohorts, site_facts
+from causalsig.cohort.build import (
+    Cohort,
+    CohortPlan,
+    build_cohort,
+    plan_cohorts,
+    plan_window,
+    site_facts,
+)
 from causalsig.cohort.person_periods import person_periods
 from causalsig.errors import EstimationError
 from causalsig.estimation import difference_in_means
+from causalsig.execution.falsify import falsification
 from causalsig.execution.hidden import hidden_findings
+from causalsig.execution.later import known_failures, later_verdicts, pooling_of
 from causalsig.execution.routes import Route, clone_route, treatment_route
+from causalsig.execution.strength import balance_block, rulers, sensitivity_rows, unused_regions
 from causalsig.records import Analysis, AttritionRow, QuestionResult, Refusal, SiteResult
 from causalsig.release.rules import admit_arms
 from causalsig.study.digest import study_digest
@@ -46,6 +56,7 @@ def analyse_site(
     finding_codes: Iterable[str] = (),
     plans: tuple[CohortPlan, ...] | None = None,
     progress: Progress | None = None,
+    benchmarks: bool = False,
 ) -> SiteResult:
     """Answer the study's questions at one site.
 
@@ -61,10 +72,13 @@ def analyse_site(
         Retention, rule; its code is kept in the result and never released.
     matching : Matching
     finding_codes : iterable of str
-        Codes of what reading the source found.
+        Codes of what reading the source found; a known failure among them keeps the figures out of pools.
     plans : tuple of CohortPlan, optional
         Some of :func:`plan_cohorts` only; default all.
     progress : callable, optional
+    benchmarks : bool
+        For the statistician, and longer than all the rest: leave every recorded covariate out in turn, and
+        try to falsify the answer.
 
     Returns
     -------
@@ -80,12 +94,22 @@ def analyse_site(
         days = cohort.plan.settings.period_days
         return person_periods(cohort, facts, period_days=days)
 
+    def kept_days(plan: CohortPlan) -> int:
+        window = plan_window(plan, tables.extracted_on, site, matching, study)
+        return study.data.look_back_days if window.look_back else 0
+
+    codes = tuple(sorted(set(finding_codes)))
     partial: dict[str, list[QuestionResult]] = {}
     for plan in chosen:
         step(plan.question)
         cohort = build_cohort(tables, plan, study, site, matching, facts=facts)
-        found = answer(cohort, study, follow)
+        found = answer(cohort, study, follow, known_failures(codes), benchmarks=benchmarks)
         found = replace(found, hidden=hidden_findings(found, cohort, facts, study, seed_of(study, plan)))
+        if benchmarks and not partial.get(plan.question):
+            seed = seed_of(study, plan)
+            found = replace(
+                found, falsification=falsification(found, cohort, facts, study, seed, kept_days(plan))
+            )
         parts = partial.setdefault(plan.question, [])
         parts.append(_of_outcomes(found, plan) if parts else found)
     return SiteResult(
@@ -93,11 +117,18 @@ def analyse_site(
         study_digest=study_digest(study),
         extracted_on=tables.extracted_on,
         questions=tuple(_merge(parts) for parts in partial.values()),
-        finding_codes=tuple(sorted(set(finding_codes))),
+        finding_codes=codes,
     )
 
 
-def answer(cohort: Cohort, study: Study, follow: Follow | None = None) -> QuestionResult:
+def answer(
+    cohort: Cohort,
+    study: Study,
+    follow: Follow | None = None,
+    failures: tuple[str, ...] = (),
+    *,
+    benchmarks: bool = False,
+) -> QuestionResult:
     """Take one cohort through admission, treatment model, gate and effects.
 
     Parameters
@@ -107,6 +138,10 @@ def answer(cohort: Cohort, study: Study, follow: Follow | None = None) -> Questi
     follow : callable, optional
         Gives the cohort by period, for clone-censor-weight; without it only a question that is answered
         otherwise can be, and no sensitivity by clones stands beside it.
+    failures : tuple of str
+        Known failures of the data, for the pooling gate.
+    benchmarks : bool
+        See :func:`analyse_site`.
     """
     plan = cohort.plan
     if cohort.size == 0:
@@ -127,7 +162,7 @@ def answer(cohort: Cohort, study: Study, follow: Follow | None = None) -> Questi
     except EstimationError as error:
         return _without_effects(cohort, "refused", (*refusals, Refusal(error.code, plan.question)))
     gate = route.gate
-    analyses, failed = _effects(cohort, route, gate.admitted, plan.outcomes, study)
+    analyses, failed = _effects(cohort, route, gate.admitted, plan.outcomes, study, failures)
     withheld = tuple(
         Refusal(WITHHELD, plan.question, outcome.id, estimand)
         for estimand in estimands
@@ -135,15 +170,20 @@ def answer(cohort: Cohort, study: Study, follow: Follow | None = None) -> Questi
         for outcome in plan.outcomes
     )
     status: QuestionStatus = "estimated" if analyses else ("refused" if gate.admitted else "withheld")
-    beside, absent = _sensitivities(cohort, kept, study, follow) if analyses else ((), ())
+    others, beside, absent = _sensitivities(cohort, kept, study, follow, failures) if analyses else ((),) * 3
+    analyses = (*analyses, *beside)
     return QuestionResult(
         question=plan.question,
         status=status,
         attrition=attrition,
-        verdicts=gate.verdicts,
+        verdicts=(*gate.verdicts, *later_verdicts(route, analyses, plan.primary_contrast, failures, study)),
         balance=gate.balance,
-        analyses=(*analyses, *beside),
+        analyses=analyses,
         refusals=(*refusals, *withheld, *failed, *absent),
+        regions=unused_regions(cohort, kept, study),
+        components=balance_block(cohort, route, estimands[0]) if analyses else None,
+        rulers=rulers(cohort, (route, *others), analyses, study, benchmarks=benchmarks),
+        overlap=next((made.figures() for made in (route, *others) if made.figures is not None), None),
     )
 
 
@@ -168,8 +208,8 @@ def _route(
 
 
 def _sensitivities(
-    cohort: Cohort, kept: tuple[str, ...], study: Study, follow: Follow | None
-) -> tuple[tuple[Analysis, ...], tuple[Refusal, ...]]:
+    cohort: Cohort, kept: tuple[str, ...], study: Study, follow: Follow | None, failures: tuple[str, ...]
+) -> tuple[tuple[Route, ...], tuple[Analysis, ...], tuple[Refusal, ...]]:
     """Estimate the primary outcome in other ways, each through its own gate.
 
     One that fails says so, and takes nothing away from the answer.
@@ -177,22 +217,24 @@ def _sensitivities(
     plan = cohort.plan
     outcomes = tuple(o for o in plan.outcomes if o.id == plan.settings.primary_outcome)
     if plan.exposure != "question" or not outcomes:
-        return (), ()
+        return (), (), ()
     estimands = tuple(e for e in study.estimands.all if e != "ATO" or len(kept) == len(plan.arms))
     analyses: list[Analysis] = []
     absent: list[Refusal] = []
+    routes: list[Route] = []
     for estimator in plan.settings.sensitivity_estimators:
         if estimator == "clone_censor_weight" and follow is None:
             continue
         try:
             route = _route(estimator, cohort, kept, estimands, study, follow)
-            found, failed = _effects(cohort, route, route.gate.admitted, outcomes, study)
+            routes.append(route)
+            found, failed = _effects(cohort, route, route.gate.admitted, outcomes, study, failures)
         except EstimationError:
             found, failed = (), ()
         analyses += found
         if not found or failed:
             absent += [Refusal(NOT_BESIDE, plan.question, outcome.id) for outcome in outcomes]
-    return tuple(analyses), tuple(absent)
+    return tuple(routes), tuple(analyses), tuple(absent)
 
 
 def seed_of(study: Study, plan: CohortPlan) -> int:
@@ -219,7 +261,12 @@ def _possible_estimands(
 
 
 def _effects(
-    cohort: Cohort, route: Route, admitted: tuple[str, ...], asked: tuple[Outcome, ...], study: Study
+    cohort: Cohort,
+    route: Route,
+    admitted: tuple[str, ...],
+    asked: tuple[Outcome, ...],
+    study: Study,
+    failures: tuple[str, ...],
 ) -> tuple[tuple[Analysis, ...], tuple[Refusal, ...]]:
     """Estimate outcomes of the plan under every admitted estimand, in one pass each."""
     if not admitted:
@@ -237,12 +284,13 @@ def _effects(
             continue
         if unadjusted is None:
             unadjusted = _unadjusted(cohort, found.arms, asked)
-        analyses.extend(
-            _analysis(
+        hidden = sensitivity_rows(route, estimand, plan.reference, found.arms, outcomes)
+        for place, outcome in enumerate(asked):
+            made = _analysis(
                 cohort, study, route, estimand, outcome, found.outcome(place), unadjusted.outcome(place)
             )
-            for place, outcome in enumerate(asked)
-        )
+            pooled = pooling_of(route, estimand, made.result, failures, study).passed
+            analyses.append(replace(made, sensitivity=hidden[place], pooled=pooled))
     return tuple(analyses), tuple(failed)
 
 
@@ -324,6 +372,9 @@ def _merge(parts: list[QuestionResult]) -> QuestionResult:
     """One result a question: the first plan (with the primary outcome) decides status, flow and balance.
 
     A question that is withheld or refused carries no effect anywhere, whatever a longer horizon's gate said.
+    A longer horizon's verdicts do not come along: a verdict names no outcome, so theirs would read as the
+    question's. What they closed is told by outcome: by a refusal of every estimand the design gate withheld,
+    and by an analysis that is not `pooled`.
     """
     first = parts[0]
     analyses = tuple(analysis for part in parts for analysis in part.analyses)
@@ -331,5 +382,8 @@ def _merge(parts: list[QuestionResult]) -> QuestionResult:
         first,
         analyses=analyses if first.status == "estimated" else (),
         hidden=first.hidden if first.status == "estimated" else None,
+        components=first.components if first.status == "estimated" else None,
+        rulers=first.rulers if first.status == "estimated" else (),
+        falsification=first.falsification if first.status == "estimated" else None,
         refusals=tuple(dict.fromkeys(refusal for part in parts for refusal in part.refusals)),
     )

@@ -18,6 +18,8 @@ from causalsig.estimation.movers import Moving
 from causalsig.records import BoundsRow, HiddenFindings, InstrumentRow, Refusal
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from causalsig.cohort.build import Cohort
     from causalsig.cohort.facts import SiteFacts
     from causalsig.estimation import GroupedEffect
@@ -124,8 +126,7 @@ def _instrument(
 ) -> InstrumentRow | Refusal:
     declared = study.hidden.instrument
     assert declared is not None
-    codes = np.searchsorted(np.unique(known.household_keys.astype(str)), cohort.household_keys.astype(str))
-    households, zero = codes.astype(np.int64), cohort.time_zero
+    households, zero = codes_of_households(known, cohort.household_keys), cohort.time_zero
     found = capacity_instrument(
         zero,
         cohort.household_keys,
@@ -151,6 +152,13 @@ def _instrument(
     except EstimationError as error:
         return Refusal(error.code, cohort.plan.question, primary.outcome)
     return _row(primary, found, effect, float(balance.min()))
+
+
+def codes_of_households(known: SiteFacts, keys: NDArray[np.object_]) -> NDArray[np.int64]:
+    """Codes of households by which a site's histories are kept, (n,), in whatever order its tables were."""
+    names, first = np.unique(known.household_keys.astype(str), return_index=True)
+    codes: NDArray[np.int64] = known.facts.households[first][np.searchsorted(names, keys.astype(str))]
+    return codes
 
 
 def _not_calendar(cohort: Cohort) -> np.ndarray:

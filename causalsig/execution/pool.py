@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from causalsig.errors import PoolError, ReleaseError
 from causalsig.pooling import pool_arms, pool_of_others
+from causalsig.pooling.balance import balance_of_sites
+from causalsig.pooling.controls import controls_of_sites
 from causalsig.pooling.waves import one_block_a_site
+from causalsig.release.beside import released_balance
 from causalsig.release.build import released_arms
 from causalsig.release.keys import read_signing_key, read_trusted
 from causalsig.release.pool_document import build_pool_document, pool_result
@@ -83,7 +86,14 @@ def pool_folder(
     silent = sorted(set(codes) - {block.site for block in blocks})
     demo = any(item.demo for _, item in opened)
     left_out = tuple((site, NOTHING_RELEASED) for site in silent)
-    pool = pool_arms(blocks, study, digest, left_out=left_out, demo=demo)
+    balance = [block for _, item in opened for block in released_balance(item.document)]
+    controls, calibrated = controls_of_sites(blocks, study)
+    pool = replace(
+        pool_arms(blocks, study, digest, left_out=left_out, demo=demo),
+        balance=balance_of_sites(balance, study),
+        controls=controls,
+        calibrated=calibrated,
+    )
     others = {code: pool_of_others(blocks, code, study, digest, demo=demo) for code in codes}
     document = build_pool_document(pool)
     path = write_pool(out / "pool.json", document, key=key, force=force)

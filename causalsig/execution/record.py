@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from causalsig.codes import REMARKS
+from causalsig.diagnostics.balance import largest_difference, love_plot
+from causalsig.diagnostics.falsification import falsification_sentence
+from causalsig.diagnostics.gates import BALANCE
+from causalsig.diagnostics.words import verdict_sentence
+from causalsig.texts import LANGUAGES
 
 if TYPE_CHECKING:
     from causalsig.records import Analysis, QuestionResult, SiteResult
@@ -45,16 +52,45 @@ def why_not(question: QuestionResult) -> str:
 
 
 def _question(question: QuestionResult) -> dict[str, Any]:
+    largest = largest_difference(question.balance)
     return {
         "question": question.question,
         "status": question.status,
         "attrition": [asdict(row) for row in question.attrition],
-        "verdicts": [asdict(verdict) for verdict in question.verdicts],
+        "verdicts": [
+            asdict(verdict) | {"sentence": _said(partial(verdict_sentence, verdict))}
+            for verdict in question.verdicts
+        ],
+        "overlap": None if question.overlap is None else asdict(question.overlap),
         "balance": [asdict(row) for row in question.balance],
+        "love_plot": [asdict(row) for row in love_plot(question.balance, _balance_limit(question))],
+        "largest_difference": None if largest is None else asdict(largest),
         "refusals": [asdict(refusal) for refusal in question.refusals],
         "analyses": [_analysis(analysis) for analysis in question.analyses],
         "hidden": None if question.hidden is None else asdict(question.hidden),
+        "regions": [asdict(region) for region in question.regions],
+        "balance_components": None if question.components is None else asdict(question.components),
+        "rulers": [asdict(one) for one in question.rulers],
+        "falsification": _falsification(question),
     }
+
+
+def _falsification(question: QuestionResult) -> dict[str, Any] | None:
+    found = question.falsification
+    if found is None:
+        return None
+    rows = [asdict(row) | {"sentence": _said(partial(falsification_sentence, row))} for row in found.rows]
+    return asdict(found) | {"rows": rows}
+
+
+def _said(sentence: Callable[[str], str]) -> dict[str, str]:
+    """Give a sentence in every language of the catalogue."""
+    return {language: sentence(language) for language in LANGUAGES}
+
+
+def _balance_limit(question: QuestionResult) -> float:
+    """Give the study's limit, as the gate was given it; there is no balance without that verdict."""
+    return next((v.threshold for v in question.verdicts if v.code == BALANCE), 0.0)
 
 
 def _analysis(analysis: Analysis) -> dict[str, Any]:
@@ -81,6 +117,8 @@ def _analysis(analysis: Analysis) -> dict[str, Any]:
             for arm in result.arms
             if arm != analysis.reference
         ],
+        "sensitivity": [asdict(row) for row in analysis.sensitivity],
+        "pooled": analysis.pooled,
         "notes": list(result.notes),
         "method": result.method,
         "seed": result.seed,

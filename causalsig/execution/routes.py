@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,14 +11,28 @@ from numpy.typing import NDArray
 
 from causalsig.diagnostics.clone_gate import clone_gate
 from causalsig.diagnostics.gates import DesignGate, design_gate
-from causalsig.estimation import clone_censor_weight, clone_design, doubly_robust, fit_propensity
+from causalsig.estimation import (
+    clone_censor_weight,
+    clone_design,
+    covariate_benchmarks,
+    doubly_robust,
+    fit_propensity,
+    hidden_cause_sensitivity,
+)
+from causalsig.execution.design_figures import design_figures
 
 if TYPE_CHECKING:
     from causalsig.cohort.build import Cohort
     from causalsig.cohort.person_periods import PeriodTable
+    from causalsig.diagnosed import DesignFigures
+    from causalsig.estimation.sensitivity import Sensitivity
+    from causalsig.estimation.sensitivity_benchmark import Benchmark
     from causalsig.records import Estimator
     from causalsig.results import ArmMeans
     from causalsig.study.models import Study
+
+Pairs = Sequence[tuple[str, str]]
+Groups = Mapping[str, Sequence[int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +50,13 @@ class Route:
         Place of each episode's arm; the number of arms where it is on none.
     estimate : callable
         Estimand and outcomes (rows.sum(), J) in, arm means out; raises EstimationError.
+    sensitivity : callable, optional
+        Estimand, outcomes and pairs (arm, reference) in, what a hidden cause can do to each contrast out.
+        None where no bound is known.
+    benchmarks : callable, optional
+        Estimand, one outcome, columns by covariate and one pair in, what each recorded covariate would do.
+    figures : callable, optional
+        Gives what the treatment model says of overlap; None for clones, whose arms are no treatment.
     """
 
     estimator: Estimator
@@ -43,6 +64,11 @@ class Route:
     rows: NDArray[np.bool_]
     codes: NDArray[np.int64]
     estimate: Callable[[str, NDArray[np.float64]], ArmMeans]
+    sensitivity: Callable[[str, NDArray[np.float64], Pairs], tuple[Sensitivity, ...]] | None = None
+    benchmarks: (
+        Callable[[str, NDArray[np.float64], Groups, tuple[str, str]], tuple[Benchmark, ...]] | None
+    ) = None
+    figures: Callable[[], DesignFigures] | None = None
 
 
 def treatment_route(
@@ -88,7 +114,30 @@ def treatment_route(
         )
         return found
 
-    return Route("doubly_robust", gate, rows, propensity.codes, estimate)
+    def sensitivity(estimand: str, outcomes: NDArray[np.float64], pairs: Pairs) -> tuple[Sensitivity, ...]:
+        found: tuple[Sensitivity, ...] = hidden_cause_sensitivity(
+            covariates, treatment, outcomes, propensity=propensity, contrasts=pairs, estimand=estimand
+        )
+        return found
+
+    def benchmarks(
+        estimand: str, outcome: NDArray[np.float64], groups: Groups, pair: tuple[str, str]
+    ) -> tuple[Benchmark, ...]:
+        found: tuple[Benchmark, ...] = covariate_benchmarks(
+            covariates,
+            treatment,
+            outcome,
+            groups=groups,
+            propensity=propensity,
+            contrasts=[pair],
+            estimand=estimand,
+        )
+        return found
+
+    def figures() -> DesignFigures:
+        return design_figures(propensity, covariates, cohort.covariate_names, estimands, study.diagnostics)
+
+    return Route("doubly_robust", gate, rows, propensity.codes, estimate, sensitivity, benchmarks, figures)
 
 
 def clone_route(

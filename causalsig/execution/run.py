@@ -168,6 +168,7 @@ def plan_run(request: RunRequest) -> Plan:
     outcomes : dict of SiteOutcome
         Sites left out, kept, or without a source, by code.
     """
+    from causalsig.execution.certificates import with_certificate
     from causalsig.release.keys import read_provider_key
     from causalsig.study.digest import study_digest
     from causalsig.study.read import read_inventory, read_study
@@ -207,7 +208,7 @@ def plan_run(request: RunRequest) -> Plan:
             outcomes[site.code] = _ended(site, folder, "failed", error.code, error.message)
             continue
         if found is not None:
-            inputs["source"] = found
+            inputs = with_certificate(inputs | {"source": found}, folder)
             kept = standing(folder, inputs, _wave(request, site))
             if kept is not None:
                 outcomes[site.code] = _ended(site, folder, "kept", "site-kept", "", *kept)

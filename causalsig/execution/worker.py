@@ -69,6 +69,7 @@ def run_job(job: Job) -> Literal["done", "kept"]:
     A database whose content is that of an earlier run is read, and that run kept.
     """
     from causalsig import __version__
+    from causalsig.execution.certificates import certificate_of, with_certificate
     from causalsig.execution.record import site_record, why_not
     from causalsig.execution.site import read_site, release_site
     from causalsig.execution.standing import standing
@@ -84,14 +85,15 @@ def run_job(job: Job) -> Literal["done", "kept"]:
             raise _gone(job.site)
         with _timed(timings, "read"):
             read = read_site(Path(job.source), site)
-            _refuse_errors(read.findings, job.site)
+            refuse_errors(read.findings, job.site)
             inputs = job.inputs
             if "source" not in inputs:
                 inputs = inputs | {"source": content_digest(read)}
+                inputs = with_certificate(inputs, folder)
                 if standing(folder, inputs, job.wave) is not None:
                     return "kept"
         with _timed(timings, "analyse"):
-            result = _analyse(read, study, site)
+            result = replace(_analyse(read, study, site), certificate=certificate_of(folder, inputs))
         with _timed(timings, "release"):
             payload_hash = release_site(
                 result,
@@ -152,12 +154,20 @@ def _analyse(read: ReadResult, study: Study, site: Site) -> SiteResult:
         matching_of(site),
         finding_codes={finding.code for finding in read.findings},
         plans=tuple(plan for plan in plan_cohorts(study) if plan.question not in refused),
+        benchmarks=True,
     )
     answered = {question.question: question for question in result.questions} | refused
     return replace(result, questions=tuple(answered[question] for question in study.asked))
 
 
-def _refuse_errors(findings: tuple[Finding, ...], code: str) -> None:
+def refuse_errors(findings: tuple[Finding, ...], code: str) -> None:
+    """Refuse a source in which reading found something that would spoil every figure.
+
+    Raises
+    ------
+    SourceError
+        With the code of the finding.
+    """
     wrong = sorted({finding.code for finding in findings if finding.severity == "error"})
     if wrong:
         raise SourceError(

@@ -16,7 +16,12 @@ if TYPE_CHECKING:
     )
     from causalsig.pooling.joint import JointArms, joint_arms
     from causalsig.pooling.pool import pool_arms, pool_of_others
-    from causalsig.pooling.robustness import PooledRobustness, pooled_robustness
+    from causalsig.pooling.robustness import (
+        PooledRobustness,
+        ScaleErrors,
+        pooled_robustness,
+        site_robustness,
+    )
     from causalsig.pooling.transport import Transported, transport_to
     from causalsig.pooling.waves import PooledWaves, pool_waves
 
@@ -27,6 +32,7 @@ _HOMES = {
     "PooledBalance": "balance",
     "PooledRobustness": "robustness",
     "PooledWaves": "waves",
+    "ScaleErrors": "robustness",
     "SystematicError": "falsification",
     "Transported": "transport",
     "joint_arms": "joint",
@@ -36,6 +42,7 @@ _HOMES = {
     "pool_waves": "waves",
     "pooled_balance": "balance",
     "pooled_robustness": "robustness",
+    "site_robustness": "robustness",
     "systematic_error": "falsification",
     "transport_to": "transport",
 }
@@ -47,6 +54,7 @@ __all__ = [
     "PooledBalance",
     "PooledRobustness",
     "PooledWaves",
+    "ScaleErrors",
     "SystematicError",
     "Transported",
     "joint_arms",
@@ -56,6 +64,7 @@ __all__ = [
     "pool_waves",
     "pooled_balance",
     "pooled_robustness",
+    "site_robustness",
     "systematic_error",
     "transport_to",
 ]

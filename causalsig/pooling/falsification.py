@@ -18,7 +18,13 @@ from causalsig.meta import RandomEffects, random_effects
 from causalsig.meta.gls import constant_basis
 from causalsig.meta.intervals import critical_value, two_sided_p
 from causalsig.meta.mixture import Mixture, mixture_of_coefficients
-from causalsig.meta.options import check_level, check_option
+from causalsig.meta.options import (
+    DEFAULT_INTERVAL,
+    IntervalMethod,
+    Tau2Method,
+    check_level,
+    check_option,
+)
 
 Floats = NDArray[np.float64]
 CalibrationMethod = Literal["mixture", "plug-in"]
@@ -131,7 +137,14 @@ class SystematicError:
         )
 
 
-def negative_controls(estimates: Any, variances: Any, *, level: float = 0.95) -> Falsification:
+def negative_controls(
+    estimates: Any,
+    variances: Any,
+    *,
+    level: float = 0.95,
+    tau2: Tau2Method = "REML",
+    interval: IntervalMethod = DEFAULT_INTERVAL,
+) -> Falsification:
     """Pool negative controls, one at a time, and test them together.
 
     Parameters
@@ -139,6 +152,7 @@ def negative_controls(estimates: Any, variances: Any, *, level: float = 0.95) ->
     estimates, variances : (k, J) array-like
         Effects on J controls at k sites; nan where a site lacks one.
     level : float
+    tau2, interval : as `random_effects`
 
     Raises
     ------
@@ -154,7 +168,10 @@ def negative_controls(estimates: Any, variances: Any, *, level: float = 0.95) ->
             found=f"{y.shape} and {v.shape}, or a control nowhere",
             mend="Leave out controls that no site has.",
         )
-    pooled = [random_effects(y[rows, j], v[rows, j], level=level) for j, rows in enumerate(present.T)]
+    pooled = [
+        random_effects(y[rows, j], v[rows, j], tau2=tau2, interval=interval, level=level)
+        for j, rows in enumerate(present.T)
+    ]
     table = np.array(
         [
             [each.coefficients[0], each.std_errors[0], each.conf_low[0], each.conf_high[0], each.p_values[0]]

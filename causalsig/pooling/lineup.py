@@ -34,6 +34,9 @@ class Lineup:
         With the variance that rounding to the grid adds (step² / 12); NaN for missing arms.
     effective_sizes : (k, K)
         NaN where a site lacks the arm.
+    scales, scale_errors, scale_covariances : (k, K)
+        Of the bias of a hidden cause, of each arm against the head's reference; the error with that of
+        rounding, the covariance with the site's own contrast without it. NaN where a site released none.
     """
 
     head: ReleasedArms
@@ -43,6 +46,9 @@ class Lineup:
     means: Floats
     covariances: Floats
     effective_sizes: Floats
+    scales: Floats
+    scale_errors: Floats
+    scale_covariances: Floats
 
     def weighting_covariances(self) -> Floats:
         """Covariances whose variances do not look at the site's own outcomes, (k, K, K).
@@ -120,6 +126,7 @@ def _stack(group: dict[str, ReleasedArms], whole: tuple[str, ...]) -> Lineup:
     means = np.full((len(sites), len(arms)), np.nan)
     covariances = np.full((len(sites), len(arms), len(arms)), np.nan)
     sizes = np.full_like(means, np.nan)
+    hidden = np.full((3, *means.shape), np.nan)
     for row, site in enumerate(sites):
         block = group[site]
         places = np.array([arms.index(arm) for arm in block.arms])
@@ -127,5 +134,18 @@ def _stack(group: dict[str, ReleasedArms], whole: tuple[str, ...]) -> Lineup:
         sizes[row, places] = block.effective_sizes
         rounding = np.diag(np.square(block.steps) / 12.0)
         covariances[row][np.ix_(places, places)] = np.asarray(block.covariance) + rounding
+        for one in block.sensitivity:
+            error = np.hypot(one.scale_std_error, one.step / np.sqrt(12.0))
+            together = one.correlation * one.scale_std_error * _own_error(block, one.arm)
+            hidden[:, row, arms.index(one.arm)] = one.scale, error, together
     head = group[sites[0]]
-    return Lineup(head, any(b.primary for b in group.values()), arms, sites, means, covariances, sizes)
+    return Lineup(
+        head, any(b.primary for b in group.values()), arms, sites, means, covariances, sizes, *hidden
+    )
+
+
+def _own_error(block: ReleasedArms, arm: str) -> float:
+    """Give the standard error of an arm's contrast with the reference, as the site states it."""
+    v = np.asarray(block.covariance)
+    a, b = block.arms.index(arm), block.arms.index(block.reference)
+    return float(np.sqrt(v[a, a] + v[b, b] - 2.0 * v[a, b]))

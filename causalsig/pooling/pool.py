@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from causalsig.diagnosed import RobustnessRow
 from causalsig.meta import random_effects
 from causalsig.pooling.lineup import Lineup, line_up
+from causalsig.pooling.robustness import ScaleErrors, pooled_robustness
 from causalsig.records import PooledContrast, PooledMean, PoolResult, ReleasedArms
 
 if TYPE_CHECKING:
@@ -62,6 +64,7 @@ def pool_arms(
     whole = {question: tuple(settings.arms) for question, settings in study.asked.items()}
     lineups = line_up(blocks, whole)
     contrasts = [row for lineup in lineups for row in _contrasts(lineup, study.pooling)]
+    robustness = [row for lineup in lineups for row in _robustness(lineup, study.pooling)]
     means = [row for lineup in lineups for row in _means(lineup, study.pooling)]
     return PoolResult(
         study_digest=study_digest,
@@ -73,6 +76,7 @@ def pool_arms(
         means=tuple(means),
         left_out=left_out,
         demo=demo,
+        robustness=tuple(robustness),
     )
 
 
@@ -88,23 +92,63 @@ def pool_of_others(
 
 
 def _contrasts(lineup: Lineup, choices: Pooling) -> list[PooledContrast]:
-    if lineup.head.reference not in lineup.arms:
-        return []
-    covariances = lineup.weighting_covariances()
-    reference = lineup.arms.index(lineup.head.reference)
     rows = []
-    for place, arm in enumerate(lineup.arms):
-        if place == reference:
-            continue
-        estimates = lineup.means[:, place] - lineup.means[:, reference]
-        variances = (
-            covariances[:, place, place]
-            + covariances[:, reference, reference]
-            - 2.0 * covariances[:, place, reference]
-        )
+    for place, estimates, variances in _differences(lineup):
         present = ~np.isnan(estimates)
         if present.any():
+            arm = lineup.arms[place]
             rows.append(_contrast(lineup, arm, estimates[present], variances[present], choices))
+    return rows
+
+
+def _differences(lineup: Lineup) -> Iterator[tuple[int, Floats, Floats]]:
+    """Yield the place of each arm but the reference, its differences with that (k,), and their variances."""
+    if lineup.head.reference not in lineup.arms:
+        return
+    covariances = lineup.weighting_covariances()
+    reference = lineup.arms.index(lineup.head.reference)
+    for place in range(len(lineup.arms)):
+        if place != reference:
+            yield (
+                place,
+                lineup.means[:, place] - lineup.means[:, reference],
+                covariances[:, place, place]
+                + covariances[:, reference, reference]
+                - 2.0 * covariances[:, place, reference],
+            )
+
+
+def _robustness(lineup: Lineup, choices: Pooling) -> list[RobustnessRow]:
+    """Robustness of every contrast, over the sites that released how a hidden cause would move theirs.
+
+    One-sided at the study's level, as at a site: the interval is two-sided at twice the tail.
+    """
+    head, rows = lineup.head, []
+    for place, estimates, variances in _differences(lineup):
+        present = ~np.isnan(estimates) & (lineup.scales[:, place] > 0.0)
+        if not present.any():
+            continue
+        level = max(2.0 * choices.level - 1.0, 0.5)
+        pooled = random_effects(
+            estimates[present], variances[present], tau2=choices.tau2, interval=choices.interval, level=level
+        )
+        errors = lineup.scale_errors[present, place]
+        together = lineup.scale_covariances[present, place]
+        found = pooled_robustness(pooled, lineup.scales[present, place], ScaleErrors(errors, together))
+        rows.append(
+            RobustnessRow(
+                question=head.question,
+                outcome=head.outcome,
+                estimand=head.estimand,
+                arm=lineup.arms[place],
+                reference=head.reference,
+                sites=int(present.sum()),
+                value=found.value,
+                value_of_interval=found.value_of_interval,
+                publishable=not reasons_to_hold(pooled.weights, choices),
+                estimator=head.estimator,
+            )
+        )
     return rows
 
 
@@ -117,7 +161,7 @@ def _contrast(
     )
     prediction = pooled.prediction_interval()
     tau2 = pooled.tau2_interval()
-    reasons = _reasons(pooled.weights, choices)
+    reasons = reasons_to_hold(pooled.weights, choices)
     return PooledContrast(
         question=head.question,
         outcome=head.outcome,
@@ -147,7 +191,7 @@ def _contrast(
     )
 
 
-def _reasons(weights: Floats, choices: Pooling) -> tuple[str, ...]:
+def reasons_to_hold(weights: Floats, choices: Pooling) -> tuple[str, ...]:
     """Codes why a pool may not be shown to municipalities; empty when it may."""
     largest = np.sort(weights)[::-1]
     reasons = []

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from causalsig.errors import PoolError
 from causalsig.meta import random_effects, two_level
 from causalsig.records import ReleasedArms
+
+if TYPE_CHECKING:
+    from causalsig.diagnosed import ReleasedSensitivity
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +157,42 @@ def together(waves: Sequence[ReleasedArms]) -> ReleasedArms:
             for place in range(len(arms))
         ),
         effective_sizes=tuple(sizes.sum(axis=0).tolist()),
+        sensitivity=_hidden_together(waves, weight),
     )
+
+
+def _hidden_together(waves: Sequence[ReleasedArms], weight: Any) -> tuple[ReleasedSensitivity, ...]:
+    """Combine how a hidden cause would move each contrast; nothing where a wave does not say.
+
+    The bias of the combined contrast is the weighted mean of the waves' own, and so is its scale.
+    """
+    told = [{one.arm: one for one in wave.sensitivity} for wave in waves]
+    combined = []
+    for arm in told[0]:
+        if not all(arm in wave for wave in told):
+            continue
+        own = [wave[arm] for wave in told]
+        errors = np.array([one.scale_std_error for one in own])
+        contrast = np.array([_error_of(wave, arm) for wave in waves])
+        error = float(np.sqrt(weight**2 @ errors**2))
+        both = float(weight**2 @ (np.array([one.correlation for one in own]) * errors * contrast))
+        combined.append(
+            replace(
+                own[0],
+                scale=float(weight @ [one.scale for one in own]),
+                scale_std_error=error,
+                correlation=both / (error * float(np.sqrt(weight**2 @ contrast**2))),
+                step=float(np.sqrt(weight**2 @ np.square([one.step for one in own]))),
+            )
+        )
+    return tuple(combined)
+
+
+def _error_of(wave: ReleasedArms, arm: str) -> float:
+    """Give the standard error of an arm's difference with the reference."""
+    at, reference = wave.arms.index(arm), wave.arms.index(wave.reference)
+    v = wave.covariance
+    return float(np.sqrt(v[at][at] + v[reference][reference] - 2.0 * v[at][reference]))
 
 
 def _sum_of_bands(bands: Sequence[tuple[int, int | None]]) -> tuple[int, int | None]:

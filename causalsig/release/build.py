@@ -13,8 +13,20 @@ from pydantic import ValidationError
 from causalsig.errors import ReleaseError
 from causalsig.records import Analysis, QuestionResult, ReleasedArms, SiteResult, Verdict
 from causalsig.release import grid
+from causalsig.release.beside import (
+    Beside,
+    balance_entry,
+    carries_sensitivity,
+    decode_sensitivity,
+    region_entries,
+    sensitivity_entries,
+)
+from causalsig.release.beside_entries import BalanceEntry, SensitivityEntry
+from causalsig.release.certified import certificate_entries
 from causalsig.release.documents import (
     SCHEMA_VERSION,
+    WITH_REGIONS,
+    WITHOUT_VALUE,
     AnalysisEntry,
     ArmEntry,
     AttritionEntry,
@@ -25,6 +37,7 @@ from causalsig.release.documents import (
     SuppressionEntry,
     VerdictEntry,
     applied_floors,
+    balance_numbers,
 )
 from causalsig.release.rules import Limits, beyond_budget, broken_rules, nested_differences
 from causalsig.release.vocabulary import to_code
@@ -93,6 +106,7 @@ def build_release(site: SiteResult, *, study: Study, identity: ReleaseIdentity) 
     limits = Limits.of(study)
     try:
         questions = tuple(_question(result, study, limits) for result in site.questions)
+        released = frozenset(one.question for one in questions if any(a.primary for a in one.analyses))
         document = EstimatesDocument(
             kind="estimates",
             schema_version=SCHEMA_VERSION,
@@ -105,6 +119,7 @@ def build_release(site: SiteResult, *, study: Study, identity: ReleaseIdentity) 
             extracted=f"{site.extracted_on:%Y-%m}",
             floors=applied_floors(limits.disclosure, limits.min_effective_size),
             questions=questions,
+            certificate=certificate_entries(site.certificate, released),
         )
     except ValidationError as error:
         raise schema_error(error) from None
@@ -135,8 +150,18 @@ def _make(model: type[Model], **values: Any) -> Model:
 
 def _question(result: QuestionResult, study: Study, limits: Limits) -> QuestionEntry:
     _check_names(result, study)
-    released, suppressions = _sift(result, study, limits)
-    numbers = result.status != "refused"
+    found = _sift(result, study, limits)
+    # Made of the design alone, and most needed where a gate closed: deterministic assignment is why it did.
+    mapped = result.status != "refused" and result.question in WITH_REGIONS
+    regions = region_entries(result.regions if mapped else (), limits)
+    beside = tuple(
+        _make(SuppressionEntry, what="region", rule=rule, outcome=None, estimand=None)
+        for rule in regions.held
+    )
+    # The later gates speak of the primary block: 2.8 standard errors of a block that is held back stay too.
+    released = any(analysis.primary for analysis, _ in found.released)
+    told = {"design"} if result.status != "refused" else set()
+    told |= {"pooling", "solo"} if released else set()
     return _make(
         QuestionEntry,
         question=result.question,
@@ -150,7 +175,7 @@ def _question(result: QuestionResult, study: Study, limits: Limits) -> QuestionE
             )
             for row in result.attrition
         ),
-        verdicts=tuple(_verdict(verdict, numbers) for verdict in result.verdicts),
+        verdicts=tuple(_verdict(verdict, verdict.tier in told) for verdict in result.verdicts),
         refusals=tuple(
             _make(
                 RefusalEntry,
@@ -161,9 +186,20 @@ def _question(result: QuestionResult, study: Study, limits: Limits) -> QuestionE
             )
             for item in result.refusals
         ),
-        analyses=tuple(_block(analysis) for analysis in released),
-        suppressions=suppressions,
+        analyses=tuple(_block(analysis, beside_it) for analysis, beside_it in found.released),
+        suppressions=(*found.suppressions, *beside),
+        regions=regions.entries,
+        balance=found.balance,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Sifted:
+    """What may leave of a question's numbers, each block with its sensitivity, and what is held back."""
+
+    released: tuple[tuple[Analysis, tuple[SensitivityEntry, ...]], ...]
+    balance: tuple[BalanceEntry, ...]
+    suppressions: tuple[SuppressionEntry, ...]
 
 
 def _check_names(result: QuestionResult, study: Study) -> None:
@@ -190,9 +226,7 @@ def _check_names(result: QuestionResult, study: Study) -> None:
         )
 
 
-def _sift(
-    result: QuestionResult, study: Study, limits: Limits
-) -> tuple[list[Analysis], tuple[SuppressionEntry, ...]]:
+def _sift(result: QuestionResult, study: Study, limits: Limits) -> _Sifted:
     """Primary suppression block by block, then complementary suppression among what is left."""
     broken = [
         ("release-not-estimated",) if result.status != "estimated" else broken_rules(analysis, limits)
@@ -201,31 +235,64 @@ def _sift(
     left = [analysis for analysis, codes in zip(result.analyses, broken, strict=True) if not codes]
     nested = nested_differences(left, limits, study.asked[result.question].primary_outcome)
     kept = [analysis for place, analysis in enumerate(left) if place not in nested]
-    beyond = beyond_budget(kept, limits)
-    released = [analysis for place, analysis in enumerate(kept) if place not in beyond]
-    held = [
-        (code, analysis) for analysis, codes in zip(result.analyses, broken, strict=True) for code in codes
+    told = [
+        sensitivity_entries(one.sensitivity) if carries_sensitivity(one, study) else Beside(())
+        for one in kept
     ]
-    held += [("release-nested-difference", left[place]) for place in sorted(nested)]
-    held += [("release-parameters", kept[place]) for place in sorted(beyond)]
-    return released, tuple(
-        _make(
-            SuppressionEntry,
-            rule=code,
-            outcome=analysis.outcome,
-            estimand=analysis.estimand,
-            estimator=analysis.estimator,
-        )
-        for code, analysis in held
+    balance = _balance(result, kept, limits)
+    numbers = sum(balance_numbers(entry) for entry in balance.entries)
+    beyond = beyond_budget(kept, limits, {at: len(one.entries) for at, one in enumerate(told)}, numbers)
+    held = [
+        _held(code, analysis)
+        for analysis, codes in zip(result.analyses, broken, strict=True)
+        for code in codes
+    ]
+    held += [_held("release-nested-difference", left[place]) for place in sorted(nested)]
+    held += [_held("release-parameters", kept[place]) for place in sorted(beyond.blocks)]
+    released = []
+    for at, analysis in enumerate(kept):
+        if at not in beyond.blocks:
+            over = at in beyond.sensitivities
+            held += [_held(code, analysis, "sensitivity") for code in told[at].held]
+            held += [_held("release-parameters", analysis, "sensitivity")] if over else []
+            released.append((analysis, () if over else told[at].entries))
+    rules = [*balance.held, *(["release-parameters"] if beyond.balance else [])]
+    held += [
+        _make(SuppressionEntry, what="balance", rule=rule, outcome=None, estimand=None) for rule in rules
+    ]
+    beside = any(analysis.primary for analysis, _ in released)
+    shown = balance.entries if beside and not beyond.balance else ()
+    return _Sifted(tuple(released), shown, tuple(held))
+
+
+def _balance(result: QuestionResult, kept: list[Analysis], limits: Limits) -> Beside:
+    """Balance stands beside the primary block, and leaves only with it."""
+    if result.components is None or not any(analysis.primary for analysis in kept):
+        return Beside(())
+    return balance_entry(result.components, limits)
+
+
+def _held_of(what: str, rule: str) -> SuppressionEntry:
+    return _make(SuppressionEntry, what=what, rule=rule, outcome=None, estimand=None)
+
+
+def _held(rule: str, analysis: Analysis, what: str = "block") -> SuppressionEntry:
+    return _make(
+        SuppressionEntry,
+        what=what,
+        rule=rule,
+        outcome=analysis.outcome,
+        estimand=analysis.estimand,
+        estimator=analysis.estimator,
     )
 
 
 def _verdict(verdict: Verdict, numbers: bool) -> VerdictEntry:
     value: int | None = None
     size: str | None = None
-    if numbers and math.isfinite(verdict.value):
+    if numbers and verdict.code not in WITHOUT_VALUE and math.isfinite(verdict.value):
         if max(abs(verdict.value), abs(verdict.threshold)) < _MAX_RATIO:
-            value = round(verdict.value * 100)
+            value = _hundredths(verdict)
         else:
             size = grid.band(abs(verdict.value))
     threshold = verdict.threshold if math.isfinite(verdict.threshold) else 0.0
@@ -234,7 +301,8 @@ def _verdict(verdict: Verdict, numbers: bool) -> VerdictEntry:
         tier=verdict.tier,
         code=to_code(verdict.code),
         passed=bool(verdict.passed),
-        arm=verdict.arm,
+        # The arm with the smallest share, where all are seen, is the first: another one has lost somebody.
+        arm=None if verdict.passed and verdict.code in WITHOUT_VALUE else verdict.arm,
         estimand=verdict.estimand,
         value=value,
         size=size,
@@ -242,7 +310,15 @@ def _verdict(verdict: Verdict, numbers: bool) -> VerdictEntry:
     )
 
 
-def _block(analysis: Analysis) -> AnalysisEntry:
+def _hundredths(verdict: Verdict) -> int:
+    """Round a figure, but never so that a check which failed reads as if it had passed."""
+    value = round(verdict.value * 100)
+    side = 1 if verdict.value > verdict.threshold else -1
+    crossed = not verdict.passed and (value - verdict.threshold * 100) * side < 1e-9
+    return value + side if crossed else value
+
+
+def _block(analysis: Analysis, told: tuple[SensitivityEntry, ...]) -> AnalysisEntry:
     result = analysis.result
     std_errors = result.std_errors.tolist()
     arms = tuple(
@@ -267,6 +343,7 @@ def _block(analysis: Analysis) -> AnalysisEntry:
         primary=analysis.primary,
         arms=arms,
         correlations=grid.correlations_on_grid(result.covariance),
+        sensitivity=told,
     )
 
 
@@ -313,4 +390,5 @@ def _decode(site: str, question: str, block: AnalysisEntry) -> ReleasedArms:
         household_bands=tuple(grid.band_limits(arm.households) for arm in block.arms),
         effective_sizes=tuple(grid.from_half_doublings(arm.effective_size) for arm in block.arms),
         estimator=block.estimator,
+        sensitivity=decode_sensitivity(block.sensitivity),
     )

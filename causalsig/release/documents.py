@@ -7,39 +7,49 @@ Every validator here can be run by a reader who has only the document; what need
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Annotated, Literal
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import combinations
+from types import MappingProxyType
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from causalsig.records import Estimator
 from causalsig.release import grid
-from causalsig.release.vocabulary import check_code, check_rule
-from causalsig.study.models import AcceptedArm, Disclosure, Estimand, Horizon, Method, OutcomeKind, Slug
+from causalsig.release.beside_entries import BalanceEntry, RegionEntry, SensitivityEntry
+from causalsig.release.certified import CertificateEntry
+from causalsig.release.value_types import ArmBand as ArmBand
+from causalsig.release.value_types import ArmCode as ArmCode
+from causalsig.release.value_types import Band as Band
+from causalsig.release.value_types import Closed as Closed
+from causalsig.release.value_types import Code as Code
+from causalsig.release.value_types import Correlation as Correlation
+from causalsig.release.value_types import DecimalExponent as DecimalExponent
+from causalsig.release.value_types import Digits as Digits
+from causalsig.release.value_types import HalfDoublings as HalfDoublings
+from causalsig.release.value_types import Hash as Hash
+from causalsig.release.value_types import Month as Month
+from causalsig.release.value_types import QuestionCode as QuestionCode
+from causalsig.release.value_types import RuleCode as RuleCode
+from causalsig.release.value_types import Steps as Steps
+from causalsig.release.value_types import Version as Version
+from causalsig.study.models import Disclosure, Estimand, Horizon, OutcomeKind, Slug
 
-SCHEMA_VERSION: Literal["0.1"] = "0.1"
-Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-Version = Annotated[str, Field(pattern=r"^[0-9]{1,4}(\.[0-9]{1,4}){1,3}((a|b|rc|\.dev)[0-9]{1,4})?$")]
-Month = Annotated[str, Field(pattern=r"^20[0-9]{2}-(0[1-9]|1[0-2])$")]
-Code = Annotated[str, AfterValidator(check_code)]
-RuleCode = Annotated[str, AfterValidator(check_rule)]
-QuestionCode = Literal["contact_method", "accepted_help"]
-ArmCode = Method | AcceptedArm
-Band = Literal["under-10", "10-29", "30-99", "100-299", "300-999", "1000-2999", "3000+"]
-ArmBand = Literal["30-99", "100-299", "300-999", "1000-2999", "3000+"]
-"""Bands of an arm that may be estimated: the arm floor of 30 households is in the type."""
-Steps = Annotated[int, Field(ge=-grid.MAX_MEAN_STEPS, le=grid.MAX_MEAN_STEPS)]
-HalfDoublings = Annotated[int, Field(ge=10, le=40)]
-"""From 2^5 = 32, the nearest to the floor of 30 households, to a million."""
-Digits = Annotated[int, Field(ge=10, le=99)]
-DecimalExponent = Annotated[int, Field(ge=grid.MIN_SE_EXPONENT, le=grid.MAX_SE_EXPONENT)]
-Correlation = Annotated[int, Field(ge=-grid.CORRELATION_STEPS, le=grid.CORRELATION_STEPS)]
-
-
-class Closed(BaseModel):
-    """Unknown fields are errors, types are exact, values cannot be changed."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+SchemaVersion = Literal["0.1", "0.2"]
+SCHEMA_VERSION: SchemaVersion = "0.2"
+"""0.2 added how strong a hidden cause must be, balance, and where an arm is not used. A document of 0.1 is
+read and hashed as it was written, so its signatures and its review still hold."""
+WITHOUT_VALUE = frozenset({"gate-follow-up"})
+"""Gates whose figure counts households that few others share: only their answer leaves. Of an arm of 120 a
+share of 0.99 would say that one was lost from sight, and 1.00 that none was."""
+WITH_REGIONS = frozenset({"contact_method"})
+"""Questions of which regions leave: where the municipality chose. That (almost) nobody of a region accepted
+help would tell what households did, and where bands are narrow how many. No outcome is in them, so they leave
+of a question that a gate withheld too, and of a refused one never."""
+_SINCE_0_2: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {"questions": ("regions", "balance"), "analyses": ("sensitivity",), "suppressions": ("what",)}
+)
 
 
 class AppliedFloors(Closed):
@@ -108,8 +118,13 @@ class RefusalEntry(Closed):
 
 
 class SuppressionEntry(Closed):
-    """One block that a disclosure rule held back; with its numbers its counts are held back too."""
+    """One block that a disclosure rule held back; with its numbers its counts are held back too.
 
+    ``what`` names the part where it is not the whole block: its sensitivity, some of a question's balance, or
+    a region.
+    """
+
+    what: Literal["block", "sensitivity", "balance", "region"] = "block"
     rule: RuleCode
     outcome: Slug | None
     estimand: Estimand | None
@@ -147,6 +162,16 @@ class AnalysisEntry(Closed):
     primary: bool
     arms: tuple[ArmEntry, ...] = Field(min_length=2, max_length=8)
     correlations: tuple[Correlation, ...]
+    sensitivity: tuple[SensitivityEntry, ...] = Field(default=(), max_length=7)
+
+    @model_validator(mode="after")
+    def _sensitivity_is_of_its_arms(self) -> AnalysisEntry:
+        told = [entry.arm for entry in self.sensitivity]
+        if len(set(told)) != len(told) or not set(told) <= {entry.arm for entry in self.arms}:
+            raise ValueError("a sensitivity is not of one arm of its block")
+        if told and (self.reference in told or self.estimator != "doubly_robust"):
+            raise ValueError("a sensitivity is of the reference arm, or of means that are not doubly robust")
+        return self
 
     @model_validator(mode="after")
     def _holds_together(self) -> AnalysisEntry:
@@ -163,9 +188,17 @@ class AnalysisEntry(Closed):
         return self
 
 
-def released_numbers(arms: int) -> int:
-    """Return how many free numbers a block of K arms releases: means, standard errors, correlations."""
-    return 2 * arms + arms * (arms - 1) // 2
+def released_numbers(arms: int, sensitivities: int = 0) -> int:
+    """Return how many free numbers a block of K arms releases: means, standard errors, correlations.
+
+    Each contrast with a sensitivity adds its scale, the error of that, and their correlation.
+    """
+    return 2 * arms + arms * (arms - 1) // 2 + 3 * sensitivities
+
+
+def balance_numbers(entry: BalanceEntry) -> int:
+    """Count free numbers: every difference, and every noise that is told."""
+    return len(entry.differences) + len({row.noise for row in entry.differences})
 
 
 class QuestionEntry(Closed):
@@ -178,20 +211,41 @@ class QuestionEntry(Closed):
     refusals: tuple[RefusalEntry, ...] = Field(max_length=200)
     analyses: tuple[AnalysisEntry, ...] = Field(max_length=50)
     suppressions: tuple[SuppressionEntry, ...] = Field(max_length=500)
+    regions: tuple[RegionEntry, ...] = Field(default=(), max_length=100)
+    balance: tuple[BalanceEntry, ...] = Field(default=(), max_length=1)
 
     @model_validator(mode="after")
     def _status_holds(self) -> QuestionEntry:
         if self.status != "estimated" and self.analyses:
             raise ValueError("a question that is not estimated carries an effect")
-        if self.status == "refused" and any(v.value is not None or v.size for v in self.verdicts):
+        if self.status != "estimated" and self.balance:
+            raise ValueError("a question that is not estimated carries a diagnostic of its effects")
+        figures = any(v.value is not None or v.size for v in self.verdicts)
+        if self.status == "refused" and (figures or self.regions):
             raise ValueError("a refused question carries a diagnostic's value")
         blocks = [(entry.outcome, entry.estimand, entry.estimator) for entry in self.analyses]
         if len(set(blocks)) != len(blocks):
             raise ValueError("a block is released twice")
-        if set(blocks) & {(entry.outcome, entry.estimand, entry.estimator) for entry in self.suppressions}:
+        whole = [entry for entry in self.suppressions if entry.what == "block"]
+        if set(blocks) & {(entry.outcome, entry.estimand, entry.estimator) for entry in whole}:
             raise ValueError("a block is both released and suppressed")
         if sum(entry.primary for entry in self.analyses) > 1:
             raise ValueError("a question has more than one primary block")
+        return self
+
+    @model_validator(mode="after")
+    def _beside_its_blocks(self) -> QuestionEntry:
+        primary = [entry for entry in self.analyses if entry.primary]
+        for one in self.balance:
+            own = [b for b in primary if (b.estimator, b.estimand) == (one.estimator, one.estimand)]
+            if not any({one.arm, one.reference} <= {arm.arm for arm in block.arms} for block in own):
+                raise ValueError("balance stands beside no primary block of its arms")
+        if sum(bool(entry.sensitivity) for entry in self.analyses) > 1:
+            raise ValueError("more than one block of a question carries a sensitivity")
+        if self.regions and self.question not in WITH_REGIONS:
+            raise ValueError("a region tells what households chose, not what the municipality did")
+        if any(a.arm == b.arm and not a.apart_from(b) for a, b in combinations(self.regions, 2)):
+            raise ValueError("two regions of an arm share households")
         return self
 
 
@@ -199,7 +253,7 @@ class EstimatesDocument(Closed):
     """Kind ``estimates``: what one site releases of one study, snapshot and wave."""
 
     kind: Literal["estimates"]
-    schema_version: Literal["0.1"]
+    schema_version: SchemaVersion
     study_digest: Hash
     package_version: Version
     lock_digest: Hash
@@ -209,6 +263,15 @@ class EstimatesDocument(Closed):
     extracted: Month
     floors: AppliedFloors
     questions: tuple[QuestionEntry, ...] = Field(min_length=1, max_length=2)
+    certificate: tuple[CertificateEntry, ...] = Field(default=(), max_length=1)
+
+    @model_validator(mode="after")
+    def _certified_as_released(self) -> EstimatesDocument:
+        released = {entry.question for entry in self.questions if any(a.primary for a in entry.analyses)}
+        for one in (one for entry in self.certificate for one in entry.questions):
+            if (one.coverage, one.power) != (None, None) and one.question not in released:
+                raise ValueError("a certificate tells figures of a question that is not released")
+        return self
 
     @model_validator(mode="after")
     def _floors_hold(self) -> EstimatesDocument:
@@ -217,7 +280,53 @@ class EstimatesDocument(Closed):
             raise ValueError("a question is answered twice")
         for block in _blocks(self.questions):
             _check_floors(block, self.floors)
+        if self.schema_version != "0.1":
+            for question in self.questions:
+                _check_question(question, self.floors)
+        newer = bool(self.certificate) or any(map(_is_newer, self.questions))
+        if self.schema_version == "0.1" and newer:
+            raise ValueError("a document of version 0.1 carries what 0.2 added")
         return self
+
+    @model_validator(mode="after")
+    def _verdicts_tell_no_household(self) -> EstimatesDocument:
+        silent = [v for one in self.questions for v in one.verdicts if v.code in WITHOUT_VALUE]
+        told = any(v.value is not None or v.size is not None or (v.passed and v.arm) for v in silent)
+        if self.schema_version != "0.1" and told:
+            raise ValueError("a verdict carries the figure of a gate of which only the answer leaves")
+        if self.schema_version != "0.1" and any(map(_speaks_of_a_held_block, self.questions)):
+            raise ValueError("a later gate's figure stands beside no primary block")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _as_written(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out of a document of 0.1 what that version did not have."""
+        values: dict[str, Any] = write(self)
+        if self.schema_version == "0.1":
+            for place, name in _newer(values):
+                del place[name]
+        return values
+
+
+def _speaks_of_a_held_block(question: QuestionEntry) -> bool:
+    later = [verdict for verdict in question.verdicts if verdict.tier != "design"]
+    figures = any(verdict.value is not None or verdict.size is not None for verdict in later)
+    return figures and not any(block.primary for block in question.analyses)
+
+
+def _is_newer(question: QuestionEntry) -> bool:
+    parts = any(block.sensitivity for block in question.analyses)
+    held = any(entry.what != "block" for entry in question.suppressions)
+    return parts or held or bool(question.regions or question.balance)
+
+
+def _newer(values: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:
+    """Yield where a dumped document has a field of version 0.2, and its name."""
+    yield values, "certificate"
+    for question in values["questions"]:
+        yield from ((question, name) for name in _SINCE_0_2["questions"])
+        for part in ("analyses", "suppressions"):
+            yield from ((entry, name) for entry in question[part] for name in _SINCE_0_2[part])
 
 
 def _blocks(questions: Iterable[QuestionEntry]) -> Iterable[AnalysisEntry]:
@@ -234,7 +343,26 @@ def _check_floors(block: AnalysisEntry, floors: AppliedFloors) -> None:
         if grid.half_doublings(floors.min_effective_size) > entry.effective_size:
             raise ValueError("an arm lies below the floor of the effective size")
         total = None if highest is None or total is None else total + highest
-    if total is not None and released_numbers(len(block.arms)) * 1000 > (
+    if total is not None and released_numbers(len(block.arms), len(block.sensitivity)) * 1000 > (
         floors.max_parameter_share_per_mille * total
     ):
         raise ValueError("a block releases more numbers than its households allow")
+
+
+def _check_question(question: QuestionEntry, floors: AppliedFloors) -> None:
+    """Refuse a question whose numbers together, or whose regions, cannot be true under the floors."""
+    for region in question.regions:
+        highest = grid.band_limits(region.households)[1]
+        if highest is not None and highest < floors.min_households_arm:
+            raise ValueError("a region lies below the floor of households")
+    numbers = sum(released_numbers(len(block.arms), len(block.sensitivity)) for block in question.analyses)
+    numbers += sum(map(balance_numbers, question.balance))
+    totals = [_most_households(block) for block in question.analyses]
+    if numbers * 1000 > floors.max_parameter_share_per_mille * max(totals, default=0):
+        raise ValueError("a question releases more numbers than its households allow")
+
+
+def _most_households(block: AnalysisEntry) -> float:
+    """Return the most households that the bands of a block allow; an open one has no end."""
+    highest = [grid.band_limits(arm.households)[1] for arm in block.arms]
+    return sum(math.inf if one is None else one for one in highest)

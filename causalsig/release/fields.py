@@ -54,7 +54,7 @@ def _several(prefix: str, names: str) -> dict[str, Field]:
 ESTIMATES: Mapping[str, Field] = MappingProxyType(
     {
         "kind": Field("kind of document", "code", "estimates", _PUBLIC),
-        "schema_version": Field("version of this schema", "-", "0.1", _PUBLIC),
+        "schema_version": Field("version of this schema", "-", "0.1 or 0.2", _PUBLIC),
         "study_digest": Field("SHA-256 of the study", "hash", "-", _PUBLIC),
         "package_version": Field("version of causalsig", "-", "digits and dots", _PUBLIC),
         "lock_digest": Field("SHA-256 of the lock of all libraries", "hash", "-", _PUBLIC),
@@ -119,8 +119,79 @@ ESTIMATES: Mapping[str, Field] = MappingProxyType(
         "questions[].analyses[].correlations[]": Field(
             "correlation of two arm means", "twentieths", "0.05, positive definite", "release-parameters"
         ),
+        "questions[].analyses[].sensitivity[].arm": _SHARED["arm"],
+        "questions[].analyses[].sensitivity[].scale": Field(
+            "bias of a hidden cause of strength 1, in steps", "as the mean", _STEP, "release-parameters"
+        ),
+        "questions[].analyses[].sensitivity[].scale_exponent": Field(
+            "the step is two to this power", "-", "follows from the standard error", "release-grid"
+        ),
+        "questions[].analyses[].sensitivity[].std_error": Field(
+            "standard error of that scale, digits", "as the mean", _TWO, "release-no-variance"
+        ),
+        "questions[].analyses[].sensitivity[].std_error_exponent": Field(
+            "times ten to this power", "-", "integer", "release-grid"
+        ),
+        "questions[].analyses[].sensitivity[].correlation": Field(
+            "correlation of scale and contrast", "twentieths", "0.05", "release-parameters"
+        ),
+        "questions[].regions[].arm": Field(
+            "arm that is (almost) never used there; also where the design gate withholds effects",
+            "code",
+            _STUDY,
+            _CODE,
+        ),
+        "questions[].regions[].conditions[].question": Field("fact known at time zero", "code", "-", _CODE),
+        "questions[].regions[].conditions[].value": Field(
+            "at least this amount, or so many months", "euro or months", "fixed cut points", _CODE
+        ),
+        "questions[].regions[].conditions[].month": Field(
+            "month", "month", "year and month", "release-cell-floor"
+        ),
+        "questions[].regions[].conditions[].holds": Field("whether it is so", "yes or no", "-", _PUBLIC),
+        "questions[].regions[].households": Field(
+            "households there; as many at least are not",
+            "households",
+            "band, 30 or more",
+            "release-cell-floor",
+        ),
+        **_several("questions[].balance[].", "estimator estimand arm reference"),
+        "questions[].balance[].differences[].covariate": Field("covariate", "code", "-", _CODE),
+        "questions[].balance[].differences[].difference": Field(
+            "weighted standardised difference, in steps",
+            "standard deviations",
+            "smallest power of two >= a quarter of its noise",
+            "release-cell-floor",
+        ),
+        "questions[].balance[].differences[].noise": Field(
+            "its noise is two to minus half of this",
+            "standard deviations",
+            "power of √2, rounded up",
+            "release-cell-floor",
+        ),
+        "questions[].suppressions[].what": Field(
+            "what of a block or a question was held back", "code", "-", _CODE
+        ),
         "questions[].suppressions[].rule": Field("rule that held a block back", "code", "-", _CODE),
         **_several("questions[].suppressions[].", "outcome estimand estimator"),
+        "certificate[].verdict": Field("what `causalsig certify` found", "code", "-", _CODE),
+        "certificate[].code": Field("why", "code", "-", _CODE),
+        "certificate[].replications": Field("copies of the site that were drawn", "number", "exact", _PUBLIC),
+        "certificate[].questions[].question": _SHARED["question"],
+        "certificate[].questions[].code": Field("what was found for this question", "code", "-", _CODE),
+        "certificate[].questions[].coverage": Field(
+            "right intervals on simulated copies of the site, the smaller of without and with an effect; "
+            "only where copies are enough to be judged, beside a released primary block",
+            "twentieths",
+            "0.05",
+            "release-not-estimated",
+        ),
+        "certificate[].questions[].power": Field(
+            "intervals on them that find a modest effect; as coverage",
+            "tenths",
+            "0.1",
+            "release-not-estimated",
+        ),
     }
 )
 """Kind ``estimates``, by path; ``[]`` stands for every element of a list."""
@@ -145,7 +216,7 @@ def _steps(prefix: str, names: Mapping[str, str], grid: str) -> dict[str, Field]
 POOL: Mapping[str, Field] = MappingProxyType(
     {
         "kind": Field("kind of document", "code", "pool", _PUBLIC),
-        "schema_version": Field("version of this schema", "-", "0.1", _PUBLIC),
+        "schema_version": Field("version of this schema", "-", "0.1 or 0.2", _PUBLIC),
         "study_digest": Field("SHA-256 of the study", "hash", "-", _PUBLIC),
         "package_version": Field("version of causalsig", "-", "digits and dots", _PUBLIC),
         "pool": Field("of all sites, or of all but one", "code", "all, others", _CODE),
@@ -191,6 +262,52 @@ POOL: Mapping[str, Field] = MappingProxyType(
             "a site that gave nothing; never in a pool of the others", "hash", "HMAC-SHA256", "keyed hash"
         ),
         "left_out[].reason": Field("why", "code", "-", _CODE),
+        **_several("robustness[].", "question outcome estimand estimator arm reference"),
+        "robustness[].sites": _SITES,
+        "robustness[].publishable": Field("may be shown to municipalities", "yes or no", "-", _PUBLIC),
+        "robustness[].value": Field(
+            "share a hidden cause must explain to take the contrast away",
+            "half per cents",
+            "rounded down",
+            _SHOWN,
+        ),
+        "robustness[].value_of_interval": Field(
+            "the same for its interval", "half per cents", "rounded down", _SHOWN
+        ),
+        **_several("balance[].", "question estimand estimator arm reference"),
+        "balance[].sites": _SITES,
+        "balance[].publishable": Field("may be shown to municipalities", "yes or no", "-", _PUBLIC),
+        "balance[].covariates": Field("covariates that were compared", "number", "exact", _SHOWN),
+        "balance[].balanced": Field("those within the study's limit", "number", "exact", _SHOWN),
+        "balance[].covariate": Field("covariate with the largest difference", "code", "-", _CODE),
+        "balance[].largest": Field(
+            "that difference, without its sign", "standard deviations", "0.01, rounded up", _SHOWN
+        ),
+        **_several("controls[].", "question outcome estimand estimator arm reference"),
+        "controls[].sites": _SITES,
+        "controls[].passed": Field("whether a negative control is nothing", "yes or no", "-", _SHOWN),
+        "controls[].p_value": Field(
+            "Holm's p-value of a negative control; never in a pool of the others",
+            "per mille",
+            "rounded down",
+            _SHOWN,
+        ),
+        **_several("calibrated[].", "question outcome estimand estimator arm reference"),
+        "calibrated[].controls": Field("negative controls it rests on", "number", "at least 10", _PUBLIC),
+        "calibrated[].publishable": Field("may be shown to municipalities", "yes or no", "-", _PUBLIC),
+        "calibrated[].exponent": Field(
+            "the step is two to this power", "-", "follows from the width", _SHOWN
+        ),
+        **_steps(
+            "calibrated[].",
+            {
+                "mean": "mean of the systematic error that controls show",
+                "estimate": "arm minus reference, less that; never in a pool of the others",
+            },
+            _STEP,
+        ),
+        **_steps("calibrated[].", {"spread": "spread of the systematic error"}, f"{_STEP}, up"),
+        **_steps("calibrated[].", {"conf_low": "lower end", "conf_high": "upper end"}, f"{_STEP}, outward"),
     }
 )
 """Kind ``pool``, by path."""

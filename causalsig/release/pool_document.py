@@ -15,115 +15,63 @@ from __future__ import annotations
 import math
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import (
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+    model_validator,
+)
 
-from causalsig.records import Estimator, PooledContrast, PooledMean, PoolResult
+from causalsig.records import PooledContrast, PooledMean, PoolResult
 from causalsig.release import grid
 from causalsig.release.build import schema_error
-from causalsig.release.documents import ArmCode, Closed, Code, Digits, Hash, QuestionCode, Version
+from causalsig.release.documents import (
+    SCHEMA_VERSION,
+    Closed,
+    Hash,
+    SchemaVersion,
+    Version,
+)
+from causalsig.release.pool_beside import (
+    MIN_SITES,
+    PooledBalanceEntry,
+    RobustnessEntry,
+    balance_entries,
+    decode_balance,
+    decode_robustness,
+    hides_a_site,
+    robustness_entries,
+)
+from causalsig.release.pool_controls import (
+    CalibratedEntry,
+    ControlEntry,
+    calibrated_entries,
+    control_entries,
+    decode_calibrated,
+    decode_controls,
+)
+from causalsig.release.pool_entries import (
+    LeftOutEntry,
+    PooledContrastEntry,
+    PooledMeanEntry,
+    PooledNumbers,
+    TwoDigits,
+)
 from causalsig.release.vocabulary import to_code
-from causalsig.study.models import Estimand, Horizon, OutcomeKind, Slug
 
-MIN_SITES = 6
-"""Fewest sites behind a number that a municipality sees; the study may ask for more, never fewer."""
 Tau2Name = Literal["EE", "DL", "HE", "HS", "SJ", "ML", "REML", "EB", "PM"]
 IntervalName = Literal["wald", "t", "knapp-hartung", "knapp-hartung-floored", "mixture"]
-PoolSteps = Annotated[int, Field(ge=-1_000_000, le=1_000_000)]
-Exponent = Annotated[int, Field(ge=-60, le=60)]
-PerMille = Annotated[int, Field(ge=0, le=1000)]
+_SINCE_0_2 = ("robustness", "balance", "controls", "calibrated")
 _OPEN = "open"
 _EMPTY = "empty"
-
-
-class TwoDigits(Closed):
-    """A number of two significant digits, ``digits · 10^exponent``; 0 is 0 digits."""
-
-    digits: Annotated[int, Field(ge=0, le=99)]
-    exponent: Annotated[int, Field(ge=-30, le=30)]
-
-    @model_validator(mode="after")
-    def _one_form(self) -> TwoDigits:
-        if self.digits < 10 and (self.digits, self.exponent) != (0, 0):
-            raise ValueError("two digits have one form: 10 to 99, or zero")
-        return self
-
-
-class PooledNumbers(Closed):
-    """The numbers of one pooled contrast. Steps are in units of ``2^exponent``; None: not defined."""
-
-    exponent: Exponent
-    estimate: PoolSteps
-    std_error: Digits
-    std_error_exponent: Annotated[int, Field(ge=-30, le=30)]
-    df_tenths: Annotated[int, Field(ge=0, le=10_000_000)] | None
-    conf_low: PoolSteps | None
-    conf_high: PoolSteps | None
-    prediction_low: PoolSteps | None
-    prediction_high: PoolSteps | None
-    p_value: PerMille | None
-    tau2: TwoDigits | None
-    tau2_low: TwoDigits | None
-    tau2_high: TwoDigits | None
-    tau2_interval: Literal["closed", "open", "empty"]
-    i2_percent: Annotated[int, Field(ge=0, le=100)] | None
-    q: TwoDigits | None
-    q_p_value: PerMille | None
-
-    @model_validator(mode="after")
-    def _declared_grid(self) -> PooledNumbers:
-        std_error = grid.from_two_digits(self.std_error, self.std_error_exponent)
-        if self.exponent != grid.step_exponent(std_error):
-            raise ValueError("the estimate is not on the grid its standard error declares")
-        return self
-
-
-class PooledContrastEntry(Closed):
-    """One pooled contrast; without numbers when it may not be shown or is not defined."""
-
-    question: QuestionCode
-    outcome: Slug
-    estimand: Estimand
-    estimator: Estimator = "doubly_robust"
-    kind: OutcomeKind
-    months: Horizon
-    arm: ArmCode
-    reference: ArmCode
-    primary: bool
-    sites: Annotated[int, Field(ge=0, le=1000)]
-    publishable: bool
-    reasons: tuple[Code, ...]
-    numbers: PooledNumbers | None
-
-
-class PooledMeanEntry(Closed):
-    """The pooled level of one arm. The step is a quarter of the interval's half width over 1.96."""
-
-    question: QuestionCode
-    outcome: Slug
-    estimand: Estimand
-    estimator: Estimator = "doubly_robust"
-    kind: OutcomeKind
-    months: Horizon
-    arm: ArmCode
-    sites: Annotated[int, Field(ge=0, le=1000)]
-    exponent: Exponent
-    estimate: PoolSteps
-    conf_low: PoolSteps
-    conf_high: PoolSteps
-
-
-class LeftOutEntry(Closed):
-    """A site that gave nothing, and why."""
-
-    site_code: Hash
-    reason: Code
 
 
 class PoolDocument(Closed):
     """Kind ``pool``."""
 
     kind: Literal["pool"]
-    schema_version: Literal["0.1"]
+    schema_version: SchemaVersion
     study_digest: Hash
     package_version: Version
     pool: Literal["all", "others"]
@@ -136,6 +84,30 @@ class PoolDocument(Closed):
     contrasts: tuple[PooledContrastEntry, ...] = Field(max_length=1000)
     means: tuple[PooledMeanEntry, ...] = Field(max_length=1000)
     left_out: tuple[LeftOutEntry, ...] = Field(max_length=1000)
+    robustness: tuple[RobustnessEntry, ...] = Field(default=(), max_length=1000)
+    balance: tuple[PooledBalanceEntry, ...] = Field(default=(), max_length=100)
+    controls: tuple[ControlEntry, ...] = Field(default=(), max_length=200)
+    calibrated: tuple[CalibratedEntry, ...] = Field(default=(), max_length=10)
+
+    @model_validator(mode="after")
+    def _of_its_version(self) -> PoolDocument:
+        if self.schema_version == "0.1" and any(getattr(self, name) for name in _SINCE_0_2):
+            raise ValueError("a document of version 0.1 carries what 0.2 added")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _as_written(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out of a document of 0.1 what that version did not have."""
+        values: dict[str, Any] = write(self)
+        newer = _SINCE_0_2 if self.schema_version == "0.1" else ()
+        return {name: value for name, value in values.items() if name not in newer}
+
+    @model_validator(mode="after")
+    def _balance_is_of_enough_sites(self) -> PoolDocument:
+        primary = [contrast for contrast in self.contrasts if contrast.primary]
+        if any(hides_a_site(row, primary) for row in self.balance):
+            raise ValueError("balance is publishable beside no contrast that is, or of too few sites")
+        return self
 
     @model_validator(mode="after")
     def _others_are_publishable(self) -> PoolDocument:
@@ -147,6 +119,9 @@ class PoolDocument(Closed):
             raise ValueError("a pool of the others shows a number that is not publishable")
         if any(mean.sites < MIN_SITES for mean in self.means):
             raise ValueError("a pool of the others shows a mean of too few sites")
+        held = self.balance or self.controls or self.calibrated
+        if held or any(not r.publishable or r.sites < MIN_SITES for r in self.robustness):
+            raise ValueError("a pool of the others shows a diagnostic that is not publishable")
         return self
 
 
@@ -177,7 +152,7 @@ def build_pool_document(
     try:
         return PoolDocument(
             kind="pool",
-            schema_version="0.1",
+            schema_version=SCHEMA_VERSION,
             study_digest=result.study_digest,
             package_version=package_version or __version__,
             pool=result.kind,
@@ -192,6 +167,10 @@ def build_pool_document(
             left_out=()
             if others
             else tuple(LeftOutEntry(site_code=s, reason=to_code(r)) for s, r in result.left_out),
+            robustness=robustness_entries(result),
+            balance=() if others else balance_entries(result),
+            controls=() if others else control_entries(result),
+            calibrated=() if others else calibrated_entries(result),
         )
     except ValidationError as error:
         raise schema_error(error) from None
@@ -310,6 +289,10 @@ def pool_result(document: PoolDocument) -> PoolResult:
         means=tuple(_decode_mean(entry) for entry in document.means),
         left_out=tuple((entry.site_code, entry.reason) for entry in document.left_out),
         demo=document.demo,
+        robustness=decode_robustness(document.robustness),
+        balance=decode_balance(document.balance),
+        controls=decode_controls(document.controls),
+        calibrated=decode_calibrated(document.calibrated),
     )
 
 

@@ -76,6 +76,11 @@ def broken_rules(analysis: Analysis, limits: Limits) -> tuple[str, ...]:
     return tuple(rule.code for rule in _RULES if not rule.holds(analysis, limits))
 
 
+@_rule("release-pooling-gate", "the study's pooling gate: what may not be pooled is not shown either")
+def _pooling_gate(analysis: Analysis, limits: Limits) -> bool:
+    return analysis.pooled
+
+
 @_rule("release-cell-floor", "10 households: ESSnet/DwB, ABS, acro")
 def _cell_floor(analysis: Analysis, limits: Limits) -> bool:
     floor = limits.disclosure.min_households_cell
@@ -166,37 +171,63 @@ def nested_differences(
     return frozenset(place for place, analysis in enumerate(analyses) if analysis.outcome in held)
 
 
-def beyond_budget(analyses: Sequence[Analysis], limits: Limits) -> frozenset[int]:
+@dataclass(frozen=True, slots=True)
+class Beyond:
+    """What takes a question's numbers over its budget: places of blocks, of sensitivities, and balance."""
+
+    blocks: frozenset[int]
+    sensitivities: frozenset[int]
+    balance: bool
+
+
+def beyond_budget(
+    analyses: Sequence[Analysis],
+    limits: Limits,
+    sensitivities: Mapping[int, int] | None = None,
+    balance: int = 0,
+) -> Beyond:
     """Hold back what takes a question's released numbers over 10 % of its households.
 
     Many related numbers are what differencing feeds on, so the share is of all blocks of a question together.
-    The primary block comes first, then the other outcomes under its estimand, then the other estimands, and
-    last what other estimators say of the primary outcome.
+    The primary block comes first, then the other outcomes under its estimand, then balance, then the other
+    estimands, and last what other estimators say of the primary outcome. A sensitivity comes after its block.
 
-    Returns
-    -------
-    frozenset of int
-        Places in `analyses` of the blocks to hold back.
+    Parameters
+    ----------
+    sensitivities : mapping of place in `analyses` to a number of contrasts, optional
+    balance : int
+        Numbers of the question's balance.
     """
+    asked = sensitivities or {}
     first = next((analysis for analysis in analyses if analysis.primary), None)
-    estimator, estimand = (first.estimator, first.estimand) if first else (None, None)
+    own = (first.estimator, first.estimand) if first else (None, None)
     order = sorted(
         range(len(analyses)),
         key=lambda place: (
             not analyses[place].primary,
-            analyses[place].estimator != estimator,
-            analyses[place].estimand != estimand,
+            analyses[place].estimator != own[0],
+            analyses[place].estimand != own[1],
         ),
     )
-    released, held = 0, set()
-    for place in order:
-        result = analyses[place].result
-        numbers = released_numbers(len(result.arms))
-        if released + numbers > limits.disclosure.max_parameter_share * result.households_total:
-            held.add(place)
-        else:
-            released += numbers
-    return frozenset(held)
+    last_own = max((at for at, place in enumerate(order) if _same(analyses[place], own)), default=-1)
+    spent, blocks, parts, no_balance = 0, set(), set(), False
+    for at, place in enumerate(order):
+        result, told = analyses[place].result, asked.get(place, 0)
+        room = limits.disclosure.max_parameter_share * result.households_total - spent
+        alone, both = (released_numbers(len(result.arms), extra) for extra in (0, told))
+        if alone > room:
+            blocks.add(place)
+        elif both > room:
+            parts.add(place)
+        spent += 0 if alone > room else alone if both > room else both
+        if at == last_own:
+            no_balance = balance > limits.disclosure.max_parameter_share * result.households_total - spent
+            spent += 0 if no_balance else balance
+    return Beyond(frozenset(blocks), frozenset(parts), no_balance)
+
+
+def _same(analysis: Analysis, own: tuple[str | None, str | None]) -> bool:
+    return (analysis.estimator, analysis.estimand) == own
 
 
 def _tells_a_cell(first: Analysis, second: Analysis, limits: Limits) -> bool:

@@ -10,6 +10,7 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from causalsig import __version__
+from causalsig.diagnosed import RegionCondition, UnusedRegion
 from causalsig.errors import ReportError
 from causalsig.records import PoolResult, Refusal, Verdict
 from causalsig.release import grid
@@ -23,12 +24,14 @@ from causalsig.report.pages import (
     OwnQuestion,
     Provenance,
     QuestionSpec,
+    UnusedBand,
     concerns,
     specs_from_study,
 )
 from causalsig.study.digest import study_digest
 
 if TYPE_CHECKING:
+    from causalsig.release.beside_entries import RegionEntry
     from causalsig.release.documents import EstimatesDocument, QuestionEntry
     from causalsig.study.models import Study
 
@@ -110,6 +113,7 @@ def national_page(
         outcomes=outcomes,
         pool=answers,
         provenance=where,
+        balance_limit=study.diagnostics.max_smd,
         checks=_check_counts(documents, specs[0]),
         sites=sites,
         demo=pool.demo,
@@ -152,9 +156,24 @@ def own_questions(document: EstimatesDocument) -> tuple[OwnQuestion, ...]:
             verdicts=_verdicts(entry),
             refusals=_refusals(entry),
             attrition=_attrition(entry),
+            unused=tuple(map(_unused, entry.regions)),
         )
         for entry in document.questions
     )
+
+
+def _unused(entry: RegionEntry) -> UnusedBand:
+    conditions = tuple(
+        RegionCondition(
+            c.question if c.month is None else f"{c.question}={c.month}",
+            None if c.value is None else float(c.value),
+            c.holds,
+        )
+        for c in entry.conditions
+    )
+    ends = grid.band_limits(entry.households)
+    # The exact numbers stay at the site: what is shown is the band.
+    return UnusedBand(UnusedRegion(entry.arm, conditions, ends[0], 0), ends)
 
 
 def _verdicts(entry: QuestionEntry) -> tuple[Verdict, ...]:
@@ -178,6 +197,7 @@ def _refusals(entry: QuestionEntry) -> tuple[Refusal, ...]:
     held = [
         Refusal(s.rule, entry.question, s.outcome, s.estimand, estimator=s.estimator)
         for s in entry.suppressions
+        if s.what == "block"
     ]
     return (*refused, *held)
 

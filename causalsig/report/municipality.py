@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isfinite
 
 from markupsafe import Markup
 
-from causalsig.records import Refusal, ReleasedArms
-from causalsig.report import effects, views
+from causalsig.diagnostics.words import has_sentence, region_sentence, verdict_sentence
+from causalsig.records import Refusal, ReleasedArms, Verdict
+from causalsig.report import effects, hidden_causes, views
 from causalsig.report.effects import Shown
 from causalsig.report.figures import ForestRow
 from causalsig.report.numbers import Language, band, written_date
-from causalsig.report.pages import MunicipalityPage, OwnQuestion, QuestionSpec, concerns
+from causalsig.report.pages import (
+    ALWAYS_TOLD,
+    MunicipalityPage,
+    OwnQuestion,
+    QuestionSpec,
+    UnusedBand,
+    concerns,
+)
 from causalsig.report.words import Words
 
 
@@ -36,9 +45,24 @@ class _Question:
     def block(self, outcome: str | None = None) -> ReleasedArms | None:
         return self.own.block(outcome or self.spec.outcome, self.spec)
 
+    @property
+    def too_small_alone(self) -> bool:
+        """Whether the solo gate failed: then its figures stand beside the pool of the others, or nowhere."""
+        told = (v for v in self.own.verdicts if v.tier == "solo" and v.estimand in (None, self.spec.estimand))
+        return any(not verdict.passed for verdict in told)
+
     def here(self, arm: str, reference: str, outcome: str | None = None) -> Shown | None:
         found = self.block(outcome)
-        return None if found is None else effects.own_contrast(found, arm, reference, self.level)
+        if found is None or (self.too_small_alone and self.there(arm, reference, outcome) is None):
+            return None
+        return effects.own_contrast(found, arm, reference, self.level)
+
+    def mean(self, arm: str) -> Shown | None:
+        """Give an arm's own level, where a difference that it is part of may stand."""
+        found, reference = self.block(), self.spec.reference
+        others = [arm] if arm != reference else [one for one in self.spec.arms if one != reference]
+        alone = self.too_small_alone and all(self.there(one, reference) is None for one in others)
+        return None if found is None or alone else effects.own_mean(found, arm, self.level)
 
     def there(self, arm: str, reference: str, outcome: str | None = None) -> Shown | None:
         """Pool of the others; None when there is none, or it may not be shown to a municipality."""
@@ -56,6 +80,8 @@ class _Question:
 
     def why_not_here(self) -> tuple[Markup, ...]:
         """Why the primary contrast is not there, in words; nothing when it is."""
+        if self.block() is not None and self.here(*self.spec.contrast) is None and self.too_small_alone:
+            return (self.words.reason("gate-power"),)
         return tuple(dict.fromkeys(self.words.reason(code) for code in self.own.reasons(self.spec)))
 
 
@@ -68,7 +94,7 @@ def municipality_view(page: MunicipalityPage, language: Language) -> views.Page:
     ]
     written = written_date(page.provenance.written_on, language)
     sections = [section for question in asked for section in _question_sections(question)]
-    sections += [_checks(asked[0]), _flow(asked[0]), views.not_said(words, national=False)]
+    sections += [*_all_checks(asked), _flow(asked[0]), views.not_said(words, national=False)]
     sections += [views.glossary(words, national=False), views.provenance(words, page.provenance, written)]
     return views.Page(
         title=words("page.municipality-title", name=page.name),
@@ -180,7 +206,21 @@ def _question_sections(question: _Question) -> list[views.Section | None]:
         tables=(*_tables(question, _arms_table(question)), *_outcomes(question)),
         after=(*_missing_arms(question), views.estimand_note(words, spec)),
     )
-    return [main]
+    return [main, _hidden_causes(question)]
+
+
+def _hidden_causes(question: _Question) -> views.Section | None:
+    """Say how strong a hidden cause must be, here and in the others, where the difference itself is shown."""
+    words, spec, page = question.words, question.spec, question.page
+    said = []
+    own = hidden_causes.own_robustness(question.own.arms, spec, question.level)
+    if own is not None and question.here(*spec.contrast) is not None:
+        said.append(hidden_causes.sentence(words, words("place.municipality", name=page.name), own))
+    row = hidden_causes.pooled_row(page.others, spec, spec.contrast)
+    if row is not None and row.publishable and question.there(*spec.contrast) is not None:
+        place = words("hidden.others", sites=row.sites)
+        said.append(hidden_causes.sentence(words, place, (row.value, row.value_of_interval)))
+    return hidden_causes.section(words, spec, tuple(said))
 
 
 def _tables(question: _Question, table: views.Table) -> tuple[views.Table, ...]:
@@ -226,10 +266,9 @@ def _arms_figure(question: _Question) -> views.Figure | None:
 def _arms_table(question: _Question) -> views.Table:
     words, spec = question.words, question.spec
     short = words.arm(spec.reference, "short")
-    block = question.block()
     rows = []
     for arm in spec.arms:
-        mean = None if block is None else effects.own_mean(block, arm, question.level)
+        mean = question.mean(arm)
         households = "" if mean is None or mean.households is None else band(mean.households, words.language)
         empty = words("status.no-numbers")
         label: Markup | str = words.arm(arm)
@@ -280,26 +319,58 @@ def _outcomes(question: _Question) -> tuple[views.Table, ...]:
     return (views.Table(caption, columns, tuple(rows), title=words("outcomes.title"), intro=intro),)
 
 
-def _checks(question: _Question) -> views.Section:
-    """Say each check once, with the arms that failed it."""
-    words = question.words
-    checks = []
-    told = [v for v in question.own.verdicts if concerns(v.code, v.estimand, question.spec.estimand)]
-    for code in dict.fromkeys(verdict.code for verdict in told):
-        failed = [v for v in told if v.code == code and not v.passed]
-        said = words.check(code, "failed" if failed else "passed")
-        arms = [words.arm(v.arm) for v in failed if v.arm is not None]
-        if arms:
-            named = ", ".join(dict.fromkeys(arms))
-            said = Markup(" ").join((said, words("checks.failed-arms", arms=named)))
-        label = words("checks.failed" if failed else "checks.passed")
-        checks.append(views.Check(words.check(code, "name"), not failed, label, said))
+def _all_checks(asked: Sequence[_Question]) -> list[views.Section]:
+    """Tell the checks of every question that was checked; the first tells that it was not."""
+    shown = [one for one in asked if one is asked[0] or _told(one) or one.own.unused]
+    return [_checks(one, named=len(shown) > 1, first=one is asked[0]) for one in shown]
+
+
+def _told(question: _Question) -> list[Verdict]:
+    return [v for v in question.own.verdicts if concerns(v.code, v.estimand, question.spec.estimand)]
+
+
+def _checks(question: _Question, *, named: bool, first: bool) -> views.Section:
+    """Say each check once, with the arms that failed it and the figures that were released."""
+    words, asked = question.words, question.spec.question
+    told = _told(question)
+    checks = [
+        _check(question, [v for v in told if v.code == code]) for code in dict.fromkeys(v.code for v in told)
+    ]
+    own_title = f"checks.title-of.{asked}"
+    title = words(own_title if named and words.has(own_title) else "checks.title")
     return views.Section(
-        "checks",
-        words("checks.title"),
+        "checks" if first else f"checks-{asked.replace('_', '-')}",
+        title,
         paragraphs=(words("checks.intro"),) if checks else (words("checks.none"),),
         checks=tuple(checks),
+        after=(words("checks.unused"),) if question.own.unused else (),
+        bullets=tuple(Markup.escape(one) for one in unused_sentences(question.own.unused, words.language)),
     )
+
+
+def _check(question: _Question, told: Sequence[Verdict]) -> views.Check:
+    words, asked, code = question.words, question.spec.question, told[0].code
+    failed = [verdict for verdict in told if not verdict.passed]
+    part = "failed" if failed else "passed"
+    if not failed and code in ALWAYS_TOLD and question.own.unused:
+        part = "passed-with-regions"  # who had a small chance may still (almost) never have been chosen
+    said = [words.check(code, part, asked)]
+    arms = [words.arm(v.arm) for v in failed if v.arm is not None]
+    if arms:
+        said.append(words("checks.failed-arms", arms=", ".join(dict.fromkeys(arms))))
+    # Sizes leave as bands only, so they have no figure here.
+    said += [
+        Markup.escape(verdict_sentence(verdict, words.language))
+        for verdict in failed or told
+        if isfinite(verdict.value) and has_sentence(verdict, words.language)
+    ]
+    label = words({"failed": "checks.failed", "passed": "checks.passed"}.get(part, "checks.noted"))
+    return views.Check(words.check(code, "name", asked), not failed, label, Markup(" ").join(said))
+
+
+def unused_sentences(regions: Sequence[UnusedBand], language: Language) -> list[str]:
+    """Say where an arm is (almost) never used, a sentence a region."""
+    return [region_sentence(one.region, band(one.households, language), language) for one in regions]
 
 
 def _flow(question: _Question) -> views.Section | None:

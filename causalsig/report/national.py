@@ -5,11 +5,11 @@ from __future__ import annotations
 from markupsafe import Markup
 
 from causalsig.records import PooledContrast
-from causalsig.report import effects, national_sites, views
+from causalsig.report import effects, hidden_causes, national_sites, views
 from causalsig.report.asked import Question
 from causalsig.report.effects import Shown
 from causalsig.report.figures import ForestRow
-from causalsig.report.numbers import Language, points, span, written_date
+from causalsig.report.numbers import Language, decimal, points, span, written_date
 from causalsig.report.pages import NationalPage
 from causalsig.report.words import Words
 
@@ -143,7 +143,20 @@ def _question_sections(question: Question) -> list[views.Section | None]:
         tables=(*_arms_table(question), *_outcomes(question), *national_sites.beside(question)),
         after=(words("arms.pooled-apart"), views.estimand_note(words, spec)),
     )
-    return [main, national_sites.sites_section(question)]
+    return [main, _hidden_causes(question), national_sites.sites_section(question)]
+
+
+def _hidden_causes(question: Question) -> views.Section | None:
+    """Say how strong a hidden cause must be everywhere, where the difference itself is shown."""
+    words, spec, page = question.words, question.spec, question.page
+    row = hidden_causes.pooled_row(page.pool, spec, spec.contrast)
+    shown = row is not None and (row.publishable or bool(page.sites))
+    said: tuple[Markup, ...] = ()
+    if row is not None and shown and question.shown(*spec.contrast) is not None:
+        place = words("hidden.together", sites=row.sites)
+        said = (hidden_causes.sentence(words, place, (row.value, row.value_of_interval)),)
+    tables = national_sites.robustness_table(question)
+    return hidden_causes.section(words, spec, said, tables=tables)
 
 
 def _drawn_arms(question: Question) -> list[ForestRow]:
@@ -224,7 +237,31 @@ def _checks(words: Words, page: NationalPage) -> views.Section | None:
     )
     columns = (words("checks.column-check"), words("checks.column-sites"))
     table = views.Table(words("checks.national-intro"), columns, rows)
-    return views.Section("checks", words("checks.title"), tables=(table,))
+    return views.Section("checks", words("checks.title"), tables=(table, *_balance(words, page)))
+
+
+def _balance(words: Words, page: NationalPage) -> tuple[views.Table, ...]:
+    """Show balance over all municipalities: what one cannot tell from chance, all together can."""
+    shown = [row for row in page.pool.balance if row.publishable or page.sites]
+    if not shown:
+        return ()
+    rows = tuple(
+        (
+            words(f"question.{row.question}.title"),
+            words("checks.covariates", balanced=row.balanced, total=row.covariates),
+            decimal(row.largest, words.language, 2),
+            str(row.sites),
+        )
+        for row in shown
+    )
+    columns = (
+        words("checks.column-question"),
+        words("checks.column-alike"),
+        words("checks.column-largest"),
+        words("arms.column-sites"),
+    )
+    caption = words("checks.balance-caption", limit=decimal(page.balance_limit, words.language, 2))
+    return (views.Table(caption, columns, rows, words("checks.balance-title")),)
 
 
 def _left_out(words: Words, asked: list[Question]) -> views.Section:

@@ -6,8 +6,8 @@ from math import isfinite
 
 from markupsafe import Markup
 
-from causalsig.records import PooledContrast
-from causalsig.report import effects, views
+from causalsig.records import PooledContrast, ReleasedArms
+from causalsig.report import effects, hidden_causes, views
 from causalsig.report.asked import Question
 from causalsig.report.effects import Shown
 from causalsig.report.figures import ForestRow
@@ -38,6 +38,28 @@ def beside(question: Question) -> tuple[views.Table, ...]:
     )
     title = words("sensitivity.badge")
     return (views.Table(words("beside.caption"), columns, tuple(rows), title, words("beside.intro")),)
+
+
+def robustness_table(question: Question) -> tuple[views.Table, ...]:
+    """List how strong a hidden cause must be at each site: the statistician's version only."""
+    words, spec, level = question.words, question.spec, question.page.pool.level
+    by_site: dict[str, list[ReleasedArms]] = {}
+    for block in question.page.sites:
+        by_site.setdefault(block.site, []).append(block)
+    found = {site: hidden_causes.own_robustness(tuple(own), spec, level) for site, own in by_site.items()}
+    rows = tuple(
+        (site[:8], *(hidden_causes.percent(words, share) for share in robust))
+        for site, robust in sorted(found.items())
+        if robust is not None
+    )
+    if not rows:
+        return ()
+    columns = (
+        words("sites.column-site"),
+        words("hidden.column-value"),
+        words("hidden.column-interval", level=decimal(100.0 * level, words.language, 0)),
+    )
+    return (views.Table(words("hidden.sites-caption"), columns, rows),)
 
 
 def sites_section(question: Question) -> views.Section | None:

@@ -18,6 +18,7 @@ from causalsig.records import (
 )
 
 if TYPE_CHECKING:
+    from causalsig.diagnosed import UnusedRegion
     from causalsig.study.models import Study
 
 SENSITIVITY_METHODS = frozenset({"landmark"})
@@ -47,6 +48,8 @@ class QuestionSpec:
         People choose the arm themselves: shown after the other questions, led by the caution.
     estimator : str
         Of the primary analysis; what other estimators say stands beside it, for the statistician.
+    robust_estimand : str
+        Estimand of the doubly robust contrast, of which robustness is told.
     """
 
     question: str
@@ -58,6 +61,7 @@ class QuestionSpec:
     sensitivity: bool = False
     caution: bool = False
     estimator: Estimator = "doubly_robust"
+    robust_estimand: str = "ATO"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +93,19 @@ ALWAYS_TOLD = frozenset({"gate-positivity"})
 
 
 @dataclass(frozen=True, slots=True)
+class UnusedBand:
+    """Where an arm is (almost) never used, and the band of the households there."""
+
+    region: UnusedRegion
+    households: tuple[int, int | None]
+
+
+@dataclass(frozen=True, slots=True)
 class OwnQuestion:
     """What a municipality's own release says of one question.
 
-    ``arms`` holds every released block; ``refusals`` what is not there, by whatever rule.
+    ``arms`` holds every released block; ``refusals`` what is not there, by whatever rule; ``unused`` where an
+    arm is (almost) never used.
     """
 
     question: str
@@ -101,6 +114,7 @@ class OwnQuestion:
     verdicts: tuple[Verdict, ...] = ()
     refusals: tuple[Refusal, ...] = ()
     attrition: tuple[AttritionBand, ...] = ()
+    unused: tuple[UnusedBand, ...] = ()
 
     def block(self, outcome: str, spec: QuestionSpec) -> ReleasedArms | None:
         """Find the released block that answers the question; None when there is none."""
@@ -180,13 +194,14 @@ class NationalPage:
 
     ``beside`` are pooled contrasts of other estimators than the question's own, for the statistician.
     ``released`` counts the releases that were read beside the pool (0: none were given), and ``absent`` those
-    among them that are not in a question's figure, by reason.
+    among them that are not in a question's figure, by reason. ``balance_limit`` is the study's ``max_smd``.
     """
 
     specs: tuple[QuestionSpec, ...]
     outcomes: tuple[OutcomeSpec, ...]
     pool: PoolResult
     provenance: Provenance
+    balance_limit: float
     checks: tuple[CheckCount, ...] = ()
     sites: tuple[ReleasedArms, ...] = ()
     demo: bool = False
@@ -216,11 +231,18 @@ def specs_from_study(study: Study) -> tuple[tuple[QuestionSpec, ...], tuple[Outc
             sensitivity=getattr(asked, "method", "") in SENSITIVITY_METHODS,
             caution=code in CHOSEN_BY_PEOPLE,
             estimator=asked.estimator,
+            robust_estimand=study.estimands.primary,
         )
         for code, asked in study.asked.items()
     ]
-    outcomes = tuple(
+    controls = study.falsification.negative_controls  # no answer to the question
+    outcomes = tuple(one for one in all_outcomes(study) if one.outcome not in controls)
+    return tuple(sorted(specs, key=lambda spec: spec.caution)), outcomes
+
+
+def all_outcomes(study: Study) -> tuple[OutcomeSpec, ...]:
+    """Take every outcome that a study defines, its negative controls too."""
+    return tuple(
         OutcomeSpec(one.id, one.kind, one.signals, one.months, one.creditor, one.from_day)
         for one in study.outcomes
     )
-    return tuple(sorted(specs, key=lambda spec: spec.caution)), outcomes

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from causalsig.report.numbers import decimal
-from causalsig.report.pages import QuestionSpec, specs_from_study
+from causalsig.report.pages import QuestionSpec, all_outcomes, specs_from_study
 from causalsig.report.views import outcome_name
 from causalsig.report.words import Words
 
@@ -51,7 +51,7 @@ class Given:
 
     def outcome(self, outcome_id: str) -> str:
         """Name an outcome by what is counted."""
-        known = {outcome.outcome: outcome for outcome in specs_from_study(self.study)[1]}
+        known = {outcome.outcome: outcome for outcome in all_outcomes(self.study)}
         return str(outcome_name(self.report, known[outcome_id]).unescape())
 
     def arms(self, names: Iterable[str]) -> str:

@@ -161,7 +161,7 @@ def _effects(given: Given) -> Sentences:
 def _additional(given: Given) -> Sentences:
     entries = [entry for document in given.documents for entry in document.questions]
     released = sum(not block.primary for entry in entries for block in entry.analyses)
-    held = sum(len(entry.suppressions) for entry in entries)
+    held = sum(one.what == "block" for entry in entries for one in entry.suppressions)
     yield given.say("blocks", released=released, held=held)
     for spec in given.specs:
         beside = given.study.asked[spec.question].sensitivity_estimators

@@ -105,11 +105,12 @@ class Words:
         known = [(f"pooling.{name}", name) for name in method.split(", ")]
         return Markup(", ").join(self(key) if self.has(key) else name for key, name in known)
 
-    def check(self, code: str, part: str) -> Markup:
-        """Say a check's name, or what passing or failing it means."""
+    def check(self, code: str, part: str, question: str = "") -> Markup:
+        """Say a check's name, or what passing or failing it means; a question may have words of its own."""
         for known in (code, code.removeprefix("diagnostics-"), code.removeprefix("gate-")):
-            if self.has(f"check.{known}.{part}"):
-                return self(f"check.{known}.{part}")
+            for key in (f"check-of.{question}.{known}.{part}", f"check.{known}.{part}"):
+                if self.has(key):
+                    return self(key)
         return self(f"check.unknown.{part}", code=code)
 
     def rule(self, code: str) -> Markup:

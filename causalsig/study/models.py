@@ -14,6 +14,7 @@ from causalsig.study.base import Covariate as Covariate
 from causalsig.study.base import CreditorGroup as CreditorGroup
 from causalsig.study.base import ExtraRule as ExtraRule
 from causalsig.study.base import Slug as Slug
+from causalsig.study.falsification import Falsification as Falsification
 from causalsig.study.graph import CausalGraph, check_graph
 from causalsig.study.hidden import Hidden
 from causalsig.study.questions import ESTIMATOR_OF as ESTIMATOR_OF
@@ -162,6 +163,22 @@ class Diagnostics(Closed):
         default=0.01, gt=0, lt=0.2, description="An ATE needs every arm's propensity above this ..."
     )
     positivity_share: float = Field(default=0.02, ge=0, lt=1, description="... except in at most this share.")
+    min_followed: float = Field(
+        default=0.8,
+        ge=0.5,
+        le=1,
+        description="Pooling: share of an arm's episodes whose outcome window was seen to its end.",
+    )
+    max_known_failures: int = Field(
+        default=0, ge=0, le=100, description="Pooling: known failures of the data that a site may have."
+    )
+    largest_detectable: float = Field(
+        default=0.05,
+        gt=0,
+        le=1,
+        description="Solo: effect on the primary risk that a site must be able to see by itself.",
+    )
+    solo_power: float = Field(default=0.8, ge=0.5, lt=1, description="Solo: chance to see it.")
 
 
 LARGEST_DECLARED_RISK = 0.2
@@ -227,6 +244,7 @@ class Study(Closed):
     nuisance: Nuisance = Nuisance()
     estimands: Estimands = Estimands()
     diagnostics: Diagnostics = Diagnostics()
+    falsification: Falsification = Falsification()
     hidden: Hidden = Hidden()
     disclosure: Disclosure = Disclosure()
     pooling: Pooling = Pooling()
@@ -252,6 +270,16 @@ class Study(Closed):
                     "an outcome's from_day lies before the day that fixes the question's arms, so an arm "
                     "would depend on follow-up; set it later"
                 )
+        unknown = [name for name in self.falsification.negative_controls if name not in ids]
+        if unknown:
+            raise ValueError(
+                f"negative_controls names the outcome {unknown[0]!r}, which [[outcomes]] does not define"
+            )
+        answers = {question.primary_outcome for question in self.asked.values()}
+        if answers & set(self.falsification.negative_controls):
+            raise ValueError(
+                "negative_controls names a question's primary outcome; name outcomes no arm changes"
+            )
         if self.graph is not None:
             self._argued(self.graph)
         return self

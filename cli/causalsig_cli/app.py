@@ -27,6 +27,7 @@ _ORDER = (
     "study",
     "cohort",
     "site",
+    "certify",
     "keys",
     "release",
     "pool",

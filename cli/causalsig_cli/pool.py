@@ -37,6 +37,28 @@ def command(
             contrast = f"{row.arm} - {row.reference}"
             interval = f"{row.conf_low:+.4f} to {row.conf_high:+.4f}"
             typer.echo(f"{row.question:<16}{contrast:<28}{row.sites:>6}{row.estimate:>+10.4f}{interval:>20}")
+    if summary.pool.robustness:
+        typer.echo(f"{'hidden cause':<16}{'contrast':<28}{'sites':>6}{'estimate':>10}{'one-sided':>20}")
+        for found in summary.pool.robustness:
+            contrast = f"{found.arm} - {found.reference}"
+            shares = f"{found.value:>10.1%}{found.value_of_interval:>20.1%}"
+            typer.echo(f"{found.question:<16}{contrast:<28}{found.sites:>6}{shares}")
+    for block in summary.pool.balance:
+        typer.echo(
+            f"{block.question:<16}{block.balanced} of {block.covariates} covariates balanced over "
+            f"{block.sites} sites; largest difference {block.largest:.2f} ({block.covariate})"
+        )
+    for control in summary.pool.controls:
+        verdict = "no difference seen" if control.passed else "DIFFERS"
+        typer.echo(
+            f"{control.question:<16}negative control {control.outcome}: {verdict} over {control.sites} sites "
+            f"(p = {control.p_value:.3f})"
+        )
+    for less in summary.pool.calibrated:
+        typer.echo(
+            f"{less.question:<16}{less.arm} - {less.reference}, calibrated by {less.controls} controls: "
+            f"{less.estimate:+.4f} ({less.conf_low:+.4f} to {less.conf_high:+.4f})"
+        )
     typer.echo(str(summary.path))
     withheld = [row for row in summary.pool.contrasts if row.primary and not row.publishable]
     for reasons in dict.fromkeys((row.question, row.reasons) for row in withheld):

@@ -63,7 +63,19 @@ def _held_back(found: Review) -> list[tuple[str, str]]:
     document = found.document
     if document.kind == "estimates":
         return [
-            (f"{question.question}, {held.outcome}, {held.estimand}", held.rule)
+            (
+                ", ".join(
+                    part
+                    for part in (
+                        question.question,
+                        held.outcome,
+                        held.estimand,
+                        "" if held.what == "block" else held.what,
+                    )
+                    if part
+                ),
+                held.rule,
+            )
             for question in document.questions
             for held in question.suppressions
         ]
@@ -94,7 +106,7 @@ def _decoded(place: str, values: dict[str, tuple[str, Any]]) -> float | None:
     exponent = values.get(f"{place}_exponent")
     if exponent is None or exponent[1] is None:
         return None
-    decode = grid.from_steps if place.endswith((".mean", ".value")) else grid.from_two_digits
+    decode = grid.from_steps if place.endswith((".mean", ".value", ".scale")) else grid.from_two_digits
     return decode(values[place][1], exponent[1])
 
 

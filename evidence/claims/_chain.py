@@ -10,16 +10,17 @@ def files_of(rooms: dict[str, str]) -> tuple[str, ...]:
 
 SITE = (
     "causalsig/records.py",
+    "causalsig/refusals.py",
     "causalsig/results.py",
     *files_of(
         {
             "cohort": "arms build content covariates eligibility events facts history outcomes person_periods"
             " plan window",
-            "diagnostics": "balance clone_gate gates overlap",
+            "diagnostics": "balance clone_gate gates later_gates overlap",
             "estimation": "augmented clone_censoring clone_checks clone_strategies clone_target clone_weights"
             " design folds inference inputs multinomial nuisances ordering outcome_models person_periods"
             " prepare propensity regressions request reuse stacked tilting weighted_clones weighting",
-            "execution": "analyse routes truth",
+            "execution": "analyse later routes truth",
             "release": "rules",
             "simulation": "acceptance accepted arrears attempts calendar choice clones draws episode_facts"
             " ledger months policies population rules scenario scenario_files seasons second_signals site"
@@ -38,7 +39,7 @@ POOL = files_of(
         "meta": "fits gls heterogeneity inputs intervals maximum mixture only_maximum options prediction"
         " results roots scan sums tau2_intervals univariate weights",
         "pooling": "lineup pool",
-        "release": "build documents grid vocabulary",
+        "release": "beside beside_entries build documents grid value_types vocabulary",
     }
 )
 """From a municipality's analysis to the pooled contrast."""
@@ -54,9 +55,19 @@ WORKBOOK = files_of(
 ONLY_CARRIES = frozenset(
     {
         "causalsig/errors.py",
+        "causalsig/diagnostics/atlas.py",  # where an arm is not used: said beside the answer
+        "causalsig/diagnostics/words.py",
+        "causalsig/estimation/trimming.py",  # whom a cut would leave out: said of overlap, nobody is
+        "causalsig/execution/design_figures.py",
+        "causalsig/estimation/sensitivity.py",  # how strong a hidden cause must be: said beside it too
+        "causalsig/estimation/sensitivity_coding.py",
+        "causalsig/estimation/sensitivity_fit.py",
+        "causalsig/execution/strength.py",
+        "causalsig/pooling/robustness.py",
         "causalsig/execution/hidden.py",  # says how far an answer may be off, never changes it
         "causalsig/execution/record.py",  # what a run writes down about itself
         "causalsig/sources/database_address.py",  # whether a source is a database
+        "causalsig/release/certified.py",  # whether a site was certified: said beside the answer
         "causalsig/study/digest.py",
         "causalsig/study/inventory.py",
         "causalsig/study/read.py",

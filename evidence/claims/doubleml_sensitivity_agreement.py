@@ -21,6 +21,7 @@ ISSUE = 7
 COVERS = (
     "causalsig/estimation/sensitivity*.py",
     "causalsig/estimation/augmented.py",
+    "causalsig/estimation/design.py",
     "causalsig/estimation/propensity.py",
     "causalsig/estimation/tilting.py",
     "causalsig/results.py",

@@ -8,7 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from causalsig.cohort.covariates import ENCODERS, ContactHistory, EpisodeFacts, design_matrix
+from causalsig.cohort.covariates import (
+    COLUMN_NAMES,
+    ENCODERS,
+    ContactHistory,
+    EpisodeFacts,
+    covariate_of,
+    design_matrix,
+)
 from causalsig.cohort.history import History
 from causalsig.diagnostics.atlas import CUT_POINTS, DERIVED, WITHOUT_NAME, Condition, Region, positivity_atlas
 from causalsig.diagnostics.gates import BALANCE, EFFECTIVE_SIZE, EQUIPOISE, POSITIVITY
@@ -183,6 +190,10 @@ def test_every_column_of_the_cohort_has_words_or_cut_points() -> None:
     ]
     assert without == []
     assert set(CUT_POINTS) <= set(every_column())
+
+
+def test_every_column_belongs_to_a_covariate_of_the_study() -> None:
+    assert {covariate_of(name) for name in every_column()} == set(ENCODERS) == set(COLUMN_NAMES.values())
 
 
 def test_the_cut_points_are_on_the_scale_of_the_columns() -> None:

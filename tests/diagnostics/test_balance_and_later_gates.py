@@ -161,7 +161,7 @@ def test_components_of_sites_are_what_the_pool_takes() -> None:
         assert turned.differences == pytest.approx(-sites[-1].differences)
     assert {site.keys for site in sites} == {tuple((name, "home_visit", "letter") for name in "xyz")}
     pooled = pooled_balance(
-        np.stack([site.differences for site in sites]), np.stack([site.noise for site in sites])
+        np.stack([site.differences for site in sites]), np.stack([site.noise for site in sites]), limit=0.1
     )
     assert pooled.balanced.all() and pooled.sites.tolist() == [6, 6, 6]
 

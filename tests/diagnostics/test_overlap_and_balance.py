@@ -19,7 +19,12 @@ from causalsig.diagnostics.gates import (
     DesignGate,
     design_gate,
 )
-from causalsig.diagnostics.overlap import equipoise_share, preference_scores, share_without_positivity
+from causalsig.diagnostics.overlap import (
+    equipoise_share,
+    preference_scores,
+    share_without_positivity,
+    too_rare,
+)
 from causalsig.estimation import Propensity, fit_propensity
 from causalsig.records import BalanceRow
 from causalsig.study.models import Diagnostics
@@ -74,6 +79,37 @@ def test_bounds_of_equipoise_belong_to_it() -> None:
 def test_positivity_is_the_share_below_the_floor_arm_by_arm() -> None:
     probabilities = np.array([[0.005, 0.995], [0.01, 0.99], [0.5, 0.5], [0.009, 0.991]])
     assert share_without_positivity(probabilities, 0.01).tolist() == [0.5, 0.0]
+
+
+def test_a_category_too_rare_to_expect_five_households_of_an_arm_says_nothing() -> None:
+    codes = np.arange(400) % 4
+    covariates = np.column_stack(
+        [np.arange(400) < 19, np.arange(400) < 21, np.arange(400) >= 19, np.linspace(0.0, 1.0, 400)]
+    ).astype(float)
+    rare = [too_rare(covariates[:, [j]], codes, np.arange(400), 4) for j in range(4)]
+    assert rare[0][:19].all() and not rare[0][19:].any(), "19 households, 4.75 of each arm"
+    assert not rare[1].any(), "21 households, 5.25 of each arm"
+    assert (rare[2] == rare[0]).all(), "the rarer value, whichever it is called"
+    assert not rare[3].any(), "numbers are no category"
+    assert (too_rare(covariates, codes, np.arange(400), 4) == rare[0]).all()
+    assert share_without_positivity(np.full((400, 4), 0.001), 0.01, rare[0]).tolist() == [381 / 400] * 4
+
+
+def test_households_and_not_episodes_are_expected() -> None:
+    codes, flag = np.arange(400) % 4, (np.arange(400) < 40).astype(float)
+    assert not too_rare(flag[:, None], codes, np.arange(400), 4).any()
+    returning = np.where(np.arange(400) < 40, np.arange(400) // 4, np.arange(400))
+    assert too_rare(flag[:, None], codes, returning, 4)[:40].all(), "forty episodes of ten households"
+
+
+def test_chance_in_rare_categories_takes_no_estimand() -> None:
+    """By lot, with flags of one in 300 to one in 30: some have no household of some arm."""
+    rng = np.random.default_rng(21)
+    x = np.column_stack([rng.random(900) < share for share in np.geomspace(0.003, 0.03, 12)]).astype(float)
+    codes = rng.integers(0, 3, 900)
+    unused = [set(codes[column > 0]) != {0, 1, 2} for column in x.T]
+    assert sum(unused) >= 2
+    assert gate(x, codes, estimands=("ATE", "ATO")).admitted == ("ATE", "ATO")
 
 
 def plain_difference(x: np.ndarray, w: np.ndarray, a: np.ndarray, b: np.ndarray) -> float:

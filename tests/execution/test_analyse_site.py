@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from causalsig.cohort import build_cohort, plan_cohorts
 from causalsig.cohort.build import Cohort
-from causalsig.execution.analyse import INCOMPLETE_ARMS, WITHHELD, analyse_site, answer, seed_of
+from causalsig.execution.analyse import INCOMPLETE_ARMS, WITHHELD, _merge, analyse_site, answer, seed_of
 from causalsig.execution.record import site_record
-from causalsig.records import SiteResult
+from causalsig.records import QuestionResult, SiteResult, Verdict
 from causalsig.release.build import CheckedRelease, ReleaseIdentity, build_release
 from causalsig.release.strict_json import canonical
 from causalsig.study.models import Study
@@ -104,6 +104,11 @@ def test_an_arm_below_its_floor_leaves_with_its_episodes_and_takes_the_ato_with_
     assert not any(r.arm == "message" for r in everyone.refusals)
 
 
+def design_of(found: QuestionResult) -> tuple[Verdict, ...]:
+    """Verdicts that decide whether an effect is computed; those after it look at its standard error."""
+    return tuple(verdict for verdict in found.verdicts if verdict.tier == "design")
+
+
 def test_admission_and_gate_never_see_an_outcome(cohort: Cohort, study: Study) -> None:
     """Whatever the outcomes, who is compared and what the gates say stays the same."""
     few = only_so_many(cohort, "message", 99)
@@ -111,7 +116,8 @@ def test_admission_and_gate_never_see_an_outcome(cohort: Cohort, study: Study) -
         plain = answer(base, study)
         for outcomes in (np.zeros(base.size), np.ones(base.size)):
             other = answer(replace(base, outcomes=dict.fromkeys(base.outcomes, outcomes)), study)
-            assert other.verdicts == plain.verdicts and other.balance == plain.balance
+            assert design_of(other) == design_of(plain) and other.balance == plain.balance
+            assert other.regions == plain.regions
             assert other.attrition == plain.attrition and other.refusals == plain.refusals
 
 
@@ -155,7 +161,7 @@ def test_what_is_withheld_or_refused_holds_no_effect(
         positivity_share=positivity,
     )
     found = answer(cohort, strict)
-    failed = {v.estimand for v in found.verdicts if not v.passed}
+    failed = {v.estimand for v in found.verdicts if v.tier == "design" and not v.passed}
     if None in failed or "ATO" in failed:
         assert found.status == "withheld"
     if found.status != "estimated":
@@ -164,6 +170,17 @@ def test_what_is_withheld_or_refused_holds_no_effect(
     assert not {a.estimand for a in found.analyses} & failed
     record = site_record(SiteResult("9001", "d" * 64, date(2026, 6, 30), (found,), ()))
     assert len(record["questions"][0]["analyses"]) == len(found.analyses)
+
+
+def test_what_a_longer_horizon_s_gate_closed_is_told_by_outcome(cohort: Cohort, study: Study) -> None:
+    """Its verdicts name no outcome: beside the question's own they would read as the question's."""
+    first = answer(cohort, study)
+    closed = answer(cohort, with_gates(study, min_effective_sample_size=1e6))
+    assert (first.status, closed.status) == ("estimated", "withheld")
+    found = _merge([first, closed])
+    assert (found.status, found.verdicts) == ("estimated", first.verdicts)
+    told = {(r.outcome, r.estimand) for r in found.refusals if r.code == WITHHELD}
+    assert told == {(o.id, e) for o in cohort.plan.outcomes for e in ("ATO", "ATE")}
 
 
 def test_nothing_is_estimated_of_a_withheld_question_not_even_unadjusted(

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
-from causalsig.cohort.build import plan_cohorts
+from causalsig.cohort.build import plan_cohorts, site_facts
 from causalsig.execution.analyse import analyse_site
-from causalsig.execution.hidden import hidden_findings
+from causalsig.execution.hidden import codes_of_households, hidden_findings
 from causalsig.execution.record import site_record
 from causalsig.execution.truth import inventory_site
 from causalsig.simulation import SiteSpec, load_scenario, simulate_site
@@ -65,6 +66,20 @@ def test_coding_and_instrument_are_of_accepted_help_only(declared):
     # An intercept, four columns of season, a trend, and the instrument.
     assert row.df == row.months - 7
     assert row.set_kind in ("interval", "rays", "line") and not found.refusals
+
+
+def test_histories_are_found_whatever_order_the_tables_are_in():
+    made = simulate_site(SPEC, load_scenario("ignorable", "modest"), 1, months=12, truth=False).tables
+    shuffled = made.episodes.sample(frac=1.0, random_state=1).reset_index(drop=True)
+    found = []
+    for tables in (made, replace(made, episodes=shuffled)):
+        known = site_facts(tables)
+        keys = np.sort(known.household_keys)
+        codes = codes_of_households(known, keys)
+        whole = np.zeros(len(codes), dtype=np.int64)
+        found.append(known.history.attempts.between(codes, whole, whole + 100_000))
+    assert found[0].sum() > 0
+    assert (found[0] == found[1]).all()
 
 
 def test_all_of_it_is_written_into_the_record_of_the_site(declared):

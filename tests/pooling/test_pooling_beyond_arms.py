@@ -26,6 +26,7 @@ from causalsig.records import ReleasedArms
 Make = Callable[..., ReleasedArms]
 ARMS = ("letter", "message", "phone", "home_visit", "none")
 RNG = np.random.default_rng(4)
+LIMIT = 0.1
 
 
 # Waves
@@ -66,30 +67,30 @@ def test_waves_of_one_site_say_nothing_of_other_sites() -> None:
 def test_pooled_balance_sees_what_each_site_is_too_small_to_see() -> None:
     noise = np.full((40, 2), 0.15)
     differences = np.column_stack([0.2 + 0.15 * RNG.normal(size=40), 0.15 * RNG.normal(size=40)])
-    found = pooled_balance(differences, noise)
+    found = pooled_balance(differences, noise, limit=LIMIT)
     assert (np.abs(differences[:, 0]) < 1.96 * 0.15).any()
     assert found.balanced.tolist() == [False, True] and found.conf_low[0] > 0.1
 
 
 def test_sites_off_in_opposite_directions_show_in_the_spread() -> None:
     differences = np.tile([0.4, -0.4], 10)[:, None]
-    found = pooled_balance(differences, np.full((20, 1), 0.1))
+    found = pooled_balance(differences, np.full((20, 1), 0.1), limit=LIMIT)
     assert found.balanced[0] and found.between[0] == pytest.approx(0.4, abs=0.05)
 
 
 def test_a_covariate_some_sites_lack_is_pooled_over_the_others() -> None:
     differences = np.array([[0.1, np.nan], [0.2, np.nan], [0.05, np.nan]])
-    found = pooled_balance(differences, np.full((3, 2), 0.1))
+    found = pooled_balance(differences, np.full((3, 2), 0.1), limit=LIMIT)
     assert found.sites.tolist() == [3, 0] and np.isnan(found.differences[1]) and not found.balanced[1]
-    one = pooled_balance([[0.07]], [[0.1]])
+    one = pooled_balance([[0.07]], [[0.1]], limit=LIMIT)
     assert (one.differences[0], one.sites[0]) == (0.07, 1)
 
 
 def test_balance_of_other_shapes_is_refused() -> None:
     with pytest.raises(PoolError, match="pool-shape"):
-        pooled_balance([0.1, 0.2], [0.1, 0.1])
+        pooled_balance([0.1, 0.2], [0.1, 0.1], limit=LIMIT)
     with pytest.raises(MetaError, match="meta-variance"):
-        pooled_balance([[0.1]], [[0.0]])
+        pooled_balance([[0.1]], [[0.0]], limit=LIMIT)
 
 
 # Negative controls

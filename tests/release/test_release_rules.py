@@ -226,7 +226,7 @@ def test_a_question_releases_numbers_of_at_most_a_tenth_of_its_households(make_s
 
     def held(households: int) -> list[tuple[str, str, bool]]:
         changed = [with_result(block, households_total=households) for block in blocks]
-        places = sorted(beyond_budget(changed, limits))
+        places = sorted(beyond_budget(changed, limits).blocks)
         return [(blocks[p].outcome, blocks[p].estimand, blocks[p].primary) for p in places]
 
     assert held(10 * numbers * len(blocks)) == []

@@ -259,6 +259,7 @@ def national(*, sites: bool = False) -> NationalPage:
         OUTCOMES,
         everyone,
         PROVENANCE,
+        0.1,
         checks,
         blocks if sites else (),
         demo=True,

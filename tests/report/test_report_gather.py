@@ -66,6 +66,7 @@ def test_a_failed_check_of_another_estimand_does_not_count(study: Study) -> None
     everyone = replace(pool("all"), study_digest=study_digest(study))
     found = document(study, "a", contact(verdicts=verdicts))
     page = national_page(everyone, study, written_on=TODAY, documents=[found])
+    assert page.balance_limit == study.diagnostics.max_smd
     assert set(page.checks) == {
         CheckCount("gate-equipoise", 1, 0),
         CheckCount("gate-balance", 1, 0),

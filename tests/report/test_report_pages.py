@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -9,8 +10,9 @@ from typing import get_args
 
 import pytest
 
+from causalsig.diagnosed import RegionCondition, UnusedRegion
 from causalsig.report.numbers import Language
-from causalsig.report.pages import MunicipalityPage
+from causalsig.report.pages import MunicipalityPage, UnusedBand
 from causalsig.report.render import municipality_html, national_html
 from causalsig.study.models import Pooling
 from tests.report import page_factory as made
@@ -225,6 +227,57 @@ def test_checks_of_another_estimand_are_not_told_but_positivity_is() -> None:
     assert "Lijken de groepen op elkaar? In orde" in found
     assert "De groepen verschillen nog op ten minste één punt" not in found
     assert "Daarom geldt de uitkomst alleen voor huishoudens waarvoor er echt iets te kiezen was" in found
+
+
+def _checked(*, unused: tuple[UnusedBand, ...] = ()) -> MunicipalityPage:
+    """Both questions checked, each with verdicts of its own."""
+    contact = made.OwnQuestion(
+        "contact_method",
+        "estimated",
+        arms=(made.block(),),
+        verdicts=(made.Verdict("design", "gate-positivity", True, 0.013, 0.02, "phone", "ATE"),),
+        unused=unused,
+    )
+    accepted = made.OwnQuestion(
+        "accepted_help",
+        "estimated",
+        arms=(made.block("accepted_help"),),
+        verdicts=(
+            made.Verdict("design", "gate-equipoise", True, 0.61, 0.2, "accepted"),
+            made.Verdict("design", "gate-balance", False, 0.17, 0.1, None, "ATE"),
+            made.Verdict("design", "gate-effective-sample-size", True, math.nan, 30.0, "accepted", "ATE"),
+        ),
+    )
+    return made.estimated(own=(accepted, contact))
+
+
+def test_every_question_has_its_own_checks_with_the_figures_that_were_released() -> None:
+    found = words(municipality_html(_checked()))
+    contact, accepted = (
+        found.rindex(f"Kunt u het antwoord over {one} vertrouwen?") for one in ("contact", "hulp")
+    )
+    assert contact < accepted
+    of_contact, of_help = found[contact:accepted], found[accepted:]
+    assert "Bijna niemand was vooraf uitgesloten" in of_contact and "1,3 % van de meldingen" in of_contact
+    assert "De groepen verschillen nog" not in of_contact
+    assert "Bij genoeg huishoudens kon het beide kanten op" in of_help and "61,0 %" in of_help
+    assert "Niet gehaald De groepen" not in of_help and "een kenmerk 0,17 standaarddeviatie" in of_help
+    assert "soort contact" not in of_help[: of_help.index("Wat dit niet zegt")]
+    # A size leaves as a band, and a question that was refused has no checks to tell.
+    assert "telt elke groep genoeg huishoudens" in of_help and "nan" not in of_help
+    alone = words(municipality_html(made.estimated(own=(_checked().own[1], made.REFUSED_HELP))))
+    assert "Kunt u dit vertrouwen?" in alone and "over hulp vertrouwen" not in alone
+    english = words(municipality_html(_checked(), "en"))
+    assert "Can you trust the answer on help?" in english and "both ways" in english
+
+
+def test_nobody_is_said_to_have_had_a_chance_above_regions_where_there_was_none() -> None:
+    region = UnusedRegion("home_visit", (RegionCondition("amount", 500.0, False),), 3000, 0)
+    found = words(municipality_html(_checked(unused=(UnusedBand(region, (3000, None)),))))
+    assert "Huisbezoek: (bijna) nooit gebruikt" in found
+    assert "Bijna niemand was vooraf uitgesloten" not in found
+    assert "Had iedereen kans op elk soort contact? Gehaald, maar let op Niet overal." in found
+    assert "bij sommige huishoudens is een soort contact (bijna) nooit gebruikt" in found
 
 
 def test_who_is_not_in_the_figure_is_counted_per_question_or_not_at_all() -> None:

@@ -77,6 +77,14 @@ def test_answers_come_from_the_study_file() -> None:
     assert study_digest(STUDY) in before["18"].answers[0]
 
 
+def test_a_negative_control_is_an_outcome_of_the_protocol() -> None:
+    controls = STUDY.falsification.model_copy(update={"negative_controls": ("any_all_3m",)})
+    study = STUDY.model_copy(update={"falsification": controls})
+    document = release(WHOLE).model_copy(update={"study_digest": study_digest(study)})
+    told = [sentence for part in parts([document], study=study).values() for sentence in part.answers]
+    assert any("any_all_3m" in sentence for sentence in told)
+
+
 def test_what_nobody_records_is_named_by_the_graph() -> None:
     graph = STUDY.graph
     assert graph is not None

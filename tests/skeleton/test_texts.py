@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import string
 
 import pytest
@@ -42,6 +43,13 @@ def test_a_code_has_a_title_and_an_explanation() -> None:
             _, code, part = key.split(".")
             parts.setdefault(code, set()).add(part)
     assert all(found == {"title", "explanation"} for found in parts.values()), parts
+
+
+def test_dutch_calls_the_compared_groups() -> None:
+    """An arm is a "groep": "de armen" are the poor, and these texts are about people with debts."""
+    quoted = re.compile(r'\{[^}]*\}|"arm"')
+    poor = re.compile(r"\barm(en)?\b", re.IGNORECASE)
+    assert [key for key, words in catalogue("nl").items() if poor.search(quoted.sub("", words))] == []
 
 
 def test_dutch_is_the_default() -> None:
