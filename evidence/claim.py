@@ -57,13 +57,14 @@ class Claim:
             A glob matches no file: the claim would speak of nothing.
         """
         own = f"evidence/claims/{self.name.replace('-', '_')}.py"
-        return self._over(self.covers, {root / own} if (root / own).exists() else set(), root)
+        return self._over((*self.covers, own) if (root / own).exists() else self.covers, root)
 
     def replications_digest(self, root: Path = ROOT) -> str:
         """Take the digest of what a replication runs: by default of all that the claim speaks of."""
-        return self.digest(root) if self.simulates is None else self._over(self.simulates, set(), root)
+        return self.digest(root) if self.simulates is None else self._over(self.simulates, root)
 
-    def _over(self, patterns: tuple[str, ...], found: set[Path], root: Path) -> str:
+    def _over(self, patterns: tuple[str, ...], root: Path) -> str:
+        found: set[Path] = set()
         for pattern in patterns:
             files = {path for path in root.glob(pattern) if path.is_file() and path.suffix != ".pyc"}
             if not files:
