@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from causalsig.execution.digests import file_digest
+from causalsig.release.certified import UNJUDGED
 
 if TYPE_CHECKING:
     from causalsig.records import SiteCertificate
 
 NAME: Final = "certificate.json"
-TOO_FEW: Final = "certify-too-few"
 BINDING: Final = ("study", "site", "program", "source", "lock")
 """Inputs that a certificate and the run that carries it must share."""
 
@@ -55,7 +55,7 @@ def certificate_of(folder: Path, inputs: dict[str, str]) -> SiteCertificate | No
 
 def _figures(simulated: list[dict[str, Any]]) -> tuple[float | None, float | None]:
     """Give coverage and power; None of copies too few to be judged: six say 1 or 0.8 of anything."""
-    judged = {part["effect"]: part for part in simulated if part["code"] != TOO_FEW}
+    judged = {part["effect"]: part for part in simulated if part["code"] != UNJUDGED}
     coverage = min((part["coverage"] for part in judged.values()), default=None)
     power = judged["modest"]["found"] if "modest" in judged else None
     return (coverage if len(judged) == len(simulated) else None), power

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from operator import attrgetter
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field, model_validator
@@ -11,8 +12,9 @@ from pydantic import Field, model_validator
 from causalsig.diagnosed import PooledBalanceRow, RobustnessRow
 from causalsig.records import Estimator
 from causalsig.release.beside_entries import CovariateCode
+from causalsig.release.pool_entries import COMPARED, ComparedEntry, in_steps
 from causalsig.release.value_types import ArmCode, Closed, QuestionCode
-from causalsig.study.models import Estimand, Slug
+from causalsig.study.models import Estimand
 
 if TYPE_CHECKING:
     from causalsig.records import PoolResult
@@ -23,15 +25,9 @@ MIN_SITES = 6
 HalfPerCents = Annotated[int, Field(ge=0, le=200)]
 
 
-class RobustnessEntry(Closed):
+class RobustnessEntry(ComparedEntry):
     """How strong a hidden cause must be, everywhere: shares in half per cents, rounded down."""
 
-    question: QuestionCode
-    outcome: Slug
-    estimand: Estimand
-    estimator: Estimator
-    arm: ArmCode
-    reference: ArmCode
     sites: Annotated[int, Field(ge=1, le=1000)]
     publishable: bool
     value: HalfPerCents
@@ -88,42 +84,27 @@ def _shown(result: PoolResult) -> list[RobustnessRow]:
     """Give the rows that may stand in this pool: to a municipality those of a contrast that it may see."""
     if result.kind == "all":
         return list(result.robustness)
-    shown = {
-        (c.question, c.outcome, c.estimand, c.estimator, c.arm, c.reference)
-        for c in result.contrasts
-        if c.publishable and c.sites >= MIN_SITES
-    }
+    shown = {_about(c) for c in result.contrasts if c.publishable and c.sites >= MIN_SITES}
     return [
         row
         for row in result.robustness
-        if row.publishable
-        and row.sites >= MIN_SITES
-        and (row.question, row.outcome, row.estimand, row.estimator, row.arm, row.reference) in shown
+        if row.publishable and row.sites >= MIN_SITES and _about(row) in shown
     ]
 
 
 def _robustness(row: RobustnessRow) -> RobustnessEntry:
     values = {name: getattr(row, name) for name in _ROBUSTNESS_NAMES}
-    # The slack keeps a value that is on the grid already where it is.
-    value, end = (math.floor(share * 200.0 + 1e-9) for share in (row.value, row.value_of_interval))
+    value, end = (in_steps(share, 200.0, math.floor) for share in (row.value, row.value_of_interval))
     return RobustnessEntry(**values, value=value, value_of_interval=min(end, value))
 
 
 def _balance(row: PooledBalanceRow, publishable: bool) -> PooledBalanceEntry:
     values = {name: getattr(row, name) for name in _BALANCE_NAMES} | {"publishable": publishable}
-    return PooledBalanceEntry(**values, largest=min(math.ceil(row.largest * 100.0 - 1e-9), 10_000))
+    return PooledBalanceEntry(**values, largest=min(in_steps(row.largest, 100.0, math.ceil), 10_000))
 
 
-_ROBUSTNESS_NAMES = (
-    "question",
-    "outcome",
-    "estimand",
-    "estimator",
-    "arm",
-    "reference",
-    "sites",
-    "publishable",
-)
+_about = attrgetter(*COMPARED)
+_ROBUSTNESS_NAMES = (*COMPARED, "sites", "publishable")
 _BALANCE_NAMES = (
     "question",
     "estimand",

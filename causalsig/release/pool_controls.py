@@ -7,48 +7,37 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from statistics import NormalDist
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
 from causalsig.diagnosed import CalibratedContrast, PooledControl
-from causalsig.records import Estimator
 from causalsig.release import grid
-from causalsig.release.pool_entries import Exponent, PerMille, PoolSteps
-from causalsig.release.value_types import ArmCode, Closed, QuestionCode
-from causalsig.study.models import Estimand, Slug
+from causalsig.release.pool_entries import (
+    COMPARED,
+    ComparedEntry,
+    Exponent,
+    PerMille,
+    PoolSteps,
+    in_steps,
+    interval_exponent,
+)
 
 if TYPE_CHECKING:
     from causalsig.records import PoolResult
 
-SLACK = 1e-9
-"""Keeps a value that is on the grid already where it is."""
 
-
-class ControlEntry(Closed):
+class ControlEntry(ComparedEntry):
     """Test of one negative control; its contrast stands among the pooled ones."""
 
-    question: QuestionCode
-    outcome: Slug
-    estimand: Estimand
-    estimator: Estimator
-    arm: ArmCode
-    reference: ArmCode
     sites: Annotated[int, Field(ge=1, le=1000)]
     passed: bool
     p_value: PerMille
 
 
-class CalibratedEntry(Closed):
+class CalibratedEntry(ComparedEntry):
     """A primary contrast less what its controls show; steps of a quarter of the half width over 1.96."""
 
-    question: QuestionCode
-    outcome: Slug
-    estimand: Estimand
-    estimator: Estimator
-    arm: ArmCode
-    reference: ArmCode
     controls: Annotated[int, Field(ge=10, le=100)]
     publishable: bool
     exponent: Exponent
@@ -63,8 +52,8 @@ def control_entries(result: PoolResult) -> tuple[ControlEntry, ...]:
     """Write the tests; p-values rounded down, since a high one is what speaks for the design."""
     return tuple(
         ControlEntry(
-            **{name: getattr(row, name) for name in (*_NAMES, "sites", "passed")},
-            p_value=math.floor(row.p_value * 1000 + SLACK),
+            **{name: getattr(row, name) for name in (*COMPARED, "sites", "passed")},
+            p_value=in_steps(row.p_value, 1000, math.floor),
         )
         for row in result.controls
     )
@@ -79,7 +68,7 @@ def decode_controls(entries: Iterable[ControlEntry]) -> tuple[PooledControl, ...
     """Give the tests that entries stand for."""
     return tuple(
         PooledControl(
-            **{name: getattr(entry, name) for name in (*_NAMES, "sites", "passed")},
+            **{name: getattr(entry, name) for name in (*COMPARED, "sites", "passed")},
             p_value=entry.p_value / 1000,
         )
         for entry in entries
@@ -92,26 +81,23 @@ def decode_calibrated(entries: Iterable[CalibratedEntry]) -> tuple[CalibratedCon
 
 
 def _decode_calibrated(entry: CalibratedEntry) -> CalibratedContrast:
-    values: dict[str, Any] = {name: getattr(entry, name) for name in (*_NAMES, "controls", "publishable")}
+    values: dict[str, Any] = {name: getattr(entry, name) for name in (*COMPARED, "controls", "publishable")}
     values |= {name: grid.from_steps(getattr(entry, name), entry.exponent) for name in _STEPPED}
     return CalibratedContrast(**values)
 
 
 def _calibrated(row: CalibratedContrast, level: float) -> CalibratedEntry:
-    half = (row.conf_high - row.conf_low) / 2
-    digits, decimal = grid.two_digits_up(half / NormalDist().inv_cdf(0.5 + level / 2))
-    step = grid.step_exponent(grid.from_two_digits(digits, decimal))
+    step = interval_exponent(row.conf_low, row.conf_high, level)
     scale = 2.0**-step
     return CalibratedEntry(
-        **{name: getattr(row, name) for name in (*_NAMES, "controls", "publishable")},
+        **{name: getattr(row, name) for name in (*COMPARED, "controls", "publishable")},
         exponent=step,
         mean=grid.to_steps(row.mean, step),
-        spread=math.ceil(row.spread * scale - SLACK),
+        spread=in_steps(row.spread, scale, math.ceil),
         estimate=grid.to_steps(row.estimate, step),
-        conf_low=math.floor(row.conf_low * scale + SLACK),
-        conf_high=math.ceil(row.conf_high * scale - SLACK),
+        conf_low=in_steps(row.conf_low, scale, math.floor),
+        conf_high=in_steps(row.conf_high, scale, math.ceil),
     )
 
 
-_NAMES = ("question", "outcome", "estimand", "estimator", "arm", "reference")
 _STEPPED = ("mean", "spread", "estimate", "conf_low", "conf_high")

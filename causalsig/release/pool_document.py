@@ -58,6 +58,8 @@ from causalsig.release.pool_entries import (
     PooledMeanEntry,
     PooledNumbers,
     TwoDigits,
+    in_steps,
+    interval_exponent,
 )
 from causalsig.release.pool_groups import PooledGroupEntry, decode_groups, group_entries
 from causalsig.release.pool_rules import PooledRuleEntry, decode_rules, rule_entries
@@ -286,10 +288,7 @@ def _mean(mean: PooledMean, level: float) -> PooledMeanEntry | None:
     width = mean.conf_high - mean.conf_low
     if not (math.isfinite(mean.estimate) and math.isfinite(width) and width > 0):
         return None
-    from statistics import NormalDist
-
-    digits, decimal = grid.two_digits_up(width / 2 / NormalDist().inv_cdf(0.5 + level / 2))
-    step = grid.step_exponent(grid.from_two_digits(digits, decimal))
+    step = interval_exponent(mean.conf_low, mean.conf_high, level)
     return PooledMeanEntry(
         **_names(mean),
         exponent=step,
@@ -300,11 +299,7 @@ def _mean(mean: PooledMean, level: float) -> PooledMeanEntry | None:
 
 
 def _scaled(value: float | None, factor: float, rounding: Any) -> int | None:
-    if value is None or not math.isfinite(value):
-        return None
-    # The slack keeps a value that is on the grid already where it is.
-    slack = 1e-9 if rounding is math.floor else -1e-9 if rounding is math.ceil else 0.0
-    return int(rounding(value * factor + slack))
+    return None if value is None or not math.isfinite(value) else in_steps(value, factor, rounding)
 
 
 def _two_digits(value: float, *, down: bool = False) -> TwoDigits | None:

@@ -2,18 +2,51 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
+from statistics import NormalDist
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
 from causalsig.records import Estimator
 from causalsig.release import grid
-from causalsig.release.documents import ArmCode, Closed, Code, Digits, Hash, QuestionCode
+from causalsig.release.value_types import ArmCode, Closed, Code, Digits, Hash, QuestionCode
 from causalsig.study.models import Estimand, Horizon, OutcomeKind, Slug
 
 PoolSteps = Annotated[int, Field(ge=-1_000_000, le=1_000_000)]
 Exponent = Annotated[int, Field(ge=-60, le=60)]
 PerMille = Annotated[int, Field(ge=0, le=1000)]
+
+
+def in_steps(value: float, factor: float, rounding: Callable[[float], int]) -> int:
+    """Write a number in steps of one over `factor`, rounded by ``math.floor``, ``math.ceil`` or ``round``."""
+    # The slack keeps a value that is on the grid already where it is.
+    slack = 1e-9 if rounding is math.floor else -1e-9 if rounding is math.ceil else 0.0
+    return int(rounding(value * factor + slack))
+
+
+def interval_exponent(conf_low: float, conf_high: float, level: float) -> int:
+    """Give the step of an estimate that has an interval and no error of its own: that of its half width."""
+    half = (conf_high - conf_low) / 2.0
+    return grid.step_exponent(
+        grid.from_two_digits(*grid.two_digits_up(half / NormalDist().inv_cdf(0.5 + level / 2.0)))
+    )
+
+
+class ComparedEntry(Closed):
+    """Which contrast an entry beside the pooled ones is about."""
+
+    question: QuestionCode
+    outcome: Slug
+    estimand: Estimand
+    estimator: Estimator
+    arm: ArmCode
+    reference: ArmCode
+
+
+COMPARED = tuple(ComparedEntry.model_fields)
+"""Names that such entries and their records share."""
 
 
 class TwoDigits(Closed):
