@@ -17,7 +17,7 @@ _HOMES = {
     "balance_components": "balance",
     "balance_table": "balance",
     "design_gate": "gates",
-    "falsification_sentence": "falsification",
+    "falsification_sentence": "words",
     "judge_adjustment": "falsification",
     "judge_negative_controls": "falsification",
     "judge_permutation": "falsification",

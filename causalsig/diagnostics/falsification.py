@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalsig.diagnosed import FalsificationRow
-from causalsig.texts import catalogue, text
 
 if TYPE_CHECKING:
     from causalsig.estimation import PermutationPlacebo
@@ -171,25 +170,6 @@ def judge_adjustment(
     )
 
 
-def falsification_sentence(row: FalsificationRow, language: str = "nl") -> str:
-    """Say in one sentence what an attempt found, and whether it warns.
-
-    Parameters
-    ----------
-    row : FalsificationRow
-    language : {"nl", "en"}
-    """
-    outcome = "passed" if row.passed else "failed"
-    return text(
-        f"diagnostics.gate.{outcome}.{row.code}",
-        language,
-        figure=_figure(row.code, row.figure, language),
-        threshold=_figure(row.code, row.threshold, language),
-        arm=_name(row.arm, language),
-        reference=_name(row.reference, language),
-    )
-
-
 def _of_contrast(
     code: str, contrast: Contrast, p_value: float, level: float, outcome: str, estimand: str
 ) -> FalsificationRow:
@@ -208,16 +188,3 @@ def _of_contrast(
         float(contrast.conf_high),
         p_value,
     )
-
-
-def _name(arm: str, language: str) -> str:
-    key = f"report.arm.{arm}.name"
-    return text(key, language) if key in catalogue(language) else arm
-
-
-def _figure(code: str, value: float, language: str) -> str:
-    if code == SUBSETS:
-        written = f"{100.0 * value:.0f}"
-    else:
-        written = f"{value:.3f}" if code in (PLACEBO_OUTCOME, CONTROL) else f"{value:.2f}"
-    return written.replace(".", ",") if language == "nl" else written

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from causalsig.diagnostics.falsification import CONTROL, PLACEBO_OUTCOME, SUBSETS
 from causalsig.texts import catalogue, text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from causalsig.diagnosed import RegionCondition, UnusedRegion
+    from causalsig.diagnosed import FalsificationRow, RegionCondition, UnusedRegion
     from causalsig.diagnostics.atlas import Region
     from causalsig.diagnostics.questions import Condition
     from causalsig.records import Verdict
@@ -38,6 +39,25 @@ def verdict_sentence(verdict: Verdict, language: str = "nl") -> str:
         figure=_figure(verdict.code, verdict.value, language),
         threshold=_figure(verdict.code, verdict.threshold, language),
         arm=_arm(verdict.arm, language) if verdict.arm is not None else "",
+    )
+
+
+def falsification_sentence(row: FalsificationRow, language: str = "nl") -> str:
+    """Say in one sentence what an attempt to falsify found, and whether it warns.
+
+    Parameters
+    ----------
+    row : FalsificationRow
+    language : {"nl", "en"}
+    """
+    outcome = "passed" if row.passed else "failed"
+    return text(
+        f"diagnostics.gate.{outcome}.{row.code}",
+        language,
+        figure=_attempt_figure(row.code, row.figure, language),
+        threshold=_attempt_figure(row.code, row.threshold, language),
+        arm=_arm(row.arm, language),
+        reference=_arm(row.reference, language),
     )
 
 
@@ -106,6 +126,12 @@ def _figure(code: str, value: float, language: str) -> str:
     if code in WHOLE:
         return _whole(value, language)
     return _decimal(f"{value:.2f}", language)
+
+
+def _attempt_figure(code: str, value: float, language: str) -> str:
+    if code == SUBSETS:
+        return _decimal(f"{100.0 * value:.0f}", language)
+    return _decimal(f"{value:.3f}" if code in (PLACEBO_OUTCOME, CONTROL) else f"{value:.2f}", language)
 
 
 def _whole(value: float, language: str) -> str:

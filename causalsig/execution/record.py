@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from causalsig.codes import REMARKS
 from causalsig.diagnostics.balance import largest_difference, love_plot
-from causalsig.diagnostics.falsification import falsification_sentence
 from causalsig.diagnostics.gates import BALANCE
-from causalsig.diagnostics.words import verdict_sentence
+from causalsig.diagnostics.words import falsification_sentence, verdict_sentence
 from causalsig.execution.crossed_record import thresholds_record
 from causalsig.texts import LANGUAGES
 

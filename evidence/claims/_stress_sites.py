@@ -19,7 +19,6 @@ from causalsig.threads import one_thread
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from causalsig.cohort import Cohort
     from causalsig.simulation import Scenario, SimulatedSite, SiteSpec
 
 EXTRACTED_ON = date(2025, 12, 31)
@@ -102,6 +101,7 @@ def analysed(site: SimulatedSite, law: Scenario, design: Design, seed: int) -> d
     from causalsig.cohort.instruments import accepted_before, called_or_visited, capacity_instrument
     from causalsig.cohort.person_periods import person_periods
     from causalsig.estimation import clone_censor_weight
+    from causalsig.execution.hidden import codes_of_households
     from causalsig.execution.truth import inventory_site
     from causalsig.records import Refusal
     from causalsig.study.read import read_study
@@ -117,7 +117,7 @@ def analysed(site: SimulatedSite, law: Scenario, design: Design, seed: int) -> d
     ).contrast("accepted", "not_accepted")
     figures = {"adjusted": adjusted.estimate, "adjusted_error": adjusted.std_error}
     figures |= {"adjusted_low": adjusted.conf_low, "adjusted_high": adjusted.conf_high}
-    households = _site_codes(cohort, known.household_keys)
+    households = codes_of_households(known, cohort.household_keys)
     accepted = accepted_before(known.history.accepted, households, cohort.time_zero, FOLLOW_UP_FROM)
     called = called_or_visited(known.history.visits_and_calls, households, cohort.time_zero)
     recorded = recorded_capacity(site.spec, law, seed, design.months)
@@ -127,11 +127,6 @@ def analysed(site: SimulatedSite, law: Scenario, design: Design, seed: int) -> d
             raise RuntimeError(found.code)
         figures |= _instrumental(name, found, accepted, outcome, cohort.covariates)
     return figures | {"episodes": float(cohort.size), "accepted": float(accepted.mean())}
-
-
-def _site_codes(cohort: Cohort, keys: NDArray[np.object_]) -> NDArray[np.int64]:
-    """Household codes of the whole site, by which histories are kept."""
-    return np.searchsorted(np.unique(keys.astype(str)), cohort.household_keys.astype(str)).astype(np.int64)
 
 
 def _instrumental(name: str, found: Any, accepted: Any, outcome: Any, covariates: Any) -> dict[str, float]:
