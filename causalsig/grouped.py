@@ -242,18 +242,13 @@ class ReleasedGain:
 
 @dataclass(frozen=True, slots=True)
 class ReleasedRule:
-    """What a given rule gains at a site, as it left; without gains where it was learned there."""
+    """What a given rule gains at a site, as it left."""
 
     site: str
     question: str
     outcome: str
     name: str
     gains: tuple[ReleasedGain, ...]
-
-    @property
-    def learned_here(self) -> bool:
-        """Whether the site is one that the rule was learned at."""
-        return not self.gains
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,8 +274,6 @@ class PooledRule:
     Attributes
     ----------
     name, question, outcome : str
-    learned : int
-        Sites of this pool that are left out because they learned it.
     gains : tuple of PooledGain
     travels : bool
         It beats, beyond noise and together with all other given rules, the best single arm of each site and
@@ -290,7 +283,6 @@ class PooledRule:
     name: str
     question: str
     outcome: str
-    learned: int
     gains: tuple[PooledGain, ...]
     travels: bool
 

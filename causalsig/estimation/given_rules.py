@@ -1,8 +1,8 @@
 """What a rule that was learned elsewhere is worth here.
 
-Nothing is learned of it, so every household values it. Only the single arm it is compared with is chosen by
-outcomes, and therefore in the other folds, as for a rule that is learned here
-(:func:`causalsig.estimation.rules.value_of_rule`).
+Nothing is learned of it, so every household values it. Only the best single arm it is compared with is chosen
+by outcomes, and therefore by the parts of the households before, as for a rule that is learned here
+(:func:`causalsig.estimation.rules.value_of_rule`): that one difference is over the parts that were valued.
 """
 
 from __future__ import annotations
@@ -14,7 +14,15 @@ import numpy as np
 
 from causalsig.estimation.max_t import Joint
 from causalsig.estimation.rule_trees import Rule
-from causalsig.estimation.rules import DEEPEST, best_single, checked, folds_of, gains_of, refuse
+from causalsig.estimation.rules import (
+    DEEPEST,
+    checked,
+    gains_of,
+    parts_of,
+    refuse,
+    reward_of,
+    singles_of,
+)
 from causalsig.results import Arm, Floats, Integers
 
 
@@ -31,17 +39,13 @@ class GivenRuleValue:
         them together. The best single arm is chosen where it is not valued, and a site with little to choose
         by often misses the best: a rule that is nothing but that arm would gain over it. So whoever asks
         whether a rule is of use holds it against every single arm too.
-        Where arms are close the first of these errors is too small: what a fold chooses rests on the others,
-        so their errors go together (of 2,700 episodes, two arms 7 euros apart, the estimate strays a fifth
-        more than its standard error says). Between sites that is spread, which a pool with random effects
-        counts; no verdict rests on it at one site.
     shares : dict of arm to float
         How often the rule uses each arm here.
     chosen, single : (n,)
-        Places of the rule's arm and of the best single arm for every episode; never leave the process, nor
-        do `gaps`.
+        Places of the rule's arm and of the best single arm for every episode, -1 for the latter in the parts
+        that only teach; never leave the process, nor do `gaps`.
     gaps : (n, 2 + S)
-        Scores behind the differences.
+        Scores behind the differences; 0 in the first column in the parts that only teach.
     """
 
     against: tuple[Arm, ...]
@@ -80,7 +84,7 @@ def value_of_given_rule(
     capacity : mapping of arm to share, optional
         An arm that there is not enough of for everybody is no single arm to be compared with.
     folds : int
-        Parts of the households; the best single arm of each is chosen on the others.
+        Parts of the households; the best single arm of each is chosen on those before it.
     seed : int
     level : float
         Of the intervals.
@@ -93,19 +97,16 @@ def value_of_given_rule(
     """
     arms = rule.arms
     rewards, x, households = checked(rewards, x, rule.columns, arms, households, DEEPEST)
-    now, place, fold = folds_of(now, households, len(x), folds, seed)
+    now, place, part = parts_of(now, households, len(x), folds, seed)
     chosen = rule.assign(x)
     if len(chosen) == 0 or chosen.min() < 0 or np.ptp(chosen) == 0:
         refuse("a rule that holds every episode and uses two arms here", "another")
     free = [k for k, arm in enumerate(arms) if (capacity or {}).get(arm, 1.0) >= 1.0]
     if not free:
         refuse("an arm that there is enough of for everybody", "a limit for every arm")
-    single = np.empty(len(x), dtype=np.int64)
-    for f in range(folds):
-        single[fold == f] = best_single(rewards[fold != f], arms, capacity)
-    rows = np.arange(len(x))
-    got = rewards[rows, chosen]
-    gaps = got[:, None] - np.column_stack([rewards[rows, single], now, rewards[:, free]])
+    single = singles_of(rewards, part, arms, capacity)
+    got = reward_of(rewards, chosen)
+    gaps = got[:, None] - np.column_stack([reward_of(rewards, single), now, rewards[:, free]])
     used = np.bincount(chosen, minlength=len(arms)) / len(x)
     return GivenRuleValue(
         against=tuple(arms[k] for k in free),
@@ -113,5 +114,5 @@ def value_of_given_rule(
         shares=dict(zip(arms, used.tolist(), strict=True)),
         chosen=chosen,
         single=single,
-        gaps=gaps,
+        gaps=np.nan_to_num(gaps),
     )

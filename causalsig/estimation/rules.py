@@ -1,9 +1,14 @@
 """Rules that say which arm to use for whom: shallow trees, learned on one part and valued on another.
 
 A rule π maps recorded facts to arms. With scores φ_a whose mean is the mean outcome under arm a, its value is
-the mean of ``φ_π(x)``, episode by episode in a fold of households the rule was not learned on. Athey and
-Wager (2021), doi:10.3982/ECTA15732. The tree is econml's policy tree, the last step of its `DRPolicyTree`;
-the scores are those of `doubly_robust`, so that nothing is fitted twice.
+the mean of ``φ_π(x)`` over households the rule was not learned on. Athey and Wager (2021),
+doi:10.3982/ECTA15732. The tree is econml's policy tree, the last step of its `DRPolicyTree`; the scores are
+those of `doubly_robust`, so that nothing is fitted twice.
+
+Part after part of the households is valued by the rule that the parts *before* it teach (Luedtke and van der
+Laan 2016, doi:10.1214/15-AOS1384). Were a rule learned on all other parts, before and after, every part's
+luck would choose the rules of the others: errors of the parts then go together, and where good rules are
+close an interval that counts them as separate is a third too short.
 """
 
 from __future__ import annotations
@@ -22,6 +27,8 @@ from causalsig.results import Arm, Floats, Integers, satterthwaite_df
 DEEPEST: Final = 2
 PRICES: Final = 30
 """Steps of the bisection for the price at which a scarce arm is used no more than there is of it."""
+TEACHES: Final = 0.4
+"""Share of the parts that only teach: the rule of the first part that is valued must be worth valuing."""
 ROUNDS: Final = 6
 """Times that scarce arms are priced anew: one that becomes dear can send people to another."""
 
@@ -46,11 +53,12 @@ class RuleValue:
     shares : dict of arm to float
         How often the rule uses each arm.
     tried : tuple of (Rule, arm)
-        Rule and best single arm of each fold: what was valued.
+        Rule and best single arm of each part that was valued.
     chosen, single : (n,)
-        Places of both arms for every episode, out of fold; never leave the process, nor does `gap`.
+        Places of both arms for every episode, -1 in the parts that only teach; never leave the process, nor
+        does `gap`.
     gap : (n,)
-        Score of the rule less that of the best single arm.
+        Score of the rule less that of the best single arm; 0 in the parts that only teach.
     """
 
     rule: Rule
@@ -151,27 +159,26 @@ def value_of_rule(
     now : (n,)
         Score of the reward of what was done, its costs taken off.
     folds : int
-        Parts of the households; a rule and a best single arm are learned on all but one and valued on it.
+        Parts of the households. The first two fifths of them only teach; a rule and a best single arm for
+        each part after them are learned on the parts before it.
     seed : int
     level : float
         Of the intervals.
     """
     rewards, x, households = checked(rewards, x, columns, arms, households, depth)
-    now, place, fold = folds_of(now, households, len(x), folds, seed)
-    chosen, single = np.empty(len(x), dtype=np.int64), np.empty(len(x), dtype=np.int64)
-    tried = []
-    for f in range(folds):
-        out, keep = fold == f, fold != f
+    now, place, part = parts_of(now, households, len(x), folds, seed)
+    single = singles_of(rewards, part, arms, capacity)
+    chosen, tried = np.full(len(x), -1), []
+    for f in valued_parts(part):
+        out, before = part == f, part < f
         rule = learn_rule(
-            rewards[keep], x[keep], columns, arms, households[keep],
-            floor=max(1, floor * (folds - 1) // folds), depth=depth, capacity=capacity, seed=seed,
+            rewards[before], x[before], columns, arms, households[before],
+            floor=max(1, floor * f // folds), depth=depth, capacity=capacity, seed=seed,
         )  # fmt: skip
         chosen[out] = rule.assign(x[out])
-        single[out] = best_single(rewards[keep], arms, capacity)
         tried.append((rule, arms[int(single[out][0])]))
-    rows = np.arange(len(x))
-    got = np.column_stack([rewards[rows, chosen], rewards[rows, single], now])
-    gaps = np.column_stack([got[:, 0] - got[:, 1], got[:, 0] - got[:, 2]])
+    got = np.column_stack([reward_of(rewards, chosen), reward_of(rewards, single), now])
+    gaps = got[:, :1] - got[:, 1:]
     differences = gains_of(gaps, place, level, seed)
     final = learn_rule(
         rewards, x, columns, arms, households, floor=floor, depth=depth, capacity=capacity, seed=seed
@@ -183,20 +190,20 @@ def value_of_rule(
     return RuleValue(
         rule=final,
         found=not final.single and beats,
-        rewards=got.mean(axis=0),
+        rewards=got[chosen >= 0].mean(axis=0),
         differences=differences,
         shares=dict(zip(arms, used.tolist(), strict=True)),
         tried=tuple(tried),
         chosen=chosen,
         single=single,
-        gap=gaps[:, 0],
+        gap=np.nan_to_num(gaps[:, 0]),
     )
 
 
-def folds_of(
+def parts_of(
     now: Floats, households: Integers, episodes: int, folds: int, seed: int
 ) -> tuple[Floats, Integers, Integers]:
-    """Check what was done, number the households, and part them: (n,) each, the last one their folds."""
+    """Check what was done, number the households, and part them: (n,) each, the last one their parts."""
     ids, place = np.unique(households, return_inverse=True)
     now = np.asarray(now, dtype=np.float64)
     if len(ids) < 2 * folds or now.shape != (episodes,) or not np.isfinite(now).all():
@@ -204,26 +211,54 @@ def folds_of(
     return now, place, np.random.default_rng([seed, 5]).permutation(np.arange(len(ids)) % folds)[place]
 
 
+def valued_parts(part: Integers) -> range:
+    """Parts that are valued, each by what those before it teach."""
+    folds = int(part.max()) + 1
+    return range(max(1, round(TEACHES * folds)), folds)
+
+
+def singles_of(
+    rewards: Floats, part: Integers, arms: Sequence[Arm], capacity: Mapping[Arm, float] | None
+) -> Integers:
+    """Place of the best single arm by the parts before its own (n,); -1 where a part only teaches."""
+    single = np.full(len(part), -1)
+    for f in valued_parts(part):
+        single[part == f] = best_single(rewards[part < f], arms, capacity)
+    return single
+
+
+def reward_of(rewards: Floats, place: Integers) -> Floats:
+    """Reward (n,) of the arm in its place of (n, K); missing where there is none."""
+    return np.where(place >= 0, rewards[np.arange(len(place)), place], np.nan)
+
+
 def gains_of(gaps: Floats, place: Integers, level: float, seed: int) -> Joint:
-    """Give the means of gaps (n, m) intervals that hold together, households (n,) in clusters."""
-    sums, errors = _by_household(gaps, place)
-    return joint_inference(gaps.mean(axis=0), errors, sums, level, seed)
+    """Give the means of gaps (n, m) intervals that hold together, households (n,) in clusters.
+
+    A gap that is missing was not valued: each mean is over its own episodes.
+    """
+    means, sums, errors = _by_household(gaps, place)
+    return joint_inference(means, errors, sums, level, seed)
 
 
-def _by_household(gaps: Floats, place: Integers) -> tuple[Floats, Floats]:
-    """Centred sums (m, G) of gaps by household, and the standard errors (m,) of their means."""
-    sums = np.stack([np.bincount(place, weights=gap - gap.mean()) for gap in gaps.T]) / len(gaps)
-    total = sums.shape[1]
-    return sums, np.sqrt(total / (total - 1.0) * np.sum(sums**2, axis=1))
+def _by_household(gaps: Floats, place: Integers) -> tuple[Floats, Floats, Floats]:
+    """Means (m,) of gaps, their centred sums (m, G) by household, and the means' standard errors (m,)."""
+    valued = ~np.isnan(gaps)
+    counts = valued.sum(axis=0)
+    means: Floats = np.nansum(gaps, axis=0) / counts
+    centred = np.where(valued, gaps - means, 0.0) / counts
+    sums: Floats = np.stack([np.bincount(place, weights=one) for one in centred.T]).astype(np.float64)
+    total = np.array([np.count_nonzero(np.bincount(place, weights=one)) for one in valued.T])
+    return means, sums, np.sqrt(total / (total - 1.0) * np.sum(sums**2, axis=1))
 
 
 def _beats_all(gaps: Floats, place: Integers, level: float) -> bool:
     """Whether every column of gaps (n, m) is above zero by a one-sided test, households in clusters."""
     from scipy.special import stdtrit
 
-    sums, errors = _by_household(gaps, place)
+    means, sums, errors = _by_household(gaps, place)
     reach = stdtrit(satterthwaite_df(sums), level) * errors
-    return bool(np.all((errors > 0.0) & (gaps.mean(axis=0) > reach)))
+    return bool(np.all((errors > 0.0) & (means > reach)))
 
 
 def best_single(rewards: Floats, arms: Sequence[Arm], capacity: Mapping[Arm, float] | None) -> int:

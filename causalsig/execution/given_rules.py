@@ -53,7 +53,7 @@ def given_blocks(
     seed : int
         That of a rule learned here, so that both are held against the same best single arm.
     learned : (n,), optional
-        Place of the arm that the rule learned here gives each episode, out of fold.
+        Place of the arm that the rule learned here gives each episode where it was valued, elsewhere -1.
     """
     if study.rules is None or not study.rules.given:
         return (), ()
@@ -174,14 +174,15 @@ def _block(
 ) -> GivenRuleBlock:
     """Write down what a rule gains and what that rests on: each gain, and the difference of any two."""
     chosen, single = found.chosen, found.single
-    parts = [(chosen != single, chosen, single)]
+    valued = single >= 0
+    parts = [(valued & (chosen != single), chosen, single)]
     for arm in found.against:
         whole = np.full(len(chosen), scores.arms.index(str(arm)))
-        parts += [(chosen != whole, chosen, whole), (single != whole, single, whole)]
+        parts += [(chosen != whole, chosen, whole), (valued & (single != whole), single, whole)]
     floors = study.disclosure
     close = []
     for other, assigned in earlier.items():
-        differ = chosen != assigned
+        differ = (chosen != assigned) & (assigned >= 0)
         arm_count, cell = scores.counts([(differ, chosen, assigned)])
         enough = arm_count >= floors.min_households_arm and cell >= floors.min_households_cell
         if differ.any() and not enough:

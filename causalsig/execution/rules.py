@@ -105,7 +105,7 @@ def _block(
         for leaf in found.rule.leaves
     )
     single, assigned = found.single, found.rule.assign(answers)
-    best = np.full(len(single), np.bincount(single).argmax())
+    best = np.full(len(single), np.bincount(single[single >= 0]).argmax())
     parts = [(found.chosen != single, found.chosen, single)]
     for leaf in found.rule.leaves:
         parts.append((found.rule.inside(leaf, answers) & (assigned != best), assigned, best))

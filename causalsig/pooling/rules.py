@@ -30,7 +30,7 @@ BEST, NOW = "best_single", "now"
 
 
 def pool_rules(blocks: Iterable[ReleasedRule], study: Study) -> tuple[PooledRule, ...]:
-    """Pool the gains of the study's given rules over the sites that did not learn them.
+    """Pool the gains of the study's given rules; sites that learned a rule release none of it.
 
     Parameters
     ----------
@@ -62,16 +62,8 @@ def pool_rules(blocks: Iterable[ReleasedRule], study: Study) -> tuple[PooledRule
 
 
 def one_rule_a_wave(blocks: Iterable[ReleasedRule]) -> tuple[ReleasedRule, ...]:
-    """Take the last wave of each site and rule; blocks come in the order of their waves.
-
-    A site that learned the rule did so whatever a later extract says.
-    """
-    last: dict[tuple[str, str, str, str], ReleasedRule] = {}
-    for block in blocks:
-        key = (block.site, block.question, block.outcome, block.name)
-        if key not in last or not last[key].learned_here:
-            last[key] = block
-    return tuple(last.values())
+    """Take the last wave of each site and rule; blocks come in the order of their waves."""
+    return tuple({(b.site, b.question, b.outcome, b.name): b for b in blocks}.values())
 
 
 def _pool(blocks: tuple[ReleasedRule, ...], level: float, choices: Pooling) -> PooledRule:
@@ -84,10 +76,9 @@ def _pool(blocks: tuple[ReleasedRule, ...], level: float, choices: Pooling) -> P
             mend="Keep one release a site: the older one was replaced or copied.",
             where=head.name,
         )
-    valued = [block for block in blocks if not block.learned_here]
-    order = dict.fromkeys(gain.over for block in valued for gain in block.gains)
+    order = dict.fromkeys(gain.over for block in blocks for gain in block.gains)
     gains = tuple(
-        _gain(over, [gain for block in valued for gain in block.gains if gain.over == over], level, choices)
+        _gain(over, [gain for block in blocks for gain in block.gains if gain.over == over], level, choices)
         for over in order
     )
     asked = [g for g in gains if g.over == BEST or (g.over != NOW and g.sites > choices.min_sites)]
@@ -95,7 +86,6 @@ def _pool(blocks: tuple[ReleasedRule, ...], level: float, choices: Pooling) -> P
         name=head.name,
         question=head.question,
         outcome=head.outcome,
-        learned=len(blocks) - len(valued),
         gains=gains,
         travels=BEST in order and all(gain.publishable and gain.conf_low > 0.0 for gain in asked),
     )

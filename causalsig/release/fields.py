@@ -251,12 +251,6 @@ ESTIMATES: Mapping[str, Field] = MappingProxyType(
         **_gains("questions[].rule[].gains[]."),
         "questions[].given[].name": Field("rule that another study learned", "code", _STUDY, _CODE),
         "questions[].given[].outcome": _SHARED["outcome"],
-        "questions[].given[].learned_here": Field(
-            "whether this site is one that the rule was learned at; then it has no gains",
-            "yes or no",
-            "-",
-            _PUBLIC,
-        ),
         **_gains("questions[].given[].gains[]."),
         **_contact("questions[].contacts[].everybody.", "all of the question"),
         "questions[].contacts[].families[].family": Field("what the groups differ in", "code", _STUDY, _CODE),

@@ -1,7 +1,7 @@
-"""What leaves of rules that another study learned: gains that enough households decide, and who learned them.
+"""What leaves of rules that another study learned: gains that enough households decide.
 
-At a site that learned a rule its gain left with the study that did, and the pool does not use it: the entry
-says so and carries no number, since more numbers on the same households are what differencing feeds on.
+At a site that learned a rule its gain left with the study that did, and the pool is of the others: nothing
+leaves of it again, and nothing says why. A mark would tell which codes of two studies are one site.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ def given_entries(blocks: Sequence[GivenRuleBlock], learned: Sequence[RuleEntry]
     """Write the given rules whose gains hold every floor, alone and taken from one another.
 
     Of two rules that differ for a few households the first listed leaves, and the one learned here before it.
-    A block of which nobody has said whether it was learned here stays: the pool would count the site that
-    found a rule among those that confirm it.
+    A block stays where the rule was learned, and where nobody has said whether it was: the pool would count
+    the site that found a rule among those that confirm it.
 
     Parameters
     ----------
@@ -41,17 +41,13 @@ def given_entries(blocks: Sequence[GivenRuleBlock], learned: Sequence[RuleEntry]
     told = {LEARNED} if any(entry.found for entry in learned) else set()
     entries = []
     for block in blocks:
-        gains = () if block.learned_here else _gains(block)
-        close = bool(told & set(block.close)) or not rests_on_enough(block.behind, limits)
-        if block.learned_here is None or gains is None or (close and not block.learned_here):
+        if block.learned_here is not False or told & set(block.close):
             continue
-        if gains:
-            told.add(block.name)
-        entries.append(
-            GivenRuleEntry(
-                name=block.name, outcome=block.outcome, learned_here=block.learned_here, gains=gains
-            )
-        )
+        gains = _gains(block)
+        if gains is None or not rests_on_enough(block.behind, limits):
+            continue
+        told.add(block.name)
+        entries.append(GivenRuleEntry(name=block.name, outcome=block.outcome, gains=gains))
     # One code, whether anything was held or not, as for groups.
     return Beside(tuple(entries), ("release-cell-floor",) if blocks else ())
 

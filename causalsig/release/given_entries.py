@@ -18,21 +18,18 @@ class GivenGainEntry(OnItsGrid):
 
 
 class GivenRuleEntry(Closed):
-    """Gains of one given rule; none where it was learned here, and no entry where they are held back."""
+    """Gains of one given rule; no entry where they are held back."""
 
     name: Slug
     outcome: Slug
-    learned_here: bool
-    gains: tuple[GivenGainEntry, ...] = Field(max_length=8)
+    gains: tuple[GivenGainEntry, ...] = Field(min_length=2, max_length=8)
 
     @model_validator(mode="after")
-    def _learned_or_valued(self) -> GivenRuleEntry:
+    def _held_against_both(self) -> GivenRuleEntry:
         over = [entry.over for entry in self.gains]
-        if self.learned_here == bool(over):
-            raise ValueError("a rule that was learned here has gains, or another one has none")
         if len(set(over)) != len(over):
             raise ValueError("a gain of a given rule is listed twice")
-        if over and not {"best_single", "now"} <= set(over):
+        if not {"best_single", "now"} <= set(over):
             raise ValueError("a given rule is not held against the best single arm and against now")
         return self
 

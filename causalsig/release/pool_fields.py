@@ -151,7 +151,6 @@ POOL: Mapping[str, Field] = MappingProxyType(
         **_several("contacts[].", "question arm"),
         **_several("rules[].", "question outcome"),
         "rules[].name": Field("rule that another study learned", "code", _STUDY, _CODE),
-        "rules[].learned": Field("sites left out because they learned it", "sites", "exact", _PUBLIC),
         "rules[].travels": Field("whether it beats every single arm elsewhere", "yes or no", "-", _PUBLIC),
         "rules[].gains[].over": Field("what the rule is compared with", "code", "-", _CODE),
         "rules[].gains[].sites": _SITES,
@@ -205,11 +204,36 @@ POOL: Mapping[str, Field] = MappingProxyType(
         "balance[].sites": _SITES,
         "balance[].publishable": Field("may be shown to municipalities", "yes or no", "-", _PUBLIC),
         "balance[].covariates": Field("covariates that were compared", "number", "exact", _SHOWN),
-        "balance[].balanced": Field("those within the limit", "number", "exact", _SHOWN),
+        "balance[].balanced": Field("those within the study's limit", "number", "exact", _SHOWN),
         "balance[].covariate": Field("covariate with the largest difference", "code", "-", _CODE),
         "balance[].largest": Field(
             "that difference, without its sign", "standard deviations", "0.01, rounded up", _SHOWN
         ),
+        **_several("controls[].", "question outcome estimand estimator arm reference"),
+        "controls[].sites": _SITES,
+        "controls[].passed": Field("whether a negative control is nothing", "yes or no", "-", _SHOWN),
+        "controls[].p_value": Field(
+            "Holm's p-value of a negative control; never in a pool of the others",
+            "per mille",
+            "rounded down",
+            _SHOWN,
+        ),
+        **_several("calibrated[].", "question outcome estimand estimator arm reference"),
+        "calibrated[].controls": Field("negative controls it rests on", "number", "at least 10", _PUBLIC),
+        "calibrated[].publishable": Field("may be shown to municipalities", "yes or no", "-", _PUBLIC),
+        "calibrated[].exponent": Field(
+            "the step is two to this power", "-", "follows from the width", _SHOWN
+        ),
+        **_steps(
+            "calibrated[].",
+            {
+                "mean": "mean of the systematic error that controls show",
+                "estimate": "arm minus reference, less that; never in a pool of the others",
+            },
+            _STEP,
+        ),
+        **_steps("calibrated[].", {"spread": "spread of the systematic error"}, f"{_STEP}, up"),
+        **_steps("calibrated[].", {"conf_low": "lower end", "conf_high": "upper end"}, f"{_STEP}, outward"),
     }
 )
 """Kind ``pool``, by path."""

@@ -50,7 +50,6 @@ class PooledRuleEntry(Closed):
     name: Slug
     question: QuestionCode
     outcome: Slug
-    learned: Annotated[int, Field(ge=0, le=1000)]
     gains: tuple[PooledGainEntry, ...] = Field(max_length=8)
     travels: bool
 
@@ -86,7 +85,6 @@ def decode_rules(entries: Iterable[PooledRuleEntry]) -> tuple[PooledRule, ...]:
             entry.name,
             entry.question,
             entry.outcome,
-            entry.learned,
             tuple(_decoded(gain) for gain in entry.gains),
             entry.travels,
         )
@@ -100,7 +98,6 @@ def _entry(rule: PooledRule, beside: bool) -> PooledRuleEntry:
         name=rule.name,
         question=rule.question,  # type: ignore[arg-type]  # pydantic checks it against the code list
         outcome=rule.outcome,
-        learned=rule.learned,
         gains=tuple(_gain(gain, beside) for gain in defined),
         travels=rule.travels and beside and len(defined) == len(rule.gains),
     )

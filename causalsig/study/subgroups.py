@@ -57,7 +57,9 @@ class Rules(Closed):
     capacity: dict[Method, float] = Field(
         default_factory=dict, description="Largest share of the episodes an arm can be used for."
     )
-    folds: int = Field(default=5, ge=2, le=20, description="Parts of the households; each is valued once.")
+    folds: int = Field(
+        default=5, ge=2, le=20, description="Parts of the households; the first two fifths only teach."
+    )
     given: tuple[GivenRule, ...] = Field(
         default=(), max_length=5, description="Rules that another study learned, to be valued elsewhere."
     )

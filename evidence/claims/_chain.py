@@ -57,6 +57,11 @@ ONLY_CARRIES = frozenset(
         "causalsig/errors.py",
         "causalsig/diagnostics/atlas.py",  # where an arm is not used: said beside the answer
         "causalsig/diagnostics/questions.py",
+        "causalsig/estimation/asked.py",  # sensitivity and groups start from it
+        "causalsig/execution/invented_rules.py",  # a site's own thresholds and Q3: a question of its own
+        "causalsig/release/crossed.py",
+        "causalsig/study/crossing.py",
+        "causalsig/study/handling.py",
         "causalsig/cohort/groups.py",  # groups, contact by group and rules: said beside, where a study asks
         "causalsig/execution/contacts.py",
         "causalsig/execution/grouped.py",

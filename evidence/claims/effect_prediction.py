@@ -13,13 +13,13 @@ from evidence.context import Context
 from evidence.montecarlo import mean_and_error, observed_figures, rate_figures
 
 CLAIM = """Effects predicted by econml's LinearDRLearner and CausalForestDML, learned and judged on different
-households: where renters gain fifteen points more than others, the mean slope of the effect on its prediction
-is 0.85 to 1.15 for the linear learner; for the forest, which spreads its predictions too wide, it is 0.4 to
-0.8, and so the slope shows what must not be taken at its word. The test that there is heterogeneity finds it
-at 90 % of sites of 6,000 or more, and the 95 % interval of the slope holds the slope of the effects that the
-generator knows at 92 to 98 %. Where the effect is the same for everybody the test says otherwise at most at 5
-% (exact 99 % interval overlapping). Arms and outcomes go together within households; 300 sites each with the
-linear learner, 60 with the forest."""
+households: where renters gain fifteen points more than others, the slope of the effect on its prediction is
+on average, to 0.05, that of the effects which the generator knows, and its 95 % interval holds theirs at 92 to
+98 %. So it says how much of a predicted difference is real: the figures have the mean slope, below 1 where
+predictions spread too wide. The test that there is heterogeneity finds it at 90 % of sites of 6,000 or more.
+Where the effect is the same for everybody it says otherwise at most at 5 % (exact 99 % interval overlapping).
+Arms and outcomes go together within households; 300 sites each with the linear learner, 60 with the
+forest."""
 ISSUE = 8
 COVERS = (
     "causalsig/estimation/asked.py",
@@ -39,7 +39,7 @@ SIZE = 6000
 AT_MOST = (0.0, 0.05)
 FOUND = (0.9, 1.0)
 HOLDS = (0.92, 0.98)
-SLOPES = {"linear": (0.85, 1.15), "forest": (0.4, 0.8)}
+OFF = 0.05
 LEVEL = 2.6
 """Standard errors of a mean over replications on either side: 99 %."""
 CELLS: dict[str, tuple[Any, float]] = {
@@ -56,7 +56,7 @@ def run(context: Context) -> Verdict:
     for name, (learner, gain) in CELLS.items():
         part = name.replace(",", "").replace(" ", "-")
         batches = context.replicate(partial(sites, name), range(SITES[learner] // BATCH), part=part)
-        rows += _judged(name, learner, gain, [one for batch in batches for one in batch])
+        rows += _judged(name, gain, [one for batch in batches for one in batch])
     return {
         "passed": all(row["passed"] for row in rows),
         "figures": {"rates": rows},
@@ -64,19 +64,25 @@ def run(context: Context) -> Verdict:
     }
 
 
-def _judged(name: str, learner: str, gain: float, found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _judged(name: str, gain: float, found: list[dict[str, Any]]) -> list[dict[str, Any]]:
     called = sum(one["called"] for one in found)
     if not gain:
         figures = rate_figures(called, len(found), AT_MOST)
         return [{"cell": name, "what": "heterogeneity called", **figures}]
-    mean, error = mean_and_error([one["slope"] for one in found])
-    low, high = SLOPES[learner]
-    inside = mean + LEVEL * error >= low and mean - LEVEL * error <= high
+    off, error = mean_and_error([one["slope"] - one["true"] for one in found])
+    slope = float(np.mean([one["slope"] for one in found]))
     holds = rate_figures(sum(one["holds"] for one in found), len(found), HOLDS)
     return [
         {"cell": name, "what": "heterogeneity called", **observed_figures(called, len(found), FOUND)},
         {"cell": name, "what": "interval of the slope", **holds},
-        {"cell": name, "what": "mean slope", "mean": mean, "error": error, "passed": bool(inside)},
+        {
+            "cell": name,
+            "what": "slope less the true one",
+            "mean slope": slope,
+            "mean": off,
+            "error": error,
+            "passed": abs(off) <= OFF + LEVEL * error,
+        },
     ]
 
 
@@ -108,5 +114,6 @@ def one_site(name: str, seed: int) -> dict[str, Any]:
     return {
         "called": found.p_value < 0.05,
         "slope": float(joint.estimates[0]),
+        "true": true,
         "holds": bool(joint.conf_low[0] <= true <= joint.conf_high[0]),
     }

@@ -7,7 +7,7 @@ import pytest
 
 from causalsig.errors import EstimationError
 from causalsig.estimation.rule_trees import Rule
-from causalsig.estimation.rules import learn_rule, value_of_rule
+from causalsig.estimation.rules import learn_rule, parts_of, value_of_rule
 
 ARMS = ("letter", "phone", "visit")
 COLUMNS = ("amount", "rent", "noise")
@@ -45,6 +45,26 @@ def test_where_nothing_differs_no_rule_is_found():
         for x, _, r in [scores(rng, 0.0)]
     ]
     assert sum(none) <= 4  # by chance one in twenty; five or more comes in 3 of 1,000 such runs
+
+
+def test_what_is_valued_never_taught_the_rule_that_is_valued():
+    rng = np.random.default_rng(6)
+    x, _, rewards = scores(rng, 0.3)
+    households = np.arange(N) // 2
+    first = value_of_rule(rewards, rewards[:, 0], x, COLUMNS, ARMS, households)
+    assert len(first.tried) == 3  # two of five parts only teach
+    assert np.mean(first.chosen < 0) == pytest.approx(0.4) and np.all(
+        (first.chosen < 0) == (first.single < 0)
+    )
+    part = parts_of(rewards[:, 0], households, N, 5, 0)[2]
+    for place, (rule, _) in enumerate(first.tried, start=2):
+        assert np.array_equal(first.chosen[part == place], rule.assign(x[part == place]))
+    # What the last part says may be anything: the rules that were tried stay what they were.
+    other = rewards.copy()
+    other[part == 4] = rng.normal(size=(int(np.sum(part == 4)), 3)) * 5.0
+    again = value_of_rule(other, other[:, 0], x, COLUMNS, ARMS, households)
+    assert [rule.leaves for rule, _ in again.tried] == [rule.leaves for rule, _ in first.tried]
+    assert again.rule.leaves != first.rule.leaves
 
 
 def test_every_leaf_holds_the_floor_of_households():

@@ -86,16 +86,6 @@ def test_without_the_best_single_arm_nothing_travels(study: Study) -> None:
     assert all(gain.publishable and gain.conf_low > 0.0 for gain in found.gains) and not found.travels
 
 
-def test_who_learned_it_has_no_part_in_it(study: Study) -> None:
-    blocks = sites({"best_single": 0.0})
-    loud = [replace(block, gains=()) if k < 2 else block for k, block in enumerate(blocks)]
-    [found] = pool_rules(loud, study)
-    assert (found.learned, found.gains[0].sites) == (2, SITES - 2)
-    everybody = [replace(block, gains=()) for block in blocks]
-    [nobody] = pool_rules(everybody, study)
-    assert nobody.gains == () and not nobody.travels and nobody.learned == SITES
-
-
 def test_too_few_sites_say_nothing_and_an_arm_that_few_have_is_no_choice_everywhere(study: Study) -> None:
     [few] = pool_rules(sites({}, count=6), study)
     assert not few.travels and not any(gain.publishable for gain in few.gains)
@@ -121,8 +111,6 @@ def test_strange_rules_and_a_site_twice_are_refused_and_the_last_wave_counts(stu
         assert caught.value.code == code
     later = sites({}, seed=2)
     assert one_rule_a_wave([*blocks, *later]) == tuple(later)
-    learned = replace(blocks[0], gains=())
-    assert one_rule_a_wave([learned, later[0]]) == (learned,)
 
 
 def contrast(publishable: bool) -> PooledContrast:
