@@ -15,13 +15,13 @@ from evidence.montecarlo import mean_and_error, observed_figures
 
 CLAIM = """In scenario subgroup, where contact helps renters only, with calls scarce (three in ten) and a
 visit costing 40 of the 3,000 euro that a household without a return is worth, the rule learned on about
-1,850,000 episodes (fifteen million inhabitants, five years; as one table, which no release could make) gains
-on average over 12 such countries at least 90 % of what the best rule of two questions gains over the best single
-arm that there is enough of: true gains, by the potential outcomes of everybody. Where nothing helps anybody
-(scenario null), "no rule found" is said at 90 % or more of 300 municipalities of 150,000. In both, arms are
-chosen as the scenarios have it: also by signals of months 4 to 6, which the study keeps for its placebo, by
-stress that nobody recorded, and with under 1 % chance of a visit for one episode in five. No gate is asked
-first: this is what learning gives."""
+1,850,000 episodes (fifteen million inhabitants, five years; as one table, which no release could make)
+gains on average over 12 such countries at least 90 % of what the best rule of two questions gains over the
+best single arm that there is enough of: true gains, by the potential outcomes of everybody. Where nothing
+helps anybody (scenario null), "no rule found" is said at 90 % or more of 300 municipalities of 150,000. In
+both, arms are chosen as the scenarios have it: also by signals of months 4 to 6, which the study keeps for
+its placebo, by stress that nobody recorded, and with under 1 % chance of a visit for one episode in five.
+No gate is asked first: this is what learning gives."""
 ISSUE = 8
 SIMULATES = (
     *_chain.SITE,
