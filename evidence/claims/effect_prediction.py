@@ -14,8 +14,8 @@ from evidence.montecarlo import mean_and_error, observed_figures, rate_figures
 
 CLAIM = """Effects predicted by econml's LinearDRLearner and CausalForestDML, learned and judged on different
 households: where renters gain fifteen points more than others, the slope of the effect on its prediction is
-on average, to 0.05, that of the effects which the generator knows, and its 95 % interval holds theirs at 92 to
-98 %. So it says how much of a predicted difference is real: the figures have the mean slope, below 1 where
+on average, to 0.05, that of the effects which the generator knows, and its 95 % interval holds theirs at 92
+to 98 %. So it says how much of a predicted difference is real: the figures have the mean slope, below 1 where
 predictions spread too wide. The test that there is heterogeneity finds it at 90 % of sites of 6,000 or more.
 Where the effect is the same for everybody it says otherwise at most at 5 % (exact 99 % interval overlapping).
 Arms and outcomes go together within households; 300 sites each with the linear learner, 60 with the
