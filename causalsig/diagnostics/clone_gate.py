@@ -57,10 +57,8 @@ def clone_gate(
     admitted: list[str] = []
     tables: list[tuple[BalanceRow, ...]] = []
     for estimand in estimands:
-        judged = []
-        if estimand == "ATE":
-            rare = too_rare(covariates[rows], codes, design.clusters[rows], len(design.arms))
-            judged.append(_positivity(design, probabilities, rare, settings))
+        rare = too_rare(covariates[rows], codes, design.clusters[rows], len(design.arms))
+        judged = [] if estimand != "ATE" else [_positivity(design, probabilities, rare, settings)]
         judged.append(_size(design, estimand, settings))
         table = balance_table(
             covariates[rows],

@@ -40,8 +40,8 @@ def standard_design(covariates: Floats) -> tuple[Floats, tuple[int, ...], tuple[
 
     Returns
     -------
-    design : (n, 1 + kept), the first column 1, the others with mean 0 and variance 1, or 4 over their
-        kurtosis where that is less (see `USUAL_KURTOSIS`)
+    design : (n, 1 + kept), the first column 1, the others with mean 0 and variance 1, or 4 over their kurtosis
+        where that is less (see `USUAL_KURTOSIS`)
     kept : positions of the columns that stayed
     notes : stable codes of what was dropped
     """

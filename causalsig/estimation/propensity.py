@@ -192,8 +192,8 @@ def fit_propensity(
     Notes
     -----
     Cross-fitted coefficients carry a ridge of the weight of one observation, on the scale of
-    `standard_design`. Codes in `notes`: ``propensity-constant-column``, ``propensity-dependent-column``,
-    ``propensity-separation-ridge`` (the covariates decide the arm somewhere: refitted with a larger ridge),
+    `standard_design`. Codes in `notes`: ``propensity-constant-column``, ``propensity-dependent-column``, ``propensity-separation-ridge``
+    (the covariates decide the arm somewhere: refitted with a larger ridge),
     ``propensity-not-converged``; of other learners ``propensity-floored`` (probabilities below 0.001).
     """
     learner = read_nuisance(nuisance)
