@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from dataclasses import asdict
 
 import pytest
@@ -64,11 +62,3 @@ def test_a_rule_never_asks_who_somebody_is():
     for wrong in ({"costs_eur": {"phone": -1}}, {"capacity": {"phone": 0}}, {"value_eur": 0}, {"asks": ()}):
         with pytest.raises(ValueError):
             Rules(**({"asks": ASKS, "value_eur": 1} | wrong))
-
-
-def test_the_analysis_of_a_site_imports_no_econml():
-    code = (
-        "import sys, causalsig.execution.analyse, causalsig.execution.worker; print('econml' in sys.modules)"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "False"
