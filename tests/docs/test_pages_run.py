@@ -19,7 +19,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PAGES = ("docs/tutorial.md", "docs/sources.md", "docs/profile-and-monitor.md")
 MARK = "@@ended"
-SECONDS = 500  # ten times what it takes on an idle machine; a page that hangs must not hang the tests
+SECONDS = 3000  # a page that hangs must not hang the tests; a busy machine may take ten times as long
 
 
 @dataclass(frozen=True)
