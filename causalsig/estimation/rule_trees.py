@@ -1,4 +1,8 @@
-"""Trees of two questions at most: how they are grown, and which of their questions are worth asking."""
+"""Trees of two questions at most, and how they are grown.
+
+No question is taken back because it gains little: where arms are close that takes the pattern with the noise.
+Whether there is a rule at all is for those to say who did not teach it.
+"""
 
 from __future__ import annotations
 
@@ -13,12 +17,6 @@ from causalsig.results import Arm, Floats, Integers
 
 SMALLEST_SIDE: Final = 0.05
 """Share of a node's episodes that either side of a split keeps at least."""
-WORTH_ASKING: Final = 2.0
-"""Standard errors that a question gains over one arm for everybody there, or it is not asked.
-
-The tree takes the best question there is, also where none is any good: an arm that does the same at another
-price, or a good one kept from some.
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,34 +138,6 @@ def _merged(
             rest = tuple(leaf for leaf in leaves if leaf not in (one, other))
             return _merged((both, *rest), x, columns, households)
     return leaves
-
-
-def pruned(rule: Rule, rewards: Floats, x: Floats, households: Integers, free: Sequence[int]) -> Rule:
-    """Take questions back, the last ones first, that gain too little over one arm to be told from chance.
-
-    Only arms that there is enough of, by their places, take the place of a question: no scarce arm is used
-    more than before.
-    """
-    leaves = rule.leaves
-    for depth in range(max(len(leaf.conditions) for leaf in leaves) - 1, -1, -1):
-        asked = dict.fromkeys(leaf.conditions[:depth] for leaf in leaves if len(leaf.conditions) > depth)
-        for parent in asked:
-            below = [leaf for leaf in leaves if leaf.conditions[:depth] == parent]
-            here = inside(parent, x, rule.columns)
-            given = rewards[here]
-            chosen = Rule(leaves, rule.arms, rule.columns).assign(x[here])
-            best = free[int(given[:, free].mean(axis=0).argmax())]
-            gaps = given[np.arange(len(given)), chosen] - given[:, best]
-            if not _clear(gaps, households[here]):
-                one = Leaf(parent, rule.arms[best], distinct(households[here]))
-                leaves = (*(leaf for leaf in leaves if leaf not in below), one)
-    return Rule(_merged(leaves, x, rule.columns, households), rule.arms, rule.columns)
-
-
-def _clear(gaps: Floats, households: Integers) -> bool:
-    """Whether the mean gap is above zero by its standard errors, households in clusters."""
-    sums = np.bincount(households, weights=gaps - gaps.mean())
-    return bool(gaps.sum() > WORTH_ASKING * np.sqrt(np.sum(sums**2)))
 
 
 def distinct(households: Integers) -> int:

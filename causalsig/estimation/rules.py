@@ -21,7 +21,7 @@ import numpy as np
 
 from causalsig.errors import EstimationError
 from causalsig.estimation.max_t import Joint, joint_inference
-from causalsig.estimation.rule_trees import Rule, grow, pruned
+from causalsig.estimation.rule_trees import Rule, grow
 from causalsig.results import Arm, Floats, Integers, satterthwaite_df
 
 DEEPEST: Final = 2
@@ -84,7 +84,7 @@ def learn_rule(
     capacity: Mapping[Arm, float] | None = None,
     seed: int = 0,
 ) -> Rule:
-    """Learn a shallow tree with a large mean reward, question by question; keep those worth asking.
+    """Learn a shallow tree with a large mean reward, question by question.
 
     Parameters
     ----------
@@ -122,7 +122,7 @@ def learn_rule(
     for _ in range(ROUNDS):
         used = np.bincount(found.assign(x), minlength=len(arms)) / len(x)
         if (used <= limits).all():
-            return pruned(found, rewards, x, households, free)
+            return found
         place = int((used - limits).argmax())
         low, high = price[place], price[place] + float(np.ptp(rewards)) + 1.0
         for _ in range(PRICES):
@@ -133,7 +133,7 @@ def learn_rule(
         found = tree()
     # Prices that chase each other: whoever is over its limit is used for nobody.
     kept = grow(rewards[:, free], x, columns, [arms[place] for place in free], households, floor, depth, seed)
-    return pruned(Rule(kept.leaves, tuple(arms), tuple(columns)), rewards, x, households, free)
+    return Rule(kept.leaves, tuple(arms), tuple(columns))
 
 
 def value_of_rule(
