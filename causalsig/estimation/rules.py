@@ -8,7 +8,8 @@ those of `doubly_robust`, so that nothing is fitted twice.
 Part after part of the households is valued by the rule that the parts *before* it teach (Luedtke and van der
 Laan 2016, doi:10.1214/15-AOS1384). Were a rule learned on all other parts, before and after, every part's
 luck would choose the rules of the others: errors of the parts then go together, and where good rules are
-close an interval that counts them as separate is a third too short.
+close an interval that counts them as separate is a third too short. Every episode that is valued counts
+once, where the paper weighs parts by their precision: here it is about the same in all of them.
 """
 
 from __future__ import annotations
@@ -56,9 +57,9 @@ class RuleValue:
         Rule and best single arm of each part that was valued.
     chosen, single : (n,)
         Places of both arms for every episode, -1 in the parts that only teach; never leave the process, nor
-        does `gap`.
-    gap : (n,)
-        Score of the rule less that of the best single arm; 0 in the parts that only teach.
+        do `gaps`.
+    gaps : (n, 2)
+        Scores behind the differences; 0 in the parts that only teach.
     """
 
     rule: Rule
@@ -69,7 +70,7 @@ class RuleValue:
     tried: tuple[tuple[Rule, Arm], ...]
     chosen: Integers = field(repr=False)
     single: Integers = field(repr=False)
-    gap: Floats = field(repr=False)
+    gaps: Floats = field(repr=False)
 
 
 def learn_rule(
@@ -196,7 +197,7 @@ def value_of_rule(
         tried=tuple(tried),
         chosen=chosen,
         single=single,
-        gap=np.nan_to_num(gaps[:, 0]),
+        gaps=np.nan_to_num(gaps),
     )
 
 

@@ -118,5 +118,5 @@ def _block(
         gains(("best_single", "now"), found.differences),
         scores.shares(found.shares[arm] for arm in scores.arms),
         len(questions),
-        scores.behind(parts, [found.gap]),
+        scores.behind(parts, list(found.gaps.T)),
     )

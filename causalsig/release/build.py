@@ -38,6 +38,8 @@ from causalsig.release.sift import held_of, sift
 from causalsig.release.vocabulary import to_code
 from causalsig.study.models import Study
 
+STAY = frozenset({"rule-beyond-capacity", "rule-decides-nothing"})
+"""Refusals that are told at the site only: how often a given rule would use an arm is a count in disguise."""
 Model = TypeVar("Model", bound=Closed)
 _MAX_RATIO = 10.0
 """A gate whose figure or threshold is at or above this judges a size, and leaves as a band, however small the
@@ -183,6 +185,7 @@ def _question(result: QuestionResult, study: Study, limits: Limits) -> QuestionE
                 arm=item.arm,
             )
             for item in result.refusals
+            if item.code not in STAY
         ),
         analyses=tuple(_block(analysis, beside_it) for analysis, beside_it in found.released),
         suppressions=(*found.suppressions, *beside),

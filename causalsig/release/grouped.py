@@ -161,10 +161,14 @@ def number_of(estimate: float, std_error: float) -> Number | None:
 
 
 def rests_on_enough(behind: RuleBehind, limits: Limits) -> bool:
-    """Say whether what a rule's gains rest on holds every floor."""
+    """Say whether what a rule's gains rest on holds every floor.
+
+    As an arm is admitted: by households, so many that the floor of classes holds nearly always. Were that
+    floor the one that decides, rules would leave where many return and stay where few do.
+    """
     floors = limits.disclosure
     return (
-        behind.arm >= floors.min_households_arm
+        behind.arm >= smallest_arm(floors)
         and behind.cell >= floors.min_households_cell
         and behind.largest_share <= floors.max_largest_weight
         and behind.two_largest_share <= floors.max_two_largest_weight

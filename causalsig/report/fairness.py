@@ -142,27 +142,28 @@ def _sections(question: Question, groups: Groups) -> list[views.Section]:
         if family in known or contacts:
             found.append(_family_section(groups, family, known.get(family), contacts))
     if found:
-        found.insert(0, _reading(groups, bool(own or pooled)))
+        found.insert(0, _reading(groups, bool(own), bool(pooled)))
     if spec.rule:
         found.append(rule_section(question, groups))
     return found
 
 
-def _reading(groups: Groups, contacts: bool) -> views.Section:
-    """Say once, before the first family, what its figures and tables hold."""
+def _reading(groups: Groups, own: bool, pooled: bool) -> views.Section:
+    """Say once, before the first family, what its figures and tables hold; nothing of what is not there."""
     say, words, spec = groups.say, groups.words, groups.spec
-    landmark = (say("effects.landmark"),) if spec.estimator != "doubly_robust" else ()
-    told = (say("contacts.about"), say("contacts.need")) if contacts else ()
+    effects = (say("effects.about", **groups.pair),) if groups.families else ()
+    landmark = (say("effects.landmark"),) if effects and spec.estimator != "doubly_robust" else ()
+    told = (say("contacts.about"), say("contacts.need")) if own or pooled else ()
     return views.Section(
         f"reading-{groups.slug}",
         say(f"reading.{spec.question}"),
         callout_title=words("sensitivity.caution-title") if spec.caution else "",
         callout=(words("sensitivity.caution"),) if spec.caution else (),
-        paragraphs=(say("effects.about", **groups.pair), *landmark, *told),
+        paragraphs=(*effects, *landmark, *told),
         after=(
-            say("said.test-note"),
-            say("effects.held"),
-            *((say("contacts.held"), say("contacts.pooled-note")) if contacts else ()),
+            *((say("said.test-note"), say("effects.held")) if effects else ()),
+            *((say("contacts.held"),) if told else ()),
+            *((say("contacts.pooled-note"),) if pooled else ()),
         ),
     )
 

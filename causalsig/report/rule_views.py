@@ -93,6 +93,12 @@ def own_section(groups: Groups, rule: OwnRule | None) -> views.Section:
         say("rule.title"),
         callout_title=say("rule.title-found"),
         callout=rule_sentences(groups, rule.leaves),
-        paragraphs=(say("rule.about"), say("rule.found-about"), *gains, say("rule.here")),
+        paragraphs=(
+            say("rule.about"),
+            say("rule.found-about"),
+            *gains,
+            say("rule.found-high"),
+            say("rule.here"),
+        ),
         after=(say("rule.worth"),),
     )

@@ -281,7 +281,8 @@ class Study(Closed):
             )
         if self.rules is not None:
             method = self.questions.contact_method
-            self.rules.check_given(self.covariates, () if method is None else method.arms)
+            estimands = () if method is None else self.estimands_of("contact_method")
+            self.rules.check_within(self.covariates, () if method is None else method.arms, estimands)
         answers = {question.primary_outcome for question in self.asked.values()}
         if answers & set(self.falsification.negative_controls):
             raise ValueError(

@@ -85,8 +85,17 @@ class Rules(Closed):
             raise ValueError("capacity is a share of the episodes; give a number above 0 and at most 1")
         return self
 
-    def check_given(self, covariates: tuple[Covariate, ...], arms: tuple[Method, ...]) -> None:
-        """Raise ValueError where a given rule asks or uses what the study has not."""
+    def check_within(
+        self, covariates: tuple[Covariate, ...], arms: tuple[Method, ...], estimands: tuple[str, ...]
+    ) -> None:
+        """Raise ValueError where a rule asks, uses or needs what the study has not."""
+        unknown = [name for name in self.asks if name not in covariates]
+        if unknown:
+            raise ValueError(f"a rule asks {unknown[0]}, which is none of the study's covariates; add it")
+        if "ATE" not in estimands:
+            raise ValueError(
+                'a rule is for everybody and needs the "ATE" of contact_method; add it to [estimands]'
+            )
         for rule in self.given:
             asked = sorted({covariate_asked(one.question) for leaf in rule.leaves for one in leaf.when})
             missing = [name for name in asked if name not in covariates]

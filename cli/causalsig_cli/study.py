@@ -98,6 +98,14 @@ app.command()(flow)
 app.command()(rules)
 
 
+def _groups_and_rules(study: Study) -> list[str]:
+    lines = [f"groups       {', '.join(study.groups.families)}"] if study.groups.families else []
+    if study.rules is not None:
+        asks = f"may ask {', '.join(study.rules.asks)}" if study.rules.asks else "none is learned"
+        lines.append(f"rules        {asks}; {len(study.rules.given)} given")
+    return lines
+
+
 def _sentences(study: Study) -> list[str]:
     from causalsig.study.digest import study_digest
     from causalsig.study.models import ContactMethod
@@ -120,6 +128,7 @@ def _sentences(study: Study) -> list[str]:
             lines.append(f"  beside it  {', '.join(settings.sensitivity)} (sensitivity: primary outcome)")
     lines += [
         "",
+        *_groups_and_rules(study),
         f"covariates   {', '.join(study.covariates)}",
         f"nuisances    {study.nuisance.learner}, {study.nuisance.folds} folds x {study.nuisance.repeats}",
         f"pooling      {study.pooling.tau2}, {study.pooling.interval}, {study.pooling.level:.0%}",

@@ -230,8 +230,9 @@ def _pattern(column: Any, yes: int, no: int, gain: float) -> Any:
 
 def _true_over_best(rule: Rule, single: Any, drawn: dict[str, Any]) -> float:
     """Law's gain of a rule over the arms that a site took for the best single one."""
-    rows = np.arange(len(single))
-    return float((drawn["law"][rows, rule.assign(drawn["asked"])] - drawn["law"][rows, single]).mean())
+    rows = np.flatnonzero(single >= 0)  # the other parts only taught which arm is the best
+    chosen = rule.assign(drawn["asked"][rows])
+    return float((drawn["law"][rows, chosen] - drawn["law"][rows, single[rows]]).mean())
 
 
 def _truth(rule: Rule) -> dict[str, float]:

@@ -128,7 +128,7 @@ def one_site(name: str, seed: int) -> dict[str, Any]:
         "both joint intervals": bool(np.all((d.conf_low <= true) & (true <= d.conf_high))),
         "over the best single arm": bool(alone[0]),
         "as now": bool(alone[1]),
-        "valued": bool(np.any(found.gap != 0.0)),
+        "valued": bool(np.any(found.gaps[:, 0] != 0.0)),
         "found": found.found,
         "learned": float(final),
         "gain": float(true[0]),

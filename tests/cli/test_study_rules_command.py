@@ -111,7 +111,7 @@ def learned_rule(arm: str = "home_visit", asks: str = "creditor=rent") -> RuleBl
     return RuleBlock(
         "contact_method", "any_new_arrears_3m", "ATE", "doubly_robust", True,
         (RuleLeaf((yes,), arm, 300), RuleLeaf((no,), "letter", 900)), gains,
-        (("letter", 0.6, 0.4), ("home_visit", 0.4, 0.2)), 4, RuleBehind(120, 40, 0.02, 0.03, 90.0),
+        (("letter", 0.6, 0.4), ("home_visit", 0.4, 0.2)), 4, RuleBehind(240, 40, 0.02, 0.03, 90.0),
     )  # fmt: skip
 
 

@@ -182,13 +182,15 @@ def test_a_rules_value_equals_a_loop_over_episodes():
     x, rewards, households = rule_world(0.6)
     now = rewards[:, 0] + 0.1
     found = value_of_rule(rewards, now, x, COLUMNS, THREE, households, folds=4)
-    walked = [[plain_walk(rule, row, COLUMNS) for rule, _ in found.tried] for row in x]
-    assert all(found.chosen[i] in row for i, row in enumerate(walked))
-    gaps = [rewards[i, found.chosen[i]] - rewards[i, found.single[i]] for i in range(len(x))]
-    against_now = [rewards[i, found.chosen[i]] - now[i] for i in range(len(x))]
+    valued = [i for i in range(len(x)) if found.chosen[i] >= 0]
+    assert 0 < len(valued) < len(x)
+    walked = {i: [plain_walk(rule, x[i], COLUMNS) for rule, _ in found.tried] for i in valued}
+    assert all(found.chosen[i] in row for i, row in walked.items())
+    gaps = [rewards[i, found.chosen[i]] - rewards[i, found.single[i]] for i in valued]
+    against_now = [rewards[i, found.chosen[i]] - now[i] for i in valued]
     for k, each in enumerate((gaps, against_now)):
         mean, sums = sum(each) / len(each), {}
-        for household, one in zip(households.tolist(), each, strict=True):
+        for household, one in zip(households[valued].tolist(), each, strict=True):
             sums[household] = sums.get(household, 0.0) + one - mean
         total = len(sums)
         error = np.sqrt(total / (total - 1) * sum(one**2 for one in sums.values())) / len(each)
@@ -200,33 +202,12 @@ def test_nobody_has_a_part_in_the_rule_they_are_valued_by():
     x, rewards, households = rule_world(0.6)
     plain = value_of_rule(rewards, rewards[:, 0], x, COLUMNS, THREE, households, folds=4)
     loud = rewards.copy()
-    mine = households == households[0]
+    mine = households == households[np.flatnonzero(plain.chosen >= 0)[0]]
     loud[mine, 2] += 1e4  # for this household visits are worth everything
     other = value_of_rule(loud, rewards[:, 0], x, COLUMNS, THREE, households, folds=4)
     assert (other.chosen[mine] == plain.chosen[mine]).all()
     assert (other.single[mine] == plain.single[mine]).all()
-    assert (other.chosen[~mine] != plain.chosen[~mine]).any()
-
-
-def test_a_question_is_asked_only_where_it_gains_two_standard_errors():
-    asked = 0
-    for seed in range(30):
-        x, rewards, households = rule_world(0.0, seed)
-        rule = learn_rule(rewards, x, COLUMNS, THREE, households)
-        asked += not rule.single
-        if not rule.single:
-            chosen, best = rule.assign(x), int(rewards.mean(axis=0).argmax())
-            gaps = rewards[np.arange(len(x)), chosen] - rewards[:, best]
-            sums = np.bincount(households, weights=gaps - gaps.mean())
-            assert gaps.sum() > 2.0 * np.sqrt(np.sum(sums**2))
-    assert asked < 30
-    x, rewards, households = rule_world(0.6)
-    found = learn_rule(rewards, x, COLUMNS, THREE, households)
-    assert {(leaf.conditions[0].column, leaf.arm) for leaf in found.leaves} == {
-        ("rent", "phone"),
-        ("rent", "letter"),
-    }
-    assert all(len(leaf.conditions) == 1 for leaf in found.leaves)
+    assert {leaf.arm for leaf in other.rule.leaves} != {leaf.arm for leaf in plain.rule.leaves}
 
 
 def test_questions_taken_back_use_no_scarce_arm_more():

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from causalsig.errors import ReleaseError
 from causalsig.grouped import LEARNED, GivenRuleBlock, RuleBehind, RuleBlock, RuleGain, RuleLeaf
-from causalsig.records import SiteResult
+from causalsig.records import Refusal, SiteResult
 from causalsig.release import EstimatesDocument, ReleaseIdentity, build_release
 from causalsig.release.fields import ESTIMATES
 from causalsig.release.given import given_entries, released_rules
@@ -26,7 +26,7 @@ from causalsig.study.subgroups import Rules
 
 LARGE = (3200, 3100, 2600, 2300, 5100)
 OVER = ("best_single", "now", "letter", "home_visit")
-SOUND = RuleBehind(120, 40, 0.02, 0.03, 90.0)
+SOUND = RuleBehind(240, 40, 0.02, 0.03, 90.0)
 NAMES = ("rule-1", "rule-2")
 
 
@@ -89,7 +89,7 @@ def test_gains_come_back_to_half_a_step(release: Callable[..., EstimatesDocument
 @pytest.mark.parametrize(
     "behind",
     [
-        {"arm": 29},
+        {"arm": 199},
         {"cell": 9},
         {"largest_share": 0.51},
         {"two_largest_share": 0.68},
@@ -107,10 +107,19 @@ def test_where_it_was_learned_it_looks_like_a_rule_that_few_decide(
 ) -> None:
     # Any mark would tell which codes of two studies are one site; None: nobody has said who learned it.
     few, here = (
-        given_entries([block(arm=29)], (), limits),
+        given_entries([block(arm=199)], (), limits),
         given_entries([block(learned=learned)], (), limits),
     )
     assert here == few and not here.entries
+
+
+def test_how_often_a_rule_would_use_an_arm_is_told_at_the_site_only(
+    release: Callable[..., EstimatesDocument],
+) -> None:
+    about = ("contact_method", "any_new_arrears_3m")
+    codes = ("rule-beyond-capacity", "rule-decides-nothing", "rule-question-missing", "rule-arm-missing")
+    document = release(refusals=tuple(Refusal(code, *about) for code in codes))
+    assert [one.code for one in document.questions[1].refusals] == list(codes[2:])
 
 
 def test_of_two_rules_that_few_households_part_one_leaves(limits: Limits) -> None:
@@ -118,7 +127,7 @@ def test_of_two_rules_that_few_households_part_one_leaves(limits: Limits) -> Non
     names = [entry.name for entry in given_entries([block(), near], (), limits).entries]
     assert names == ["rule-1"]
     # The first one held back, or without numbers, tells nothing that could be subtracted.
-    for first in (block(arm=29), block(learned=True)):
+    for first in (block(arm=199), block(learned=True)):
         names = [entry.name for entry in given_entries([first, near], (), limits).entries]
         assert names[-1] == "rule-2"
     found, none = (

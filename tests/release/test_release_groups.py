@@ -76,7 +76,7 @@ def block(*effects: GroupEffect, left: dict[tuple[str, ...], tuple[int, int]] | 
     )  # fmt: skip
 
 
-SOUND = RuleBehind(120, 40, 0.02, 0.03, 90.0)
+SOUND = RuleBehind(240, 40, 0.02, 0.03, 90.0)
 
 
 def rule(found: bool = True, households: int = 300, **behind: float) -> RuleBlock:
@@ -219,7 +219,7 @@ def test_a_rule_leaves_when_found_and_otherwise_only_that_none_was(
 @pytest.mark.parametrize(
     "behind",
     [
-        {"arm": 29},
+        {"arm": 199},
         {"cell": 9},
         {"largest_share": 0.51},
         {"two_largest_share": 0.68},

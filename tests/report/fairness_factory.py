@@ -137,7 +137,7 @@ def travelled(*, publishable: bool = True, sites: int = 19) -> tuple[PooledRule,
     def gain(value: float) -> PooledGain:
         return PooledGain("best_single", sites, value, 0.7, value - 1.7, value + 1.7, publishable)
 
-    about = ("contact_method", "any_new_arrears_3m", 2)
+    about = ("contact_method", "any_new_arrears_3m")
     return (
         PooledRule(GIVEN[0], *about, (gain(3.1),), publishable),
         PooledRule(STAYED[0], *about, (gain(0.4),), False),

@@ -93,3 +93,21 @@ def test_what_is_printed_is_read_back_by_a_study(tmp_path):
     file.write_text(few, "utf-8")
     with pytest.raises(StudyError, match="covariates"):
         read_study(file)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        ('asks = ["creditor_mix"]', 'asks = ["earlier_methods"]', "none of the study's covariates"),
+        ('also = ["ATE"]', "also = []", 'needs the "ATE"'),
+    ],
+)
+def test_a_rule_asks_what_the_study_has_and_is_for_everybody(tmp_path, old, new, reason):
+    text = f'{default_study_text()}\n[rules]\nvalue_eur = 400\nasks = ["creditor_mix"]\n'
+    file = tmp_path / "study.toml"
+    file.write_text(text, "utf-8")
+    assert read_study(file).rules is not None
+    assert old in text
+    file.write_text(text.replace(old, new), "utf-8")
+    with pytest.raises(StudyError, match=reason):
+        read_study(file)
