@@ -1,7 +1,9 @@
 """Predicted effects, to be judged and never used: whether a learned pattern holds where it was not learned.
 
-A model of the effect (econml's `LinearDRLearner` or `CausalForestDML`) is learned on all folds but one and
-predicts the last one, fold by fold. Two things are said of the predictions. The calibration slope is the best
+A model of the effect (econml's `LinearDRLearner` or `CausalForestDML`) is learned on some folds and predicts
+the next one, fold after fold, as rules are valued (:mod:`causalsig.estimation.rules`): were each fold
+predicted by all others, their luck would make its predictions, and where effects are the same for everybody
+errors of the folds would go together. Two things are said of the predictions. The calibration slope is the best
 linear projection of the effect on them: 1 when an effect that is predicted a point larger is a point larger,
 0 when nothing of the pattern is real; a slope above 0 says that there is heterogeneity at all. And effects by
 groups of predicted effect, smallest to largest. Chernozhukov, Demirer, Duflo and Fernández-Val (2018),
@@ -19,10 +21,12 @@ from causalsig.errors import EstimationError
 from causalsig.estimation.heterogeneity import GroupMeans, group_means
 from causalsig.estimation.projection import Projection, best_linear_projection
 from causalsig.estimation.propensity import Propensity
+from causalsig.estimation.rules import valued_parts
 from causalsig.results import Arm, Estimand, Floats
 from causalsig.threads import one_thread
 
 Learner = Literal["linear", "forest"]
+TEACHES_ONLY = -1
 TREES = 200
 FEWEST_IN_LEAF = 20
 
@@ -34,13 +38,13 @@ class PredictedEffects:
     Attributes
     ----------
     predictions : (n,)
-        Out of fold; one row an episode, never leaves the process.
+        Out of fold, missing in the folds that only teach; one row an episode, never leaves the process.
     slope : Projection
         Of the effect on its prediction: coefficients (mean effect, slope).
     by_quantile : GroupMeans
         Arm means in groups of predicted effect, "1" the smallest.
     predicted : tuple of float
-        Mean prediction in each of these groups.
+        Mean prediction in each of these groups; the groups are of the episodes that were predicted.
     learner : {"linear", "forest"}
     """
 
@@ -82,7 +86,7 @@ def predicted_effects(
         What the effect may vary with.
     arm, reference : labels
     propensity : Propensity
-        Cross-fitted; its first split into folds is used.
+        Cross-fitted; its first split into folds is used, in their order.
     learner : {"linear", "forest"}
     quantiles : int
         Groups of predicted effect.
@@ -100,10 +104,10 @@ def predicted_effects(
     x, z = np.asarray(covariates, dtype=np.float64), np.asarray(modifiers, dtype=np.float64)
     y, labels = np.asarray(outcome, dtype=np.float64), np.asarray(treatment)
     folds = propensity.folds[0]
-    found = np.empty(len(y))
+    found = np.full(len(y), np.nan)
     compared = np.isin(labels, (arm, reference))
-    for f in range(int(folds.max()) + 1):
-        keep, out = compared & (folds != f), folds == f
+    for f in valued_parts(folds):
+        keep, out = compared & (folds < f), folds == f
         model = _model(learner, seed + f)
         with one_thread():
             model.fit(
@@ -114,16 +118,19 @@ def predicted_effects(
                 groups=propensity.clusters[keep],
             )
             found[out] = np.asarray(model.effect(z[out])).ravel()
-    if not np.isfinite(found).all() or found.std() == 0.0:
+    valued = np.isin(folds, valued_parts(folds))
+    if not np.isfinite(found[valued]).all() or found[valued].std() == 0.0:
         _refuse("predictions that differ", "the same for everybody")
     # Models of different folds have different centres, which would pull the slope down.
-    centres = np.array([found[folds == f].mean() for f in range(int(folds.max()) + 1)])
-    found = found - centres[folds] + found.mean()
+    middle = found[valued].mean()
+    for f in valued_parts(folds):
+        found[folds == f] += middle - found[folds == f].mean()
+    # Who only taught stands at the centre, and so has no part in the slope.
     slope = best_linear_projection(
-        x, labels, y, found, arm, reference,
+        x, labels, y, np.where(valued, found - middle, 0.0), arm, reference,
         propensity=propensity, names=["predicted"], estimand=estimand,
     )  # fmt: skip
-    place = _quantiles_in_folds(found, folds, quantiles)
+    place = _quantiles_in_folds(found, np.where(valued, folds, TEACHES_ONLY), quantiles)
     groups = {str(k + 1): place == k for k in range(quantiles)}
     return PredictedEffects(
         predictions=found,
@@ -136,8 +143,8 @@ def predicted_effects(
 
 def _quantiles_in_folds(values: Floats, folds: Any, quantiles: int) -> Any:
     """Place of each row among the quantiles of its own fold: models of other folds are not compared."""
-    place = np.empty(len(values), dtype=np.int64)
-    for f in np.unique(folds):
+    place = np.full(len(values), TEACHES_ONLY)
+    for f in np.unique(folds[folds != TEACHES_ONLY]):
         rows = np.flatnonzero(folds == f)
         order = np.argsort(values[rows], kind="stable")
         place[rows[order]] = np.arange(len(rows)) * quantiles // len(rows)

@@ -29,6 +29,7 @@ COVERS = (
     "causalsig/estimation/max_t.py",
     "causalsig/estimation/projection.py",
     "causalsig/estimation/propensity.py",
+    "causalsig/estimation/rules.py",
     "causalsig/results.py",
     "evidence/claims/_households.py",
 )
@@ -109,8 +110,9 @@ def one_site(name: str, seed: int) -> dict[str, Any]:
     found = predicted_effects(
         x, arm, y, x, 1, 0, propensity=fitted, learner=learner, estimand="ATE", seed=seed
     )
-    joint, predicted = found.slope.joint(seed=seed), found.predictions - found.predictions.mean()
-    true = float(predicted @ effect / (predicted @ predicted))
+    joint, valued = found.slope.joint(seed=seed), np.isfinite(found.predictions)
+    predicted = found.predictions[valued] - found.predictions[valued].mean()
+    true = float(predicted @ effect[valued] / (predicted @ predicted))
     return {
         "called": found.p_value < 0.05,
         "slope": float(joint.estimates[0]),
