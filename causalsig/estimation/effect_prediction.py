@@ -1,13 +1,14 @@
 """Predicted effects, to be judged and never used: whether a learned pattern holds where it was not learned.
 
-A model of the effect (econml's `LinearDRLearner` or `CausalForestDML`) is learned on some folds and predicts
-the next one, fold after fold, as rules are valued (:mod:`causalsig.estimation.rules`): were each fold
-predicted by all others, their luck would make its predictions, and where effects are the same for everybody
-errors of the folds would go together. Two things are said of the predictions. The calibration slope is the best
-linear projection of the effect on them: 1 when an effect that is predicted a point larger is a point larger,
-0 when nothing of the pattern is real; a slope above 0 says that there is heterogeneity at all. And effects by
-groups of predicted effect, smallest to largest. Chernozhukov, Demirer, Duflo and Fernández-Val (2018),
-doi:10.3386/w24678; households stay whole in every fold, and the effects are our own doubly robust ones.
+A model of the effect (econml's `LinearDRLearner` or `CausalForestDML`) is learned on some folds and
+predicts the next one, fold after fold, as rules are valued (:mod:`causalsig.estimation.rules`): were each
+fold predicted by all others, their luck would make its predictions, and where effects are the same for
+everybody errors of the folds would go together. Two things are said of the predictions. The calibration
+slope is the best linear projection of the effect on them: 1 when an effect that is predicted a point larger
+is a point larger, 0 when nothing of the pattern is real; a slope above 0 says that there is heterogeneity
+at all. And effects by groups of predicted effect, smallest to largest. Chernozhukov, Demirer, Duflo and
+Fernández-Val (2018), doi:10.3386/w24678; households stay whole in every fold, and the effects are our own
+doubly robust ones.
 """
 
 from __future__ import annotations
