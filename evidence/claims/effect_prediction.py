@@ -16,10 +16,10 @@ CLAIM = """Effects predicted by econml's LinearDRLearner and CausalForestDML, le
 households: where renters gain fifteen points more than others, the slope of the effect on its prediction is
 on average, to 0.05, that of the effects which the generator knows, and its 95 % interval holds theirs at 92
 to 98 %. So it says how much of a predicted difference is real: the figures have the mean slope, below 1 where
-predictions spread too wide. The test that there is heterogeneity finds it at 90 % of sites of 6,000 or more.
-Where the effect is the same for everybody it says otherwise at most at 5 % (exact 99 % interval overlapping).
-Arms and outcomes go together within households; 300 sites each with the linear learner, 60 with the
-forest."""
+predictions spread too wide. The test that there is heterogeneity finds it by the linear learner at 90 % of
+sites of 6,000 or more; how often by the forest is among the figures. Where the effect is the same for
+everybody it says otherwise at most at 5 % (exact 99 % interval overlapping). Arms and outcomes go together
+within households; 300 sites each with the linear learner, 60 with the forest."""
 ISSUE = 8
 COVERS = (
     "causalsig/estimation/asked.py",
@@ -54,18 +54,19 @@ CELLS: dict[str, tuple[Any, float]] = {
 def run(context: Context) -> Verdict:
     """Replicate every cell."""
     rows = []
-    for name, (learner, gain) in CELLS.items():
+    for name, (learner, _) in CELLS.items():
         part = name.replace(",", "").replace(" ", "-")
         batches = context.replicate(partial(sites, name), range(SITES[learner] // BATCH), part=part)
-        rows += _judged(name, gain, [one for batch in batches for one in batch])
+        rows += _judged(name, [one for batch in batches for one in batch])
     return {
-        "passed": all(row["passed"] for row in rows),
+        "passed": all(row.get("passed", True) for row in rows),
         "figures": {"rates": rows},
         "replications": min(SITES.values()),
     }
 
 
-def _judged(name: str, gain: float, found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _judged(name: str, found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    learner, gain = CELLS[name]
     called = sum(one["called"] for one in found)
     if not gain:
         figures = rate_figures(called, len(found), AT_MOST)
@@ -73,8 +74,11 @@ def _judged(name: str, gain: float, found: list[dict[str, Any]]) -> list[dict[st
     off, error = mean_and_error([one["slope"] - one["true"] for one in found])
     slope = float(np.mean([one["slope"] for one in found]))
     holds = rate_figures(sum(one["holds"] for one in found), len(found), HOLDS)
+    finds: dict[str, Any] = {"hits": called, "replications": len(found), "rate": called / len(found)}
+    if learner == "linear":
+        finds = observed_figures(called, len(found), FOUND)
     return [
-        {"cell": name, "what": "heterogeneity called", **observed_figures(called, len(found), FOUND)},
+        {"cell": name, "what": "heterogeneity called", **finds},
         {"cell": name, "what": "interval of the slope", **holds},
         {
             "cell": name,
