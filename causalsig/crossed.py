@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from datetime import date
 
+    from causalsig.moved import MovedRow
     from causalsig.records import AttritionRow, OutcomeKind, QuestionStatus, Verdict
     from causalsig.refusals import Refusal
 
@@ -206,6 +207,8 @@ class ThresholdBlock:
     refusals : tuple of Refusal
     again : tuple of AgainRow
         Other bandwidths and donuts, and the middle of each side, where nothing changes.
+    moved : tuple of MovedRow
+        What each of the study's candidate cutoffs would do; none unless admitted, and of amounts only.
     """
 
     period: int
@@ -231,6 +234,7 @@ class ThresholdBlock:
     bands: tuple[ScoreBand, ...]
     refusals: tuple[Refusal, ...]
     again: tuple[AgainRow, ...] = ()
+    moved: tuple[MovedRow, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

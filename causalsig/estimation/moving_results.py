@@ -7,9 +7,9 @@ not, because at such a score everybody got the same. Every route fills that gap 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
-Route = Literal["changed_band", "changed_jumps", "constant_bias", "safe_cutoffs", "continuation"]
+from causalsig.moved import RouteName as Route
+
 ROUTES: tuple[Route, ...] = ("changed_band", "changed_jumps", "constant_bias", "safe_cutoffs", "continuation")
 """Strongest first: a threshold that really changed, sites with other thresholds, a bounded continuation."""
 ERROR_RATE = 0.05
