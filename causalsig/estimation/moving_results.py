@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from causalsig.moved import RouteName as Route
+from causalsig.moved import RouteName
 
+Route = RouteName
 ROUTES: tuple[Route, ...] = ("changed_band", "changed_jumps", "constant_bias", "safe_cutoffs", "continuation")
 """Strongest first: a threshold that really changed, sites with other thresholds, a bounded continuation."""
 ERROR_RATE = 0.05
