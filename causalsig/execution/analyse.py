@@ -45,6 +45,8 @@ Progress = Callable[[str], None]
 """Called with the code of each step as it begins."""
 Follow = Callable[["Cohort"], "PeriodTable"]
 """Gives a cohort by period."""
+Members = Callable[[str, "Iterable[str]"], None]
+"""Called with the name of each analysis that can leave, and the keys of its households: for the ledger."""
 WITHHELD = "gate-design-failed"
 NOT_BESIDE = "estimation-no-sensitivity"
 INCOMPLETE_ARMS = "cohort-arm-set-incomplete"
@@ -62,6 +64,7 @@ def analyse_site(
     progress: Progress | None = None,
     benchmarks: bool = False,
     thresholds: bool | None = None,
+    members: Members | None = None,
 ) -> SiteResult:
     """Answer the study's questions at one site.
 
@@ -86,6 +89,8 @@ def analyse_site(
         try to falsify the answer.
     thresholds : bool, optional
         Whether Q3 is answered too, where the study asks it; default: unless only some plans are.
+    members : callable, optional
+        Told who each analysis is of; the result holds no key of a household.
 
     Returns
     -------
@@ -111,6 +116,8 @@ def analyse_site(
         step(plan.question)
         cohort = build_cohort(tables, plan, study, site, matching, facts=facts)
         found = answer(cohort, study, follow, known_failures(codes), benchmarks=benchmarks)
+        if members is not None and plan.exposure == "question":
+            _tell_members(found, cohort, members)
         found = replace(found, hidden=hidden_findings(found, cohort, facts, study, seed_of(study, plan)))
         if benchmarks and not partial.get(plan.question):
             seed = seed_of(study, plan)
@@ -131,6 +138,18 @@ def analyse_site(
         finding_codes=codes,
         thresholds=crossed,
     )
+
+
+def _tell_members(found: QuestionResult, cohort: Cohort, members: Members) -> None:
+    """Name the households of the arms that were compared; of shares of contact alone all of the cohort."""
+    arms = {arm for analysis in found.analyses for arm in analysis.result.arms}
+    if arms or found.contacts is not None:
+        rows = np.isin(cohort.treatment.astype(str), sorted(arms)) if arms else np.full(cohort.size, True)
+        plan = cohort.plan
+        members(
+            f"{plan.question}:{plan.months}m{plan.from_day}",
+            np.unique(cohort.household_keys[rows].astype(str)),
+        )
 
 
 def answer(

@@ -60,7 +60,8 @@ def describe(
     from causalsig import __version__
     from causalsig.release.build import ReleaseIdentity, site_code, snapshot_hash
     from causalsig.release.keys import read_provider_key
-    from causalsig.release.life import document_hash, write_review
+    from causalsig.release.life import document_hash, memory_of, write_review
+    from causalsig.study.models import Disclosure
 
     begin = time.perf_counter()
     key = read_provider_key(keys)
@@ -77,7 +78,9 @@ def describe(
             wave=wave,
         )
         document = build(read, identity)
-    write_review(folder, document, force=force)
+    # One cohort: everybody who is counted, whatever is counted of them.
+    memory = memory_of(keys, key, site.code, Disclosure(), {kind: _households(read)})
+    write_review(folder, document, memory=memory, force=force)
     payload_hash = document_hash(document)
     write_json(
         folder / "run.json",
@@ -93,3 +96,10 @@ def describe(
     )
     errors = sorted({finding.code for finding in read.findings if finding.severity == "error"})
     return Described(document, payload_hash, folder, tuple(errors))
+
+
+def _households(read: ReadResult) -> list[str]:
+    """Name every household that a table knows."""
+    tables = (getattr(read.tables, name) for name in ("signals", "episodes", "cases"))
+    columns = (table["household_key"].dropna().astype(str) for table in tables)
+    return sorted(set().union(*columns))

@@ -24,6 +24,7 @@ from causalsig.release.grouped import released_groups
 from causalsig.release.keys import read_signing_key, read_trusted
 from causalsig.release.pool_document import build_pool_document, pool_result
 from causalsig.release.signed import open_release, write_pool
+from causalsig.release.withdrawal import withdrawn
 from causalsig.study.digest import study_digest
 from causalsig.study.read import read_study
 
@@ -141,8 +142,18 @@ def _forget(folder: Path, codes: list[str]) -> None:
 def open_folder(
     releases: Path, trusted: TrustedKeys, allow_demo: bool = False
 ) -> list[tuple[Path, OpenedRelease]]:
-    """Verify and read every release of a folder; at least one."""
-    return [(path, _open(path, trusted, allow_demo)) for path in _files(releases)]
+    """Verify and read every release of a folder that was not withdrawn; at least one."""
+    gone = withdrawn(releases, trusted, allow_demo=allow_demo)
+    found = [(path, _open(path, trusted, allow_demo)) for path in _files(releases)]
+    standing = [(path, item) for path, item in found if item.payload_hash not in gone]
+    if not standing:
+        raise PoolError(
+            "pool-all-withdrawn",
+            expected="a release that was not withdrawn",
+            found=f"{len(found)} that were",
+            mend="There is nothing to pool until a site releases again.",
+        )
+    return standing
 
 
 def _files(releases: Path) -> list[Path]:

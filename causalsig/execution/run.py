@@ -169,13 +169,16 @@ def plan_run(request: RunRequest) -> Plan:
         Sites left out, kept, or without a source, by code.
     """
     from causalsig.execution.certificates import with_certificate
-    from causalsig.release.keys import read_provider_key
+    from causalsig.release.keys import provider_is_demo, read_provider_key, read_trusted
+    from causalsig.release.signed_study import check_study
     from causalsig.study.digest import study_digest
     from causalsig.study.read import read_inventory, read_study
 
     digest = study_digest(read_study(request.study))
     inventory = read_inventory(request.inventory)
     key = read_provider_key(request.keys)
+    trusted = read_trusted(request.keys)
+    check_study(request.study, trusted=trusted, allow_demo=provider_is_demo(request.keys))
     chosen = chosen_sites(inventory, request.only)
     today = request.today or date.today()
     reasons = {site.code: site.agreement.missing(today) for site in chosen}

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from causalsig.sources.schema import Matching
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from causalsig.records import SiteResult
     from causalsig.sources.findings import ReadResult
     from causalsig.study.inventory import Site
@@ -46,7 +48,14 @@ def read_site(source: Path, site: Site) -> ReadResult:
 
 
 def release_site(
-    result: SiteResult, study: Study, *, keys: Path, snapshot: bytes, wave: int, folder: Path
+    result: SiteResult,
+    study: Study,
+    *,
+    households: Mapping[str, Iterable[str]],
+    keys: Path,
+    snapshot: bytes,
+    wave: int,
+    folder: Path,
 ) -> str:
     """Check a site's result against every rule and put what may leave up for review.
 
@@ -54,6 +63,8 @@ def release_site(
     ----------
     result : SiteResult
     study : Study
+    households : mapping of analysis to keys of its households
+        For the ledger, which keeps their keyed hashes.
     keys : Path
         Folder with the provider's key, which turns the municipality's code into a site code.
     snapshot : bytes
@@ -70,7 +81,7 @@ def release_site(
     from causalsig import __version__
     from causalsig.release.build import ReleaseIdentity, build_release, site_code, snapshot_hash
     from causalsig.release.keys import read_provider_key
-    from causalsig.release.life import document_hash, write_review
+    from causalsig.release.life import document_hash, memory_of, write_review
 
     key = read_provider_key(keys)
     identity = ReleaseIdentity(
@@ -81,7 +92,8 @@ def release_site(
         wave=wave,
     )
     checked = build_release(result, study=study, identity=identity)
-    write_review(folder, checked, force=True)
+    memory = memory_of(keys, key, result.municipality, study.disclosure, households)
+    write_review(folder, checked, memory=memory, force=True)
     return document_hash(checked.document)
 
 

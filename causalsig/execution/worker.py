@@ -24,6 +24,9 @@ from causalsig.release.files import write_atomic
 from causalsig.threads import one_thread
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from causalsig.execution.analyse import Members
     from causalsig.records import SiteResult
     from causalsig.sources.findings import Finding, ReadResult
     from causalsig.study.inventory import Site
@@ -94,13 +97,16 @@ def run_job(job: Job) -> Literal["done", "kept"]:
                 inputs = with_certificate(inputs, folder)
                 if standing(folder, inputs, job.wave) is not None:
                     return "kept"
+        households: dict[str, Iterable[str]] = {}
         with _timed(timings, "analyse"):
-            result = replace(_analyse(read, study, site), certificate=certificate_of(folder, inputs))
+            result = _analyse(read, study, site, households.__setitem__)
+            result = replace(result, certificate=certificate_of(folder, inputs))
             result = marked(result, study, read_provider_key(job.keys))
         with _timed(timings, "release"):
             payload_hash = release_site(
                 result,
                 study,
+                households=households,
                 keys=Path(job.keys),
                 snapshot=snapshot_of("estimates", job.site, inputs["source"]),
                 wave=job.wave,
@@ -143,7 +149,7 @@ class _timed:
         self.table[self.name] = time.perf_counter() - self.start
 
 
-def _analyse(read: ReadResult, study: Study, site: Site) -> SiteResult:
+def _analyse(read: ReadResult, study: Study, site: Site, members: Members) -> SiteResult:
     """Answer the questions that the source carries the signals for, and refuse the others."""
     from causalsig.cohort.build import plan_cohorts
     from causalsig.execution.analyse import analyse_site
@@ -161,6 +167,7 @@ def _analyse(read: ReadResult, study: Study, site: Site) -> SiteResult:
         plans=tuple(plan for plan in plan_cohorts(study) if plan.question not in refused),
         benchmarks=True,
         thresholds=read.carries == "all_signals",
+        members=members,
     )
     if read.carries != "all_signals":
         # A source of cases alone lacks those below a threshold, for whom nothing was done.

@@ -12,6 +12,8 @@ _EXPORTS = {
     "site_code": "build",
     "snapshot_hash": "build",
     "EstimatesDocument": "documents",
+    "Memory": "remember",
+    "memory_of": "remember",
     "admit_arms": "rules",
     "PoolDocument": "pool_document",
     "build_pool_document": "pool_document",

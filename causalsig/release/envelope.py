@@ -1,6 +1,7 @@
 """DSSE envelopes: who signed exactly which bytes.
 
-The payload is the RFC 8785 form of ``{"demo": ..., "document": ...}``; the signatures are Ed25519 over DSSE's
+The payload is the RFC 8785 form of ``{"demo": ..., "document": ...}``, of a site's release with the head of
+the provider's ledger as ``"ledger"``; the signatures are Ed25519 over DSSE's
 pre-authentication encoding (https://github.com/secure-systems-lab/dsse, protocol v1). The envelope itself is
 canonical too, so that no byte of the file can change unseen.
 """
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +21,7 @@ from causalsig.release.strict_json import canonical, parse
 
 PAYLOAD_TYPE = "application/vnd.causalsig.release+json"
 _MAX_SIGNATURES = 4
+_HEAD = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +30,18 @@ class Opened:
 
     document: dict[str, Any]
     demo: bool
+    ledger: str | None
     signers: tuple[PublicKey, ...]
 
 
-def payload_bytes(document: dict[str, Any], *, demo: bool) -> bytes:
-    """Return the bytes that are signed; `demo` is part of them, so it cannot be taken off afterwards."""
-    return canonical({"demo": demo, "document": document})
+def payload_bytes(document: dict[str, Any], *, demo: bool, ledger: str | None = None) -> bytes:
+    """Return the bytes that are signed; `demo` is part of them, so it cannot be taken off afterwards.
+
+    `ledger` is the head of the provider's ledger when the release was first approved: whoever has the release
+    can tell that the ledger still holds what it held then.
+    """
+    beside = {} if ledger is None else {"ledger": ledger}
+    return canonical({"demo": demo, "document": document} | beside)
 
 
 def pre_authentication(payload: bytes) -> bytes:
@@ -66,7 +75,8 @@ def unseal(
     ------
     ReleaseError
         ``release-not-json``, ``release-not-canonical``, ``release-too-large``, ``release-envelope``,
-        ``release-unknown-key``, ``release-tampered``, ``release-unsigned``, ``release-demo``.
+        ``release-unknown-key``, ``release-revoked-key``, ``release-tampered``, ``release-unsigned``,
+        ``release-demo``.
     """
     payload, signatures = _open(parse(content))
     signers = tuple(_signer(key_id, signature, payload, trusted) for key_id, signature in signatures)
@@ -78,7 +88,7 @@ def unseal(
             found="none of " + " and ".join(missing),
             mend="Have it approved: nothing leaves without operator and output checker.",
         )
-    document, demo = _wrapped(parse(payload))
+    document, demo, ledger = _wrapped(parse(payload))
     demo = demo or any(signer.demo for signer in signers)
     if demo and not allow_demo:
         raise ReleaseError(
@@ -87,7 +97,7 @@ def unseal(
             found="a demo approval",
             mend="A demo approval is for synthetic data only; say --demo to read it as such.",
         )
-    return Opened(document, demo, signers)
+    return Opened(document, demo, ledger, signers)
 
 
 def _open(envelope: Any) -> tuple[bytes, list[tuple[str, bytes]]]:
@@ -121,6 +131,13 @@ def _signer(key_id: str, signature: bytes, payload: bytes, trusted: TrustedKeys)
             found="a key that is not among them",
             mend="Ask the signer for the public key over another channel, then put it in the --keys folder.",
         )
+    if key.state == "revoked":
+        raise ReleaseError(
+            "release-revoked-key",
+            expected="signatures by keys that were not revoked",
+            found=f"one of the {key.role} that was",
+            mend="Ask the provider to approve it again with a key that stands.",
+        )
     if not key.verifies(signature, pre_authentication(payload)):
         raise ReleaseError(
             "release-tampered",
@@ -131,11 +148,14 @@ def _signer(key_id: str, signature: bytes, payload: bytes, trusted: TrustedKeys)
     return key
 
 
-def _wrapped(value: Any) -> tuple[dict[str, Any], bool]:
-    fits = isinstance(value, dict) and set(value) == {"demo", "document"}
+def _wrapped(value: Any) -> tuple[dict[str, Any], bool, str | None]:
+    fits = isinstance(value, dict) and set(value) - {"ledger"} == {"demo", "document"}
     if not fits or not isinstance(value["demo"], bool) or not isinstance(value["document"], dict):
         raise _not_an_envelope()
-    return value["document"], value["demo"]
+    head = value.get("ledger")
+    if "ledger" in value and not (isinstance(head, str) and _HEAD.fullmatch(head)):
+        raise _not_an_envelope()
+    return value["document"], value["demo"], head
 
 
 def _not_an_envelope() -> ReleaseError:

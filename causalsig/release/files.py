@@ -41,7 +41,7 @@ def write_atomic(path: Path, content: bytes, *, force: bool = False, mode: int =
             _link(name, path)
     finally:
         Path(name).unlink(missing_ok=True)
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
     return True
 
 
@@ -83,7 +83,8 @@ def locked(folder: Path) -> Iterator[None]:
         os.close(descriptor)  # lets the lock go
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Force to disk which files a folder holds."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -89,14 +89,19 @@ def check_question(question: QuestionEntry, floors: AppliedFloors) -> None:
         highest = grid.band_limits(band)[1]
         if highest is not None and highest < floors.min_households_arm:
             raise ValueError("a region, a group or a leaf lies below the floor of households")
+    totals = [_most_households(block.arms) for block in question.analyses]
+    totals += [_most_households([one.everybody]) for one in question.contacts]
+    most = max(totals, default=0)
+    if question_numbers(question) * 1000 > floors.max_parameter_share_per_mille * most:
+        raise ValueError("a question releases more numbers than its households allow")
+
+
+def question_numbers(question: QuestionEntry) -> int:
+    """Count the free numbers of a question: its blocks, and all that stands beside them."""
     numbers = sum(released_numbers(len(block.arms), len(block.sensitivity)) for block in question.analyses)
     numbers += sum(map(balance_numbers, question.balance))
     numbers += sum(map(groups_numbers, question.groups)) + sum(map(rule_numbers, question.rule))
-    numbers += sum(map(contact_numbers, question.contacts)) + sum(map(given_numbers, question.given))
-    totals = [_most_households(block.arms) for block in question.analyses]
-    totals += [_most_households([one.everybody]) for one in question.contacts]
-    if numbers * 1000 > floors.max_parameter_share_per_mille * max(totals, default=0):
-        raise ValueError("a question releases more numbers than its households allow")
+    return numbers + sum(map(contact_numbers, question.contacts)) + sum(map(given_numbers, question.given))
 
 
 def _most_households(parts: Iterable[ArmEntry | GroupContactEntry]) -> float:

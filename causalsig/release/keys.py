@@ -12,7 +12,7 @@ import json
 import os
 import secrets
 import stat
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -23,9 +23,13 @@ from causalsig.errors import ReleaseError
 from causalsig.release.files import read_bytes, write_atomic
 
 Role = Literal["operator", "checker", "university"]
+KeyState = Literal["active", "retired", "revoked"]
+"""A retired key signs no more, and what it signed stands; what a revoked one signed stands no more."""
 ROLES: tuple[Role, ...] = get_args(Role)
 PROVIDER = "provider"
 _MAX_BYTES = 4096
+_SHORTEST = 8
+"""Characters of a key's id that name it, at least."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,7 @@ class PublicKey:
     key_id: str
     public: bytes
     demo: bool
+    state: KeyState = "active"
 
     def verifies(self, signature: bytes, message: bytes) -> bool:
         """Say whether this key signed the message."""
@@ -86,20 +91,8 @@ def new_key(folder: str | Path, role: Role, *, demo: bool = False) -> PublicKey:
     private = Ed25519PrivateKey.generate()
     public = _public(private, role, demo)
     folder = _folder(folder)
-    secret = {
-        "demo": demo,
-        "kind": "causalsig-private-key",
-        "private": private.private_bytes_raw().hex(),
-        "role": role,
-    }
-    _write_new(folder / f"{role}.key", secret, mode=0o600)
-    shown = {
-        "demo": demo,
-        "key_id": public.key_id,
-        "kind": "causalsig-public-key",
-        "public": public.public.hex(),
-    }
-    _write_new(folder / f"{role}.pub.json", shown | {"role": role})
+    _write_private(folder, private, public, force=False)
+    _write_public(folder / f"{role}.pub.json", public)
     return public
 
 
@@ -114,10 +107,90 @@ def new_provider_key(folder: str | Path, *, demo: bool = False) -> None:
     _write_new(_folder(folder) / f"{PROVIDER}.key", secret, mode=0o600)
 
 
-def _write_new(path: Path, content: dict[str, object], *, mode: int = 0o644) -> None:
-    """Write a key; what was signed with an earlier one must stay verifiable, so nothing is replaced."""
+def rotate_key(folder: str | Path, role: Role) -> PublicKey:
+    """Give a role a new pair of keys in place of its own; what the old one signed stays verifiable.
+
+    The old private key is gone, the old public key stays as ``<role>-<start of its id>.pub.json``, retired.
+
+    Raises
+    ------
+    ReleaseError
+        ``release-not-readable`` when the role has no key in this folder.
+    """
+    folder = Path(folder)
+    old = read_signing_key(folder, role).public
+    _write_public(_aside(folder, old), replace(old, state="retired"))
+    private = Ed25519PrivateKey.generate()
+    public = _public(private, role, old.demo)
+    _write_private(folder, private, public, force=True)
+    _write_public(folder / f"{role}.pub.json", public, force=True)
+    return public
+
+
+def revoke_key(folder: str | Path, key_id: str) -> PublicKey:
+    """Mark a public key as revoked: nothing it signed is accepted any more.
+
+    Do it in every folder of public keys. Where its private key lies there too, that is removed.
+
+    Parameters
+    ----------
+    key_id : str
+        Or its first eight characters, or more.
+
+    Raises
+    ------
+    ReleaseError
+        ``release-no-keys`` when the folder has no such key, or more than one.
+    """
+    folder = Path(folder)
+    found = {path: _read_public(path) for path in sorted(folder.glob("*.pub.json"))}
+    fits = [path for path, key in found.items() if len(key_id) >= _SHORTEST and key.key_id.startswith(key_id)]
+    if len({found[path].key_id for path in fits}) != 1:
+        raise ReleaseError(
+            "release-no-keys",
+            expected=f"one key whose id begins so, with {_SHORTEST} characters or more",
+            found="none, or several",
+            mend="`causalsig keys show` lists the ids.",
+            where=folder.name,
+        )
+    revoked = replace(found[fits[0]], state="revoked")
+    _write_public(_aside(folder, revoked), revoked, force=True)
+    for path in fits:
+        if path != _aside(folder, revoked):
+            path.unlink()
+            (folder / f"{revoked.role}.key").unlink(missing_ok=True)
+    return revoked
+
+
+def _aside(folder: Path, key: PublicKey) -> Path:
+    return folder / f"{key.role}-{key.key_id[:12]}.pub.json"
+
+
+def _write_private(folder: Path, private: Ed25519PrivateKey, public: PublicKey, *, force: bool) -> None:
+    secret = {
+        "demo": public.demo,
+        "kind": "causalsig-private-key",
+        "private": private.private_bytes_raw().hex(),
+        "role": public.role,
+    }
+    _write_new(folder / f"{public.role}.key", secret, mode=0o600, force=force)
+
+
+def _write_public(path: Path, key: PublicKey, *, force: bool = False) -> None:
+    shown: dict[str, object] = {
+        "demo": key.demo,
+        "key_id": key.key_id,
+        "kind": "causalsig-public-key",
+        "public": key.public.hex(),
+        "role": key.role,
+    }
+    _write_new(path, shown | ({} if key.state == "active" else {"state": key.state}), force=force)
+
+
+def _write_new(path: Path, content: dict[str, object], *, mode: int = 0o644, force: bool = False) -> None:
+    """Write a key; what an earlier one signed must stay verifiable, so nothing is replaced unasked."""
     try:
-        write_atomic(path, _text(content), mode=mode)
+        write_atomic(path, _text(content), mode=mode, force=force)
     except ReleaseError as error:
         raise ReleaseError(
             error.code,
@@ -131,6 +204,11 @@ def _write_new(path: Path, content: dict[str, object], *, mode: int = 0o644) -> 
 def read_provider_key(folder: str | Path) -> bytes:
     """Read the provider's key; its file must be readable by its owner only."""
     return _secret(Path(folder) / f"{PROVIDER}.key", "causalsig-provider-key", PROVIDER)[0]
+
+
+def provider_is_demo(folder: str | Path) -> bool:
+    """Say whether the provider's key is for the demo; then what a demo key signed counts there."""
+    return _secret(Path(folder) / f"{PROVIDER}.key", "causalsig-provider-key", PROVIDER)[1]
 
 
 def read_signing_key(folder: str | Path, role: Role) -> SigningKey:
@@ -214,9 +292,12 @@ def _read_public(path: Path) -> PublicKey:
     values = _load(path, "causalsig-public-key")
     public = _hex(values.get("public"), 32)
     role = values.get("role")
+    state = values.get("state", "active")
     if public is None or role not in ROLES or values.get("key_id") != hashlib.sha256(public).hexdigest():
         raise _not_a_key(path)
-    return PublicKey(role, values["key_id"], public, values["demo"])
+    if state not in get_args(KeyState):
+        raise _not_a_key(path)
+    return PublicKey(role, values["key_id"], public, values["demo"], state)
 
 
 def _hex(text: object, size: int) -> bytes | None:

@@ -6,6 +6,7 @@ The steps before the signature are in :mod:`causalsig.release.review`, those aft
 
 from __future__ import annotations
 
+from causalsig.release.remember import Memory, memory_of
 from causalsig.release.review import (
     APPROVERS,
     Review,
@@ -14,7 +15,6 @@ from causalsig.release.review import (
     read_review,
     refuse,
     release_name,
-    released_before,
     write_review,
 )
 from causalsig.release.signed import (
@@ -30,11 +30,13 @@ from causalsig.release.signed import (
 
 __all__ = [
     "APPROVERS",
+    "Memory",
     "OpenedRelease",
     "Review",
     "Verified",
     "approve",
     "document_hash",
+    "memory_of",
     "open_release",
     "read_pool",
     "read_release",
@@ -42,7 +44,6 @@ __all__ = [
     "read_site_release",
     "refuse",
     "release_name",
-    "released_before",
     "verify",
     "write_pool",
     "write_review",

@@ -23,7 +23,9 @@ from causalsig.release.envelope import payload_bytes, pre_authentication, seal
 from causalsig.release.files import locked, read_bytes, write_atomic
 from causalsig.release.keys import Role, SigningKey
 from causalsig.release.kinds import SUFFIXES, SiteDocument, read_site_document
+from causalsig.release.ledger import Ledger
 from causalsig.release.pool_document import PoolDocument
+from causalsig.release.remember import SETS, Memory, read_waiting, write_candidate
 from causalsig.release.strict_json import MAX_BYTES, canonical
 
 REVIEW_FILE = "review.json"
@@ -52,12 +54,13 @@ class SignatureEntry(Closed):
 
 
 class Review(Closed):
-    """``review.json``."""
+    """``review.json``; ``ledger`` is the head of the provider's ledger at the first approval."""
 
     kind: Literal["causalsig-review"]
     state: State
     demo: bool
     payload_hash: Hash
+    ledger: Hash | None = None
     document: Annotated[SiteDocument, Field(discriminator="kind")]
     signatures: tuple[SignatureEntry, ...] = Field(max_length=2)
     log: tuple[LogEntry, ...]
@@ -74,12 +77,26 @@ def document_hash(document: SiteDocument | PoolDocument) -> str:
     return hashlib.sha256(canonical(document.model_dump(mode="json"))).hexdigest()
 
 
-def write_review(folder: str | Path, release: CheckedRelease | SiteDocument, *, force: bool = False) -> Path:
+def write_review(
+    folder: str | Path,
+    release: CheckedRelease | SiteDocument,
+    *,
+    memory: Memory,
+    force: bool = False,
+) -> Path:
     """Put a checked release, or a document that holds every rule of its kind, up for review.
 
     The same document again changes nothing, whatever its state, so a run that was killed can be repeated.
     Another document is refused unless `force` is given; the log of the earlier one, refusals included, is
     kept.
+
+    Parameters
+    ----------
+    folder : path of the site's folder
+    release : CheckedRelease or SiteDocument
+    memory : Memory
+        What the ledger has to know of it: written beside the review.
+    force : bool
 
     Returns
     -------
@@ -100,6 +117,7 @@ def write_review(folder: str | Path, release: CheckedRelease | SiteDocument, *, 
         if path.exists():
             review = read_review(path)
             if review.payload_hash == payload_hash:
+                write_candidate(path.parent, document, payload_hash, memory)
                 return path
             if not force:
                 raise ReleaseError(
@@ -110,6 +128,7 @@ def write_review(folder: str | Path, release: CheckedRelease | SiteDocument, *, 
                     where=str(path.parent.name),
                 )
             earlier = review.log
+        write_candidate(path.parent, document, payload_hash, memory)
         steps: tuple[Step, ...] = ("computed", "checked")
         log = tuple(_entry(step, "site", "", "", payload_hash) for step in steps)
         review = Review(
@@ -171,29 +190,36 @@ def approve(
     Returns
     -------
     Path or None
-        The released file when both have approved, else None. Repeating an approval changes nothing.
+        The released file when both have approved, else None. Repeating an approval changes nothing; with
+        another key of the role it takes the place of the one before, as after a key was revoked.
 
     Raises
     ------
     ReleaseError
         ``release-key-role``, ``release-demo-key``, ``release-same-person``, ``release-mixed-demo``.
     RefusedError
-        ``release-refused`` when the review was refused.
+        ``release-refused`` when the review was refused; what the ledger refuses (`Ledger.record`), before
+        the approval is kept.
     """
     path = Path(folder) / REVIEW_FILE
     with locked(path.parent):
         review = read_review(path)
         _may_approve(review, role, name, key, demo)
-        if role not in {item.role for item in review.signatures}:
-            payload = payload_bytes(review.document.model_dump(mode="json"), demo=demo)
+        waiting = read_waiting(path.parent, review.payload_hash)
+        ledger = Ledger(Path(waiting.ledger))
+        if (role, key.public.key_id) not in {(item.role, item.key_id) for item in review.signatures}:
+            now = ledger.admit(waiting.candidate, path.parent / SETS)
+            head = review.ledger if review.signatures else now
+            payload = payload_bytes(review.document.model_dump(mode="json"), demo=demo, ledger=head)
             signature = key.sign(pre_authentication(payload)).hex()
             signed = (
-                *review.signatures,
+                *(item for item in review.signatures if item.role != role),
                 SignatureEntry(role=role, key_id=key.public.key_id, signature=signature),
             )
             review = review.model_copy(
                 update={
                     "demo": demo,
+                    "ledger": head,
                     "signatures": signed,
                     "state": "approved" if len(signed) == len(APPROVERS) else "checked",
                     "log": (*review.log, _entry("approved", role, name, reason, review.payload_hash)),
@@ -202,29 +228,8 @@ def approve(
             _save(path, review)
         if review.state == "checked":
             return None
+        ledger.record(waiting.candidate, path.parent / SETS, key)
         return _release(path, review, Path(outbox), force)
-
-
-def released_before(folder: str | Path, outbox: str | Path) -> int:
-    """Count the earlier profiles or monitors of this site that left, as far as folder and outbox tell.
-
-    Of a profile and a monitor no ledger says which cohorts have left before. Two of one site that differ by
-    one household can tell of that household what neither tells alone, whatever the floors.
-
-    Returns
-    -------
-    int
-        Of the same kind and site, with another content; 0 for estimates, which name their study and wave.
-    """
-    review = read_review(Path(folder))
-    document = review.document
-    if document.kind == "estimates":
-        return 0
-    told = {entry.payload_hash for entry in review.log if entry.step == "released"} - {review.payload_hash}
-    names = {path.name for path in Path(outbox).glob(f"{document.site_code}*{SUFFIXES[document.kind]}")}
-    if review.state == "released":
-        names.discard(release_name(document))  # this one, approved once more
-    return max(len(told), len(names))
 
 
 def refuse(folder: str | Path, *, role: Literal["operator", "checker"], name: str, reason: str) -> None:
@@ -251,7 +256,8 @@ def refuse(folder: str | Path, *, role: Literal["operator", "checker"], name: st
             )
         if review.state != "refused":
             log = (*review.log, _entry("refused", role, name, reason, review.payload_hash))
-            _save(path, review.model_copy(update={"state": "refused", "signatures": (), "log": log}))
+            update = {"state": "refused", "signatures": (), "ledger": None, "log": log}
+            _save(path, review.model_copy(update=update))
 
 
 def release_name(document: SiteDocument) -> str:
@@ -317,7 +323,8 @@ def check_role(key: SigningKey, role: Role) -> None:
 
 def _release(path: Path, review: Review, outbox: Path, force: bool) -> Path:
     """Write the envelope, then say so in the review: a kill between the two is mended by repeating."""
-    payload = payload_bytes(review.document.model_dump(mode="json"), demo=review.demo)
+    document = review.document.model_dump(mode="json")
+    payload = payload_bytes(document, demo=review.demo, ledger=review.ledger)
     signatures = [(item.key_id, bytes.fromhex(item.signature)) for item in review.signatures]
     target = outbox / release_name(review.document)
     write_atomic(target, seal(payload, signatures), force=force)

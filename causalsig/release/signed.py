@@ -37,12 +37,17 @@ class OpenedRelease:
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """What can be said of a signed file of any kind after it was verified; profile and monitor: no study."""
+    """What can be said of a signed file of any kind after it was verified.
+
+    `study_digest` is None of a profile and a monitor, `ledger` (the head of the provider's ledger when it was
+    first approved) of a pool.
+    """
 
     kind: Literal["estimates", "profile", "monitor", "pool"]
     demo: bool
     study_digest: str | None
     payload_hash: str
+    ledger: str | None
     signers: tuple[PublicKey, ...]
 
 
@@ -137,7 +142,7 @@ def verify(path: str | Path, *, trusted: TrustedKeys, allow_demo: bool = False) 
     document: PoolDocument | SiteDocument
     document = _read(PoolDocument, opened) if pool else read_site_document(opened.document)
     study = getattr(document, "study_digest", None)
-    return Verified(document.kind, opened.demo, study, document_hash(document), opened.signers)
+    return Verified(document.kind, opened.demo, study, document_hash(document), opened.ledger, opened.signers)
 
 
 def _read(kind: type[Model], opened: Opened) -> Model:

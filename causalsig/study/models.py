@@ -200,6 +200,12 @@ class Disclosure(Closed):
     max_largest_weight: float = Field(default=0.5, gt=0, le=0.5)
     max_two_largest_weight: float = Field(default=0.67, gt=0, le=0.67)
     max_parameter_share: float = Field(default=0.1, gt=0, le=0.1)
+    max_snapshot_share: float = Field(
+        default=0.33,
+        gt=0,
+        le=0.33,
+        description="Numbers released of one extract, over all studies, as a part of its households.",
+    )
     min_residual_df: int = Field(default=10, ge=10)
 
     @field_validator("expected_risk")

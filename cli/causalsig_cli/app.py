@@ -30,6 +30,7 @@ _ORDER = (
     "certify",
     "keys",
     "release",
+    "ledger",
     "pool",
     "report",
     "doctor",

@@ -9,7 +9,8 @@ from typing import Annotated, Literal
 import typer
 
 app = typer.Typer(
-    no_args_is_help=True, help="Make and show the keys of operator, output checker and university."
+    no_args_is_help=True,
+    help="Make, show, rotate and revoke the keys of operator, output checker and university.",
 )
 
 
@@ -49,9 +50,44 @@ def show(
     """Show the public keys of a folder: role, id, and whether they are for the demo. Never a private one."""
     from causalsig.release.keys import read_trusted
 
-    keys = [{"role": key.role, "key_id": key.key_id, "demo": key.demo} for key in read_trusted(folder).keys]
+    keys = [
+        {"role": key.role, "key_id": key.key_id, "demo": key.demo, "state": key.state}
+        for key in read_trusted(folder).keys
+    ]
     if format_ == "json":
         typer.echo(json.dumps(keys, indent=2))
     else:
         for key in keys:
-            typer.echo(f"{key['role']:<10}  {key['key_id']}{'  demo' if key['demo'] else ''}")
+            state = "" if key["state"] == "active" else f"  {key['state']}"
+            typer.echo(f"{key['role']:<10}  {key['key_id']}{'  demo' if key['demo'] else ''}{state}")
+
+
+@app.command()
+def rotate(
+    folder: Annotated[Path, typer.Argument(help="Folder with your private key.")],
+    role: Annotated[Literal["operator", "checker", "university"], typer.Option(help="Whose key.")],
+) -> None:
+    """Make a new key in place of one: what the old one signed stays verifiable, and it signs no more.
+
+    Give both public keys, the new one and the retired one, to everyone who checks.
+    """
+    from causalsig.release.keys import rotate_key
+
+    typer.echo(rotate_key(folder, role).key_id)
+    typer.echo(f"causalsig: give the *.pub.json of {folder} to everyone who checks.", err=True)
+
+
+@app.command()
+def revoke(
+    folder: Annotated[Path, typer.Argument(help="Folder with public keys (*.pub.json).")],
+    key_id: Annotated[str, typer.Argument(help="The key's id, or its first eight characters.")],
+) -> None:
+    """Take a key out of trust, as when somebody else may have had it: nothing it signed is accepted any more.
+
+    Do it in every folder of public keys, the university's and the municipalities' too.
+    """
+    from causalsig.release.keys import revoke_key
+
+    revoked = revoke_key(folder, key_id)
+    typer.echo(f"{revoked.role}  {revoked.key_id}  revoked")
+    typer.echo("causalsig: what it signed has to be approved again with a key that stands.", err=True)

@@ -8,16 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from causalsig.errors import RefusedError
 from causalsig.texts import catalogue, text
 
 if TYPE_CHECKING:
     from causalsig.release.life import Review
-
-EARLIER_CODE = "release-earlier-of-site"
-EARLIER = (
-    "an earlier one of this kind and site has left. Two that are a few households apart tell of those "
-    f"households what neither tells alone: compare them before you approve. [{EARLIER_CODE}]"
-)
 
 app = typer.Typer(no_args_is_help=True, help="Review, approve, refuse and verify what leaves a site.")
 
@@ -128,17 +123,20 @@ def approve(
     """Approve what was reviewed; after operator and output checker, two people, it is released."""
     from causalsig.release.keys import read_signing_key
     from causalsig.release.life import approve as sign
-    from causalsig.release.life import released_before
 
     key = read_signing_key(keys, role)
-    waiting = 0
+    waiting = refused = 0
     for folder in _expand(folders):
         target = outbox or folder.parent / "outbox"
-        if released_before(folder, target):
-            typer.echo(f"causalsig: {folder.name}: {EARLIER}", err=True)
-        released = sign(
-            folder, role=role, name=name, key=key, outbox=target, demo=demo, reason=reason, force=force
-        )
+        try:
+            released = sign(
+                folder, role=role, name=name, key=key, outbox=target, demo=demo, reason=reason, force=force
+            )
+        except RefusedError as error:
+            # One that may not leave keeps none of the others in.
+            typer.echo(f"causalsig: {folder.name}: {error.message}", err=True)
+            refused += 1
+            continue
         waiting += released is None
         if released is not None:
             typer.echo(str(released))
@@ -149,6 +147,8 @@ def approve(
             f"causalsig release approve ... --as {other}",
             err=True,
         )
+    if refused:
+        raise typer.Exit(RefusedError.exit_code)
 
 
 @app.command()
@@ -183,6 +183,7 @@ def verify(
         "demo": found.demo,
         "study_digest": found.study_digest,
         "payload_hash": found.payload_hash,
+        "ledger": found.ledger,
         "signers": [{"role": key.role, "key_id": key.key_id} for key in found.signers],
     }
     if format_ == "json":
@@ -192,8 +193,35 @@ def verify(
     if found.study_digest is not None:
         typer.echo(f"study    {found.study_digest}")
     typer.echo(f"payload  {found.payload_hash}")
+    if found.ledger is not None:
+        typer.echo(f"ledger   {found.ledger}")
     for key in found.signers:
         typer.echo(f"signed   {key.role}  {key.key_id}")
+
+
+@app.command()
+def withdraw(
+    files: Annotated[list[Path], typer.Argument(help="Released files, in the outbox.")],
+    ledger: Annotated[Path, typer.Option(help="Folder of the ledger: `ledger` beside the provider's key.")],
+    role: Approver,
+    keys: Annotated[Path, typer.Option(help="Folder with your private key and the public keys you trust.")],
+    reason: Annotated[
+        Literal["erasure", "error", "agreement_ended", "other"], typer.Option(help="Why; it is sent along.")
+    ],
+    demo: Annotated[bool, typer.Option("--demo", help="Accept a demo approval.")] = False,
+) -> None:
+    """Take releases back: the ledger remembers it, and a signed word (*.withdrawn.json) takes their place.
+
+    Send that word to whoever had the file: a pool made with it leaves the site out. What was told stays told,
+    so the ledger goes on comparing what leaves later with it.
+    """
+    from causalsig.release.keys import read_signing_key, read_trusted
+    from causalsig.release.withdrawal import withdraw as take_back
+
+    key, trusted = read_signing_key(keys, role), read_trusted(keys)
+    for file in files:
+        word = take_back(file, ledger=ledger, reason=reason, key=key, trusted=trusted, allow_demo=demo)
+        typer.echo(str(word))
 
 
 @app.command()

@@ -16,10 +16,24 @@ from causalsig_cli._study_rules import rules
 if TYPE_CHECKING:
     from causalsig.study.models import Study
 
-app = typer.Typer(no_args_is_help=True, help="Write, check and show a study file; draw who was compared.")
+app = typer.Typer(
+    no_args_is_help=True, help="Write, check, sign and show a study file; draw who was compared."
+)
 
 StudyFile = Annotated[Path, typer.Argument(help="A study file, or the name of a packaged study.")]
 Format = Annotated[Literal["text", "json"], typer.Option("--format", help="How to print.")]
+
+
+@app.command()
+def sign(
+    file: Annotated[Path, typer.Argument(help="The study file.")],
+    keys: Annotated[Path, typer.Option(help="Folder with the university's private key.")],
+) -> None:
+    """Sign a study: a provider runs it only as it was signed (FILE.signed.json goes along with it)."""
+    from causalsig.release.keys import read_signing_key
+    from causalsig.release.signed_study import sign_study
+
+    typer.echo(str(sign_study(file, key=read_signing_key(keys, "university"))))
 
 
 @app.command()

@@ -177,7 +177,10 @@ def release(folder: Path, result: Any, study: Any, code: str, wave: int = 1) -> 
 
     inside, keys = folder / "sites" / code, folder / "keys"
     released = replace(result, municipality=code)
-    release_site(released, study, keys=keys, snapshot=b"s" * 32, wave=wave, folder=inside)
+    households = {"contact_method:3m14": map(str, range(50_000))}
+    release_site(
+        released, study, households=households, keys=keys, snapshot=b"s" * 32, wave=wave, folder=inside
+    )
     for role in ("operator", "checker"):
         key = read_signing_key(keys, role)
         approve(inside, role=role, name=f"demo {role}", key=key, outbox=folder / "outbox", demo=True)

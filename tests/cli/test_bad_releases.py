@@ -81,7 +81,10 @@ def test_releases_of_different_studies_are_not_mixed(run: Any, outbox: Any, anal
     other = read_study("vroegsignalering").model_copy(update={"seed": 1})
     result = replace(analysed, municipality="9004", study_digest=study_digest(other))
     inside = outbox.releases.parent / "sites" / "9004"
-    release_site(result, other, keys=outbox.keys, snapshot=b"s" * 32, wave=1, folder=inside)
+    households = {"contact_method:3m14": map(str, range(50_000))}
+    release_site(
+        result, other, households=households, keys=outbox.keys, snapshot=b"s" * 32, wave=1, folder=inside
+    )
     for role in ("operator", "checker"):
         key = read_signing_key(outbox.keys, role)
         approve(inside, role=role, name=f"demo {role}", key=key, outbox=outbox.releases, demo=True)

@@ -91,7 +91,15 @@ class Provider:
             result = replace(
                 found, municipality=code, questions=(replace(question, rule=rule or question.rule),)
             )
-            release_site(result, study, keys=self.keys, snapshot=b"s" * 32, wave=1, folder=inside)
+            release_site(
+                result,
+                study,
+                households={"contact_method:3m14": map(str, range(50_000))},
+                keys=self.keys,
+                snapshot=b"s" * 32,
+                wave=1,
+                folder=inside,
+            )
             self.approve(inside, "first-outbox")
 
     def run(self, study: Path) -> None:

@@ -11,7 +11,8 @@ import pytest
 from causalsig.execution.invent import inventory_toml
 from causalsig.execution.run import RunRequest
 from causalsig.execution.truth import inventory_site
-from causalsig.release.keys import new_keys
+from causalsig.release.keys import new_keys, read_signing_key
+from causalsig.release.signed_study import sign_study
 from causalsig.simulation import SiteSpec, load_scenario, simulate_site
 from causalsig.simulation.xxllnc import write_workbook
 from causalsig.sources.schema import SiteTables
@@ -116,6 +117,7 @@ def original(tmp_path_factory: pytest.TempPathFactory, invented: dict[str, Inven
     assert DECLARED in text
     provider.study.write_text(text.replace(DECLARED, f"expected_risk = {SMALL_ARMS}"), encoding="utf-8")
     new_keys(provider.keys, demo=True)
+    sign_study(provider.study, key=read_signing_key(provider.keys, "university"))
     return provider
 
 

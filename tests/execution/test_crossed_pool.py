@@ -27,6 +27,7 @@ from causalsig.report.render import municipality_html, national_html
 from causalsig.simulation import draw_sites, load_scenario, simulate_site
 from causalsig.study.digest import study_digest
 from causalsig.study.models import Study
+from tests.release.memories import memory_for
 
 DAY = date(2027, 3, 1)
 SITES = 8
@@ -112,7 +113,7 @@ def test_the_command_tells_whether_a_signed_number_is_its_tables(
 ) -> None:
     keys = tmp_path / "keys"
     new_keys(keys, demo=True)
-    write_review(tmp_path / "site", checked)
+    write_review(tmp_path / "site", checked, memory=memory_for(tmp_path / "site"))
     file = None
     roles: tuple[Literal["operator", "checker"], ...] = ("operator", "checker")
     for role in roles:

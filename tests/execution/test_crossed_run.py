@@ -11,8 +11,9 @@ from causalsig.execution.invent import inventory_toml
 from causalsig.execution.run import RunRequest, run_sites
 from causalsig.execution.truth import inventory_site
 from causalsig.release.crossed_read import released_thresholds
-from causalsig.release.keys import new_keys
+from causalsig.release.keys import new_keys, read_signing_key
 from causalsig.release.review import read_review
+from causalsig.release.signed_study import sign_study
 from causalsig.simulation import draw_sites, load_scenario, simulate_site
 from causalsig.simulation.xxllnc import write_workbook
 from causalsig.study.read import read_inventory
@@ -61,6 +62,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "study.toml").write_text(STUDY, encoding="utf-8")
     assert read_inventory(folder / "inventory.toml").sites == (site,)
     new_keys(folder / "keys", demo=True)
+    sign_study(folder / "study.toml", key=read_signing_key(folder / "keys", "university"))
     request = RunRequest(
         folder / "study.toml", folder / "inventory.toml", (folder / "sources",), folder / "keys", folder
     )

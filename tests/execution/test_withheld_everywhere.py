@@ -10,6 +10,7 @@ import base64
 import io
 import json
 import re
+from collections.abc import Iterable
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from fractions import Fraction
@@ -31,6 +32,7 @@ from causalsig.records import SiteResult
 from causalsig.release.build import ReleaseIdentity, build_release, released_arms
 from causalsig.release.keys import new_keys, read_signing_key
 from causalsig.release.life import approve
+from causalsig.release.signed_study import sign_study
 from causalsig.release.strict_json import canonical
 from causalsig.report.effects import own_contrast, own_mean
 from causalsig.report.words import Words
@@ -192,11 +194,20 @@ def run_chain(folder: Path, places: dict[str, Place], codes: list[str], gates: d
     status: dict[str, dict[str, str]] = {}
     for code in codes:
         place, said = places[code], []
+        households: dict[str, Iterable[str]] = {}
         result = analyse_site(
-            place.tables, study, place.site, place.matching, progress=said.append, benchmarks=True
+            place.tables,
+            study,
+            place.site,
+            place.matching,
+            progress=said.append,
+            benchmarks=True,
+            members=households.__setitem__,
         )
         home = folder / "sites" / code
-        release_site(result, study, keys=keys, snapshot=code.encode() * 8, wave=1, folder=home)
+        release_site(
+            result, study, households=households, keys=keys, snapshot=code.encode() * 8, wave=1, folder=home
+        )
         write_json(home / "site.json", site_record(result))
         reasons = {q.question: why_not(q) for q in result.questions}
         write_json(home / "run.json", {"steps": said, "reasons": reasons})
@@ -305,6 +316,7 @@ def test_certify_and_site_run_write_no_effect_behind_a_closed_gate(provider: Any
     assert closed_text != open_text
     for name, text in (("open", open_text), ("closed", closed_text)):
         provider.study.write_text(text, encoding="utf-8")
+        sign_study(provider.study, key=read_signing_key(provider.keys, "university"))
         out = tmp_path / name
         given = [str(provider.study), str(provider.sources), "--inventory", str(provider.inventory)]
         printed = io.StringIO()

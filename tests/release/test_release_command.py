@@ -12,6 +12,7 @@ from causalsig_cli.app import main
 from causalsig.records import SiteResult
 from causalsig.release import ReleaseIdentity, build_release, read_signing_key, write_review
 from causalsig.study.models import Study
+from tests.release.memories import memory_for
 
 
 def run(*arguments: object) -> int:
@@ -27,7 +28,9 @@ def sites(tmp_path: Path, study: Study, make_site: Callable[..., SiteResult]) ->
     for seed in (1, 2):
         identity = ReleaseIdentity(str(seed) * 64, "b" * 64, "0.1.0", "c" * 64, 1)
         release = build_release(make_site(seed=seed), study=study, identity=identity)
-        write_review(tmp_path / "sites" / f"900{seed}", release)
+        write_review(
+            tmp_path / "sites" / f"900{seed}", release, memory=memory_for(tmp_path / "sites" / f"900{seed}")
+        )
     return tmp_path / "sites"
 
 

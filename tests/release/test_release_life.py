@@ -42,6 +42,7 @@ from causalsig.release.envelope import payload_bytes, pre_authentication, seal, 
 from causalsig.release.life import document_hash, read_review
 from causalsig.release.strict_json import parse
 from causalsig.study.models import Study
+from tests.release.memories import memory_for
 
 Make = Callable[..., SiteResult]
 
@@ -85,7 +86,7 @@ def approve_both(folder: Path, keys: Path, outbox: Path, **choices: bool) -> Pat
 @pytest.fixture(scope="session")
 def envelope(release: CheckedRelease, keys: Path, tmp_path_factory: pytest.TempPathFactory) -> bytes:
     folder = tmp_path_factory.mktemp("site")
-    write_review(folder, release)
+    write_review(folder, release, memory=memory_for(folder))
     return approve_both(folder, keys, folder / "outbox").read_bytes()
 
 
@@ -93,7 +94,7 @@ def test_nothing_leaves_before_both_have_approved(
     tmp_path: Path, release: CheckedRelease, keys: Path, trusted: TrustedKeys
 ) -> None:
     folder, outbox = tmp_path / "9001", tmp_path / "outbox"
-    write_review(folder, release)
+    write_review(folder, release, memory=memory_for(folder))
     assert [entry.step for entry in read_review(folder).log] == ["computed", "checked"]
     operator, checker = (read_signing_key(keys, role) for role in ("operator", "checker"))
     assert approve(folder, role="operator", name="A", key=operator, outbox=outbox) is None
@@ -118,10 +119,10 @@ def test_names_and_reasons_stay_inside(envelope: bytes) -> None:
 
 def test_repeating_every_step_changes_nothing(tmp_path: Path, release: CheckedRelease, keys: Path) -> None:
     folder, outbox = tmp_path / "9001", tmp_path / "outbox"
-    write_review(folder, release)
+    write_review(folder, release, memory=memory_for(folder))
     path = approve_both(folder, keys, outbox)
     before = [(file.read_bytes(), file.stat().st_mtime_ns) for file in (path, folder / "review.json")]
-    write_review(folder, release)
+    write_review(folder, release, memory=memory_for(folder))
     approve_both(folder, keys, outbox)
     assert [(file.read_bytes(), file.stat().st_mtime_ns) for file in (path, folder / "review.json")] == before
 
@@ -130,7 +131,7 @@ def test_a_kill_between_approval_and_release_is_mended_by_repeating(
     tmp_path: Path, release: CheckedRelease, keys: Path, trusted: TrustedKeys
 ) -> None:
     folder, outbox = tmp_path / "9001", tmp_path / "outbox"
-    write_review(folder, release)
+    write_review(folder, release, memory=memory_for(folder))
     path = approve_both(folder, keys, outbox)
     path.unlink()
     approve_both(folder, keys, outbox)
@@ -139,7 +140,7 @@ def test_a_kill_between_approval_and_release_is_mended_by_repeating(
 
 def test_one_person_cannot_be_both(tmp_path: Path, release: CheckedRelease, keys: Path) -> None:
     folder = tmp_path / "9001"
-    write_review(folder, release)
+    write_review(folder, release, memory=memory_for(folder))
     operator, checker = (read_signing_key(keys, role) for role in ("operator", "checker"))
     approve(folder, role="operator", name="One Person", key=operator, outbox=tmp_path)
     with pytest.raises(ReleaseError, match="release-same-person"):
@@ -157,17 +158,17 @@ def test_what_is_refused_stays_inside_and_is_kept(
     tmp_path: Path, release: CheckedRelease, other_release: CheckedRelease, keys: Path
 ) -> None:
     folder = tmp_path / "9001"
-    write_review(folder, release)
+    write_review(folder, release, memory=memory_for(folder))
     with pytest.raises(ReleaseError, match="release-no-reason"):
         refuse(folder, role="checker", name="B", reason=" ")
     refuse(folder, role="checker", name="B", reason="the attrition looks odd")
-    write_review(folder, release)
+    write_review(folder, release, memory=memory_for(folder))
     assert read_review(folder).state == "refused"
     with pytest.raises(RefusedError, match="release-refused"):
         approve_both(folder, keys, tmp_path)
     with pytest.raises(ReleaseError, match="release-exists"):
-        write_review(folder, other_release)
-    write_review(folder, other_release, force=True)
+        write_review(folder, other_release, memory=memory_for(folder))
+    write_review(folder, other_release, force=True, memory=memory_for(folder))
     review = read_review(folder)
     assert review.state == "checked" and review.document == other_release.document
     assert [entry.reason for entry in review.log if entry.step == "refused"] == ["the attrition looks odd"]
@@ -178,20 +179,19 @@ def test_a_released_one_is_not_refused_nor_overwritten(
     tmp_path: Path, release: CheckedRelease, other_release: CheckedRelease, keys: Path, trusted: TrustedKeys
 ) -> None:
     folder = tmp_path / "9001"
-    write_review(folder, release)
+    write_review(folder, release, memory=memory_for(folder))
     path = approve_both(folder, keys, tmp_path)
     with pytest.raises(ReleaseError, match="release-released"):
         refuse(folder, role="operator", name="A", reason="too late")
-    write_review(folder, other_release, force=True)
-    with pytest.raises(ReleaseError, match="release-exists"):
-        approve_both(folder, keys, tmp_path)
+    write_review(folder, other_release, force=True, memory=memory_for(folder))
+    with pytest.raises(RefusedError, match="ledger-once"):
+        approve_both(folder, keys, tmp_path, force=True)
+    assert not read_review(folder).signatures, "what the ledger refuses is not signed either"
     assert read_release(path, trusted=trusted) == release.document
-    approve_both(folder, keys, tmp_path, force=True)
-    assert read_release(path, trusted=trusted) == other_release.document
 
 
 def test_a_review_that_was_edited_is_refused(tmp_path: Path, release: CheckedRelease) -> None:
-    path = write_review(tmp_path, release)
+    path = write_review(tmp_path, release, memory=memory_for(tmp_path))
     path.write_text(path.read_text().replace('"wave": 1', '"wave": 2'))
     with pytest.raises(ReleaseError, match="release-schema"):
         read_review(tmp_path)
@@ -201,13 +201,13 @@ def test_a_document_that_breaks_the_schema_is_not_written(tmp_path: Path, releas
     question = release.document.questions[0].model_copy(update={"status": "refused"})
     document = release.document.model_copy(update={"questions": (question,)})
     with pytest.raises(ReleaseError, match="release-schema"):
-        write_review(tmp_path, replace(release, document=document))
+        write_review(tmp_path, replace(release, document=document), memory=memory_for(tmp_path))
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_demo_approval_is_read_only_by_who_asks_for_it(tmp_path: Path, release: CheckedRelease) -> None:
     new_keys(tmp_path / "keys", demo=True)
-    write_review(tmp_path / "site", release)
+    write_review(tmp_path / "site", release, memory=memory_for(tmp_path / "site"))
     with pytest.raises(ReleaseError, match="release-demo-key"):
         approve_both(tmp_path / "site", tmp_path / "keys", tmp_path)
     path = approve_both(tmp_path / "site", tmp_path / "keys", tmp_path, demo=True)
@@ -220,7 +220,7 @@ def test_a_demo_approval_is_read_only_by_who_asks_for_it(tmp_path: Path, release
 def test_a_demo_approval_with_real_keys_stays_a_demo(
     tmp_path: Path, release: CheckedRelease, keys: Path, trusted: TrustedKeys
 ) -> None:
-    write_review(tmp_path / "site", release)
+    write_review(tmp_path / "site", release, memory=memory_for(tmp_path / "site"))
     path = approve_both(tmp_path / "site", keys, tmp_path, demo=True)
     with pytest.raises(ReleaseError, match="release-demo"):
         read_release(path, trusted=trusted)
@@ -291,7 +291,7 @@ def test_two_people_who_approve_at_once_both_stay_on_the_record(
     tmp_path: Path, release: CheckedRelease, keys: Path
 ) -> None:
     folder = tmp_path / "9001"
-    write_review(folder, release)
+    write_review(folder, release, memory=memory_for(folder))
 
     def sign(role: Literal["operator", "checker"]) -> Path | None:
         return approve(folder, role=role, name=role, key=read_signing_key(keys, role), outbox=tmp_path)

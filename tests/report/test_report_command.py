@@ -26,6 +26,7 @@ from causalsig.release import (
 from causalsig.study.digest import study_digest
 from causalsig.study.read import read_study
 from tests.release.conftest import question_result
+from tests.release.memories import memory_for
 from tests.report.page_factory import pool
 
 INVENTORY = """
@@ -64,7 +65,11 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
     )
     site = SiteResult("9001", digest, date(2026, 6, 30), questions, ())
     identity = ReleaseIdentity(code, "b" * 64, "0.1.0", "c" * 64, 1)
-    write_review(folder / "site", build_release(site, study=study, identity=identity))
+    write_review(
+        folder / "site",
+        build_release(site, study=study, identity=identity),
+        memory=memory_for(folder / "site"),
+    )
     released = None
     for role, name in (("operator", "One Person"), ("checker", "Another Person")):
         key = read_signing_key(keys, role)

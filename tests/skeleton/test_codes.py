@@ -20,7 +20,7 @@ CODE = re.compile(r"[a-z0-9]+(-[a-z0-9]+)+")
 # A code starts with its room, or with the part of it that speaks; such strings are codes wherever they stand.
 ROOMS = {
     "study", "inventory", "source", "cohort", "estimation", "propensity", "logistic", "meta", "gate",
-    "simulation", "certify", "release", "pool", "report", "rule", "site", "run", "internal", "code",
+    "simulation", "certify", "release", "ledger", "pool", "report", "rule", "site", "run", "internal", "code",
 }  # fmt: skip
 # What looks like a code and is none, with the reason.
 NOT_CODES = {"pool-all": "a figure of the national report"}

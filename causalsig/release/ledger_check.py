@@ -1,0 +1,52 @@
+"""Holding a ledger against the files that left: what a chain alone cannot tell."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from causalsig.errors import ReleaseError
+from causalsig.release.chain import EMPTY, head_of
+from causalsig.release.keys import TrustedKeys
+from causalsig.release.kinds import SUFFIXES
+from causalsig.release.ledger import Ledger
+from causalsig.release.signed import verify
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerCheck:
+    """A ledger that holds: its lines, its head, and how many released files were held against it."""
+
+    lines: int
+    head: str
+    releases: int
+
+
+def check_ledger(
+    folder: Path, trusted: TrustedKeys, releases: tuple[Path, ...] = (), *, allow_demo: bool = False
+) -> LedgerCheck:
+    """Check a ledger, and every released file of some folders against it.
+
+    Raises
+    ------
+    ReleaseError
+        As `Ledger.verify`; ``ledger-lost`` when a file left that the ledger does not have, or the ledger does
+        not hold what it held when a file was approved.
+    """
+    links = Ledger(folder).verify(trusted)
+    place = {link.hash: link.number for link in links} | {EMPTY: 0}
+    told = {str(link.content["payload_hash"]): link.number for link in reversed(links)}
+    files = [path for one in releases for end in SUFFIXES.values() for path in sorted(one.glob(f"*{end}"))]
+    for path in files:
+        found = verify(path, trusted=trusted, allow_demo=allow_demo)
+        own = told.get(found.payload_hash)
+        before = place.get(found.ledger or "")
+        if own is None or before is None or before >= own:
+            raise ReleaseError(
+                "ledger-lost",
+                expected="every released file in the ledger, behind the head it carries",
+                found="one that is not",
+                mend="Lines were taken off or the ledger is another one: put back a copy that verifies.",
+                where=path.name[:12],
+            )
+    return LedgerCheck(len(links), head_of(links), len(files))

@@ -1,0 +1,147 @@
+"""What a run leaves beside a review for the ledger: whose households, how many numbers, and which ledger."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from causalsig.errors import ReleaseError
+from causalsig.release.crossed_entries import crossing_numbers
+from causalsig.release.documents import EstimatesDocument
+from causalsig.release.files import read_bytes, write_atomic
+from causalsig.release.floors import question_numbers
+from causalsig.release.household_sets import CohortSet, household_codes, write_set
+from causalsig.release.kinds import SiteDocument
+from causalsig.release.ledger import Candidate, CohortEntry
+from causalsig.release.paths import leaves
+from causalsig.release.value_types import Closed
+from causalsig.study.models import Disclosure
+
+CANDIDATE_FILE = "ledger-candidate.json"
+SETS = "households"
+LEDGER_FOLDER = "ledger"
+_MAX_BYTES = 1_000_000
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Memory:
+    """What the ledger has to know of a site's document beside the document itself.
+
+    Attributes
+    ----------
+    ledger : Path
+        Folder of the provider's ledger.
+    site : str
+        Keyed code of the municipality, the same for every study and kind.
+    floor : int
+        Households by which two cohorts may not differ unless by this many.
+    share_per_mille : int
+        Part of an extract's households that all numbers released of it may be.
+    cohorts : tuple of CohortSet
+    """
+
+    ledger: Path
+    site: str
+    floor: int
+    share_per_mille: int
+    cohorts: tuple[CohortSet, ...]
+
+
+class Waiting(Closed):
+    """``ledger-candidate.json``."""
+
+    ledger: str
+    candidate: Candidate
+
+
+def memory_of(
+    keys: Path,
+    provider_key: bytes,
+    municipality: str,
+    floors: Disclosure,
+    households: Mapping[str, Iterable[str]],
+) -> Memory:
+    """Turn the households of every analysis into keyed sets.
+
+    Parameters
+    ----------
+    keys : Path
+        Folder with the provider's key: its ledger lies there.
+    provider_key : bytes
+    municipality : str
+    floors : Disclosure
+    households : mapping of analysis to the keys of its households
+        An analysis is ``question`` or ``question:months``.
+    """
+    message = f"ledger\n{municipality}".encode()
+    return Memory(
+        ledger=Path(keys).resolve() / LEDGER_FOLDER,
+        site=hmac.new(provider_key, message, hashlib.sha256).hexdigest(),
+        floor=floors.min_households_cell,
+        share_per_mille=max(int(floors.max_snapshot_share * 1000 + 1e-9), 1),
+        cohorts=tuple(
+            CohortSet(analysis, household_codes(provider_key, municipality, members))
+            for analysis, members in households.items()
+        ),
+    )
+
+
+def write_candidate(folder: Path, document: SiteDocument, payload_hash: str, memory: Memory) -> None:
+    """Write, beside a review, what the ledger has to know; readable by its owner only."""
+    entries = tuple(
+        CohortEntry(analysis=one.analysis, set=write_set(folder / SETS, one.codes)) for one in memory.cohorts
+    )
+    candidate = Candidate(
+        kind=document.kind,
+        site=memory.site,
+        study_digest=getattr(document, "study_digest", None),
+        snapshot=document.snapshot,
+        wave=document.wave,
+        payload_hash=payload_hash,
+        numbers=document_numbers(document),
+        floor=memory.floor,
+        share_per_mille=memory.share_per_mille,
+        cohorts=entries,
+    )
+    waiting = Waiting(ledger=str(memory.ledger), candidate=candidate)
+    text = json.dumps(waiting.model_dump(mode="json"), indent=1, sort_keys=True) + "\n"
+    write_atomic(folder / CANDIDATE_FILE, text.encode(), force=True, mode=0o600)
+
+
+def read_waiting(folder: Path, payload_hash: str) -> Waiting:
+    """Read what stands beside a review.
+
+    Raises
+    ------
+    ReleaseError
+        ``ledger-no-candidate`` when it is not there, not what it must be, or of another document.
+    """
+    found: Waiting | None = None
+    with suppress(ValidationError, ReleaseError):
+        found = Waiting.model_validate_json(read_bytes(folder / CANDIDATE_FILE, _MAX_BYTES))
+    if found is None or found.candidate.payload_hash != payload_hash:
+        raise ReleaseError(
+            "ledger-no-candidate",
+            expected="what the ledger has to know beside the review",
+            found="none, or that of another document",
+            mend="Run the site again; nothing leaves that the ledger cannot remember.",
+            where=folder.name,
+        )
+    return found
+
+
+def document_numbers(document: SiteDocument) -> int:
+    """Count the free numbers that a document tells: of estimates as its floors do, else every figure."""
+    if isinstance(document, EstimatesDocument):
+        told = sum(map(question_numbers, document.questions))
+        return told + sum(crossing_numbers(one) for part in document.thresholds for one in part.crossings)
+    values = document.model_dump(mode="json", exclude={"floors", "wave"})
+    figures = (value for place, _, value in leaves(values) if not place.endswith("exponent"))
+    return sum(isinstance(value, int) and not isinstance(value, bool) for value in figures)

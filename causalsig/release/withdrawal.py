@@ -1,0 +1,108 @@
+"""Taking a release back: a signed word to whoever has it that it counts no longer.
+
+What was told cannot be untold: the ledger goes on comparing later releases with it. A pool made after the
+word arrives leaves the site out; one made before stands as it was.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import ValidationError
+
+from causalsig.errors import ReleaseError
+from causalsig.release.build import schema_error
+from causalsig.release.envelope import payload_bytes, pre_authentication, seal, unseal
+from causalsig.release.files import read_bytes, write_atomic
+from causalsig.release.keys import SigningKey, TrustedKeys
+from causalsig.release.ledger import Ledger
+from causalsig.release.review import APPROVERS
+from causalsig.release.signed import verify
+from causalsig.release.strict_json import MAX_BYTES, canonical
+from causalsig.release.value_types import Closed, Hash
+
+SUFFIX = ".withdrawn.json"
+Reason = Literal["erasure", "error", "agreement_ended", "other"]
+
+
+class WithdrawalDocument(Closed):
+    """Kind ``withdrawal``: which signed document counts no longer."""
+
+    kind: Literal["withdrawal"]
+    schema_version: Literal["0.1"]
+    of: Literal["estimates", "profile", "monitor"]
+    payload_hash: Hash
+    reason: Reason
+
+
+def withdraw(
+    file: Path,
+    *,
+    ledger: Path,
+    reason: Reason,
+    key: SigningKey,
+    trusted: TrustedKeys,
+    allow_demo: bool = False,
+) -> Path:
+    """Take a released file back.
+
+    The ledger remembers first; then ``NAME.withdrawn.json`` is written beside the file, and the file removed.
+    Repeating it after a kill brings it to its end.
+
+    Returns
+    -------
+    Path
+        The signed word, to be sent to everyone who had the file.
+
+    Raises
+    ------
+    ReleaseError
+        As `verify`; ``ledger-not-released``, ``release-key-role``.
+    """
+    found = verify(file, trusted=trusted, allow_demo=allow_demo)
+    if found.kind == "pool" or key.public.role not in APPROVERS:
+        raise ReleaseError(
+            "release-key-role",
+            expected="a site's release, and the key of operator or output checker",
+            found="another kind of file, or another key",
+            mend="Those who let it leave take it back; a pool is made again instead.",
+            where=file.name[:12],
+        )
+    Ledger(ledger).withdraw(found.payload_hash, key)
+    document = WithdrawalDocument(
+        kind="withdrawal", schema_version="0.1", of=found.kind, payload_hash=found.payload_hash, reason=reason
+    )
+    payload = payload_bytes(document.model_dump(mode="json"), demo=found.demo or key.public.demo)
+    signature = (key.public.key_id, key.sign(pre_authentication(payload)))
+    target = file.with_name(file.name.removesuffix(".json").rpartition(".")[0] + SUFFIX)
+    write_atomic(target, seal(payload, [signature]), force=True)
+    file.unlink()
+    return target
+
+
+def withdrawn(folder: Path, trusted: TrustedKeys, *, allow_demo: bool = False) -> frozenset[str]:
+    """Read every signed word of a folder; return the hashes of the documents that count no longer.
+
+    Raises
+    ------
+    ReleaseError
+        As :func:`causalsig.release.envelope.unseal`; ``release-unsigned``, ``release-schema``.
+    """
+    return frozenset(_read(path, trusted, allow_demo) for path in sorted(Path(folder).glob(f"*{SUFFIX}")))
+
+
+def _read(path: Path, trusted: TrustedKeys, allow_demo: bool) -> str:
+    opened = unseal(read_bytes(path, MAX_BYTES), trusted, (), allow_demo=allow_demo)
+    if not any(signer.role in APPROVERS for signer in opened.signers):
+        raise ReleaseError(
+            "release-unsigned",
+            expected="a signature of operator or checker",
+            found="none of either",
+            mend="Ask the provider for it again.",
+            where=path.name[:12],
+        )
+    try:
+        return WithdrawalDocument.model_validate_json(canonical(opened.document)).payload_hash
+    except ValidationError as error:
+        raise schema_error(error) from None

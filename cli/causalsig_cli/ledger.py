@@ -1,0 +1,59 @@
+"""`causalsig ledger`: what has left, in order, and whether anybody changed it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+app = typer.Typer(no_args_is_help=True, help="Look at the ledger of what has left, and verify it.")
+
+Folder = Annotated[Path, typer.Argument(help="Folder of the ledger: `ledger` beside the provider's key.")]
+Format = Annotated[Literal["text", "json"], typer.Option("--format", help="How to print.")]
+
+
+@app.command()
+def show(folder: Folder, format_: Format = "text") -> None:
+    """List what left and what was withdrawn, oldest first; sites by a code of this provider's own."""
+    from causalsig.release.ledger import Ledger
+
+    rows = Ledger(folder).rows()
+    if format_ == "json":
+        typer.echo(json.dumps(rows, indent=2))
+        return
+    for row in rows:
+        what = f"{row['kind']} wave {row['wave']}, {row['numbers']} numbers" if "kind" in row else ""
+        site = str(row.get("site", ""))[:12]
+        typer.echo(
+            f"{row['number']:>5}  {row['at']}  {row['event']:<9}  {site:<12}  "
+            f"{str(row['payload_hash'])[:12]}  {what}".rstrip()
+        )
+    if not rows:
+        typer.echo("causalsig: nothing has left yet.", err=True)
+
+
+@app.command()
+def verify(
+    folder: Folder,
+    keys: Annotated[
+        Path, typer.Option(help="Folder with the public keys of everyone who ever approved (*.pub.json).")
+    ],
+    releases: Annotated[
+        list[Path] | None,
+        typer.Option(help="Folder of released files, such as the outbox, to hold against the ledger."),
+    ] = None,
+    demo: Annotated[bool, typer.Option("--demo", help="Accept demo approvals among the releases.")] = False,
+) -> None:
+    """Check every line, signature and set; and that each released file is in the ledger, behind its head.
+
+    A chain cannot tell by itself that its last lines were taken off: give --releases, which carry the head
+    the ledger had when they were approved.
+    """
+    from causalsig.release.keys import read_trusted
+    from causalsig.release.ledger_check import check_ledger
+
+    found = check_ledger(folder, read_trusted(keys), tuple(releases or ()), allow_demo=demo)
+    typer.echo(f"verified: {found.lines} lines, {found.releases} released files held against them")
+    typer.echo(f"head      {found.head}")

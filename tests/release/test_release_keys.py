@@ -1,0 +1,117 @@
+"""A key's life: made, given a successor, taken out of trust; and what it signed in between."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from causalsig_cli.app import main
+
+from causalsig.errors import ReleaseError
+from causalsig.records import SiteResult
+from causalsig.release import (
+    ReleaseIdentity,
+    approve,
+    build_release,
+    new_keys,
+    read_signing_key,
+    read_trusted,
+    verify,
+    write_review,
+)
+from causalsig.release.keys import revoke_key, rotate_key
+from causalsig.release.life import read_review
+from causalsig.study.models import Study
+from tests.release.memories import memory_for
+
+
+@pytest.fixture
+def keys(tmp_path: Path) -> Path:
+    new_keys(tmp_path / "keys")
+    return tmp_path / "keys"
+
+
+@pytest.fixture
+def site(tmp_path: Path, study: Study, make_site: Callable[..., SiteResult]) -> Path:
+    identity = ReleaseIdentity("a" * 64, "b" * 64, "0.1.0", "c" * 64, 1)
+    folder = tmp_path / "sites" / "9001"
+    write_review(
+        folder, build_release(make_site(), study=study, identity=identity), memory=memory_for(folder)
+    )
+    return folder
+
+
+def release(site: Path, keys: Path, **choices: bool) -> Path:
+    for role, name in (("operator", "One Person"), ("checker", "Another Person")):
+        key = read_signing_key(keys, role)
+        path = approve(site, role=role, name=name, key=key, outbox=site.parent.parent / "outbox", **choices)  # type: ignore[arg-type]
+    assert path is not None
+    return path
+
+
+def command(*arguments: object) -> int:
+    try:
+        main([str(argument) for argument in arguments])
+    except SystemExit as ending:
+        return int(ending.code or 0)
+    return 0
+
+
+def test_what_a_rotated_key_signed_stands(site: Path, keys: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = release(site, keys)
+    old = read_signing_key(keys, "checker").public
+    assert command("keys", "rotate", keys, "--role", "checker") == 0
+    new = read_signing_key(keys, "checker").public
+    assert new.key_id != old.key_id and capsys.readouterr().out.strip() == new.key_id
+    assert (keys / "checker.key").stat().st_mode & 0o777 == 0o600
+    states = {key.key_id: key.state for key in read_trusted(keys).keys if key.role == "checker"}
+    assert states == {old.key_id: "retired", new.key_id: "active"}
+    assert {key.key_id for key in verify(file, trusted=read_trusted(keys)).signers} >= {old.key_id}
+    assert command("keys", "show", keys, "--format", "json") == 0
+    assert {key["state"] for key in json.loads(capsys.readouterr().out)} == {"active", "retired"}
+
+
+def test_what_a_revoked_key_signed_is_approved_again(site: Path, keys: Path) -> None:
+    file = release(site, keys)
+    old = read_signing_key(keys, "checker").public
+    assert command("keys", "revoke", keys, old.key_id[:8]) == 0
+    assert not (keys / "checker.key").exists(), "a key that somebody else may have signs no more"
+    with pytest.raises(ReleaseError) as caught:
+        verify(file, trusted=read_trusted(keys))
+    assert caught.value.code == "release-revoked-key"
+    with pytest.raises(ReleaseError):
+        rotate_key(keys, "checker")
+    assert command("keys", "new", keys, "--role", "checker") == 0
+    again = release(site, keys, force=True)
+    assert again == file
+    signers = verify(file, trusted=read_trusted(keys)).signers
+    assert old.key_id not in {key.key_id for key in signers}
+    assert [entry.step for entry in read_review(site).log].count("approved") == 3
+
+
+def test_a_folder_of_public_keys_alone_can_revoke(keys: Path, tmp_path: Path) -> None:
+    public = tmp_path / "public"
+    public.mkdir()
+    for path in keys.glob("*.pub.json"):
+        (public / path.name).write_bytes(path.read_bytes())
+    operator = next(key for key in read_trusted(public).keys if key.role == "operator")
+    assert revoke_key(public, operator.key_id).state == "revoked"
+    assert revoke_key(public, operator.key_id).state == "revoked", "twice is once"
+    assert {key.state for key in read_trusted(public).keys if key.role == "operator"} == {"revoked"}
+    for wrong in (operator.key_id[:7], "0" * 64, ""):
+        with pytest.raises(ReleaseError) as caught:
+            revoke_key(public, wrong)
+        assert caught.value.code == "release-no-keys"
+
+
+def test_a_rotated_key_that_was_interrupted_is_rotated_again(keys: Path) -> None:
+    """The private key is replaced before the public one: a kill between the two loses no trust."""
+    old = read_signing_key(keys, "operator").public
+    before = (keys / "operator.pub.json").read_bytes()
+    middle = rotate_key(keys, "operator")
+    (keys / "operator.pub.json").write_bytes(before)
+    new = rotate_key(keys, "operator")
+    states = {key.key_id: key.state for key in read_trusted(keys).keys if key.role == "operator"}
+    assert states == {old.key_id: "retired", middle.key_id: "retired", new.key_id: "active"}

@@ -1,0 +1,188 @@
+"""What the ledger says in a release's life: few apart, once, withdrawn, and held against the files."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from causalsig_cli.app import main
+
+from causalsig.errors import PoolError, RefusedError, ReleaseError
+from causalsig.execution.pool import open_folder
+from causalsig.records import SiteResult
+from causalsig.release import (
+    ReleaseIdentity,
+    TrustedKeys,
+    approve,
+    build_release,
+    new_keys,
+    read_signing_key,
+    read_trusted,
+    verify,
+    write_review,
+)
+from causalsig.release.chain import EMPTY
+from causalsig.release.ledger import Ledger
+from causalsig.release.ledger_check import check_ledger
+from causalsig.release.life import read_review
+from causalsig.release.withdrawal import SUFFIX, withdraw, withdrawn
+from causalsig.study.models import Study
+from tests.release.memories import memory_for
+
+Make = Callable[..., SiteResult]
+
+
+class Provider:
+    """A provider with keys, a ledger, and sites whose results wait."""
+
+    def __init__(self, folder: Path, study: Study, make_site: Make) -> None:
+        self.folder, self.study, self.make_site = folder, study, make_site
+        self.keys, self.outbox, self.ledger = folder / "keys", folder / "outbox", folder / "sites" / "ledger"
+        new_keys(self.keys)
+
+    @property
+    def trusted(self) -> TrustedKeys:
+        return read_trusted(self.keys)
+
+    def put_up(
+        self, site: str, *, seed: int = 1, snapshot: str = "b", first: int = 0, households: int = 5000
+    ) -> Path:
+        """Put up a result for a site: its snapshot, and which households it is of."""
+        identity = ReleaseIdentity((site[-1] * 64), snapshot * 64, "0.1.0", "c" * 64, 1)
+        release = build_release(self.make_site(seed=seed), study=self.study, identity=identity)
+        folder = self.folder / "sites" / site
+        memory = memory_for(folder, first=first, households=households)
+        write_review(folder, release, memory=memory, force=True)
+        return folder
+
+    def release(self, folder: Path, **choices: bool) -> Path:
+        for role, name in (("operator", "One Person"), ("checker", "Another Person")):
+            key = read_signing_key(self.keys, role)
+            path = approve(folder, role=role, name=name, key=key, outbox=self.outbox, **choices)  # type: ignore[arg-type]
+        assert path is not None
+        return path
+
+
+@pytest.fixture
+def provider(tmp_path: Path, study: Study, make_site: Make) -> Provider:
+    return Provider(tmp_path, study, make_site)
+
+
+def command(*arguments: object) -> int:
+    try:
+        main([str(argument) for argument in arguments])
+    except SystemExit as ending:
+        return int(ending.code or 0)
+    return 0
+
+
+def test_each_release_carries_the_head_it_was_approved_under(provider: Provider) -> None:
+    one = provider.release(provider.put_up("9001"))
+    two = provider.release(provider.put_up("9002", seed=2))
+    heads = [verify(path, trusted=provider.trusted).ledger for path in (one, two)]
+    rows = Ledger(provider.ledger).rows()
+    assert heads == [EMPTY, rows[0]["hash"]]
+    found = check_ledger(provider.ledger, provider.trusted, (provider.outbox,))
+    assert (found.lines, found.releases, found.head) == (2, 2, rows[1]["hash"])
+
+
+def test_lines_taken_off_the_end_are_missed_by_the_files(provider: Provider) -> None:
+    provider.release(provider.put_up("9001"))
+    provider.release(provider.put_up("9002", seed=2))
+    file = provider.ledger / "ledger.jsonl"
+    lines = file.read_bytes().splitlines(keepends=True)
+    file.write_bytes(lines[0])
+    assert check_ledger(provider.ledger, provider.trusted).lines == 1, "the chain alone cannot tell"
+    with pytest.raises(ReleaseError) as caught:
+        check_ledger(provider.ledger, provider.trusted, (provider.outbox,))
+    assert caught.value.code == "ledger-lost"
+
+
+def test_an_extract_with_one_household_less_does_not_leave(
+    provider: Provider, capsys: pytest.CaptureFixture[str]
+) -> None:
+    provider.release(provider.put_up("9001"))
+    folder = provider.put_up("9001", seed=2, snapshot="d", first=1, households=4999)
+    with pytest.raises(RefusedError) as caught:
+        provider.release(folder, force=True)
+    assert caught.value.code == "ledger-few-apart"
+    assert read_review(folder).state == "checked" and not read_review(folder).signatures
+    # Beside it another site goes on; the exit code says that something stayed.
+    provider.put_up("9002", seed=3)
+    for role, name in (("operator", "One Person"), ("checker", "Another Person")):
+        who = ("--as", role, "--name", name, "--keys", provider.keys, "--outbox", provider.outbox)
+        assert command("release", "approve", provider.folder / "sites", *who) == 3
+    told = capsys.readouterr().err
+    assert "ledger-few-apart" in told and "4999" not in told
+    assert read_review(provider.folder / "sites" / "9002").state == "released"
+    # Ten households later it may.
+    later = provider.put_up("9001", seed=2, snapshot="d", first=10, households=5000)
+    provider.release(later, force=True)
+
+
+def test_a_release_cannot_leave_without_what_the_ledger_must_know(provider: Provider) -> None:
+    folder = provider.put_up("9001")
+    (folder / "ledger-candidate.json").unlink()
+    with pytest.raises(ReleaseError) as caught:
+        provider.release(folder)
+    assert caught.value.code == "ledger-no-candidate"
+    folder = provider.put_up("9001")
+    other = provider.put_up("9002", seed=2)
+    shutil.copy(other / "ledger-candidate.json", folder / "ledger-candidate.json")
+    with pytest.raises(ReleaseError) as caught:
+        provider.release(folder)
+    assert caught.value.code == "ledger-no-candidate"
+    assert not provider.outbox.exists()
+
+
+def test_what_was_withdrawn_is_pooled_no_more(provider: Provider, capsys: pytest.CaptureFixture[str]) -> None:
+    kept = provider.release(provider.put_up("9001"))
+    gone = provider.release(provider.put_up("9002", seed=2))
+    who = ("--as", "operator", "--keys", provider.keys, "--reason", "erasure")
+    copy = gone.read_bytes()
+    assert command("release", "withdraw", gone, "--ledger", provider.ledger, *who) == 0
+    [word] = provider.outbox.glob(f"*{SUFFIX}")
+    assert str(word) in capsys.readouterr().out
+    assert not gone.exists() and kept.exists()
+    # The university had the file already: with the word beside it, it does not count.
+    gone.write_bytes(copy)
+    standing = open_folder(provider.outbox, provider.trusted)
+    assert [path for path, _ in standing] == [kept]
+    with pytest.raises(RefusedError) as caught:
+        provider.release(provider.folder / "sites" / "9002")
+    assert caught.value.code == "ledger-withdrawn"
+    withdraw(
+        kept,
+        ledger=provider.ledger,
+        reason="error",
+        key=read_signing_key(provider.keys, "checker"),
+        trusted=provider.trusted,
+    )
+    with pytest.raises(PoolError) as nothing:
+        open_folder(provider.outbox, provider.trusted)
+    assert nothing.value.code == "pool-all-withdrawn"
+
+
+def test_a_word_of_somebody_else_takes_nothing_back(provider: Provider, tmp_path: Path) -> None:
+    file = provider.release(provider.put_up("9001"))
+    with pytest.raises(ReleaseError) as caught:
+        withdraw(
+            file,
+            ledger=provider.ledger,
+            reason="error",
+            key=read_signing_key(provider.keys, "university"),
+            trusted=provider.trusted,
+        )
+    assert caught.value.code == "release-key-role" and file.exists()
+    new_keys(tmp_path / "stranger")
+    stranger = read_signing_key(tmp_path / "stranger", "operator")
+    word = withdraw(file, ledger=provider.ledger, reason="error", key=stranger, trusted=provider.trusted)
+    with pytest.raises(ReleaseError) as caught:
+        withdrawn(provider.outbox, provider.trusted)
+    assert caught.value.code == "release-unknown-key"
+    word.write_bytes(word.read_bytes()[:-10])
+    with pytest.raises(ReleaseError) as caught:
+        withdrawn(provider.outbox, provider.trusted)
+    assert caught.value.code == "release-not-json"
