@@ -136,7 +136,7 @@ def digits_of(text: str) -> set[str]:
 
 def text_of(path: Path) -> str:
     """Give the text of a file; of JSON in its canonical form, with what an envelope holds."""
-    text = path.read_text("utf-8")
+    text = path.read_bytes().decode("utf-8", errors="replace")
     if path.suffix != ".json":
         return text
     values = json.loads(text)
