@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field, field_validator, model_validator
 
 from causalsig.study.base import Closed, Slug
+from causalsig.study.moving import Moving
 
 
 class ThresholdGates(Closed):
@@ -56,13 +57,14 @@ class Threshold(Closed):
     candidates: tuple[float, ...] = Field(
         default=(0.5, 0.75, 1.5, 2.0),
         max_length=8,
-        description="Other cutoffs to count contacts for, as parts of the site's own.",
+        description="Other cutoffs: their contacts, and what they would do, as parts of the site's own.",
     )
     accepted_help: bool = Field(
         default=True, description="Also: crossing as an instrument for accepted help; it stays at the site."
     )
     gates: ThresholdGates = ThresholdGates()
     curvature: Curvature = Curvature()
+    moving: Moving = Moving()
 
     @field_validator("candidates")
     @classmethod
