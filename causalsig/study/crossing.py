@@ -71,6 +71,8 @@ class Threshold(Closed):
     def _others(cls, candidates: tuple[float, ...]) -> tuple[float, ...]:
         if any(not 0.1 <= one <= 10.0 or one == 1.0 for one in candidates):
             raise ValueError("a candidate is not a part of the cutoff; give 0.1 to 10, and not 1")
+        if any(abs(100.0 * one - round(100.0 * one)) > 1e-9 for one in candidates):
+            raise ValueError("candidates are told in whole per cent; give at most two decimals")
         if list(candidates) != sorted(set(candidates)):
             raise ValueError("candidates are not in order, or one is twice; give each once, the lowest first")
         return candidates
