@@ -26,6 +26,7 @@ from causalsig.execution.falsify import falsification
 from causalsig.execution.grouped import group_block
 from causalsig.execution.hidden import hidden_findings
 from causalsig.execution.later import known_failures, later_verdicts, pooling_of
+from causalsig.execution.members import Members, tell_question
 from causalsig.execution.routes import Route, clone_route, treatment_route
 from causalsig.execution.rules import rule_blocks
 from causalsig.execution.strength import balance_block, rulers, sensitivity_rows, unused_regions
@@ -45,8 +46,6 @@ Progress = Callable[[str], None]
 """Called with the code of each step as it begins."""
 Follow = Callable[["Cohort"], "PeriodTable"]
 """Gives a cohort by period."""
-Members = Callable[[str, "Iterable[str]"], None]
-"""Called with the name of each analysis that can leave, and the keys of its households: for the ledger."""
 WITHHELD = "gate-design-failed"
 NOT_BESIDE = "estimation-no-sensitivity"
 INCOMPLETE_ARMS = "cohort-arm-set-incomplete"
@@ -117,7 +116,7 @@ def analyse_site(
         cohort = build_cohort(tables, plan, study, site, matching, facts=facts)
         found = answer(cohort, study, follow, known_failures(codes), benchmarks=benchmarks)
         if members is not None and plan.exposure == "question":
-            _tell_members(found, cohort, members)
+            tell_question(found, cohort, members)
         found = replace(found, hidden=hidden_findings(found, cohort, facts, study, seed_of(study, plan)))
         if benchmarks and not partial.get(plan.question):
             seed = seed_of(study, plan)
@@ -129,7 +128,7 @@ def analyse_site(
     crossed = None
     if thresholds or (thresholds is None and plans is None):
         step("threshold")
-        crossed = threshold_findings(tables, study, site, matching, facts)
+        crossed = threshold_findings(tables, study, site, matching, facts, members)
     return SiteResult(
         municipality=site.code,
         study_digest=study_digest(study),
@@ -138,18 +137,6 @@ def analyse_site(
         finding_codes=codes,
         thresholds=crossed,
     )
-
-
-def _tell_members(found: QuestionResult, cohort: Cohort, members: Members) -> None:
-    """Name the households of the arms that were compared; of shares of contact alone all of the cohort."""
-    arms = {arm for analysis in found.analyses for arm in analysis.result.arms}
-    if arms or found.contacts is not None:
-        rows = np.isin(cohort.treatment.astype(str), sorted(arms)) if arms else np.full(cohort.size, True)
-        plan = cohort.plan
-        members(
-            f"{plan.question}:{plan.months}m{plan.from_day}",
-            np.unique(cohort.household_keys[rows].astype(str)),
-        )
 
 
 def answer(

@@ -25,6 +25,8 @@ from causalsig.execution.crossed_block import (
 )
 from causalsig.execution.crossed_numbers import fuzzy
 from causalsig.execution.hidden import codes_of_households
+from causalsig.execution.members import Members, tell_thresholds
+from causalsig.execution.moved import with_moves
 from causalsig.records import Refusal
 from causalsig.release.rules import smallest_arm
 
@@ -41,7 +43,12 @@ RANK = "cohort-threshold-rank"
 
 
 def threshold_findings(
-    tables: SiteTables, study: Study, site: Site, matching: Matching, known: SiteFacts
+    tables: SiteTables,
+    study: Study,
+    site: Site,
+    matching: Matching,
+    known: SiteFacts,
+    members: Members | None = None,
 ) -> ThresholdFindings | None:
     """Answer Q3 at one site.
 
@@ -60,6 +67,8 @@ def threshold_findings(
     made = CrossedSite(known, scores_of(tables, known), tables.extracted_on, study, site, matching)
     windows = _windows(study, made.asked)
     cohorts = [made.cohort(outcomes, day) for (_, day), outcomes in windows]
+    if members is not None:
+        tell_thresholds(cohorts, pivotal_sets, members)
     first = cohorts[0]
     refusals = [refusal for cohort in cohorts for refusal in cohort.refusals]
     if any(rule.highest_of_month is not None for rule in first.rules):
@@ -68,13 +77,15 @@ def threshold_findings(
         return ThresholdFindings("refused", first.attrition, (), (), tuple(dict.fromkeys(refusals)))
     helped = _helped(made)
     blocks = []
-    for pivotal in pivotal_sets(first):
+    pivotals = pivotal_sets(first)
+    for pivotal in pivotals:
         block = block_of(pivotal, first, [o for _, found in windows[:1] for o in found], made)
         if block.effects:
             for cohort, (_, outcomes) in zip(cohorts[1:], windows[1:], strict=True):
                 block = _longer(block, pivotal, cohort, outcomes, made)
             block = replace(block, accepted=_accepted(block, pivotal, helped, made))
         blocks.append(block)
+    blocks = list(with_moves(blocks, pivotals, first, made))
     status: QuestionStatus = "refused"
     if any(block.effects for block in blocks):
         status = "estimated"

@@ -26,7 +26,7 @@ from causalsig.threads import one_thread
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from causalsig.execution.analyse import Members
+    from causalsig.execution.members import Members
     from causalsig.records import SiteResult
     from causalsig.sources.findings import Finding, ReadResult
     from causalsig.study.inventory import Site
