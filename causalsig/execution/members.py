@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from causalsig.cohort.crossing import pivotal_sets
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from causalsig.cohort.build import Cohort
-    from causalsig.cohort.crossing import CrossingCohort, Pivotal
+    from causalsig.cohort.crossing import CrossingCohort
     from causalsig.records import QuestionResult
 
 Members = Callable[[str, Iterable[str]], None]
@@ -27,14 +29,10 @@ def tell_question(found: QuestionResult, cohort: Cohort, members: Members) -> No
         members(f"{plan.question}:{plan.months}m{plan.from_day}", _names(cohort.household_keys, rows))
 
 
-def tell_thresholds(
-    cohorts: Sequence[CrossingCohort],
-    pivotals: Callable[[CrossingCohort], Sequence[Pivotal]],
-    members: Members,
-) -> None:
+def tell_thresholds(cohorts: Sequence[CrossingCohort], members: Members) -> None:
     """Name the households that each threshold decides on, window by window: that is all that leaves of it."""
     for window, cohort in enumerate(cohorts):
-        for place, pivotal in enumerate(pivotals(cohort) if cohort.size else ()):
+        for place, pivotal in enumerate(pivotal_sets(cohort) if cohort.size else ()):
             members(f"threshold:{place}w{window}", _names(cohort.household_keys, pivotal.members))
 
 
