@@ -179,9 +179,7 @@ def changed_jumps(
         score,
         outcome,
         month,
-        changed=changed,
-        before=before,
-        after=after,
+        change,
         earlier=earlier,
         households=households,
         bandwidth=bandwidth,
@@ -195,22 +193,19 @@ def jumps_at_both_ends(
     score: Any,
     outcome: Any,
     month: Any,
+    change: Change,
     *,
-    changed: float,
-    before: float,
-    after: float,
     earlier: Any = None,
     households: Any = None,
-    bandwidth: Any = "cerrd",
-    scale: str = "linear",
-    donut: float = 0.0,
+    **options: Any,
 ) -> BothEnds:
     """Fit what `changed_jumps` takes from the data, once for every band that the threshold moved over.
 
     Parameters
     ----------
-    score, outcome, month, changed, before, after, earlier, households, bandwidth, scale, donut
-        As in `changed_jumps`.
+    score, outcome, month, earlier, households : as in `changed_jumps`
+    change : Change
+    options : bandwidth, scale and donut, as in `changed_jumps`
 
     Returns
     -------
@@ -220,12 +215,11 @@ def jumps_at_both_ends(
     Raises
     ------
     EstimationError
-        ``estimation-band-not-changed``, ``estimation-band-empty``, and those of `threshold_effect`.
+        ``estimation-band-empty``, and those of `threshold_effect`.
     """
-    change = Change.read(changed, before, after)
+    chosen: dict[str, Any] = {"bandwidth": "cerrd", "scale": "linear", "donut": 0.0} | options
     rows = read_rows(score, outcome, month, households)
-    options = {"bandwidth": bandwidth, "scale": scale, "donut": donut}
-    recipes = {at: recipe_at(rows, change, at, options) for at in ("after", "before")}
+    recipes = {at: recipe_at(rows, change, at, chosen) for at in ("after", "before")}
     ends = []
     for at, recipe in recipes.items():
         there, away = apart(rows, change, at, recipe)
@@ -239,7 +233,7 @@ def jumps_at_both_ends(
         ends[0],
         ends[1],
         rows.score[rows.month >= change.month],
-        scale,
+        chosen["scale"],
         tuple(checks),
         tuple(h for one in widths for h in (one.left, one.right)),
     )

@@ -65,7 +65,8 @@ class Changed:
 
     def by_band(self, band: tuple[float, float]) -> Answer:
         """Answer by difference in differences on the band."""
-        return ask_route(changed_band, **self._told, comparison=self.comparison, band=band)
+        place = {"changed": self.change.month, "before": self.change.before, "after": self.change.after}
+        return ask_route(changed_band, **self._told, **place, comparison=self.comparison, band=band)
 
     def by_jumps(self, band: tuple[float, float]) -> Answer:
         """Answer by the jumps at both ends of what changed."""
@@ -77,7 +78,8 @@ class Changed:
 
     @cached_property
     def _ends(self) -> BothEnds | EstimationError:
-        return ask_route(jumps_at_both_ends, **self._told, earlier=self.earlier, scale="log")
+        told = {"change": self.change, "earlier": self.earlier, "scale": "log"}
+        return ask_route(jumps_at_both_ends, **self._told, **told)
 
     @property
     def _told(self) -> dict[str, Any]:
@@ -85,9 +87,6 @@ class Changed:
             "score": self.score,
             "outcome": self.outcome,
             "month": self.month,
-            "changed": self.change.month,
-            "before": self.change.before,
-            "after": self.change.after,
             "households": self.households,
         }
 

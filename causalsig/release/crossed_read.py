@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -44,6 +44,23 @@ def released_moves(document: EstimatesDocument) -> tuple[ReleasedMove, ...]:
     )
 
 
+def _threshold(site: str, crossing: CrossingEntry, effect: CrossingEffectEntry) -> dict[str, Any]:
+    """Say which threshold, and which outcome, a row is of."""
+    return {
+        "site": site,
+        "question": QUESTION,
+        "outcome": effect.outcome,
+        "kind": effect.kind,
+        "months": effect.months,
+        "below": crossing.below,
+        "above": crossing.above,
+        "score": crossing.score,
+        "scale": crossing.scale,
+        "cutoff": crossing.cutoff.value,
+        "period": crossing.period,
+    }
+
+
 def _move(site: str, crossing: CrossingEntry, effect: CrossingEffectEntry, move: MoveEntry) -> ReleasedMove:
     fewest, most = crossing.band_to(move.percent)
     a_year = _contacts_each(crossing) * 12.0 / move.months * (1.0 if move.percent < 100 else -1.0)
@@ -52,17 +69,7 @@ def _move(site: str, crossing: CrossingEntry, effect: CrossingEffectEntry, move:
     if move.route is not None and move.held is not None:
         passed.append(PassedRoute(move.route, move.held))
     return ReleasedMove(
-        site=site,
-        question=QUESTION,
-        outcome=effect.outcome,
-        kind=effect.kind,
-        months=effect.months,
-        below=crossing.below,
-        above=crossing.above,
-        score=crossing.score,
-        scale=crossing.scale,
-        cutoff=crossing.cutoff.value,
-        period=crossing.period,
+        **_threshold(site, crossing, effect),
         part=move.percent / 100.0,
         households=(fewest, most),
         contacts=(a_year * fewest, None if most is None else a_year * most),
@@ -100,18 +107,8 @@ def _decoded(site: str, crossing: CrossingEntry, effect: CrossingEffectEntry) ->
             "jump_correlation": effect.correlation / grid.CORRELATION_STEPS,
         }
     whole = ReleasedThreshold(
-        site=site,
-        question=QUESTION,
-        outcome=effect.outcome,
+        **_threshold(site, crossing, effect),
         estimand="E1",
-        kind=effect.kind,
-        months=effect.months,
-        below=crossing.below,
-        above=crossing.above,
-        score=crossing.score,
-        scale=crossing.scale,
-        cutoff=crossing.cutoff.value,
-        period=crossing.period,
         estimate=jump.value,
         std_error=jump.error,
         bias_bound=None if bound is None else bound.value,

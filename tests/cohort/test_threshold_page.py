@@ -10,7 +10,10 @@ from typing import get_args
 import pytest
 
 from causalsig.execution import crossed, crossed_block
+from causalsig.moved import RouteName
+from causalsig.study.crossing import Threshold
 from causalsig.study.handling import SCORES, FlagName, Handling, HandlingRule
+from causalsig.study.moving import Moving
 
 PAGE = Path(__file__).parents[2] / "docs" / "thresholds-at-a-site.md"
 TEXT = PAGE.read_text("utf-8")
@@ -26,6 +29,17 @@ def test_the_rule_on_the_page_is_one() -> None:
     toml = TEXT.split("```toml\n")[1].split("```")[0]
     (rule,) = tomllib.loads(toml)["sites"]["handling"]
     assert len(HandlingRule.model_validate(rule).all_steps) == 3
+
+
+def test_the_choices_for_another_threshold_on_the_page_are_all_of_them() -> None:
+    toml = TEXT.split("```toml\n")[2].split("```")[0]
+    asked = tomllib.loads(toml)["questions"]["threshold"]
+    names = {"outcomes": ["any_new_arrears_3m"], "primary_outcome": "any_new_arrears_3m"}
+    told = Threshold.model_validate(asked | names)
+    assert set(asked["moving"]) == set(Moving.model_fields)
+    assert f"costs {told.moving.contact_cost('letter', 'home_visit', {}):g}." in TEXT
+    for route in get_args(RouteName):
+        assert f"`{route}`" in TEXT
 
 
 @pytest.mark.parametrize("name", [*SCORES, *get_args(FlagName), *get_args(Handling)])
