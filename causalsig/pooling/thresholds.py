@@ -31,6 +31,8 @@ ROUND_CUTOFFS = (
     *(750.0, 800.0, 900.0, 1000.0, 1250.0, 1500.0, 1750.0, 2000.0, 2500.0, 3000.0, 4000.0, 5000.0),
 )
 """Amounts a curve is told at: sites' own cutoffs are not, and the ends of the line are nobody's."""
+NO_SPREAD = 1e-9
+"""Of what chance alone would give: a line through effects that lie on it to the last digit has no error."""
 SITES_BEYOND = 3
 """Sites with a cutoff at or beyond either end of a line: none ends at the one site that is farthest out."""
 
@@ -217,7 +219,8 @@ def _curve(blocks: Weighed, choices: Pooling, spare: int) -> PooledCurve:
             tau2=choices.tau2,
             level=choices.level,
         )
-        refusal = None if at else "meta-few-cutoffs"
+        alike = curve.fit.q < NO_SPREAD * (len(best) - 2)
+        refusal = "meta-no-spread" if alike else None if at else "meta-few-cutoffs"
     except MetaError as error:
         if error.code not in ("meta-few-cutoffs", "meta-collinear"):
             raise

@@ -58,8 +58,10 @@ from causalsig.release.pool_entries import (
     PooledMeanEntry,
     PooledNumbers,
     TwoDigits,
+    from_pair,
     in_steps,
     interval_exponent,
+    two_digits,
 )
 from causalsig.release.pool_groups import PooledGroupEntry, decode_groups, group_entries
 from causalsig.release.pool_rules import PooledRuleEntry, decode_rules, rule_entries
@@ -274,12 +276,12 @@ def _numbers(contrast: PooledContrast) -> PooledNumbers | None:
         prediction_low=_scaled(contrast.prediction_low, 2.0**-step, math.floor),
         prediction_high=_scaled(contrast.prediction_high, 2.0**-step, math.ceil),
         p_value=_scaled(contrast.p_value, 1000, math.ceil),
-        tau2=_two_digits(contrast.tau2),
-        tau2_low=None if state == _EMPTY else _two_digits(low, down=True),
-        tau2_high=_two_digits(high) if state == "closed" else None,
+        tau2=two_digits(contrast.tau2),
+        tau2_low=None if state == _EMPTY else two_digits(low, down=True),
+        tau2_high=two_digits(high) if state == "closed" else None,
         tau2_interval=state,  # type: ignore[arg-type]
         i2_percent=_scaled(contrast.i2, 1, round),
-        q=_two_digits(contrast.q),
+        q=two_digits(contrast.q),
         q_p_value=_scaled(contrast.q_p_value, 1000, math.ceil),
     )
 
@@ -300,15 +302,6 @@ def _mean(mean: PooledMean, level: float) -> PooledMeanEntry | None:
 
 def _scaled(value: float | None, factor: float, rounding: Any) -> int | None:
     return None if value is None or not math.isfinite(value) else in_steps(value, factor, rounding)
-
-
-def _two_digits(value: float, *, down: bool = False) -> TwoDigits | None:
-    if not math.isfinite(value) or value < 0:
-        return None
-    if value < 1e-28:
-        return TwoDigits(digits=0, exponent=0)
-    digits, exponent = (grid.two_digits_down if down else grid.two_digits_up)(value)
-    return TwoDigits(digits=digits, exponent=exponent)
 
 
 def pool_result(document: PoolDocument) -> PoolResult:
@@ -403,4 +396,5 @@ def _divided(value: int | None, by: int) -> float:
 
 
 def _value(number: TwoDigits | None) -> float:
-    return math.nan if number is None else grid.from_two_digits(number.digits, number.exponent)
+    value = from_pair(number)
+    return math.nan if value is None else value
