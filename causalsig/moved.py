@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from causalsig.records import OutcomeKind
 
 RouteName = Literal["changed_band", "changed_jumps", "constant_bias", "safe_cutoffs", "continuation"]
-"""Strongest first. The first two and the last speak of one site alone; the others need other sites."""
+"""Strongest first. The first two and the last speak of one site; the others need those of other sites."""
 
 
 @dataclass(frozen=True, slots=True)
