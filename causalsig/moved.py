@@ -159,6 +159,31 @@ class ReleasedMove:
 
 
 @dataclass(frozen=True, slots=True)
+class MoveByOthers:
+    """One candidate cutoff of one site, by the tables of other sites; for that site's own page alone.
+
+    Attributes
+    ----------
+    question, outcome, kind, months, below, above, score, cutoff, period, part : as of `ReleasedMove`
+    sites : int, others that took part: enough of them, and none dominant
+    band : BandRow
+    """
+
+    question: str
+    outcome: str
+    kind: OutcomeKind
+    months: int
+    below: str
+    above: str
+    score: ScoreName
+    cutoff: float
+    period: int
+    part: float
+    sites: int
+    band: BandRow
+
+
+@dataclass(frozen=True, slots=True)
 class PooledMove:
     """One candidate cutoff, as a part of the own, over the sites with one pair of handlings.
 

@@ -7,7 +7,7 @@ is the gap between the two sites, which is seen up to the threshold:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -221,20 +221,20 @@ class Sight:
     weights: Floats
     others: tuple[_Other, ...]
 
-    def together(self, without: int | None = None) -> Extrapolation:
+    def together(self, without: Set[int] = frozenset()) -> Extrapolation:
         """Weigh the others by the inverse of their variances.
 
         Parameters
         ----------
-        without : int or None
-            Place of one that does not take part.
+        without : set of int
+            Places of those that do not take part.
 
         Raises
         ------
         EstimationError
             ``estimation-no-other-site``.
         """
-        seen = [one for one in self.others if one.place != without]
+        seen = [one for one in self.others if one.place not in without]
         if not seen:
             raise no_answer(
                 "estimation-no-other-site",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -15,10 +15,13 @@ from causalsig.meta import cutoff_curve, honest_effects, random_effects
 from causalsig.pooling.pool import FEW_SITES, reasons_to_hold
 from causalsig.pooling.threshold_weights import bins_of_cutoffs, network_variances
 
+Released = TypeVar("Released", "ReleasedThreshold", "ReleasedMove")
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from causalsig.crossed import ReleasedThreshold
+    from causalsig.moved import ReleasedMove
     from causalsig.study.models import Pooling
 
     Floats = NDArray[np.float64]
@@ -98,7 +101,7 @@ def thresholds_of_sites(
     return PooledThresholds(tuple(rows), tuple(curves), tuple(dict.fromkeys(left_out)))
 
 
-def last_wave_of_each(waves: Iterable[Sequence[ReleasedThreshold]]) -> tuple[ReleasedThreshold, ...]:
+def last_wave_of_each(waves: Iterable[Sequence[Released]]) -> tuple[Released, ...]:
     """Take the last wave of each site that has an effect at all: it holds the earlier ones' episodes.
 
     Each element is what one release of one site says, in the order of the waves.

@@ -64,6 +64,14 @@ from causalsig.release.pool_entries import (
     two_digits,
 )
 from causalsig.release.pool_groups import PooledGroupEntry, decode_groups, group_entries
+from causalsig.release.pool_moved import (
+    MoveByOthersEntry,
+    PooledMoveEntry,
+    by_others_entries,
+    decode_by_others,
+    decode_moves,
+    move_entries,
+)
 from causalsig.release.pool_rules import PooledRuleEntry, decode_rules, rule_entries
 from causalsig.release.pool_thresholds import (
     PooledCurveEntry,
@@ -81,7 +89,7 @@ _OPEN = "open"
 _EMPTY = "empty"
 _SINCE = {
     "0.2": ("robustness", "balance", "controls", "calibrated"),
-    "0.3": ("groups", "contacts", "rules", "thresholds", "curves"),
+    "0.3": ("groups", "contacts", "rules", "thresholds", "curves", "moves", "moved_by_others"),
 }
 """Fields by the version that brought them."""
 
@@ -110,6 +118,8 @@ class PoolDocument(Closed):
     contacts: tuple[PooledContactEntry, ...] = Field(default=(), max_length=200)
     thresholds: tuple[PooledThresholdEntry, ...] = Field(default=(), max_length=200)
     curves: tuple[PooledCurveEntry, ...] = Field(default=(), max_length=100)
+    moves: tuple[PooledMoveEntry, ...] = Field(default=(), max_length=200)
+    moved_by_others: tuple[MoveByOthersEntry, ...] = Field(default=(), max_length=100)
     controls: tuple[ControlEntry, ...] = Field(default=(), max_length=200)
     calibrated: tuple[CalibratedEntry, ...] = Field(default=(), max_length=10)
 
@@ -137,12 +147,17 @@ class PoolDocument(Closed):
 
     @model_validator(mode="after")
     def _others_are_publishable(self) -> PoolDocument:
-        rows: tuple[PooledGroupEntry | PooledContactEntry | PooledThresholdEntry | PooledCurveEntry, ...]
-        rows = (*self.groups, *self.contacts, *self.thresholds, *self.curves)
+        rows: tuple[
+            PooledGroupEntry | PooledContactEntry | PooledThresholdEntry | PooledCurveEntry | PooledMoveEntry,
+            ...,
+        ]
+        rows = (*self.groups, *self.contacts, *self.thresholds, *self.curves, *self.moves)
         if self.pool == "all":
             # Of all, a group is of enough sites without any one of them too.
             if any(row.publishable and row.sites <= MIN_SITES for row in rows):
                 raise ValueError("a group of too few sites is called publishable")
+            if self.moved_by_others:
+                raise ValueError("the pool of all shows what is one municipality's own")
             return self
         if self.left_out:
             raise ValueError("a pool of the others lists sites")
@@ -157,6 +172,7 @@ class PoolDocument(Closed):
             or self.rules
             or self.curves
             or any(not row.publishable for row in rows)
+            or any(row.routes or row.unanswered for row in self.moves)
             or any(not r.publishable or r.sites < MIN_SITES for r in self.robustness)
         ):
             raise ValueError("a pool of the others shows a diagnostic that is not publishable")
@@ -212,6 +228,8 @@ def build_pool_document(
             contacts=contact_entries(result),
             thresholds=threshold_entries(result),
             curves=curve_entries(result),
+            moves=move_entries(result),
+            moved_by_others=by_others_entries(result),
             controls=() if others else control_entries(result),
             calibrated=() if others else calibrated_entries(result),
         )
@@ -323,6 +341,8 @@ def pool_result(document: PoolDocument) -> PoolResult:
         contacts=decode_contacts(document.contacts),
         thresholds=decode_thresholds(document.thresholds),
         curves=decode_curves(document.curves),
+        moves=decode_moves(document.moves),
+        moved_by_others=decode_by_others(document.moved_by_others),
         controls=decode_controls(document.controls),
         calibrated=decode_calibrated(document.calibrated),
     )

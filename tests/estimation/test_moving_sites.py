@@ -120,11 +120,11 @@ def test_the_estimate_is_the_sum_of_its_weights_times_means_up_and_down(
 
 def test_leaving_a_site_out_is_never_having_seen_it() -> None:
     site, others = table(0.0, seed=1), [table(0.6, seed=2), table(0.6, seed=3), table(0.7, seed=4)]
-    left, never = look_across(site, 0.4, others).together(without=1), extrapolate(site, 0.4, others[::2])
+    left, never = look_across(site, 0.4, others).together({1}), extrapolate(site, 0.4, others[::2])
     assert (left.estimate, left.std_error) == (never.estimate, never.std_error)
     assert [place for place, _, _ in left.others] == [0, 2]
     with pytest.raises(EstimationError) as caught:
-        look_across(site, 0.4, others[:1]).together(without=0)
+        look_across(site, 0.4, others[:1]).together({0})
     assert caught.value.code == "estimation-no-other-site"
 
 
