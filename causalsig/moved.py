@@ -45,6 +45,25 @@ class BandRow:
 
 
 @dataclass(frozen=True, slots=True)
+class BasisRow:
+    """Who is behind a band's effect: of all the parts that it compares the weakest, for the disclosure rules.
+
+    Attributes
+    ----------
+    households, households_with, households_without : int
+        Fewest of a part; those with the outcome at least once, and those without.
+    largest_share, two_largest_share : float
+        Largest share that one household, or two, have of a part's weights.
+    """
+
+    households: int
+    households_with: int
+    households_without: int
+    largest_share: float
+    two_largest_share: float
+
+
+@dataclass(frozen=True, slots=True)
 class CostRow:
     """Cost per avoided later signal, in euro.
 
@@ -82,9 +101,10 @@ class MovedRow:
     episodes, households : int
         Of the pivotal set between both cutoffs, over the whole period of the data.
     years : float
-        Length of that period.
+        Length of that period: months with episodes under a rule with this threshold, over twelve.
     contacts_each : float
-        Contacts more that an episode above the threshold gets than one below it.
+        Contacts more that an episode above the threshold gets than one below it: the share whose first
+        attempt is the handling above, on the one side less on the other, within the effect's bandwidth.
     extra_contacts : float
         A year; below 0 where the cutoff goes up.
     band : BandRow or None
@@ -97,6 +117,8 @@ class MovedRow:
     over_capacity : bool or None
         Whether the extra contacts are more than the study's capacity; None where it gives none.
     cost : CostRow or None
+    basis : BasisRow or None
+        Of ``band``; without it no estimate leaves.
     """
 
     part: float
@@ -117,6 +139,7 @@ class MovedRow:
     code: str | None
     over_capacity: bool | None
     cost: CostRow | None
+    basis: BasisRow | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +153,8 @@ class ReleasedMove:
     part : float
     households : (low, high or None)
         Of the band; the ends of what leaves.
-    contacts : (low, high)
-        Extra contacts a year, by the same ends.
+    contacts : (of the fewest, of the most households or None)
+        Extra contacts a year, by the same ends; below 0 where the cutoff goes up.
     band : BandRow or None
         By the site's own routes only; routes by other sites are found where sites are pooled.
     steps : float

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from causalsig.estimation.moving_request import read_number
 from causalsig.estimation.moving_results import ROUTES, BandEffect, Route
 
 Answer = BandEffect | EstimationError
+Found = TypeVar("Found")
 NORMAL = 1e12
 """Degrees of freedom that make a t-quantile normal to the last digit."""
 NO_DATA = "estimation-route-without-data"
@@ -107,8 +108,8 @@ class MovedThreshold:
         return None if self.effect is None else self.effect.route
 
 
-def ask_route(route: Callable[..., BandEffect], *args: Any, **options: Any) -> Answer:
-    """Ask a route; keep its refusal as an answer. Errors of the input are raised."""
+def ask_route(route: Callable[..., Found], *args: Any, **options: Any) -> Found | EstimationError:
+    """Ask a route, or what it is made from; keep its refusal as an answer. Errors of the input are raised."""
     try:
         return route(*args, **options)
     except EstimationError as error:

@@ -38,6 +38,7 @@ def bounded_continuation(
     scale: str = "linear",
     kernel: Kernel = "triangular",
     level: float = 0.95,
+    reach: float | None = None,
 ) -> BandEffect:
     """Bound what moving a threshold a little does, by how much the mean may bend.
 
@@ -57,6 +58,8 @@ def bounded_continuation(
     curvature_bound : float
         In outcome units a squared unit of the analysis, see `scale`.
     outcome, variance, scale, kernel, level : as in `effect_at_cutoff`
+    reach : float or None
+        Bandwidth of the honest interval at the present threshold, where `honest_reach` gave it already.
 
     Returns
     -------
@@ -72,11 +75,11 @@ def bounded_continuation(
     bound = read_number(curvature_bound, "curvature_bound", lowest=0.0)
     options: dict[str, Any] = {"variance": variance, "scale": scale, "kernel": kernel, "level": level}
     request = read_request(table, cutoff, outcome, options)
-    at = effect_at_cutoff(table, cutoff, outcome=outcome, curvature_bound=bound, **options)
-    assert at.honest is not None
+    if reach is None:
+        reach = honest_reach(table, cutoff, curvature_bound=bound, outcome=outcome, **options)
     place = read_number(to, "to")
     width = _distance(place, request)
-    _check_distance(width, at.honest.bandwidth)
+    _check_distance(width, reach)
     sides = cut(table, request.cutoff, scale=request.scale)
     lowered = place < request.cutoff
     band, far = (sides[0], sides[1]) if lowered else (sides[1], sides[0])
@@ -103,7 +106,31 @@ def bounded_continuation(
         episodes=float(band.moments.counts[:rows].sum()),
         largest_bias=bound * _bias(far, line, t, p),
         checks=_bend(far, 2.0 * h, combination, request, bound),
+        bandwidths=(h,),
     )
+
+
+def honest_reach(
+    table: ScoreTable, cutoff: float, *, curvature_bound: float, outcome: int = 0, **options: Any
+) -> float:
+    """Tell how far from a threshold a bound on the curvature says anything: the honest interval's bandwidth.
+
+    Parameters
+    ----------
+    table, cutoff, curvature_bound, outcome, options : as in `bounded_continuation`
+
+    Returns
+    -------
+    float, in units of the analysis
+
+    Raises
+    ------
+    EstimationError
+        Those of `effect_at_cutoff`.
+    """
+    found = effect_at_cutoff(table, cutoff, outcome=outcome, curvature_bound=curvature_bound, **options)
+    assert found.honest is not None
+    return found.honest.bandwidth
 
 
 def _distance(place: float, request: ThresholdRequest) -> float:

@@ -56,6 +56,9 @@ class BandEffect:
     episodes : float
         That the band's mean is taken over.
     checks : tuple of Check, of the route's assumption; empty where nothing can check it
+    bandwidths : tuple of float
+        Of `bounded_continuation` that of its line; of `changed_jumps` left and right, at the threshold after
+        the change and then at that before it. Empty of other routes.
     """
 
     route: Route
@@ -69,6 +72,7 @@ class BandEffect:
     level: float
     episodes: float
     checks: tuple[Check, ...]
+    bandwidths: tuple[float, ...] = ()
 
     @property
     def holds(self) -> bool:
@@ -86,6 +90,7 @@ def band_effect(
     episodes: float,
     largest_bias: float = 0.0,
     checks: tuple[Check, ...] = (),
+    bandwidths: tuple[float, ...] = (),
 ) -> BandEffect:
     """Put an interval around an estimate whose bias is at most `largest_bias`.
 
@@ -109,6 +114,7 @@ def band_effect(
         level,
         float(episodes),
         checks,
+        bandwidths,
     )
 
 

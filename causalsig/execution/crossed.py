@@ -25,6 +25,7 @@ from causalsig.execution.crossed_block import (
 )
 from causalsig.execution.crossed_numbers import fuzzy
 from causalsig.execution.hidden import codes_of_households
+from causalsig.execution.moved import with_moves
 from causalsig.records import Refusal
 from causalsig.release.rules import smallest_arm
 
@@ -68,13 +69,15 @@ def threshold_findings(
         return ThresholdFindings("refused", first.attrition, (), (), tuple(dict.fromkeys(refusals)))
     helped = _helped(made)
     blocks = []
-    for pivotal in pivotal_sets(first):
+    pivotals = pivotal_sets(first)
+    for pivotal in pivotals:
         block = block_of(pivotal, first, [o for _, found in windows[:1] for o in found], made)
         if block.effects:
             for cohort, (_, outcomes) in zip(cohorts[1:], windows[1:], strict=True):
                 block = _longer(block, pivotal, cohort, outcomes, made)
             block = replace(block, accepted=_accepted(block, pivotal, helped, made))
         blocks.append(block)
+    blocks = list(with_moves(blocks, pivotals, first, made))
     status: QuestionStatus = "refused"
     if any(block.effects for block in blocks):
         status = "estimated"

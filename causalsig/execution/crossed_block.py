@@ -45,6 +45,8 @@ TOO_FEW = "release-admission"
 WITHHELD = "gate-design-failed"
 BESIDE_BINS = 20
 """Numbers kept for what stands beside a bin table: effects, first stages, bandwidths, bands."""
+OF_A_MOVE = 3
+"""And for every other cutoff: its effect, the error of that, and a bound of its bias."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +137,8 @@ def block_of(
     if not effects or not effects[0].primary:
         return replace(block, refusals=refusals)
     floors = made.study.disclosure
-    numbers = floors.max_parameter_share * sum(block.households) - BESIDE_BINS
+    beside = BESIDE_BINS + OF_A_MOVE * (len(made.asked.candidates) if block.score == "amount" else 0)
+    numbers = floors.max_parameter_share * sum(block.households) - beside
     primary = cohort.outcomes[made.asked.primary_outcome][rows]
     bins = bin_rows(
         scored,

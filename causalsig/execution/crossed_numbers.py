@@ -122,9 +122,8 @@ def crossing_effect(
     h = (found.bandwidths.left, found.bandwidths.right)
     if found.honest is not None:  # it is the one that leaves, so its bandwidth says who is behind it
         h = (found.honest.bandwidth, found.honest.bandwidth)
-    inside = _inside(scored, h, options["donut"])
-    came_back = values < outcome.days if outcome.kind == "days" else values > 0
-    with_it = [_households(scored, side & came_back) for side in inside]
+    inside = within_bandwidths(scored, h, options["donut"])
+    with_it = [_households(scored, side & came_back(outcome, values)) for side in inside]
     within = [_households(scored, side) for side in inside]
     largest = [_largest(scored, side, width) for side, width in zip(inside, h, strict=True)]
     honest = found.honest
@@ -309,8 +308,13 @@ def score_bands(scored: Scored, candidates: tuple[float, ...]) -> tuple[ScoreBan
     return tuple(found)
 
 
-def _inside(scored: Scored, h: tuple[float, float], donut: float) -> tuple[Mask, Mask]:
-    """Episodes of each side within its bandwidth."""
+def came_back(outcome: Outcome, values: Floats) -> Mask:
+    """Whether each episode has the outcome at least once, (n,)."""
+    return np.asarray(values < outcome.days if outcome.kind == "days" else values > 0)
+
+
+def within_bandwidths(scored: Scored, h: tuple[float, float], donut: float) -> tuple[Mask, Mask]:
+    """Tell which episodes of each side, left and right, lie within its bandwidth: (n,) twice."""
     distance, kept = scored.distance, scored.outside(donut)
     left = kept & ~scored.above & (-distance <= h[0])
     return left, kept & scored.above & (distance <= h[1])
@@ -323,9 +327,14 @@ def _households(scored: Scored, rows: Mask) -> int:
 def _largest(scored: Scored, rows: Mask, h: float) -> tuple[float, float]:
     """Largest shares that one household, and two, have of the kernel's weights on a side."""
     weights = np.maximum(1.0 - np.abs(scored.distance[rows]) / h, 0.0)
+    return largest_shares(scored.households[rows], weights)
+
+
+def largest_shares(households: NDArray[np.int64], weights: Floats) -> tuple[float, float]:
+    """Largest shares that one household, and two, have of the episodes' weights, (n,) each."""
     if not weights.sum() > 0.0:
         return 1.0, 1.0
-    _, codes = np.unique(scored.households[rows], return_inverse=True)
+    _, codes = np.unique(households, return_inverse=True)
     shares = np.sort(np.bincount(codes, weights=weights))[::-1] / weights.sum()
     return float(shares[0]), float(shares[:2].sum())
 

@@ -29,14 +29,15 @@ from causalsig.release.crossed_entries import (
     CrossingEntry,
     FollowEntry,
     GateEntry,
-    JumpEntry,
     ThresholdsEntry,
-    WidthEntry,
     crossing_numbers,
     effect_numbers,
     mean_exponent,
     share_exponent,
 )
+from causalsig.release.crossed_grids import broken_floor, jump_entry, nearest, width_entry
+from causalsig.release.moved import moves_of, within_budget
+from causalsig.release.moved_entries import move_numbers
 from causalsig.release.vocabulary import to_code
 
 if TYPE_CHECKING:
@@ -44,7 +45,6 @@ if TYPE_CHECKING:
         BinRow,
         CrossingEffect,
         FollowRow,
-        JumpRow,
         ThresholdBlock,
         ThresholdFindings,
     )
@@ -130,7 +130,7 @@ def _crossing(block: ThresholdBlock, limits: Limits, *, bins: bool) -> CrossingE
         score=block.score,
         total=block.total,
         scale=block.scale,
-        cutoff=_width(block.cutoff),
+        cutoff=width_entry(block.cutoff),
         below=block.below,  # type: ignore[arg-type]  # pydantic checks it against the code list
         above=block.above,  # type: ignore[arg-type]
         households=tuple(grid.band(n) for n in block.households),  # type: ignore[arg-type]
@@ -142,6 +142,7 @@ def _crossing(block: ThresholdBlock, limits: Limits, *, bins: bool) -> CrossingE
         effects=(),
         bins=(),
         bands=(),
+        moves=(),
         refusals=tuple(dict.fromkeys(to_code(one.code) for one in block.refusals)),
         held=tuple(held),
     )
@@ -174,13 +175,22 @@ def _within(
     left -= NUMBERS_OF_A_BIN * len(bins)
     bands = _bands(block) if len(block.bands) <= left else ()
     left -= len(bands)
+    moves, over_budget = within_budget(moves_of(block, limits) if bands else (), left)
+    left -= sum(map(move_numbers, moves))
+    held += [over] if over_budget else []
     for one in effects[1:]:
         if effect_numbers(one) <= left:
             kept.append(one)
             left -= effect_numbers(one)
         else:
             held.append(over)
-    update = {"effects": tuple(kept), "bins": bins, "bands": bands, "held": tuple(dict.fromkeys(held))}
+    update = {
+        "effects": tuple(kept),
+        "bins": bins,
+        "bands": bands,
+        "moves": moves,
+        "held": tuple(dict.fromkeys(held)),
+    }
     return CrossingEntry.model_validate(entry.model_copy(update=update).model_dump())
 
 
@@ -203,18 +213,13 @@ def _sifted(block: ThresholdBlock, limits: Limits) -> tuple[tuple[CrossingEffect
 
 def _broken(effect: CrossingEffect, limits: Limits) -> str | None:
     """Return the code of the first floor that an effect does not hold; of households within its bandwidth."""
-    floors = limits.disclosure
-    if min(effect.households) < floors.min_households_arm:
-        return "release-arm-floor"
-    if min(*effect.households_with, *effect.households_without) < floors.min_households_cell:
-        return "release-class-floor"
-    dominated = effect.largest_share > floors.max_largest_weight
-    if dominated or effect.two_largest_share > floors.max_two_largest_weight:
-        return "release-dominance"
-    told = effect.crossing.robust
-    if not (math.isfinite(told.std_error) and told.std_error > 0.0):
-        return "release-no-variance"
-    return None
+    return broken_floor(
+        limits,
+        households=min(effect.households),
+        fewest_of_a_kind=min(*effect.households_with, *effect.households_without),
+        shares=(effect.largest_share, effect.two_largest_share),
+        std_error=effect.crossing.robust.std_error,
+    )
 
 
 def _nested(effects: Sequence[CrossingEffect], limits: Limits) -> frozenset[int]:
@@ -235,8 +240,12 @@ def _effect(effect: CrossingEffect) -> CrossingEffectEntry | None:
     estimate, error = effect.crossing.robust.estimate, effect.crossing.robust.std_error
     if honest is not None:
         estimate, error = honest.estimate, honest.std_error
-    jump = _jump(estimate, error)
-    first = None if handled is None else _of_row(handled.first_stage.robust)
+    jump = jump_entry(estimate, error)
+    first = (
+        None
+        if handled is None
+        else jump_entry(handled.first_stage.robust.estimate, handled.first_stage.robust.std_error)
+    )
     correlation = None
     if handled is not None and first is not None:
         (y, both), (_, d) = handled.covariance
@@ -249,39 +258,13 @@ def _effect(effect: CrossingEffect) -> CrossingEffectEntry | None:
         months=effect.months,  # type: ignore[arg-type]
         primary=effect.primary,
         jump=jump,
-        bias_bound=() if honest is None else (_width(honest.largest_bias, up=True),),
+        bias_bound=() if honest is None else (width_entry(honest.largest_bias, up=True),),
         first_stage=() if first is None else (first,),
         correlation=correlation,
         weak=handled is None or first is None or handled.weak,
-        bandwidths=tuple(_width(one) for one in effect.bandwidths),  # type: ignore[arg-type]
+        bandwidths=tuple(width_entry(one) for one in effect.bandwidths),  # type: ignore[arg-type]
         households=tuple(grid.band(n) for n in effect.households),  # type: ignore[arg-type]
     )
-
-
-def _of_row(row: JumpRow) -> JumpEntry | None:
-    return _jump(row.estimate, row.std_error)
-
-
-def _jump(estimate: float, std_error: float) -> JumpEntry | None:
-    if not (math.isfinite(estimate) and math.isfinite(std_error) and std_error > 0.0):
-        return None
-    digits, decimal = grid.two_digits_up(std_error)
-    exponent = grid.step_exponent(grid.from_two_digits(digits, decimal))
-    steps = grid.to_steps(estimate, exponent)
-    if not grid.MIN_SE_EXPONENT <= decimal <= grid.MAX_SE_EXPONENT or abs(steps) > grid.MAX_MEAN_STEPS:
-        return None
-    return JumpEntry(estimate=steps, estimate_exponent=exponent, std_error=digits, std_error_exponent=decimal)
-
-
-def _nearest(value: float) -> tuple[int, int]:
-    """Two significant digits, the nearest."""
-    up, down = grid.two_digits_up(value), grid.two_digits_down(value)
-    return min((up, down), key=lambda pair: abs(grid.from_two_digits(*pair) - value))
-
-
-def _width(value: float, *, up: bool = False) -> WidthEntry:
-    digits, exponent = grid.two_digits_up(value) if up else _nearest(value)
-    return WidthEntry(digits=digits, exponent=exponent)
 
 
 def _bins(block: ThresholdBlock, limits: Limits) -> tuple[BinEntry, ...]:
@@ -311,7 +294,7 @@ def _outward(rows: Sequence[BinRow], scale: str) -> list[BinEntry]:
     for row in rows:
         told = _rounded(row.episodes + episodes, EPISODES_IN_STEPS_OF, SMALLEST_BIN)
         episodes += row.episodes - told
-        digits, decimal = _nearest(row.variance)
+        digits, decimal = nearest(row.variance)
         distance = grid.to_steps(row.distance, DISTANCE_EXPONENT[scale])
         entry = BinEntry(
             episodes=told,

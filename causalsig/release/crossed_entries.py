@@ -11,13 +11,15 @@ from pydantic import Field, model_validator
 from causalsig.crossed import ScoreName
 from causalsig.records import OutcomeKind
 from causalsig.release import grid
+from causalsig.release.jump_entries import JumpEntry as JumpEntry
+from causalsig.release.jump_entries import WidthEntry as WidthEntry
+from causalsig.release.moved_entries import MoveEntry, check_moves, move_numbers
 from causalsig.release.value_types import (
     ArmBand,
     Band,
     Closed,
     Code,
     Correlation,
-    DecimalExponent,
     Digits,
     Month,
     RuleCode,
@@ -26,50 +28,12 @@ from causalsig.release.value_types import (
 from causalsig.study.handling import Handling
 from causalsig.study.models import Horizon, Slug
 
-BinaryExponent = Annotated[int, Field(ge=-40, le=40)]
 Tenths = Annotated[int, Field(ge=0, le=10)]
 DISTANCE_EXPONENT = {"log": -9, "linear": -4}
 """Grid of a bin's mean distance: 1/512 on the log scale, one euro at 500; else 1/16 of the score's unit."""
 EPISODES_IN_STEPS_OF = 5
 SMALLEST_BIN = 10
 NUMBERS_OF_A_BIN = 6
-
-
-class JumpEntry(Closed):
-    """A jump at the cutoff, on the grid of its standard error."""
-
-    estimate: Steps
-    estimate_exponent: BinaryExponent
-    std_error: Digits
-    std_error_exponent: DecimalExponent
-
-    @model_validator(mode="after")
-    def _declared_grid(self) -> JumpEntry:
-        if self.estimate_exponent != grid.step_exponent(self.error):
-            raise ValueError("a jump is not on the grid its standard error declares")
-        return self
-
-    @property
-    def error(self) -> float:
-        """Standard error."""
-        return grid.from_two_digits(self.std_error, self.std_error_exponent)
-
-    @property
-    def value(self) -> float:
-        """Estimate."""
-        return grid.from_steps(self.estimate, self.estimate_exponent)
-
-
-class WidthEntry(Closed):
-    """A positive number of two significant digits: a bandwidth, a cutoff, a bound of bias."""
-
-    digits: Digits
-    exponent: DecimalExponent
-
-    @property
-    def value(self) -> float:
-        """The number."""
-        return grid.from_two_digits(self.digits, self.exponent)
 
 
 class CrossingEffectEntry(Closed):
@@ -160,6 +124,7 @@ class CrossingEntry(Closed):
     effects: tuple[CrossingEffectEntry, ...] = Field(max_length=10)
     bins: tuple[BinEntry, ...] = Field(max_length=2000)
     bands: tuple[BandEntry, ...] = Field(max_length=10)
+    moves: tuple[MoveEntry, ...] = Field(default=(), max_length=8)
     refusals: tuple[Code, ...] = Field(max_length=20)
     held: tuple[RuleCode, ...] = Field(max_length=20)
 
@@ -173,7 +138,19 @@ class CrossingEntry(Closed):
             raise ValueError("numbers of a threshold stand beside no effect on its primary outcome")
         if self.below == self.above:
             raise ValueError("crossing leads to the same handling")
+        edges = {edge for band in self.bands for edge in (band.low_percent, band.high_percent)}
+        percents = [entry.percent for entry in self.moves]
+        if not set(percents) <= edges - {100} or percents != sorted(set(percents)):
+            raise ValueError("a moved threshold has no counted bands beside it, or is told twice")
         return self
+
+    def band_to(self, percent: int) -> tuple[int, int | None]:
+        """Fewest and most households between the threshold and another one; None: no end."""
+        low, high = min(percent, 100), max(percent, 100)
+        inside = [one for one in self.bands if low <= one.low_percent and one.high_percent <= high]
+        ends = [grid.band_limits(one.households) for one in inside]
+        most = [end for _, end in ends if end is not None]
+        return sum(end for end, _ in ends), sum(most) if len(most) == len(ends) else None
 
     @model_validator(mode="after")
     def _bins_in_order(self) -> CrossingEntry:
@@ -222,7 +199,7 @@ def effect_numbers(entry: CrossingEffectEntry) -> int:
 
 def crossing_numbers(entry: CrossingEntry) -> int:
     """Count free numbers of a threshold: effects, bins, bands, and how often it was followed."""
-    told = sum(map(effect_numbers, entry.effects)) + len(entry.bands)
+    told = sum(map(effect_numbers, entry.effects)) + len(entry.bands) + sum(map(move_numbers, entry.moves))
     return told + NUMBERS_OF_A_BIN * len(entry.bins) + len(entry.followed)
 
 
@@ -235,6 +212,7 @@ def check_crossings(entry: ThresholdsEntry, *, arm: int, cell: int, per_mille: i
             raise ValueError("a side of a threshold lies below the floor of households")
         if any(one.episodes < cell - EPISODES_IN_STEPS_OF / 2 for one in crossing.bins):
             raise ValueError("a bin lies below the floor of a cell")
+        check_moves(crossing.moves, [crossing.band_to(one.percent) for one in crossing.moves], arm=arm)
         ends = [grid.band_limits(band)[1] for band in crossing.households]
         most = sum(math.inf if one is None else one for one in ends)
         if crossing.effects and crossing_numbers(crossing) * 1000 > per_mille * most:

@@ -7,14 +7,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from causalsig.crossed import ReleasedBin, ReleasedThreshold
+from causalsig.meta import honest_effects
+from causalsig.moved import BandRow, PassedRoute, ReleasedMove
 from causalsig.release import grid
 from causalsig.release.crossed_entries import DISTANCE_EXPONENT, mean_exponent, share_exponent
 
 if TYPE_CHECKING:
     from causalsig.release.crossed_entries import BinEntry, CrossingEffectEntry, CrossingEntry
     from causalsig.release.documents import EstimatesDocument
+    from causalsig.release.moved_entries import MoveEntry
 
 QUESTION = "threshold"
+SIDES = 2
 
 
 def released_thresholds(document: EstimatesDocument) -> tuple[ReleasedThreshold, ...]:
@@ -26,6 +30,63 @@ def released_thresholds(document: EstimatesDocument) -> tuple[ReleasedThreshold,
         for effect in crossing.effects
         for row in _decoded(document.site_code, crossing, effect)
     )
+
+
+def released_moves(document: EstimatesDocument) -> tuple[ReleasedMove, ...]:
+    """Decode what other cutoffs than a site's own would do; of the primary outcome of each threshold."""
+    return tuple(
+        _move(document.site_code, crossing, effect, move)
+        for entry in document.thresholds
+        for crossing in entry.crossings
+        for effect in crossing.effects
+        if effect.primary
+        for move in crossing.moves
+    )
+
+
+def _move(site: str, crossing: CrossingEntry, effect: CrossingEffectEntry, move: MoveEntry) -> ReleasedMove:
+    fewest, most = crossing.band_to(move.percent)
+    a_year = _contacts_each(crossing) * 12.0 / move.months * (1.0 if move.percent < 100 else -1.0)
+    jump = next(iter(move.effect), None)
+    passed = [PassedRoute(one.route, one.code) for one in move.passed]
+    if move.route is not None and move.held is not None:
+        passed.append(PassedRoute(move.route, move.held))
+    return ReleasedMove(
+        site=site,
+        question=QUESTION,
+        outcome=effect.outcome,
+        kind=effect.kind,
+        months=effect.months,
+        below=crossing.below,
+        above=crossing.above,
+        score=crossing.score,
+        scale=crossing.scale,
+        cutoff=crossing.cutoff.value,
+        period=crossing.period,
+        part=move.percent / 100.0,
+        households=(fewest, most),
+        contacts=(a_year * fewest, None if most is None else a_year * most),
+        band=_band(move),
+        steps=0.0 if jump is None else grid.from_steps(1, jump.estimate_exponent),
+        passed=tuple(passed),
+    )
+
+
+def _contacts_each(crossing: CrossingEntry) -> float:
+    """Contacts more above than below, from how often the rule was followed on either side."""
+    if len(crossing.followed) != SIDES:
+        return 0.0
+    below, above = (share / 10.0 for share in crossing.followed)
+    return (-1.0 if crossing.above == "none" else 1.0) * (below + above - 1.0)
+
+
+def _band(move: MoveEntry) -> BandRow | None:
+    if move.route is None or not move.effect:
+        return None
+    (jump,) = move.effect
+    bias = sum(one.value for one in move.bias_bound)
+    found = honest_effects([jump.value], [jump.error**2], [bias])
+    return BandRow(move.route, jump.value, jump.error, bias, found.conf_low, found.conf_high)
 
 
 def _decoded(site: str, crossing: CrossingEntry, effect: CrossingEffectEntry) -> list[ReleasedThreshold]:

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field, field_validator, model_validator
 
 from causalsig.study.base import Closed, Slug
+from causalsig.study.moving import Moving
 
 
 class ThresholdGates(Closed):
@@ -56,19 +57,22 @@ class Threshold(Closed):
     candidates: tuple[float, ...] = Field(
         default=(0.5, 0.75, 1.5, 2.0),
         max_length=8,
-        description="Other cutoffs to count contacts for, as parts of the site's own.",
+        description="Other cutoffs: their contacts, and what they would do, as parts of the site's own.",
     )
     accepted_help: bool = Field(
         default=True, description="Also: crossing as an instrument for accepted help; it stays at the site."
     )
     gates: ThresholdGates = ThresholdGates()
     curvature: Curvature = Curvature()
+    moving: Moving = Moving()
 
     @field_validator("candidates")
     @classmethod
     def _others(cls, candidates: tuple[float, ...]) -> tuple[float, ...]:
         if any(not 0.1 <= one <= 10.0 or one == 1.0 for one in candidates):
             raise ValueError("a candidate is not a part of the cutoff; give 0.1 to 10, and not 1")
+        if any(abs(100.0 * one - round(100.0 * one)) > 1e-9 for one in candidates):
+            raise ValueError("candidates are told in whole per cent; give at most two decimals")
         if list(candidates) != sorted(set(candidates)):
             raise ValueError("candidates are not in order, or one is twice; give each once, the lowest first")
         return candidates

@@ -12,7 +12,10 @@ import typer
 from causalsig_cli._screen import say
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from causalsig.crossed import ReleasedThreshold
+    from causalsig.moved import ReleasedMove
     from causalsig.pooling.thresholds_again import Again, AgainRow
 
 _SHOWN = ("question", "outcome", "estimand", "below", "above", "score", "cutoff", "period")
@@ -21,24 +24,57 @@ _SHOWN = ("question", "outcome", "estimand", "below", "above", "score", "cutoff"
 def show_again(file: Path, keys: Path, *, demo: bool, as_json: bool) -> bool:
     """Print a release's effects beside those of its tables; say whether all agree."""
     from causalsig.pooling.thresholds_again import estimate_again, has_table
-    from causalsig.release.crossed_read import released_thresholds
+    from causalsig.release.crossed_read import released_moves, released_thresholds
     from causalsig.release.keys import read_trusted
     from causalsig.release.signed import read_release
 
     document = read_release(file, trusted=read_trusted(keys), allow_demo=demo)
     found = [estimate_again(block) for block in released_thresholds(document) if has_table(block)]
+    moves = released_moves(document)
     if as_json:
-        typer.echo(json.dumps([_values(one) for one in found], indent=2))
+        typer.echo(json.dumps([_values(one, _beside(one, moves)) for one in found], indent=2))
     for one in () if as_json else found:
         _print(one)
+        for move in _beside(one, moves):
+            _print_move(move)
     if not found:
         say("no effect at a cutoff with a table of bins in this release.")
     return all(one.agrees for one in found)
 
 
-def _values(one: Again) -> dict[str, Any]:
+def _beside(one: Again, moves: Sequence[ReleasedMove]) -> list[ReleasedMove]:
+    """Find what moving a threshold would do: beside the effect of crossing it on the same outcome."""
+    if one.block.estimand != "E1":
+        return []
+    names = ("outcome", "below", "above", "score", "cutoff", "period")
+    return [move for move in moves if all(getattr(move, name) == getattr(one.block, name) for name in names)]
+
+
+def _values(one: Again, moves: Sequence[ReleasedMove]) -> dict[str, Any]:
     block = {name: getattr(one.block, name) for name in (*_SHOWN, "estimate", "std_error")}
-    return {**block, "agrees": one.agrees, "away": one.away, "rows": [asdict(row) for row in one.rows]}
+    rows = {"rows": [asdict(row) for row in one.rows], "moves": [_told(move) for move in moves]}
+    return {**block, "agrees": one.agrees, "away": one.away, **rows}
+
+
+def _told(move: ReleasedMove) -> dict[str, Any]:
+    values = asdict(move)
+    return {name: values[name] for name in ("part", "households", "contacts", "band", "passed")}
+
+
+def _print_move(move: ReleasedMove) -> None:
+    low, high = move.contacts
+    contacts = f"{low:+.0f} to {high:+.0f}" if high is not None else f"{low:+.0f} and beyond"
+    effect = ""
+    if move.band is not None:
+        band = move.band
+        effect = (
+            f"{band.estimate:>+10.4f}{band.std_error:>10.4f}  {band.conf_low:+.4f} to {band.conf_high:+.4f}"
+        )
+        effect += f"  {band.route}"
+    typer.echo(f"  {f'moved to {move.part:.0%}':<26}{effect or ' ' * 9 + '-' + ' ' * 9 + '-'}")
+    typer.echo(f"    contacts a year {contacts}")
+    for one in move.passed:
+        typer.echo(f"    not by {one.route} [{one.code}]")
 
 
 def _print(one: Again) -> None:

@@ -11,6 +11,7 @@ import typer
 from causalsig.texts import catalogue, text
 
 if TYPE_CHECKING:
+    from causalsig.release.crossed_entries import ThresholdsEntry
     from causalsig.release.life import Review
 
 EARLIER_CODE = "release-earlier-of-site"
@@ -62,7 +63,7 @@ def _held_back(found: Review) -> list[tuple[str, str]]:
     """List what does not leave, with the rule, whatever the kind of document."""
     document = found.document
     if document.kind == "estimates":
-        return [
+        told = [
             (
                 ", ".join(
                     part
@@ -79,7 +80,18 @@ def _held_back(found: Review) -> list[tuple[str, str]]:
             for question in document.questions
             for held in question.suppressions
         ]
+        return told + [row for entry in document.thresholds for row in _held_thresholds(entry)]
     return [(held.table.replace("_", " "), held.rule) for held in document.suppressions]
+
+
+def _held_thresholds(entry: ThresholdsEntry) -> list[tuple[str, str]]:
+    """List what does not leave of thresholds, and of what other ones would do."""
+    rows = []
+    for crossing in entry.crossings:
+        name = f"threshold, {crossing.score} {crossing.cutoff.value:g}"
+        rows += [(name, rule) for rule in crossing.held]
+        rows += [(f"{name}, moved to {one.percent} %", one.held) for one in crossing.moves if one.held]
+    return rows
 
 
 def _rows(found: Review, language: str) -> list[dict[str, Any]]:
@@ -106,7 +118,11 @@ def _decoded(place: str, values: dict[str, tuple[str, Any]]) -> float | None:
     exponent = values.get(f"{place}_exponent")
     if exponent is None or exponent[1] is None:
         return None
-    decode = grid.from_steps if place.endswith((".mean", ".value", ".scale")) else grid.from_two_digits
+    decode = (
+        grid.from_steps
+        if place.endswith((".mean", ".value", ".scale", ".estimate"))
+        else grid.from_two_digits
+    )
     return decode(values[place][1], exponent[1])
 
 

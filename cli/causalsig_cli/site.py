@@ -21,6 +21,7 @@ from causalsig_cli._site_documents import (
     monitor,
     profile,
 )
+from causalsig_cli._site_thresholds import thresholds
 
 if TYPE_CHECKING:
     from causalsig.execution.run import Plan, RunRequest, SiteOutcome
@@ -32,6 +33,7 @@ app = typer.Typer(
 )
 app.command()(profile)
 app.command()(monitor)
+app.command()(thresholds)
 
 Format = Annotated[Literal["text", "json"], typer.Option("--format", help="How to print.")]
 

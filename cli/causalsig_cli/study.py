@@ -14,6 +14,7 @@ from causalsig_cli._study_graph import check_graph
 from causalsig_cli._study_rules import rules
 
 if TYPE_CHECKING:
+    from causalsig.study.crossing import Threshold
     from causalsig.study.models import Study
 
 app = typer.Typer(no_args_is_help=True, help="Write, check and show a study file; draw who was compared.")
@@ -106,6 +107,34 @@ def _groups_and_rules(study: Study) -> list[str]:
     return lines
 
 
+def _threshold(asked: Threshold) -> list[str]:
+    """Tell of Q3 what it estimates, and by which bounds and prices other cutoffs are judged."""
+    moving = asked.moving
+    others = ", ".join(f"{part:.0%}" for part in asked.candidates)
+    bounds = {
+        "mean bends": moving.curvature,
+        "effect bends": moving.effect_curvature,
+        "gap of sites slopes": moving.slope_bound,
+    }
+    told = "; ".join(
+        f"{name} {'without a bound' if b is None else f'by {b:g}'}" for name, b in bounds.items()
+    )
+    costs = ", ".join(f"{name} {cost:g}" for name, cost in moving.costs_eur.items())
+    lines = [
+        "threshold",
+        f"  primary    crossing the site's own, {asked.primary_outcome}",
+        f"  follow-up  from day {asked.follow_up_from_day}",
+        f"  outcomes   {', '.join(asked.outcomes)}",
+    ]
+    if asked.candidates:
+        lines += [f"  moved to   {others} of it", f"  at most    {told}"]
+    if costs:
+        lines.append(f"  euro       {costs} a contact")
+    if moving.capacity is not None:
+        lines.append(f"  room for   {moving.capacity:g} contacts more a year")
+    return lines
+
+
 def _sentences(study: Study) -> list[str]:
     from causalsig.study.digest import study_digest
     from causalsig.study.models import ContactMethod
@@ -126,6 +155,8 @@ def _sentences(study: Study) -> list[str]:
         lines.append(f"  estimands  {', '.join(study.estimands_of(question))} (primary first)")
         if settings.sensitivity:
             lines.append(f"  beside it  {', '.join(settings.sensitivity)} (sensitivity: primary outcome)")
+    if study.questions.threshold is not None:
+        lines += _threshold(study.questions.threshold)
     lines += [
         "",
         *_groups_and_rules(study),

@@ -62,6 +62,7 @@ ONLY_CARRIES = frozenset(
         "causalsig/release/crossed.py",
         "causalsig/study/crossing.py",
         "causalsig/study/handling.py",
+        "causalsig/study/moving.py",
         "causalsig/cohort/groups.py",  # groups, contact by group and rules: said beside, where a study asks
         "causalsig/execution/contacts.py",
         "causalsig/execution/grouped.py",
