@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import nan
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -160,6 +161,7 @@ class ReleasedMove:
     steps : float
         Grid of the estimate; 0 without one.
     passed : tuple of PassedRoute, of the site's own routes
+    years : float, that the households are of; nan where it is not known
     """
 
     site: str
@@ -179,6 +181,7 @@ class ReleasedMove:
     band: BandRow | None
     steps: float
     passed: tuple[PassedRoute, ...]
+    years: float = nan
 
 
 @dataclass(frozen=True, slots=True)
