@@ -99,7 +99,7 @@ def national_sections(
     columns = [
         words("threshold.column-compared"),
         words("outcomes.column-outcome"),
-        words("threshold.moved.column-each"),
+        words("threshold.column-difference"),
         words("arms.column-sites"),
     ]
     if statistician:
