@@ -28,6 +28,8 @@ from causalsig.report.render import municipality_html, national_html
 from causalsig.simulation import draw_sites, load_scenario, simulate_site
 from causalsig.study.digest import study_digest
 from causalsig.study.models import Study
+from causalsig.study.read import default_study_text, read_study
+from tests.execution.conftest import DECLARED, SMALL_ARMS
 
 DAY = date(2027, 3, 1)
 SITES = 8
@@ -141,6 +143,33 @@ def again(*arguments: object) -> int:
     with pytest.raises(SystemExit) as ended:
         main(["release", "thresholds", *map(str, arguments)])
     return int(ended.value.code or 0)
+
+
+def test_the_pool_command_prints_each_candidate_with_its_routes(
+    checked: CheckedRelease, study: Study, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    keys, outbox = tmp_path / "keys", tmp_path / "outbox"
+    new_keys(keys, demo=True)
+    write_review(tmp_path / "site", checked)
+    roles: tuple[Literal["operator", "checker"], ...] = ("operator", "checker")
+    for role in roles:
+        key = read_signing_key(keys, role)
+        approve(tmp_path / "site", role=role, name=f"The {role}", key=key, outbox=outbox, demo=True)
+    path = tmp_path / "study.toml"
+    text = default_study_text().replace(DECLARED, f"expected_risk = {SMALL_ARMS}")
+    path.write_text(text, encoding="utf-8")
+    assert study_digest(read_study(path)) == study_digest(study)
+    files = (path, outbox, "--keys", keys, "--out", tmp_path / "pooled", "--demo")
+    with pytest.raises(SystemExit) as ended:
+        main(["pool", *map(str, files)])
+    assert not ended.value.code
+    said = [line for line in capsys.readouterr().out.splitlines() if line.startswith("threshold moved")]
+    moves = released_moves(checked.document)
+    assert len(said) == len({(move.below, move.above, move.part) for move in moves}) > 0
+    answered = sum(move.band is not None for move in moves)
+    assert answered and sum(" by " in line for line in said) == len(
+        {(move.below, move.above, move.part) for move in moves if move.band is not None}
+    )
 
 
 def test_the_command_tells_whether_a_signed_number_is_its_tables(
