@@ -193,7 +193,10 @@ def test_the_command_tells_whether_a_signed_number_is_its_tables(
     assert again(file, "--keys", keys, "--demo") == 0
     said = capsys.readouterr().out
     assert "from its table" in said and "bandwidth x 0.5" in said and "placebo at" in said
+    assert "moved to 75%" in said and "  changed_band\n    contacts a year" in said
     assert said.count("  agrees: ") == said.count("released ") and "DOES NOT" not in said
     assert again(file, "--keys", keys, "--demo", "--format", "json") == 0
     for one in json.loads(capsys.readouterr().out):
         assert one["agrees"] and one["rows"][0]["kind"] == "table"
+        beside = one["estimand"] == "E1" and one["outcome"] == "any_new_arrears_3m"
+        assert [move["part"] for move in one["moves"]] == ([0.5, 0.75, 1.5, 2.0] if beside else [])

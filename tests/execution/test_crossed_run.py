@@ -6,11 +6,12 @@ import json
 from pathlib import Path
 
 import pytest
+from causalsig_cli.app import main
 
 from causalsig.execution.invent import inventory_toml
 from causalsig.execution.run import RunRequest, run_sites
 from causalsig.execution.truth import inventory_site
-from causalsig.release.crossed_read import released_thresholds
+from causalsig.release.crossed_read import released_moves, released_thresholds
 from causalsig.release.keys import new_keys
 from causalsig.release.review import read_review
 from causalsig.simulation import draw_sites, load_scenario, simulate_site
@@ -38,6 +39,9 @@ outcomes = ["any_new_arrears_3m"]
 [questions.threshold]
 primary_outcome = "any_new_arrears_3m"
 outcomes = ["any_new_arrears_3m"]
+[questions.threshold.moving]
+curvature = 0.2
+costs_eur = { taken_up = 25 }
 [nuisance]
 folds = 2
 [falsification]
@@ -85,3 +89,52 @@ def test_what_is_up_for_review_is_what_a_pool_reads(ran: Path) -> None:
     for row in rows:
         assert row.bins and all(one.episodes % 5 == 0 for one in row.bins)
         assert row.std_error > 0.0 and abs(row.estimate) < 5 * row.std_error
+
+
+def ended(*arguments: object) -> int:
+    with pytest.raises(SystemExit) as said:
+        main([str(one) for one in arguments])
+    return int(said.value.code or 0)
+
+
+def test_what_another_threshold_would_do_is_recorded_released_and_shown(
+    ran: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    record = json.loads((ran / "site.json").read_text("utf-8"))["thresholds"]["blocks"]
+    assert [row["part"] for row in record[0]["moved"]] == [0.5, 0.75, 1.5, 2.0]
+    document = read_review(ran).document
+    assert document.kind == "estimates"
+    released = {(one.cutoff, one.part): one for one in released_moves(document)}
+    # Of those near the first threshold nine came back: its effect stays, and all that stands beside it.
+    assert {cutoff for cutoff, _ in released} == {200.0}
+    for row in record[1]["moved"]:
+        one = released[200.0, row["part"]]
+        fewest, most = one.households
+        assert most is not None and fewest <= row["households"] <= most
+        if one.band is None:
+            assert one.passed[-1].route == row["band"]["route"]
+            assert one.passed[-1].code == "release-arm-floor" and row["basis"]["households"] < 30
+            continue
+        assert abs(one.band.estimate - row["band"]["estimate"]) <= one.steps / 2
+        assert one.band.route == row["band"]["route"]
+    assert {one.band is None for one in released.values()} == {True, False}
+    assert ended("site", "thresholds", ran) == 0
+    text = capsys.readouterr().out
+    for block in record:
+        assert f"at amount {block['cutoff']:g}" in text
+        for row in block["moved"]:
+            assert f"contacts a year {row['extra_contacts']:+.0f}" in text
+    assert ended("site", "thresholds", ran, "--format", "json") == 0
+    assert json.loads(capsys.readouterr().out) == record
+    assert ended("release", "review", ran, "--format", "json") == 0
+    fields = {row["place"]: row for row in json.loads(capsys.readouterr().out)["fields"]}
+    told = [row for place, row in fields.items() if ".moves[" in place and place.endswith(".estimate")]
+    numbers = [one.band.estimate for one in released.values() if one.band is not None]
+    assert [row["stands_for"] for row in told] == numbers
+    assert ended("release", "review", ran) == 0
+    assert "threshold, amount 200, moved to 150 %: " in capsys.readouterr().out
+
+
+def test_a_folder_without_a_run_is_said_to_be_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert ended("site", "thresholds", tmp_path) == 2
+    assert "[release-not-readable]" in capsys.readouterr().err
