@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import nan
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -160,6 +161,7 @@ class ReleasedMove:
     steps : float
         Grid of the estimate; 0 without one.
     passed : tuple of PassedRoute, of the site's own routes
+    years : float, that the households are of; nan where it is not known
     """
 
     site: str
@@ -179,6 +181,32 @@ class ReleasedMove:
     band: BandRow | None
     steps: float
     passed: tuple[PassedRoute, ...]
+    years: float = nan
+
+
+@dataclass(frozen=True, slots=True)
+class MoveByOthers:
+    """One candidate cutoff of one site, by the tables of other sites; for that site's own page alone.
+
+    Attributes
+    ----------
+    question, outcome, kind, months, below, above, score, cutoff, period, part : as of `ReleasedMove`
+    sites : int, others that took part: enough of them, and none dominant
+    band : BandRow
+    """
+
+    question: str
+    outcome: str
+    kind: OutcomeKind
+    months: int
+    below: str
+    above: str
+    score: ScoreName
+    cutoff: float
+    period: int
+    part: float
+    sites: int
+    band: BandRow
 
 
 @dataclass(frozen=True, slots=True)

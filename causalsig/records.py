@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         UnusedRegion,
     )
     from causalsig.grouped import GivenRuleBlock, GroupBlock, PooledGroupRow, PooledRule, RuleBlock
+    from causalsig.moved import MoveByOthers, PooledMove
     from causalsig.results import ArmMeans
 
 OutcomeKind = Literal["any", "count", "days", "amount"]
@@ -385,3 +386,5 @@ class PoolResult:
     curves: tuple[PooledCurve, ...] = ()
     controls: tuple[PooledControl, ...] = ()
     calibrated: tuple[CalibratedContrast, ...] = ()
+    moves: tuple[PooledMove, ...] = ()
+    moved_by_others: tuple[MoveByOthers, ...] = ()

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from causalsig.estimation.moving_gaps import gap_check
 from causalsig.estimation.moving_request import read_level
 from causalsig.estimation.moving_results import BandEffect, band_effect
-from causalsig.estimation.moving_sites import SiteBins, extrapolate, gap_check
+from causalsig.estimation.moving_sites import Extrapolation, SiteBins, extrapolate
 
 
 def constant_bias(
@@ -41,8 +42,12 @@ def constant_bias(
     EstimationError
         ``estimation-no-other-site``, ``estimation-band-empty``, ``estimation-few-scores``.
     """
+    return constant_bias_of(extrapolate(site, to, others), level=level)
+
+
+def constant_bias_of(found: Extrapolation, *, level: float = 0.95) -> BandEffect:
+    """Give the answer of this route from what the sites show together; see `constant_bias`."""
     level = read_level(level)
-    found = extrapolate(site, to, others)
     return band_effect(
         "constant_bias",
         found.band,

@@ -11,9 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from causalsig.errors import EstimationError
+from causalsig.estimation.moving_gaps import gap_check
 from causalsig.estimation.moving_request import read_level, read_number
 from causalsig.estimation.moving_results import BandEffect, band_effect
-from causalsig.estimation.moving_sites import SiteBins, extrapolate, gap_check
+from causalsig.estimation.moving_sites import Extrapolation, SiteBins, extrapolate
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +86,13 @@ def bounded_gap(
     EstimationError
         As `constant_bias`.
     """
+    return bounded_gap_of(extrapolate(site, to, others), slope_bound=slope_bound, level=level)
+
+
+def bounded_gap_of(found: Extrapolation, *, slope_bound: float, level: float = 0.95) -> BandEffect:
+    """Give the answer of this route from what the sites show together; see `bounded_gap`."""
     bound = read_number(slope_bound, "slope_bound", lowest=0.0)
     level = read_level(level)
-    found = extrapolate(site, to, others)
     return band_effect(
         "safe_cutoffs",
         found.band,

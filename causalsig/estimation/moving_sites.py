@@ -7,7 +7,7 @@ is the gap between the two sites, which is seen up to the threshold:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,17 +15,16 @@ import numpy as np
 
 from causalsig.errors import EstimationError
 from causalsig.estimation.moving_request import read_number
-from causalsig.estimation.moving_results import ERROR_RATE, Check
 from causalsig.estimation.moving_weights import curve_weights
 from causalsig.estimation.threshold import effect_at_cutoff
 from causalsig.estimation.threshold_table import Moments, ScoreTable
-from causalsig.results import Floats
+from causalsig.results import Floats, Integers
 
 if TYPE_CHECKING:
     from causalsig.crossed import ReleasedThreshold
 
 CURVE = 3
-"""Order of the curve that sites share in the test of their gap."""
+"""Order of the curve that sites share in the test of their gap (`moving_gaps`)."""
 FEWEST_BINS = CURVE + 2
 """Of a site, under the other handling, for its part of that test."""
 
@@ -79,14 +78,16 @@ def site_bins(
     """
     columns = [np.asarray(one, dtype=np.float64) for one in (score, episodes, mean, variance)]
     if any(one.ndim != 1 or len(one) != len(columns[0]) for one in columns):
-        raise _error("estimation-shape", "columns of one length", "columns of several lengths")
+        raise no_answer("estimation-shape", "columns of one length", "columns of several lengths")
     x, n, _, v = columns
     good = all(np.isfinite(one).all() for one in columns) and (np.diff(x) > 0.0).all()
     if not good or not (n > 0.0).all() or not (v > 0.0).all():
-        raise _error("estimation-score-bins", "ascending scores, with episodes and a variance each", "others")
+        raise no_answer(
+            "estimation-score-bins", "ascending scores, each with episodes and a variance", "others"
+        )
     place = read_number(cutoff, "cutoff")
     if not len(x) or not x[0] < place <= x[-1]:
-        raise _error("estimation-cutoff", "bins on both sides of the threshold", "none on one side")
+        raise no_answer("estimation-cutoff", "bins on both sides of the threshold", "none on one side")
     return SiteBins(place, x, n, columns[2], v, read_number(inflation, "inflation", lowest=0.0))
 
 
@@ -135,6 +136,8 @@ class View:
     place : (B,) ascending; episodes, mean, errors : (B,)
     end : float
         Where the site's own threshold lies: up to there it handles as the moved threshold would.
+    order : (B,) int
+        Which of the site's bins each is.
     """
 
     place: Floats
@@ -142,6 +145,13 @@ class View:
     mean: Floats
     errors: Floats
     end: float
+    order: Integers
+
+    def unsorted(self, values: Floats) -> Floats:
+        """Put values (B,) in the order of the site's own table."""
+        found = np.empty_like(values)
+        found[self.order] = values
+        return found
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -160,6 +170,10 @@ class Extrapolation:
     sites : int, how many others took part
     views : own first, for the checks
     reach : float, how far below the threshold the checks look
+    own : (B,)
+        What each of the site's bins weighs: the estimate is the sum of all weights times means.
+    others : tuple of (place among the others, share, (B,) weights)
+        Of those that took part; shares add up to 1.
     """
 
     band: tuple[float, float]
@@ -170,6 +184,83 @@ class Extrapolation:
     sites: int
     views: tuple[View, ...]
     reach: float
+    own: Floats
+    others: tuple[tuple[int, float, Floats], ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Other:
+    """Another site's part: its curve's rise from the threshold to the band, as weights (B,) of its bins."""
+
+    place: int
+    view: View
+    weights: Floats
+    rise: float
+    spread: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sight:
+    """All that a site and the others show of a moved threshold, before the others are put together.
+
+    Attributes
+    ----------
+    band, stray, episodes, reach : as of `Extrapolation`
+    sign : float, 1 where the threshold goes up
+    view : View, of the site itself
+    weights : (B,), of its bins in the order of the view
+    others : those that see the whole band
+    """
+
+    band: tuple[float, float]
+    stray: float
+    episodes: float
+    reach: float
+    sign: float
+    view: View
+    weights: Floats
+    others: tuple[_Other, ...]
+
+    def together(self, without: Set[int] = frozenset()) -> Extrapolation:
+        """Weigh the others by the inverse of their variances.
+
+        Parameters
+        ----------
+        without : set of int
+            Places of those that do not take part.
+
+        Raises
+        ------
+        EstimationError
+            ``estimation-no-other-site``.
+        """
+        seen = [one for one in self.others if one.place not in without]
+        if not seen:
+            raise no_answer(
+                "estimation-no-other-site",
+                "another site whose threshold lies at the new one or beyond it",
+                "none",
+                "others",
+            )
+        spreads = np.array([one.spread for one in seen])
+        a = (1.0 / spreads) / (1.0 / spreads).sum()
+        own = float(self.weights @ self.view.mean)
+        variance = float(self.weights**2 @ self.view.errors + a**2 @ spreads)
+        return Extrapolation(
+            band=self.band,
+            estimate=self.sign * (own - float(a @ [one.rise for one in seen])),
+            std_error=float(np.sqrt(variance)),
+            stray=self.stray,
+            episodes=self.episodes,
+            sites=len(seen),
+            views=(self.view, *(one.view for one in seen)),
+            reach=self.reach,
+            own=self.sign * self.view.unsorted(self.weights),
+            others=tuple(
+                (one.place, float(share), -self.sign * share * one.view.unsorted(one.weights))
+                for one, share in zip(seen, a, strict=True)
+            ),
+        )
 
 
 def extrapolate(site: SiteBins, to: float, others: Sequence[SiteBins]) -> Extrapolation:
@@ -189,40 +280,35 @@ def extrapolate(site: SiteBins, to: float, others: Sequence[SiteBins]) -> Extrap
         ``estimation-option``, ``estimation-band-empty``, ``estimation-no-other-site``,
         ``estimation-few-scores``.
     """
+    return look_across(site, to, others).together()
+
+
+def look_across(site: SiteBins, to: float, others: Sequence[SiteBins]) -> Sight:
+    """See what a site and others show of a moved threshold; errors as those of `extrapolate`."""
     new = read_number(to, "to")
     sign = 1.0 if new > site.cutoff else -1.0
     width = abs(new - site.cutoff)
     own = _view(site, site.cutoff, sign)
     inside = (own.place >= 0.0) & (own.place < width)
     if not inside.any():
-        raise _error("estimation-band-empty", "a bin of the site between both thresholds", "none", "to")
-    seen = [view for view in (_view(one, site.cutoff, sign) for one in others) if view.end >= width]
-    seen = [view for view in seen if _reaches(view)]
-    if not seen:
-        raise _error(
-            "estimation-no-other-site",
-            "another site whose threshold lies at the new one or beyond it",
-            "none",
-            "others",
-        )
+        raise no_answer("estimation-band-empty", "a bin of the site between both thresholds", "none", "to")
+    views = [_view(one, site.cutoff, sign) for one in others]
+    taken = [place for place, view in enumerate(views) if view.end >= width and _reaches(view)]
     p = own.episodes[inside] / own.episodes[inside].sum()
     below = own.place < 0.0
     h = _bandwidth(site, sign)
-    at_edge = curve_weights(own.place[below], own.episodes[below], np.zeros(1), h)[0]
-    value = float(p @ own.mean[inside] - at_edge @ own.mean[below])
-    variance = float(p**2 @ own.errors[inside] + at_edge**2 @ own.errors[below])
-    rises, spreads = _rises(seen, own.place[inside], p, h)
-    a = (1.0 / spreads) / (1.0 / spreads).sum()
-    estimate = value - float(a @ rises)
-    return Extrapolation(
+    weights = np.zeros(len(own.place))
+    weights[inside] = p
+    weights[below] = -curve_weights(own.place[below], own.episodes[below], np.zeros(1), h)[0]
+    return Sight(
         band=(min(site.cutoff, new), max(site.cutoff, new)),
-        estimate=sign * estimate,
-        std_error=float(np.sqrt(variance + a**2 @ spreads)),
         stray=float(p @ own.place[inside]),
         episodes=float(own.episodes[inside].sum()),
-        sites=len(seen),
-        views=(own, *seen),
         reach=max(h, width),
+        sign=sign,
+        view=own,
+        weights=weights,
+        others=tuple(_other(place, views[place], own.place[inside], p, h) for place in taken),
     )
 
 
@@ -235,6 +321,7 @@ def _view(site: SiteBins, origin: float, sign: float) -> View:
         site.mean[order],
         site.errors[order],
         sign * (site.cutoff - origin),
+        order,
     )
 
 
@@ -255,75 +342,17 @@ def _bandwidth(site: SiteBins, sign: float) -> float:
     return found.left if sign > 0.0 else found.right
 
 
-def _rises(seen: Sequence[View], places: Floats, p: Floats, h: float) -> tuple[Floats, Floats]:
-    """Rise of every other site's curve from the threshold to the band, and its variance."""
-    rises, spreads = [], []
-    for view in seen:
-        usable = view.place < view.end
-        at = np.concatenate([[0.0], places])
-        weights = curve_weights(view.place[usable], view.episodes[usable], at, h)
-        w = p @ weights[1:] - weights[0]
-        rises.append(float(w @ view.mean[usable]))
-        spreads.append(float(w**2 @ view.errors[usable]))
-    return np.array(rises), np.array(spreads)
+def _other(place: int, view: View, places: Floats, p: Floats, h: float) -> _Other:
+    usable = view.place < view.end
+    at = np.concatenate([[0.0], places])
+    found = curve_weights(view.place[usable], view.episodes[usable], at, h)
+    weights = np.zeros(len(view.place))
+    weights[usable] = p @ found[1:] - found[0]
+    return _Other(place, view, weights, float(weights @ view.mean), float(weights**2 @ view.errors))
 
 
-def gap_slopes(found: Extrapolation) -> tuple[Floats, Floats]:
-    """Slopes of the gaps between the site and each other below the threshold, and their covariance (K, K).
-
-    Least squares on bins of both with a curve of third order in common, an own level a site, and an own slope
-    beside the first site's, weighted by episodes.
-
-    Raises
-    ------
-    EstimationError
-        ``estimation-few-scores`` when a site has too few bins there.
-    """
-    parts = []
-    for view in found.views:
-        usable = (view.place < 0.0) & (view.place >= -found.reach)
-        if usable.sum() < FEWEST_BINS:
-            # Fewer than the curve needs within reach: the nearest that there are.
-            usable = np.zeros(len(view.place), dtype=bool)
-            usable[np.flatnonzero(view.place < 0.0)[-FEWEST_BINS:]] = True
-        columns = (view.place, view.mean, view.errors, view.episodes)
-        parts.append([column[usable] for column in columns])
-    size = len(parts)
-    x, y, v, n = (np.concatenate(column) for column in zip(*parts, strict=True))
-    who = np.repeat(np.arange(size), [len(part[0]) for part in parts])
-    unit = float(np.abs(x).max())
-    t = x / unit
-    member = (who[:, None] == np.arange(size)[None, :]).astype(np.float64)
-    design = np.column_stack([t, t**2, t**3, member, member[:, 1:] * t[:, None]])
-    if len(x) <= design.shape[1]:
-        raise _error("estimation-few-scores", "more bins below the threshold than the test asks", "fewer")
-    # Weighted by episodes: by variances of ten episodes each, errors would seem smaller than they are.
-    weighted = design * n[:, None]
-    solved = (np.linalg.pinv(weighted.T @ design) @ weighted.T)[-(size - 1) :]
-    # Of the site's gap to another: the other's slope with its sign turned.
-    return -(solved @ y) / unit, (solved * v) @ solved.T / unit**2
-
-
-def gap_check(code: str, found: Extrapolation, bound: float) -> tuple[Check, ...]:
-    """Test that no gap is steeper than `bound`; empty where too few bins can tell.
-
-    One test for all sites: the smallest p-value times their number.
-    """
-    from scipy.special import ndtr
-
-    try:
-        slopes, covariance = gap_slopes(found)
-    except EstimationError:
-        return ()
-    errors = np.sqrt(np.diag(covariance))
-    size, ratio = np.abs(slopes) / errors, bound / errors
-    p_values = ndtr(ratio - size) + ndtr(-ratio - size)
-    least = int(np.argmin(p_values))
-    p_value = min(1.0, float(p_values[least]) * len(slopes))
-    return (Check(code, float(slopes[least]), float(errors[least]), p_value, p_value >= ERROR_RATE),)
-
-
-def _error(code: str, expected: str, found: str, where: str = "bins") -> EstimationError:
+def no_answer(code: str, expected: str, found: str, where: str = "bins") -> EstimationError:
+    """Give the error of a route that has no answer from these tables."""
     return EstimationError(
         code,
         expected=expected,

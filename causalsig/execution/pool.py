@@ -12,13 +12,14 @@ from causalsig.pooling.balance import balance_of_sites
 from causalsig.pooling.contacts import contacts_of_sites, one_part_a_wave
 from causalsig.pooling.controls import controls_of_sites
 from causalsig.pooling.groups import groups_of_sites, one_block_a_wave
+from causalsig.pooling.moved import MovedThresholds
 from causalsig.pooling.rules import one_rule_a_wave, pool_rules
 from causalsig.pooling.thresholds import last_wave_of_each, thresholds_of_sites
 from causalsig.pooling.waves import one_block_a_site
 from causalsig.release.beside import released_balance
 from causalsig.release.build import released_arms
 from causalsig.release.contacts import released_contacts
-from causalsig.release.crossed_read import released_thresholds
+from causalsig.release.crossed_read import released_moves, released_thresholds
 from causalsig.release.given import released_rules
 from causalsig.release.grouped import released_groups
 from causalsig.release.keys import read_signing_key, read_trusted
@@ -102,6 +103,13 @@ def pool_folder(
     contacts = one_part_a_wave(part for document in by_wave for part in released_contacts(document))
     crossings = last_wave_of_each(map(released_thresholds, by_wave))
     thresholds = thresholds_of_sites(crossings, study.pooling)
+    asked = study.questions.threshold
+    moved = MovedThresholds(
+        last_wave_of_each(map(released_moves, by_wave)),
+        crossings,
+        study.pooling,
+        None if asked is None else asked.moving.slope_bound,
+    )
     controls, calibrated = controls_of_sites(blocks, study)
     pool = replace(
         pool_arms(blocks, study, digest, left_out=left_out, demo=demo),
@@ -113,6 +121,7 @@ def pool_folder(
         contacts=contacts_of_sites(contacts, study.pooling),
         thresholds=thresholds.rows,
         curves=thresholds.curves,
+        moves=moved.pooled(),
     )
     others = {
         code: replace(
@@ -120,6 +129,8 @@ def pool_folder(
             groups=groups_of_sites(groups, study.pooling, without=code),
             contacts=contacts_of_sites(contacts, study.pooling, without=code),
             thresholds=thresholds_of_sites(crossings, study.pooling, without=code).rows,
+            moves=moved.pooled(code),
+            moved_by_others=moved.by_others(code),
         )
         for code in codes
     }

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         Ranking,
     )
     from causalsig.meta.options import PRESETS, Preset, preset
+    from causalsig.meta.overlapping import OverlappingPool, overlapping_effects
     from causalsig.meta.permutation import PermutationTest, permutation_test
     from causalsig.meta.prediction import PredictionInterval, ShrunkenEstimates
     from causalsig.meta.results import Cumulative, LeaveOneOut, RandomEffects
@@ -78,6 +79,7 @@ _HOMES = {
     "Influence": "influence",
     "JointTest": "contrasts",
     "LeaveOneOut": "results",
+    "OverlappingPool": "overlapping",
     "PermutationTest": "permutation",
     "PredictionInterval": "prediction",
     "RandomEffects": "results",
@@ -93,6 +95,7 @@ _HOMES = {
     "egger": "asymmetry",
     "funnel": "asymmetry",
     "honest_effects": "honest",
+    "overlapping_effects": "overlapping",
     "permutation_test": "permutation",
     "random_effects": "univariate",
     "random_effects_batch": "univariate",
@@ -121,6 +124,7 @@ __all__ = [
     "MultivariateRandomEffects",
     "NormalLikelihood",
     "NormalMixture",
+    "OverlappingPool",
     "PanelDistribution",
     "PermutationTest",
     "PooledLikelihood",
@@ -144,6 +148,7 @@ __all__ = [
     "funnel",
     "honest_effects",
     "multivariate_random_effects",
+    "overlapping_effects",
     "permutation_test",
     "pool_likelihoods",
     "preset",

@@ -13,13 +13,12 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import optimize, special
+from scipy import optimize
 
 from causalsig.errors import MetaError
 from causalsig.meta.comparison import ComparedByValue
 from causalsig.meta.gls import weighted_fit
 from causalsig.meta.inputs import as_floats, check_inputs, freeze
-from causalsig.meta.intervals import critical_value
 from causalsig.meta.mixture import confidence_distribution
 from causalsig.meta.options import (
     DEFAULT_INTERVAL,
@@ -29,13 +28,11 @@ from causalsig.meta.options import (
     check_option,
 )
 from causalsig.meta.results import RandomEffects
+from causalsig.meta.shifted import Components
 from causalsig.meta.univariate import fit
 
 FloatArray = NDArray[np.float64]
 HonestWeights = Literal["precision", "shortest"]
-
-# Of a length in its own unit: intervals differ by far less than they are rounded to.
-PRECISION = 1e-12
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,27 +69,6 @@ class HonestPool(ComparedByValue):
     interval: IntervalMethod
     weighting: HonestWeights
     level: float
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Components:
-    """What the mean may be, given what is known: normals or one t, (N,) each, shifted by at most `bias`."""
-
-    mass: FloatArray
-    means: FloatArray
-    std_devs: FloatArray
-    bias: FloatArray
-    df: float
-
-    def inside(self, centre: float, half: float) -> float:
-        """Mass of ``centre ± half`` at the worst of both signs of the bias."""
-        found = []
-        for shift in (self.bias, -self.bias):
-            at = self.means + shift
-            ends = ((centre + half - at) / self.std_devs, (centre - half - at) / self.std_devs)
-            below = [special.ndtr(u) if np.isinf(self.df) else special.stdtr(self.df, u) for u in ends]
-            found.append(float(self.mass @ (below[0] - below[1])))
-        return min(found)
 
 
 def honest_effects(
@@ -132,13 +108,13 @@ def honest_effects(
     check_option("tau2", tau2, Tau2Method)
     check_option("interval", interval, IntervalMethod)
     data = check_inputs(estimates, variances, None, True)
-    biases = _check_biases(largest_biases, len(data.estimates))
+    biases = check_biases(largest_biases, len(data.estimates))
     pooled = fit(data, tau2, interval, check_level(level))
     total = data.variances + np.nan_to_num(pooled.tau2)
     chosen = pooled.weights if weights == "precision" else _shortest_weights(total, biases, level)
     components = _components(pooled, biases, chosen, fixed=weights == "shortest")
-    centre = _centre(components, pooled, float(chosen @ data.estimates))
-    half = _half_length(components, centre, level)
+    centre = components.centre(level)
+    half = components.half_length(centre, level)
     factor = _factor(pooled, total)
     return HonestPool(
         estimate=float(chosen @ data.estimates),
@@ -157,7 +133,8 @@ def honest_effects(
     )
 
 
-def _check_biases(values: Any, k: int) -> FloatArray:
+def check_biases(values: Any, k: int) -> FloatArray:
+    """Read k bounds of bias; ``meta-bias`` for others."""
     biases = as_floats("largest_biases", values)
     if biases.shape != (k,) or not np.isfinite(biases).all() or (biases < 0.0).any():
         raise MetaError(
@@ -174,15 +151,13 @@ def _factor(pooled: RandomEffects, total: FloatArray) -> float:
     return float(pooled.covariance[0, 0] * (1.0 / total).sum())
 
 
-def _components(
-    pooled: RandomEffects, biases: FloatArray, weights: FloatArray, *, fixed: bool
-) -> _Components:
+def _components(pooled: RandomEffects, biases: FloatArray, weights: FloatArray, *, fixed: bool) -> Components:
     data = pooled.inputs
     total = data.variances + np.nan_to_num(pooled.tau2)
     if pooled.interval != "mixture" or pooled.method == "EE":
         spread = np.sqrt(_factor(pooled, total) * (weights**2 @ total))
         one = np.ones(1)
-        return _Components(
+        return Components(
             one, one * (weights @ data.estimates), one * spread, one * (weights @ biases), float(pooled.df)
         )
     found = confidence_distribution(data.estimates[None], data.variances[None], data.basis)
@@ -193,42 +168,7 @@ def _components(
         rows = weighted_fit(data.estimates[None], data.variances[None], data.basis, at).weights
         rows = rows / rows.sum(axis=1, keepdims=True)
     variances = (rows**2 * (data.variances + at[:, None])).sum(axis=1)
-    return _Components(mass, rows @ data.estimates, np.sqrt(variances), rows @ biases, np.inf)
-
-
-def _centre(components: _Components, pooled: RandomEffects, estimate: float) -> float:
-    """Middle of the interval there would be without biases: the estimate, but for a mixture."""
-    if len(components.mass) == 1:
-        return estimate
-    tail = 0.5 * (1.0 - pooled.level)
-    return 0.5 * sum(_quantile(components, p) for p in (tail, 1.0 - tail))
-
-
-def _quantile(components: _Components, probability: float) -> float:
-    z = special.ndtri(probability)
-    ends = components.means + z * components.std_devs
-    low, high = float(ends.min()), float(ends.max())
-    if high - low <= PRECISION * float(components.std_devs.min()):
-        return low
-
-    def missing(x: float) -> float:
-        inside = special.ndtr((x - components.means) / components.std_devs)
-        return float(components.mass @ inside) - probability
-
-    slack = 1e-9 * (high - low)
-    return float(optimize.brentq(missing, low - slack, high + slack, xtol=PRECISION * (high - low)))
-
-
-def _half_length(components: _Components, centre: float, level: float) -> float:
-    """Smallest half-length whose interval keeps its level at the worst bias."""
-    z = critical_value(level, components.df)
-    far = np.abs(components.means - centre) + components.bias + (z + 1.0) * components.std_devs
-    high = float(far.max())
-    return float(
-        optimize.brentq(
-            lambda half: components.inside(centre, half) - level, 0.0, high, xtol=PRECISION * high
-        )
-    )
+    return Components(mass, rows @ data.estimates, np.sqrt(variances), rows @ biases, np.inf)
 
 
 def _shortest_weights(total: FloatArray, biases: FloatArray, level: float) -> FloatArray:
@@ -253,7 +193,7 @@ def _shortest_weights(total: FloatArray, biases: FloatArray, level: float) -> Fl
         w = weights_at(float(np.exp(log_strength)))
         one = np.ones(1)
         bias, spread = float(w @ biases), float(np.sqrt(w**2 @ total))
-        return _half_length(_Components(one, 0.0 * one, one * spread, one * bias, np.inf), 0.0, level)
+        return Components(one, 0.0 * one, one * spread, one * bias, np.inf).half_length(0.0, level)
 
     # λ trades a variance for a bias: its scale is a variance of the mean over a bias.
     scale = float(np.log(1.0 / ((1.0 / total).sum() * biases.max())))

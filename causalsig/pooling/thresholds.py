@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -15,10 +15,13 @@ from causalsig.meta import cutoff_curve, honest_effects, random_effects
 from causalsig.pooling.pool import FEW_SITES, reasons_to_hold
 from causalsig.pooling.threshold_weights import bins_of_cutoffs, network_variances
 
+Released = TypeVar("Released", "ReleasedThreshold", "ReleasedMove")
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from causalsig.crossed import ReleasedThreshold
+    from causalsig.moved import ReleasedMove
     from causalsig.study.models import Pooling
 
     Floats = NDArray[np.float64]
@@ -31,6 +34,8 @@ ROUND_CUTOFFS = (
     *(750.0, 800.0, 900.0, 1000.0, 1250.0, 1500.0, 1750.0, 2000.0, 2500.0, 3000.0, 4000.0, 5000.0),
 )
 """Amounts a curve is told at: sites' own cutoffs are not, and the ends of the line are nobody's."""
+NO_SPREAD = 1e-9
+"""Of what chance alone would give: a line through effects that lie on it to the last digit has no error."""
 SITES_BEYOND = 3
 """Sites with a cutoff at or beyond either end of a line: none ends at the one site that is farthest out."""
 
@@ -96,7 +101,7 @@ def thresholds_of_sites(
     return PooledThresholds(tuple(rows), tuple(curves), tuple(dict.fromkeys(left_out)))
 
 
-def last_wave_of_each(waves: Iterable[Sequence[ReleasedThreshold]]) -> tuple[ReleasedThreshold, ...]:
+def last_wave_of_each(waves: Iterable[Sequence[Released]]) -> tuple[Released, ...]:
     """Take the last wave of each site that has an effect at all: it holds the earlier ones' episodes.
 
     Each element is what one release of one site says, in the order of the waves.
@@ -217,7 +222,8 @@ def _curve(blocks: Weighed, choices: Pooling, spare: int) -> PooledCurve:
             tau2=choices.tau2,
             level=choices.level,
         )
-        refusal = None if at else "meta-few-cutoffs"
+        alike = curve.fit.q < NO_SPREAD * (len(best) - 2)
+        refusal = "meta-no-spread" if alike else None if at else "meta-few-cutoffs"
     except MetaError as error:
         if error.code not in ("meta-few-cutoffs", "meta-collinear"):
             raise

@@ -76,6 +76,7 @@ def _move(site: str, crossing: CrossingEntry, effect: CrossingEffectEntry, move:
         band=_band(move),
         steps=0.0 if jump is None else grid.from_steps(1, jump.estimate_exponent),
         passed=tuple(passed),
+        years=move.months / 12.0,
     )
 
 

@@ -58,10 +58,20 @@ from causalsig.release.pool_entries import (
     PooledMeanEntry,
     PooledNumbers,
     TwoDigits,
+    from_pair,
     in_steps,
     interval_exponent,
+    two_digits,
 )
 from causalsig.release.pool_groups import PooledGroupEntry, decode_groups, group_entries
+from causalsig.release.pool_moved import (
+    MoveByOthersEntry,
+    PooledMoveEntry,
+    by_others_entries,
+    decode_by_others,
+    decode_moves,
+    move_entries,
+)
 from causalsig.release.pool_rules import PooledRuleEntry, decode_rules, rule_entries
 from causalsig.release.pool_thresholds import (
     PooledCurveEntry,
@@ -79,7 +89,7 @@ _OPEN = "open"
 _EMPTY = "empty"
 _SINCE = {
     "0.2": ("robustness", "balance", "controls", "calibrated"),
-    "0.3": ("groups", "contacts", "rules", "thresholds", "curves"),
+    "0.3": ("groups", "contacts", "rules", "thresholds", "curves", "moves", "moved_by_others"),
 }
 """Fields by the version that brought them."""
 
@@ -108,6 +118,8 @@ class PoolDocument(Closed):
     contacts: tuple[PooledContactEntry, ...] = Field(default=(), max_length=200)
     thresholds: tuple[PooledThresholdEntry, ...] = Field(default=(), max_length=200)
     curves: tuple[PooledCurveEntry, ...] = Field(default=(), max_length=100)
+    moves: tuple[PooledMoveEntry, ...] = Field(default=(), max_length=200)
+    moved_by_others: tuple[MoveByOthersEntry, ...] = Field(default=(), max_length=100)
     controls: tuple[ControlEntry, ...] = Field(default=(), max_length=200)
     calibrated: tuple[CalibratedEntry, ...] = Field(default=(), max_length=10)
 
@@ -135,12 +147,17 @@ class PoolDocument(Closed):
 
     @model_validator(mode="after")
     def _others_are_publishable(self) -> PoolDocument:
-        rows: tuple[PooledGroupEntry | PooledContactEntry | PooledThresholdEntry | PooledCurveEntry, ...]
-        rows = (*self.groups, *self.contacts, *self.thresholds, *self.curves)
+        rows: tuple[
+            PooledGroupEntry | PooledContactEntry | PooledThresholdEntry | PooledCurveEntry | PooledMoveEntry,
+            ...,
+        ]
+        rows = (*self.groups, *self.contacts, *self.thresholds, *self.curves, *self.moves)
         if self.pool == "all":
             # Of all, a group is of enough sites without any one of them too.
             if any(row.publishable and row.sites <= MIN_SITES for row in rows):
                 raise ValueError("a group of too few sites is called publishable")
+            if self.moved_by_others:
+                raise ValueError("the pool of all shows what is one municipality's own")
             return self
         if self.left_out:
             raise ValueError("a pool of the others lists sites")
@@ -155,6 +172,7 @@ class PoolDocument(Closed):
             or self.rules
             or self.curves
             or any(not row.publishable for row in rows)
+            or any(row.routes or row.unanswered for row in self.moves)
             or any(not r.publishable or r.sites < MIN_SITES for r in self.robustness)
         ):
             raise ValueError("a pool of the others shows a diagnostic that is not publishable")
@@ -210,6 +228,8 @@ def build_pool_document(
             contacts=contact_entries(result),
             thresholds=threshold_entries(result),
             curves=curve_entries(result),
+            moves=move_entries(result),
+            moved_by_others=by_others_entries(result),
             controls=() if others else control_entries(result),
             calibrated=() if others else calibrated_entries(result),
         )
@@ -274,12 +294,12 @@ def _numbers(contrast: PooledContrast) -> PooledNumbers | None:
         prediction_low=_scaled(contrast.prediction_low, 2.0**-step, math.floor),
         prediction_high=_scaled(contrast.prediction_high, 2.0**-step, math.ceil),
         p_value=_scaled(contrast.p_value, 1000, math.ceil),
-        tau2=_two_digits(contrast.tau2),
-        tau2_low=None if state == _EMPTY else _two_digits(low, down=True),
-        tau2_high=_two_digits(high) if state == "closed" else None,
+        tau2=two_digits(contrast.tau2),
+        tau2_low=None if state == _EMPTY else two_digits(low, down=True),
+        tau2_high=two_digits(high) if state == "closed" else None,
         tau2_interval=state,  # type: ignore[arg-type]
         i2_percent=_scaled(contrast.i2, 1, round),
-        q=_two_digits(contrast.q),
+        q=two_digits(contrast.q),
         q_p_value=_scaled(contrast.q_p_value, 1000, math.ceil),
     )
 
@@ -302,15 +322,6 @@ def _scaled(value: float | None, factor: float, rounding: Any) -> int | None:
     return None if value is None or not math.isfinite(value) else in_steps(value, factor, rounding)
 
 
-def _two_digits(value: float, *, down: bool = False) -> TwoDigits | None:
-    if not math.isfinite(value) or value < 0:
-        return None
-    if value < 1e-28:
-        return TwoDigits(digits=0, exponent=0)
-    digits, exponent = (grid.two_digits_down if down else grid.two_digits_up)(value)
-    return TwoDigits(digits=digits, exponent=exponent)
-
-
 def pool_result(document: PoolDocument) -> PoolResult:
     """Decode a pool; numbers that are not there (not publishable, or not defined) are NaN."""
     return PoolResult(
@@ -330,6 +341,8 @@ def pool_result(document: PoolDocument) -> PoolResult:
         contacts=decode_contacts(document.contacts),
         thresholds=decode_thresholds(document.thresholds),
         curves=decode_curves(document.curves),
+        moves=decode_moves(document.moves),
+        moved_by_others=decode_by_others(document.moved_by_others),
         controls=decode_controls(document.controls),
         calibrated=decode_calibrated(document.calibrated),
     )
@@ -403,4 +416,5 @@ def _divided(value: int | None, by: int) -> float:
 
 
 def _value(number: TwoDigits | None) -> float:
-    return math.nan if number is None else grid.from_two_digits(number.digits, number.exponent)
+    value = from_pair(number)
+    return math.nan if value is None else value

@@ -5,16 +5,25 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from statistics import NormalDist
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
 from causalsig.records import Estimator
 from causalsig.release import grid
-from causalsig.release.value_types import ArmCode, Closed, Code, Digits, Hash, QuestionCode
+from causalsig.release.value_types import (
+    ArmCode,
+    Closed,
+    Code,
+    DecimalExponent,
+    Digits,
+    Hash,
+    QuestionCode,
+)
 from causalsig.study.models import Estimand, Horizon, OutcomeKind, Slug
 
-PoolSteps = Annotated[int, Field(ge=-1_000_000, le=1_000_000)]
+MAX_STEPS = 1_000_000
+PoolSteps = Annotated[int, Field(ge=-MAX_STEPS, le=MAX_STEPS)]
 Exponent = Annotated[int, Field(ge=-60, le=60)]
 PerMille = Annotated[int, Field(ge=0, le=1000)]
 
@@ -62,12 +71,89 @@ class TwoDigits(Closed):
         return self
 
 
-class PooledNumbers(Closed):
-    """The numbers of one pooled contrast. Steps are in units of ``2^exponent``; None: not defined."""
+def two_digits(value: float | None, *, down: bool = False) -> TwoDigits | None:
+    """Write a number of zero or more, rounded up or `down`; None stays None, as does what is not defined."""
+    if value is None or not math.isfinite(value) or value < 0.0:
+        return None
+    if value < 1e-28:
+        return TwoDigits(digits=0, exponent=0)
+    digits, exponent = (grid.two_digits_down if down else grid.two_digits_up)(value)
+    return TwoDigits(digits=digits, exponent=exponent)
+
+
+def from_pair(number: TwoDigits | None) -> float | None:
+    """Give the number that two digits stand for."""
+    return None if number is None else grid.from_two_digits(number.digits, number.exponent)
+
+
+def per_mille_up(p_value: float | None) -> int | None:
+    """Write a p-value, rounded up; None where it is not defined."""
+    defined = p_value is not None and math.isfinite(p_value)
+    return in_steps(p_value, 1000.0, math.ceil) if defined and p_value is not None else None
+
+
+class GridEstimate(Closed):
+    """An estimate on the grid that its standard error declares, in steps of ``2^exponent``."""
 
     exponent: Exponent
     estimate: PoolSteps
     std_error: Digits
+    std_error_exponent: DecimalExponent
+
+    @model_validator(mode="after")
+    def _declared_grid(self) -> GridEstimate:
+        std_error = grid.from_two_digits(self.std_error, self.std_error_exponent)
+        if self.exponent != grid.step_exponent(std_error):
+            raise ValueError("the estimate is not on the grid its standard error declares")
+        return self
+
+
+class IntervalOnGrid(GridEstimate):
+    """An estimate with its interval, whose ends are rounded outward."""
+
+    conf_low: PoolSteps
+    conf_high: PoolSteps
+
+
+def on_grid(one: Any) -> dict[str, Any]:
+    """Put what has an estimate, a standard error and an interval on the grid of that error."""
+    digits, decimal = grid.two_digits_up(one.std_error)
+    exponent = grid.step_exponent(grid.from_two_digits(digits, decimal))
+    return {
+        "exponent": exponent,
+        "estimate": grid.to_steps(one.estimate, exponent),
+        "std_error": digits,
+        "std_error_exponent": decimal,
+        "conf_low": in_steps(one.conf_low, 2.0**-exponent, math.floor),
+        "conf_high": in_steps(one.conf_high, 2.0**-exponent, math.ceil),
+    }
+
+
+def off_grid(entry: IntervalOnGrid) -> dict[str, Any]:
+    """Give the numbers that an entry stands for."""
+    steps = {name: getattr(entry, name) for name in ("estimate", "conf_low", "conf_high")}
+    numbers = {name: grid.from_steps(value, entry.exponent) for name, value in steps.items()}
+    return numbers | {"std_error": grid.from_two_digits(entry.std_error, entry.std_error_exponent)}
+
+
+def fits_grid(one: Any) -> bool:
+    """Whether an estimate with its interval has a place on a grid.
+
+    It has none where it is not defined, or where its error is nothing beside it: sites that agree to the
+    last digit have no error by Knapp and Hartung, or one of rounding alone.
+    """
+    numbers = (one.estimate, one.std_error, one.conf_low, one.conf_high)
+    if not all(map(math.isfinite, numbers)) or one.std_error <= 0.0:
+        return False
+    if not grid.MIN_SE_EXPONENT <= grid.two_digits_up(one.std_error)[1] <= grid.MAX_SE_EXPONENT:
+        return False
+    written = on_grid(one)
+    return all(abs(written[name]) <= MAX_STEPS for name in ("estimate", "conf_low", "conf_high"))
+
+
+class PooledNumbers(GridEstimate):
+    """The numbers of one pooled contrast. Steps are in units of ``2^exponent``; None: not defined."""
+
     std_error_exponent: Annotated[int, Field(ge=-30, le=30)]
     df_tenths: Annotated[int, Field(ge=0, le=10_000_000)] | None
     conf_low: PoolSteps | None
@@ -82,13 +168,6 @@ class PooledNumbers(Closed):
     i2_percent: Annotated[int, Field(ge=0, le=100)] | None
     q: TwoDigits | None
     q_p_value: PerMille | None
-
-    @model_validator(mode="after")
-    def _declared_grid(self) -> PooledNumbers:
-        std_error = grid.from_two_digits(self.std_error, self.std_error_exponent)
-        if self.exponent != grid.step_exponent(std_error):
-            raise ValueError("the estimate is not on the grid its standard error declares")
-        return self
 
 
 class PooledContrastEntry(Closed):

@@ -24,16 +24,30 @@ def _steps(prefix: str, names: Mapping[str, str], grid: str) -> dict[str, Field]
     return {f"{prefix}{name}": Field(meaning, unit, grid, _SHOWN) for name, meaning in names.items()}
 
 
-def _threshold(prefix: str) -> dict[str, Field]:
-    """Give what was compared at a cutoff, and over how many sites."""
+def _handlings(prefix: str, names: str) -> dict[str, Field]:
     return {
-        **_several(prefix, "question outcome estimand kind months"),
+        **_several(prefix, names),
         f"{prefix}below": Field("handling below the cutoff", "code", "-", _CODE),
         f"{prefix}above": Field("handling from the cutoff on", "code", "-", _CODE),
         f"{prefix}score": Field("what the cutoff is of", "code", "-", _CODE),
         f"{prefix}sites": _SITES,
+    }
+
+
+def _threshold(prefix: str) -> dict[str, Field]:
+    """Give what was compared at a cutoff, and over how many sites."""
+    return {
+        **_handlings(prefix, "question outcome estimand kind months"),
         f"{prefix}publishable": Field("may be shown to municipalities", "yes or no", "-", _PUBLIC),
         f"{prefix}reasons[]": Field("why it may not", "code", "-", _CODE),
+    }
+
+
+def _moved(prefix: str) -> dict[str, Field]:
+    """Give which candidate it is, and over how many sites."""
+    return {
+        **_handlings(prefix, "question outcome kind months"),
+        f"{prefix}part": Field("candidate, as a part of the own cutoff", "thousandths", _STUDY, _PUBLIC),
     }
 
 
@@ -200,6 +214,34 @@ POOL: Mapping[str, Field] = MappingProxyType(
         **_on_grid("curves[].points[].", "effect of crossing on the line between sites"),
         **_on_grid("curves[].doubling.", "change of the effect when the cutoff doubles"),
         "curves[].doubling.p_value": Field("two-sided p-value", "per mille", "rounded up", _SHOWN),
+        **_moved("moves[]."),
+        "moves[].routes[].route": Field("route by which sites have an answer", "code", "-", _CODE),
+        "moves[].routes[].sites": Field(
+            "how many; never in a pool of the others", "sites", "exact", "release-pool-not-publishable"
+        ),
+        "moves[].unanswered": Field(
+            "sites without any; never in a pool of the others", "sites", "exact", _SHOWN
+        ),
+        "moves[].publishable": Field("may be shown to municipalities", "yes or no", "-", _PUBLIC),
+        "moves[].reasons[]": Field("why it may not", "code", "-", _CODE),
+        "moves[].refusal": Field("why there is no number", "code", "-", _CODE),
+        **_on_grid("moves[].numbers.", "effect of the handling above, an episode between both cutoffs"),
+        **_steps(
+            "moves[].numbers.",
+            {
+                "prediction_low": "lower end for a new municipality",
+                "prediction_high": "upper end for a new municipality",
+            },
+            f"{_STEP}, outward",
+        ),
+        **_pair("moves[].numbers.largest_bias", "mean of the sites' bounds of bias", "as the estimate"),
+        **_pair("moves[].numbers.tau2", "between-site variance", "squared unit of the estimate"),
+        **_moved("moved_by_others[]."),
+        **_pair("moved_by_others[].cutoff", "the recipient's own cutoff", "unit of the score"),
+        "moved_by_others[].period": Field("which of its cutoffs over time", "-", "from 1", _PUBLIC),
+        "moved_by_others[].route": Field("route by which others answer", "code", "-", _CODE),
+        **_on_grid("moved_by_others[].", "the recipient's own effect, by at least six others"),
+        **_pair("moved_by_others[].largest_bias", "largest bias by the declared bound", "as the estimate"),
         **_several("balance[].", "question estimand estimator arm reference"),
         "balance[].sites": _SITES,
         "balance[].publishable": Field("may be shown to municipalities", "yes or no", "-", _PUBLIC),

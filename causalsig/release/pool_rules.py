@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, model_validator
 
 from causalsig.grouped import PooledGain, PooledRule
-from causalsig.release import grid
 from causalsig.release.pool_beside import MIN_SITES
-from causalsig.release.pool_entries import Exponent, PoolSteps
-from causalsig.release.value_types import ArmCode, Closed, DecimalExponent, Digits, QuestionCode
+from causalsig.release.pool_entries import IntervalOnGrid, fits_grid, off_grid, on_grid
+from causalsig.release.value_types import ArmCode, Closed, QuestionCode
 from causalsig.study.models import Slug
 
 if TYPE_CHECKING:
@@ -21,24 +19,15 @@ if TYPE_CHECKING:
 BEST, NOW = "best_single", "now"
 
 
-class PooledGainEntry(Closed):
-    """What a rule gains over something else; ends of intervals rounded outward."""
+class PooledGainEntry(IntervalOnGrid):
+    """What a rule gains over something else."""
 
     over: Literal["best_single", "now"] | ArmCode
     sites: Annotated[int, Field(ge=1, le=1000)]
     publishable: bool
-    exponent: Exponent
-    estimate: PoolSteps
-    conf_low: PoolSteps
-    conf_high: PoolSteps
-    std_error: Digits
-    std_error_exponent: DecimalExponent
 
     @model_validator(mode="after")
-    def _holds(self) -> PooledGainEntry:
-        std_error = grid.from_two_digits(self.std_error, self.std_error_exponent)
-        if self.exponent != grid.step_exponent(std_error):
-            raise ValueError("a gain is not on the grid its standard error declares")
+    def _of_enough_sites(self) -> PooledGainEntry:
         if self.publishable and self.sites <= MIN_SITES:
             raise ValueError("a gain of too few sites is called publishable")
         return self
@@ -93,7 +82,7 @@ def decode_rules(entries: Iterable[PooledRuleEntry]) -> tuple[PooledRule, ...]:
 
 
 def _entry(rule: PooledRule, beside: bool) -> PooledRuleEntry:
-    defined = [gain for gain in rule.gains if math.isfinite(gain.conf_low) and gain.std_error > 0.0]
+    defined = [gain for gain in rule.gains if fits_grid(gain)]
     return PooledRuleEntry(
         name=rule.name,
         question=rule.question,  # type: ignore[arg-type]  # pydantic checks it against the code list
@@ -104,24 +93,13 @@ def _entry(rule: PooledRule, beside: bool) -> PooledRuleEntry:
 
 
 def _gain(gain: PooledGain, beside: bool) -> PooledGainEntry:
-    digits, decimal = grid.two_digits_up(gain.std_error)
-    exponent = grid.step_exponent(grid.from_two_digits(digits, decimal))
     return PooledGainEntry(
         over=gain.over,  # type: ignore[arg-type]
         sites=gain.sites,
         publishable=gain.publishable and gain.sites > MIN_SITES and beside,
-        exponent=exponent,
-        estimate=grid.to_steps(gain.estimate, exponent),
-        conf_low=math.floor(math.ldexp(gain.conf_low, -exponent)),
-        conf_high=math.ceil(math.ldexp(gain.conf_high, -exponent)),
-        std_error=digits,
-        std_error_exponent=decimal,
+        **on_grid(gain),
     )
 
 
 def _decoded(entry: PooledGainEntry) -> PooledGain:
-    estimate, low, high = (
-        grid.from_steps(steps, entry.exponent) for steps in (entry.estimate, entry.conf_low, entry.conf_high)
-    )
-    error = grid.from_two_digits(entry.std_error, entry.std_error_exponent)
-    return PooledGain(entry.over, entry.sites, estimate, error, low, high, entry.publishable)
+    return PooledGain(entry.over, entry.sites, **off_grid(entry), publishable=entry.publishable)

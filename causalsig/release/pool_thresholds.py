@@ -13,8 +13,20 @@ from causalsig.crossed_pooled import CurvePoint, PooledCurve, PooledThresholdRow
 from causalsig.records import OutcomeKind
 from causalsig.release import grid
 from causalsig.release.pool_beside import MIN_SITES
-from causalsig.release.pool_entries import Exponent, PerMille, PoolSteps, TwoDigits
-from causalsig.release.value_types import Closed, Code, DecimalExponent, Digits
+from causalsig.release.pool_entries import (
+    IntervalOnGrid,
+    PerMille,
+    PoolSteps,
+    TwoDigits,
+    fits_grid,
+    from_pair,
+    in_steps,
+    off_grid,
+    on_grid,
+    per_mille_up,
+    two_digits,
+)
+from causalsig.release.value_types import Closed, Code
 from causalsig.release.vocabulary import to_code
 from causalsig.study.handling import Handling
 from causalsig.study.models import Horizon, Slug
@@ -24,8 +36,6 @@ if TYPE_CHECKING:
 
 _NAMES = ("question", "outcome", "estimand", "kind", "months", "below", "above", "score", "sites")
 _ENDS = ("conf_low", "conf_high", "mixture_low", "mixture_high", "prediction_low", "prediction_high")
-_SLACK = 1e-9
-"""Of a step: a number that is on the grid already stays where it is."""
 
 
 class _Compared(Closed):
@@ -52,25 +62,7 @@ class _Compared(Closed):
         return self
 
 
-class _OnGrid(Closed):
-    """An estimate with its standard error; steps are in units of ``2^exponent``, ends rounded outward."""
-
-    exponent: Exponent
-    estimate: PoolSteps
-    std_error: Digits
-    std_error_exponent: DecimalExponent
-    conf_low: PoolSteps
-    conf_high: PoolSteps
-
-    @model_validator(mode="after")
-    def _declared_grid(self) -> _OnGrid:
-        std_error = grid.from_two_digits(self.std_error, self.std_error_exponent)
-        if self.exponent != grid.step_exponent(std_error):
-            raise ValueError("an effect is not on the grid its standard error declares")
-        return self
-
-
-class PooledThresholdNumbers(_OnGrid):
+class PooledThresholdNumbers(IntervalOnGrid):
     """The numbers of one pooled effect; None: not defined."""
 
     mixture_low: PoolSteps | None
@@ -95,13 +87,13 @@ class PooledThresholdEntry(_Compared):
         return self
 
 
-class CurvePointEntry(_OnGrid):
+class CurvePointEntry(IntervalOnGrid):
     """The line at one round cutoff."""
 
     cutoff: Annotated[int, Field(ge=1, le=100_000)]
 
 
-class DoublingEntry(_OnGrid):
+class DoublingEntry(IntervalOnGrid):
     """Change of the effect when the cutoff doubles."""
 
     p_value: PerMille | None
@@ -128,17 +120,18 @@ class PooledCurveEntry(_Compared):
 
 def threshold_entries(result: PoolResult) -> tuple[PooledThresholdEntry, ...]:
     """Write the effects; in a pool of the others the publishable ones alone."""
-    rows = [row for row in result.thresholds if result.kind == "all" or row.publishable]
-    return tuple(
+    entries = (
         PooledThresholdEntry(
             **_named(row),
-            publishable=row.publishable and row.sites >= MIN_SITES,
+            publishable=row.publishable and row.sites >= MIN_SITES and fits_grid(row),
             reasons=tuple(map(to_code, row.reasons)),
             honest=row.honest,
             numbers=_numbers(row),
         )
-        for row in rows
+        for row in result.thresholds
+        if result.kind == "all" or row.publishable
     )
+    return tuple(entry for entry in entries if entry.publishable or result.kind == "all")
 
 
 def curve_entries(result: PoolResult) -> tuple[PooledCurveEntry, ...]:
@@ -151,13 +144,13 @@ def curve_entries(result: PoolResult) -> tuple[PooledCurveEntry, ...]:
             publishable=curve.publishable and curve.sites >= MIN_SITES,
             reasons=tuple(map(to_code, curve.reasons)),
             points=tuple(
-                CurvePointEntry(cutoff=round(point.cutoff), **_on_grid(point)) for point in curve.points
+                CurvePointEntry(cutoff=round(point.cutoff), **on_grid(point)) for point in curve.points
             ),
             doubling=_doubling(curve) if curve.points else None,
             refusal=None if curve.refusal is None else to_code(curve.refusal),
         )
         for curve in result.curves
-        if all(point.std_error > 0.0 for point in curve.points)
+        if not curve.points or all(map(fits_grid, (*curve.points, _slope(curve))))
     )
 
 
@@ -171,8 +164,8 @@ def decode_curves(entries: Iterable[PooledCurveEntry]) -> tuple[PooledCurve, ...
     return tuple(
         PooledCurve(
             **_named(entry),
-            points=tuple(CurvePoint(float(p.cutoff), **_decoded(p)) for p in entry.points),
-            **_slope(entry.doubling),
+            points=tuple(CurvePoint(float(p.cutoff), **off_grid(p)) for p in entry.points),
+            **_decoded_slope(entry.doubling),
             publishable=entry.publishable,
             reasons=entry.reasons,
             refusal=entry.refusal,
@@ -185,29 +178,12 @@ def _named(one: Any) -> dict[str, Any]:
     return {name: getattr(one, name) for name in _NAMES}
 
 
-def _on_grid(one: Any) -> dict[str, int]:
-    digits, decimal = grid.two_digits_up(one.std_error)
-    exponent = grid.step_exponent(grid.from_two_digits(digits, decimal))
-    return {
-        "exponent": exponent,
-        "estimate": grid.to_steps(one.estimate, exponent),
-        "std_error": digits,
-        "std_error_exponent": decimal,
-        "conf_low": _outward(one.conf_low, exponent, math.floor),
-        "conf_high": _outward(one.conf_high, exponent, math.ceil),
-    }
-
-
-def _outward(value: float, exponent: int, rounding: Any) -> int:
-    return int(rounding(math.ldexp(value, -exponent) + (_SLACK if rounding is math.floor else -_SLACK)))
-
-
 def _numbers(row: PooledThresholdRow) -> PooledThresholdNumbers | None:
-    if not (math.isfinite(row.conf_low) and math.isfinite(row.conf_high) and row.std_error > 0.0):
+    if not fits_grid(row):
         return None
-    values = _on_grid(row)
+    values = on_grid(row)
     ends: dict[str, Any] = {
-        name: _outward(end, values["exponent"], math.floor if name.endswith("low") else math.ceil)
+        name: in_steps(end, 2.0 ** -values["exponent"], math.floor if name.endswith("low") else math.ceil)
         if math.isfinite(end := getattr(row, name))
         else None
         for name in _ENDS[2:]
@@ -215,35 +191,18 @@ def _numbers(row: PooledThresholdRow) -> PooledThresholdNumbers | None:
     return PooledThresholdNumbers(
         **values,
         **ends,
-        p_value=_per_mille(row.p_value),
-        largest_bias=_two_digits(row.largest_bias),
-        tau2=_two_digits(row.tau2),
+        p_value=per_mille_up(row.p_value),
+        largest_bias=two_digits(row.largest_bias),
+        tau2=two_digits(row.tau2),
     )
 
 
-def _per_mille(p_value: float | None) -> int | None:
-    known = p_value is not None and math.isfinite(p_value)
-    return math.ceil(p_value * 1000.0 - _SLACK) if known and p_value is not None else None
-
-
-def _two_digits(value: float | None) -> TwoDigits | None:
-    if value is None or not math.isfinite(value):
-        return None
-    if value < 1e-28:
-        return TwoDigits(digits=0, exponent=0)
-    digits, exponent = grid.two_digits_up(value)
-    return TwoDigits(digits=digits, exponent=exponent)
+def _slope(curve: PooledCurve) -> CurvePoint:
+    return CurvePoint(0.0, curve.doubling, curve.doubling_error, curve.doubling_low, curve.doubling_high)
 
 
 def _doubling(curve: PooledCurve) -> DoublingEntry:
-    point = CurvePoint(0.0, curve.doubling, curve.doubling_error, curve.doubling_low, curve.doubling_high)
-    return DoublingEntry(**_on_grid(point), p_value=_per_mille(curve.p_value))
-
-
-def _decoded(entry: _OnGrid) -> dict[str, float]:
-    steps = ("estimate", "conf_low", "conf_high")
-    values = {name: grid.from_steps(getattr(entry, name), entry.exponent) for name in steps}
-    return values | {"std_error": grid.from_two_digits(entry.std_error, entry.std_error_exponent)}
+    return DoublingEntry(**on_grid(_slope(curve)), p_value=per_mille_up(curve.p_value))
 
 
 def _row(entry: PooledThresholdEntry) -> PooledThresholdRow:
@@ -251,13 +210,13 @@ def _row(entry: PooledThresholdEntry) -> PooledThresholdRow:
     values: dict[str, Any] = dict.fromkeys(("estimate", "std_error", *_ENDS, "tau2"), math.nan)
     values |= {"p_value": None, "largest_bias": None}
     if numbers is not None:
-        values |= _decoded(numbers)
+        values |= off_grid(numbers)
         for name in _ENDS[2:]:
             steps = getattr(numbers, name)
             values[name] = math.nan if steps is None else grid.from_steps(steps, numbers.exponent)
         values["p_value"] = None if numbers.p_value is None else numbers.p_value / 1000.0
-        values["largest_bias"] = _value(numbers.largest_bias)
-        tau2 = _value(numbers.tau2)
+        values["largest_bias"] = from_pair(numbers.largest_bias)
+        tau2 = from_pair(numbers.tau2)
         values["tau2"] = math.nan if tau2 is None else tau2
     return PooledThresholdRow(
         **_named(entry),
@@ -268,15 +227,11 @@ def _row(entry: PooledThresholdEntry) -> PooledThresholdRow:
     )
 
 
-def _value(number: TwoDigits | None) -> float | None:
-    return None if number is None else grid.from_two_digits(number.digits, number.exponent)
-
-
-def _slope(entry: DoublingEntry | None) -> dict[str, Any]:
+def _decoded_slope(entry: DoublingEntry | None) -> dict[str, Any]:
     names = ("doubling", "doubling_error", "doubling_low", "doubling_high", "p_value")
     if entry is None:
         return dict.fromkeys(names, math.nan)
-    found = _decoded(entry)
+    found = off_grid(entry)
     p_value = math.nan if entry.p_value is None else entry.p_value / 1000.0
     told = (found["estimate"], found["std_error"], found["conf_low"], found["conf_high"], p_value)
     return dict(zip(names, told, strict=True))

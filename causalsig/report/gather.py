@@ -17,8 +17,8 @@ from causalsig.records import PoolResult, Refusal, Verdict
 from causalsig.release import grid
 from causalsig.release.build import released_arms
 from causalsig.release.contacts import released_contacts
-from causalsig.release.crossed_read import released_thresholds
 from causalsig.release.grouped import released_groups
+from causalsig.report.gather_thresholds import own_thresholds
 from causalsig.report.pages import (
     Absent,
     AttritionBand,
@@ -27,7 +27,6 @@ from causalsig.report.pages import (
     NationalPage,
     OwnQuestion,
     OwnRule,
-    OwnThresholds,
     Provenance,
     QuestionSpec,
     UnusedBand,
@@ -85,7 +84,7 @@ def municipality_page(
     )
     shown_demo = demo or (others is not None and others.demo)
     others = None if others is None else _answers(others, specs)
-    own, thresholds = own_questions(document), own_thresholds(document)
+    own, thresholds = own_questions(document), own_thresholds(document, study, others)
     return MunicipalityPage(name, specs, outcomes, own, others, where, shown_demo, thresholds)
 
 
@@ -131,7 +130,7 @@ def national_page(
         own=tuple((document.site_code, own_questions(document)) for document in documents)
         if with_sites
         else (),
-        thresholds=tuple(t for document in documents if (t := own_thresholds(document)) is not None)
+        thresholds=tuple(t for document in documents if (t := own_thresholds(document, study)) is not None)
         if with_sites
         else (),
     )
@@ -178,15 +177,6 @@ def own_questions(document: EstimatesDocument) -> tuple[OwnQuestion, ...]:
         )
         for entry in document.questions
     )
-
-
-def own_thresholds(document: EstimatesDocument) -> OwnThresholds | None:
-    """Decode what a release says of its thresholds; None where the study does not ask."""
-    if not document.thresholds:
-        return None
-    [entry] = document.thresholds
-    codes = [*entry.refusals, *(c for one in entry.crossings for c in (*one.refusals, *one.held))]
-    return OwnThresholds(released_thresholds(document), tuple(dict.fromkeys(codes)))
 
 
 def _unused(entry: RegionEntry) -> UnusedBand:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from causalsig.crossed import ReleasedThreshold
     from causalsig.diagnosed import UnusedRegion
     from causalsig.grouped import ReleasedGain, ReleasedGroups
+    from causalsig.moved import BandRow, ReleasedMove
     from causalsig.study.given_rules import GivenLeaf
     from causalsig.study.models import Study
 
@@ -175,11 +176,50 @@ class OwnQuestion:
 
 
 @dataclass(frozen=True, slots=True)
+class OwnMove:
+    """Another threshold than a municipality's own, as its page tells it.
+
+    Attributes
+    ----------
+    move : ReleasedMove
+    band : BandRow or None
+        By the strongest route there is: the municipality's own, or that of enough others.
+    others : int
+        Others behind it; 0: the municipality's own data alone.
+    price : float or None
+        Euro a contact, from the study.
+    capacity : float or None
+        Contacts a year that there is room for, from the study.
+    """
+
+    move: ReleasedMove
+    band: BandRow | None
+    others: int = 0
+    price: float | None = None
+    capacity: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OwnGates:
+    """Checks of one of a municipality's thresholds, and codes of why there is no effect at it."""
+
+    score: str
+    cutoff: float
+    below: str
+    above: str
+    verdicts: tuple[Verdict, ...]
+    reasons: tuple[str, ...]
+    donut: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class OwnThresholds:
     """What a release says of a municipality's thresholds; ``reasons``: codes of what is not there."""
 
     effects: tuple[ReleasedThreshold, ...]
     reasons: tuple[str, ...]
+    moves: tuple[OwnMove, ...] = ()
+    gates: tuple[OwnGates, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from causalsig.report import views
 from causalsig.report.effects import SCALE, Shown
 from causalsig.report.numbers import decimal
 from causalsig.report.words import Words
+from causalsig.texts import catalogue
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -66,6 +67,12 @@ def same_comparison(row: PooledThresholdRow, block: ReleasedThreshold) -> bool:
 def handling(words: Words, code: str) -> Markup:
     """Name what a rule lets follow."""
     return words(f"threshold.handling.{code}")
+
+
+def code_title(words: Words, code: str) -> Markup:
+    """Say a code in a sentence: the title that every code has."""
+    title = catalogue(words.language).get(f"codes.{code}.title")
+    return words.reason(code) if title is None else Markup("{}.").format(title)
 
 
 def cutoff(words: Words, score: str, value: float) -> Markup:

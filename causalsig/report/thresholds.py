@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
+from causalsig.report import threshold_checks, threshold_moved, views
 from causalsig.report import threshold_words as said
-from causalsig.report import views
 from causalsig.report.numbers import decimal, span
 from causalsig.report.threshold_figure import AxisWords, curve_plot, threshold_plot
 from causalsig.report.threshold_lines import POINTS, plotted, score_at
@@ -32,8 +32,9 @@ def own_sections(words: Words, page: MunicipalityPage) -> list[views.Section]:
     level = page.others.level if page.others is not None else DEFAULT_LEVEL
     pooled = () if page.others is None else page.others.thresholds
     shown = [block for block in page.thresholds.effects if block.primary and block.estimand == "E1"]
+    checks = threshold_checks.check_sections(words, page.thresholds.gates)
     if not shown:
-        return [_nothing(words, page.thresholds)]
+        return [_nothing(words, page.thresholds), *checks]
     ratios = [block for block in page.thresholds.effects if block.primary and block.estimand == "E2"]
     sections = []
     for number, block in enumerate(shown, start=1):
@@ -47,7 +48,8 @@ def own_sections(words: Words, page: MunicipalityPage) -> list[views.Section]:
         paragraphs.append(_others(words, pooled, block))
         name = "threshold" if number == 1 else f"threshold-{number}"
         sections.append(_section(words, page.outcomes, block, name, tuple(paragraphs), level))
-    return sections
+    moved = threshold_moved.own_sections(words, page.outcomes, page.thresholds.moves)
+    return [*sections, *moved, *checks]
 
 
 def national_sections(words: Words, page: NationalPage) -> list[views.Section]:
@@ -65,9 +67,10 @@ def national_sections(words: Words, page: NationalPage) -> list[views.Section]:
             *(() if rows else (words("threshold.nothing-pooled"),)),
         ),
         tables=_pooled_table(words, page.outcomes, rows, statistician=all_rows),
-        after=(words("threshold.local"),),
+        after=(words("threshold.local"), *_no_curve(words, page.pool.curves)),
     )
-    return [main, *_curves(words, page, curves), *_site_sections(words, page)]
+    moved = threshold_moved.national_sections(words, page.outcomes, page.pool.moves, statistician=all_rows)
+    return [main, *_curves(words, page, curves), *moved, *_site_sections(words, page)]
 
 
 def _same(one: ReleasedThreshold, other: ReleasedThreshold) -> bool:
@@ -265,6 +268,14 @@ def _curves(words: Words, page: NationalPage, curves: Sequence[PooledCurve]) -> 
         _curve(words, page, curve, "threshold-curve" if number == 1 else f"threshold-curve-{number}")
         for number, curve in enumerate(drawn, start=1)
     ]
+
+
+def _no_curve(words: Words, curves: Sequence[PooledCurve]) -> list[Markup]:
+    """Say why there is no line over the height of thresholds, where none is drawn for any comparison."""
+    if any(curve.points for curve in curves):
+        return []
+    codes = dict.fromkeys(curve.refusal for curve in curves if curve.refusal is not None)
+    return [words("threshold.curve.none", reason=said.code_title(words, code)) for code in codes]
 
 
 def _curve(words: Words, page: NationalPage, curve: PooledCurve, name: str) -> views.Section:

@@ -53,6 +53,13 @@ def command(
         interval = f"{threshold.conf_low:+.4f} to {threshold.conf_high:+.4f}"
         label = f"{threshold.question} {threshold.estimand}"
         typer.echo(f"{label:<16}{crossed:<28}{threshold.sites:>6}{threshold.estimate:>+10.4f}{interval:>20}")
+    for move in summary.pool.moves:
+        moved = f"{move.above} - {move.below} at {move.part:.0%}"
+        numbers = f"{'-':>10}  [{move.refusal}]"
+        if move.refusal is None:
+            numbers = f"{move.estimate:>+10.4f}{f'{move.conf_low:+.4f} to {move.conf_high:+.4f}':>20}"
+        routes = ", ".join(f"{count} by {route}" for route, count in move.by_route)
+        typer.echo(f"{'threshold moved':<16}{moved:<28}{move.sites:>6}{numbers}  {routes}".rstrip())
     for control in summary.pool.controls:
         verdict = "no difference seen" if control.passed else "DIFFERS"
         typer.echo(

@@ -44,6 +44,7 @@ def moved(
     rival: float = 0.0,
     rival_grows: bool = False,
     event: float = 0.0,
+    works: float = 1.0,
 ) -> dict[str, Any]:
     """Draw a threshold that came down halfway; households of two episodes that go together.
 
@@ -53,6 +54,7 @@ def moved(
     rival : what else jumps, at both thresholds, all the time
     rival_grows : whether it grows to ten times its size at the new threshold, over the months before
     event : what else befell the band in the month of the change, and stayed
+    works : how much of the effect there is
     """
     r = np.random.default_rng([seed, 21])
     household = np.repeat(np.arange(n // 2), 2)
@@ -62,14 +64,23 @@ def moved(
     handled = np.where(late, x >= NEW, x >= OLD)
     inside = (x >= NEW) & (x < OLD)
     size = rival * (1.0 + 9.0 * rival_grows * np.minimum(month / CHANGED, 1.0))
-    mean = curve(x) + effect(x) * handled + 0.003 * month + 0.1 * np.sin(month / 2.0)
+    mean = curve(x) + works * effect(x) * handled + 0.003 * month + 0.1 * np.sin(month / 2.0)
     mean = mean + (drift * month + event * late) * inside + size * (x >= NEW) + rival * (x >= OLD)
     y = mean + 0.3 * r.normal(size=n // 2)[household] + 0.6 * r.normal(size=n)
-    truth = float(effect(x[inside & late]).mean())
+    truth = works * float(effect(x[inside & late]).mean())
     return {"score": x, "outcome": y, "month": month, "households": household, "truth": truth}
 
 
-def bins(
+def bins(r: np.random.Generator, cutoff: float, **site: Any) -> tuple[Any, Any]:
+    """Draw one site, as its table left it, and its scores; options as of `town`."""
+    from causalsig.estimation.moving_sites import bins_around
+    from causalsig.estimation.threshold_released import table_of_bins
+
+    x, _, released = town(r, cutoff, **site)
+    return bins_around(table_of_bins(released), cutoff), x
+
+
+def town(
     r: np.random.Generator,
     cutoff: float,
     *,
@@ -77,18 +88,16 @@ def bins(
     slope: float = 0.0,
     works: float = 1.0,
     n: int = N,
-) -> tuple[Any, Any]:
-    """Draw one site, as its table left it, and its scores.
+) -> tuple[Any, Any, tuple[Any, ...]]:
+    """Draw one site: its scores and counts, and the bins that left it.
 
-    The table is filled, rounded and read back as a release is; outcomes are counts.
+    The table is filled, rounded and read back as a release is.
 
     Parameters
     ----------
     level, slope : what the site's mean has beside the common curve, at 0 and a unit of score
     works : how much of the effect there is
     """
-    from causalsig.estimation.moving_sites import bins_around
-    from causalsig.estimation.threshold_released import table_of_bins
     from causalsig.execution.crossed_numbers import Scored, bin_rows
     from causalsig.release.crossed import bin_entries
     from causalsig.release.crossed_read import released_bin
@@ -101,8 +110,7 @@ def bins(
         values=CENTRE * np.exp(x), cutoff=amount, scale="log", households=np.arange(n), taken_up=np.ones(n)
     )
     rows = bin_rows(scored, counts, 0.0, smallest=10, numbers=NUMBERS * n)
-    table = table_of_bins(released_bin(entry, "log") for entry in bin_entries(rows, "log"))
-    return bins_around(table, cutoff), x
+    return x, counts, tuple(released_bin(entry, "log") for entry in bin_entries(rows, "log"))
 
 
 def bent(seed: int, bend: float, n: int = N) -> dict[str, Any]:

@@ -10,7 +10,8 @@ import pytest
 from causalsig.crossed import ReleasedBin, ReleasedThreshold
 from causalsig.errors import EstimationError
 from causalsig.estimation import SiteBins, bounded_gap, constant_bias, released_bins, safe_cutoff, site_bins
-from causalsig.estimation.moving_sites import extrapolate, gap_slopes
+from causalsig.estimation.moving_gaps import gap_slopes
+from causalsig.estimation.moving_sites import extrapolate, look_across
 from causalsig.estimation.moving_weights import curve_weights
 from causalsig.results import Floats
 
@@ -101,6 +102,30 @@ def test_sites_are_weighed_by_their_precision_and_only_those_that_reach_take_par
     assert found.sites == 2
     alone = constant_bias(site, 0.5, [exact])
     assert found.estimate == pytest.approx(alone.estimate, abs=0.01)
+
+
+@pytest.mark.parametrize(("cutoff", "to", "far"), [(0.0, 0.4, 0.6), (0.6, 0.2, 0.0)])
+def test_the_estimate_is_the_sum_of_its_weights_times_means_up_and_down(
+    cutoff: float, to: float, far: float
+) -> None:
+    site, others = table(cutoff, seed=1), [table(far, seed=2), table(0.3, seed=3), table(far, seed=4)]
+    found = extrapolate(site, to, others)
+    parts = [(site, found.own), *((others[place], weights) for place, _, weights in found.others)]
+    assert [place for place, _, _ in found.others] == [0, 2]
+    assert sum(w @ one.mean for one, w in parts) == pytest.approx(found.estimate, abs=1e-12)
+    assert sum(w**2 @ one.errors for one, w in parts) == pytest.approx(found.std_error**2, rel=1e-12)
+    # Of a common level nothing is left.
+    assert sum(w.sum() for _, w in parts) == pytest.approx(0.0, abs=1e-9)
+
+
+def test_leaving_a_site_out_is_never_having_seen_it() -> None:
+    site, others = table(0.0, seed=1), [table(0.6, seed=2), table(0.6, seed=3), table(0.7, seed=4)]
+    left, never = look_across(site, 0.4, others).together({1}), extrapolate(site, 0.4, others[::2])
+    assert (left.estimate, left.std_error) == (never.estimate, never.std_error)
+    assert [place for place, _, _ in left.others] == [0, 2]
+    with pytest.raises(EstimationError) as caught:
+        look_across(site, 0.4, others[:1]).together({0})
+    assert caught.value.code == "estimation-no-other-site"
 
 
 def test_clustering_makes_errors_larger() -> None:

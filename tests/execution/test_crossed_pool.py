@@ -14,10 +14,11 @@ from causalsig_cli.app import main
 from causalsig.execution.analyse import analyse_site
 from causalsig.execution.truth import inventory_site
 from causalsig.pooling import pool_arms
+from causalsig.pooling.moved import MovedThresholds
 from causalsig.pooling.thresholds import thresholds_of_sites
 from causalsig.pooling.thresholds_again import estimate_again, has_table
 from causalsig.release.build import CheckedRelease, ReleaseIdentity, build_release, released_arms
-from causalsig.release.crossed_read import released_thresholds
+from causalsig.release.crossed_read import released_moves, released_thresholds
 from causalsig.release.documents import EstimatesDocument
 from causalsig.release.keys import new_keys, read_signing_key
 from causalsig.release.life import approve, write_review
@@ -27,6 +28,8 @@ from causalsig.report.render import municipality_html, national_html
 from causalsig.simulation import draw_sites, load_scenario, simulate_site
 from causalsig.study.digest import study_digest
 from causalsig.study.models import Study
+from causalsig.study.read import default_study_text, read_study
+from tests.execution.conftest import DECLARED, SMALL_ARMS
 from tests.release.memories import memory_for
 
 DAY = date(2027, 3, 1)
@@ -102,10 +105,72 @@ def test_both_pages_tell_it(documents: list[EstimatesDocument], study: Study) ->
     assert 'id="threshold"' in public and 'id="threshold-site-1"' not in public
 
 
+def test_moved_thresholds_go_from_releases_into_the_pool_and_onto_both_pages(
+    documents: list[EstimatesDocument], study: Study
+) -> None:
+    blocks = [row for one in documents for row in released_thresholds(one)]
+    moves = [row for one in documents for row in released_moves(one)]
+    assert study.questions.threshold is not None and moves
+    moved = MovedThresholds(moves, blocks, study.pooling, study.questions.threshold.moving.slope_bound)
+    rows = moved.pooled()
+    assert {row.part for row in rows} == {move.part for move in moves}
+    own = {one.move.part: one.band for one in moved.answers() if one.move.site == documents[0].site_code}
+    for row in rows:
+        band = own[row.part]
+        assert row.sites + row.unanswered == SITES
+        if band is None:
+            assert row.refusal == "estimation-no-route"
+        elif len([one for one in moves if (one.site, one.part) == (documents[0].site_code, row.part)]) == 1:
+            assert row.estimate == pytest.approx(band.estimate, abs=1e-9)
+    code = documents[0].site_code
+    others = replace(
+        pooled(documents, study, without=code),
+        moves=moved.pooled(code),
+        moved_by_others=moved.by_others(code),
+    )
+    text = build_pool_document(others, recipient=code).model_dump_json()
+    read = pool_result(PoolDocument.model_validate_json(text))
+    page = municipality_page(documents[0], read, study, name="Verzonnen", written_on=DAY)
+    assert page.thresholds is not None and page.thresholds.gates
+    assert len(page.thresholds.moves) == len([one for one in moves if one.site == code])
+    html = municipality_html(page, "nl")
+    assert 'id="threshold-moved"' in html and 'id="threshold-checks"' in html
+    whole = replace(pooled(documents, study), moves=rows)
+    public = national_html(national_page(whole, study, written_on=DAY, documents=documents), "nl")
+    assert 'id="threshold-moved"' in public
+
+
 def again(*arguments: object) -> int:
     with pytest.raises(SystemExit) as ended:
         main(["release", "thresholds", *map(str, arguments)])
     return int(ended.value.code or 0)
+
+
+def test_the_pool_command_prints_each_candidate_with_its_routes(
+    checked: CheckedRelease, study: Study, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    keys, outbox = tmp_path / "keys", tmp_path / "outbox"
+    new_keys(keys, demo=True)
+    write_review(tmp_path / "site", checked, memory=memory_for(tmp_path / "site"))
+    roles: tuple[Literal["operator", "checker"], ...] = ("operator", "checker")
+    for role in roles:
+        key = read_signing_key(keys, role)
+        approve(tmp_path / "site", role=role, name=f"The {role}", key=key, outbox=outbox, demo=True)
+    path = tmp_path / "study.toml"
+    text = default_study_text().replace(DECLARED, f"expected_risk = {SMALL_ARMS}")
+    path.write_text(text, encoding="utf-8")
+    assert study_digest(read_study(path)) == study_digest(study)
+    files = (path, outbox, "--keys", keys, "--out", tmp_path / "pooled", "--demo")
+    with pytest.raises(SystemExit) as ended:
+        main(["pool", *map(str, files)])
+    assert not ended.value.code
+    said = [line for line in capsys.readouterr().out.splitlines() if line.startswith("threshold moved")]
+    moves = released_moves(checked.document)
+    assert len(said) == len({(move.below, move.above, move.part) for move in moves}) > 0
+    answered = sum(move.band is not None for move in moves)
+    assert answered and sum(" by " in line for line in said) == len(
+        {(move.below, move.above, move.part) for move in moves if move.band is not None}
+    )
 
 
 def test_the_command_tells_whether_a_signed_number_is_its_tables(

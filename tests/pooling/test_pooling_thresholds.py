@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,6 +20,8 @@ from causalsig.pooling.thresholds import (
     last_wave_of_each,
     thresholds_of_sites,
 )
+from causalsig.records import PoolResult
+from causalsig.release.pool_document import PoolDocument, build_pool_document, pool_result
 from causalsig.study.models import Pooling
 
 STEP = 2.0**-6
@@ -174,6 +178,28 @@ def test_without_enough_cutoffs_there_is_no_curve_and_a_code_says_so(given: list
     [curve] = found.curves
     assert curve.refusal == "meta-few-cutoffs" and curve.points == () and not curve.publishable
     assert len(found.rows) == 1
+
+
+@pytest.mark.parametrize("slope", [0.0, 0.05])
+@pytest.mark.parametrize("interval", ["knapp-hartung", "knapp-hartung-floored", "mixture"])
+def test_effects_that_agree_to_the_last_digit_have_no_curve_and_a_document(
+    slope: float, interval: Any
+) -> None:
+    given = [block(s, estimate=-0.1 + slope * math.log(CUTOFFS[s % 13]), std_error=0.0123) for s in range(13)]
+    choices = Pooling(interval=interval)
+    found = thresholds_of_sites(given, choices)
+    [curve] = found.curves
+    assert curve.refusal == "meta-no-spread" and not curve.publishable
+    result = PoolResult(
+        study_digest="a" * 64, kind="all", method=f"REML, {interval}", level=0.95, sites=13, contrasts=(),
+        means=(), left_out=(), demo=False, thresholds=found.rows, curves=found.curves,
+    )  # fmt: skip
+    back = pool_result(PoolDocument.model_validate_json(build_pool_document(result).model_dump_json()))
+    assert [one.refusal for one in back.curves] == ["meta-no-spread"]
+    # Alike to the last digit and unfloored, nothing says how sure the mean is: then no number stands there.
+    told = slope != 0.0 or interval != "knapp-hartung"
+    assert [math.isfinite(row.estimate) for row in back.thresholds] == [told]
+    assert back.thresholds[0].publishable == told
 
 
 def test_months_have_no_curve() -> None:

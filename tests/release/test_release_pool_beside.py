@@ -109,7 +109,7 @@ def test_balance_is_published_beside_its_contrast_or_not(changes: dict[str, tupl
 def test_a_pool_of_the_version_before_keeps_its_bytes() -> None:
     values = build_pool_document(pool(robustness=(), balance=())).model_dump(mode="json")
     since = ("robustness", "balance", "controls", "calibrated")
-    for name in (*since, "groups", "contacts", "rules", "thresholds", "curves"):
+    for name in (*since, "groups", "contacts", "rules", "thresholds", "curves", "moves", "moved_by_others"):
         del values[name]
     old = canonical(values | {"schema_version": "0.1"})
     read = PoolDocument.model_validate_json(old)
