@@ -218,41 +218,35 @@ def _smallest(recipe: Recipe, size: Integers) -> Floats:
 
 def _pilot_bandwidth(recipe: Recipe) -> Floats:
     """Rule of thumb (R,) from the spread of the scores: the smaller of two, by deviation and by quartiles."""
-    cuts, index = recipe.stretches, recipe.index
-    used, own = np.unique(index[::2] // 2, return_inverse=True)
-    return np.array([_rule_of_thumb(cuts, 2 * place) for place in used])[own] * PILOT[recipe.kernel]
+    cuts = recipe.stretches
+    left, own = np.unique(recipe.index[::2], return_inverse=True)
+    rows = np.stack([left, left + 1], axis=1).ravel()
+    x, counts = cuts.distance[rows] * cuts.sign[rows, None], cuts.counts[rows]
+    n = cuts.episodes(rows, cuts.size[rows]).reshape(-1, 2).sum(axis=1)
+    mean = np.repeat((counts * x).sum(axis=1).reshape(-1, 2).sum(axis=1) / n, 2)
+    squares = (counts * (x - mean[:, None]) ** 2).sum(axis=1).reshape(-1, 2).sum(axis=1)
+    quartiles = (_quantiles(cuts, left, n, 0.75) - _quantiles(cuts, left, n, 0.25)) / 1.349
+    found = np.minimum(np.sqrt(squares / (n - 1.0)), quartiles)
+    found *= PILOT[recipe.kernel] * cuts.size[rows].reshape(-1, 2).sum(axis=1) ** -0.2
+    return np.asarray(found[own])
 
 
-def _rule_of_thumb(cuts: Stretches, left: int) -> float:
-    below, above = cuts.size[left], cuts.size[left + 1]
-    t, u = cuts.distance[left, :below], cuts.distance[left + 1, :above]
-    n_t, n_u = cuts.counts[left, :below], cuts.counts[left + 1, :above]
-    n = float(n_t.sum() + n_u.sum())
-    mean = float(n_u @ u - n_t @ t) / n
-    deviation = np.sqrt((float(n_t @ (t + mean) ** 2) + float(n_u @ (u - mean) ** 2)) / (n - 1.0))
-    quartiles = (_quantile(cuts, left, n, 0.75) - _quantile(cuts, left, n, 0.25)) / 1.349
-    return float(min(deviation, quartiles) * (below + above) ** -0.2)
-
-
-def _quantile(cuts: Stretches, left: int, n: float, share: float) -> float:
-    """Quantile as the mean of the two order statistics where it falls between (Hyndman and Fan's type 2)."""
+def _quantiles(cuts: Stretches, left: Integers, n: Floats, share: float) -> Floats:
+    """Quantiles (C,): means of two order statistics where they fall between (Hyndman and Fan's type 2)."""
     place = n * share
-    if place != np.floor(place):
-        return _order_statistic(cuts, left, np.ceil(place))
-    return 0.5 * (_order_statistic(cuts, left, place) + _order_statistic(cuts, left, place + 1.0))
+    between = place == np.floor(place)
+    lower = _order_statistics(cuts, left, np.ceil(place))
+    return 0.5 * (lower + _order_statistics(cuts, left, np.where(between, place + 1.0, np.ceil(place))))
 
 
-def _order_statistic(cuts: Stretches, left: int, rank: float) -> float:
-    """Find the score of a rank, from one on, as its signed distance from the cutoff."""
-    upto = cuts.matching.upto
-    first, last = cuts.ends(left)
-    below = upto[last] - upto[first]
-    row = left
-    if rank > below:
-        row, rank = left + 1, rank - below
-        first, last = cuts.ends(row)
-    found = min(int(np.searchsorted(upto, upto[first] + rank)) - 1, last - 1)
-    return float(cuts.sign[row] * cuts.distance[row, abs(found - int(cuts.start[row]))])
+def _order_statistics(cuts: Stretches, left: Integers, rank: Floats) -> Floats:
+    """Find the scores (C,) of ranks, from one on, as signed distances from the cutoff."""
+    upto, below = cuts.matching.upto, cuts.episodes(left, cuts.size[left])
+    beyond = rank > below
+    row = left + beyond
+    target = upto[cuts.first[row]] + np.where(beyond, rank - below, rank)
+    found = np.minimum(np.searchsorted(upto, target) - 1, cuts.last[row] - 1)
+    return np.asarray(cuts.sign[row] * cuts.distance[row, np.abs(found - cuts.start[row])])
 
 
 def _coverage_factor(recipe: Recipe, r: int) -> float:

@@ -12,6 +12,9 @@ from causalsig.estimation.threshold_side import Side
 from causalsig.estimation.threshold_table import ScoreTable
 from causalsig.results import Floats
 
+SAME = 1e-10
+"""A direction of the covariates with this part of the largest spread is one that follows from others."""
+
 
 @dataclass(frozen=True, slots=True)
 class Columns:
@@ -69,7 +72,11 @@ def adjust(crosses: Floats | None, columns: Columns) -> Floats:
     among, with_targets = crosses[:, z][:, :, z], crosses[:, z][:, :, targets]
     found = np.zeros((len(crosses), columns.width, len(targets)))
     found[:, targets, np.arange(len(targets))] = 1.0
-    found[:, z] = -np.linalg.pinv(among) @ with_targets
+    # As correlations: what rounding left of a direction shows, whatever the covariates' units.
+    size = np.sqrt(np.maximum(np.einsum("qii->qi", among), 0.0))
+    size = np.where(size > 0.0, size, 1.0)
+    among = among / (size[:, :, None] * size[:, None, :])
+    found[:, z] = -np.linalg.pinv(among, SAME) @ (with_targets / size[:, :, None]) / size[:, :, None]
     return found
 
 

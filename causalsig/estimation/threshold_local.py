@@ -12,6 +12,8 @@ from causalsig.errors import EstimationError
 from causalsig.results import Floats
 
 Kernel = Literal["triangular", "epanechnikov", "uniform"]
+FOLLOWS = 1e-12
+"""A sum of squares of which less than this part is left is all rounding: sums keep some fifteen digits."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,11 +47,16 @@ class LocalMoments:
         return LocalFits(self, degree, inverse, inverse @ self.along[:, : degree + 1], singular)
 
     def partialled(self, products: Floats, fits: LocalFits) -> Floats:
-        """Weighted sums (Q, m, m) of products of columns, (Q, L, m, m), less their part along a fit."""
+        """Weighted sums (Q, m, m) of products of columns, (Q, L, m, m), less their part along a fit.
+
+        A column that follows the polynomial leaves nothing: no slope can be told from what rounding left.
+        """
         m = products.shape[-1]
         total = (self.kernel[:, None, :] @ products.reshape(*products.shape[:2], m * m)).reshape(-1, m, m)
         along = self.along[:, : fits.degree + 1]
-        return np.asarray(total - np.swapaxes(along, 1, 2) @ fits.coefficients)
+        rest = total - np.swapaxes(along, 1, 2) @ fits.coefficients
+        left = np.einsum("qii->qi", rest) > FOLLOWS * np.einsum("qii->qi", total)
+        return np.asarray(rest * (left[:, :, None] & left[:, None, :]))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -161,7 +161,7 @@ def sides_of(table: ScoreTable, stretches: Stretches, place: int) -> tuple[Side,
 
 def _side(table: ScoreTable, stretches: Stretches, row: int) -> Side:
     rows, size = stretches.table_rows(row), int(stretches.size[row])
-    first, last = (int(end) for end in stretches.ends(row))
+    first, last = int(stretches.first[row]), int(stretches.last[row])
     sign = int(stretches.sign[row])
     return Side(
         sign=sign,

@@ -49,7 +49,8 @@ class Stretches:
     ----------
     matching : Matching, of the whole table
     sign : (S,) int, -1 left, 1 right
-    start : (S,) int, position in the table of the value nearest the cutoff
+    first, last : (S,) int, position in the table of the lowest value, and the one after the highest
+    start : (S,) int, position of the value nearest the cutoff
     size : (S,) int, values
     distance, counts : (S, V), from the cutoff outward; zero where a row has ended
     sums : (S, V, m); residuals : (S, V, m, m), as in `Matching` with the side as window
@@ -60,6 +61,8 @@ class Stretches:
 
     matching: Matching
     sign: Integers
+    first: Integers
+    last: Integers
     start: Integers
     size: Integers
     distance: Floats
@@ -71,15 +74,10 @@ class Stretches:
 
     def table_rows(self, s: int) -> slice:
         """Positions in the table of a row's values, in their order."""
-        first, last = self.ends(s)
+        first, last = int(self.first[s]), int(self.last[s])
         if self.sign[s] > 0 or first == last:
             return slice(first, last)
         return slice(last - 1, first - 1 if first else None, -1)
-
-    def ends(self, s: int) -> tuple[int, int]:
-        """First position of a row in the table, and the one after its last."""
-        first, last = self._ends(np.array([s]), self.size[s : s + 1])
-        return int(first[0]), int(last[0])
 
     def episodes(self, index: Integers, rows: Integers) -> Floats:
         """Episodes among the first `rows` (Q,) values of rows `index` (Q,)."""
@@ -157,13 +155,16 @@ def stretch(
     """Lay out both sides of every place; `values` are the table's own."""
     spans = np.array([place.spans(values) for place in places], dtype=np.int64)
     first, last = spans[:, [0, 2]].ravel(), spans[:, [1, 3]].ravel()
-    size = np.maximum(last - first, 0)
+    last = np.maximum(first, last)
+    size = last - first
     sign = np.tile([-1, 1], len(places))
     start = np.where(sign < 0, last - 1, first)
     rows, width, m = len(size), max(int(size.max()), 1), matching.moments.sums.shape[1]
     found = Stretches(
         matching=matching,
         sign=sign,
+        first=first,
+        last=last,
         start=start,
         size=size,
         distance=np.zeros((rows, width)),
@@ -187,7 +188,7 @@ def stretch(
             np.subtract(last[s], matching.low[own], out=found.beyond[s, :n])
         else:
             np.subtract(matching.high[own], first[s], out=found.beyond[s, :n])
-    _mend_ends(found, first, last)
+    _mend_ends(found)
     return found
 
 
@@ -199,9 +200,9 @@ def match_scores(table: ScoreTable, scale: Scale) -> Matching:
     return match(np.log(np.maximum(table.values, np.finfo(np.float64).tiny)), table.all)
 
 
-def _mend_ends(found: Stretches, first: Integers, last: Integers) -> None:
+def _mend_ends(found: Stretches) -> None:
     """Search again for the values whose neighbourhoods reach beyond their side."""
-    steps = np.arange(EDGE)
+    first, last, steps = found.first, found.last, np.arange(EDGE)
     near = np.concatenate([first[:, None] + steps, last[:, None] - 1 - steps], axis=1)
     inside = (near >= first[:, None]) & (near < last[:, None])
     inside[:, EDGE:] &= near[:, EDGE:] >= first[:, None] + EDGE
