@@ -91,14 +91,15 @@ def run(context: Context) -> Verdict:
 
 def _grid(table: Any) -> None:
     """Five bandwidths, three donuts, eight placebo cutoffs: each a whole analysis."""
-    from causalsig.estimation import effect_at_cutoff
+    from causalsig.estimation import ThresholdResult, effects_at_cutoffs
 
-    for factor in (0.5, 0.75, 1.0, 1.5, 2.0):
-        effect_at_cutoff(table, CUTOFF, bandwidth=(100.0 * factor, 150.0 * factor))
-    for donut in (1.0, 2.0, 5.0):
-        effect_at_cutoff(table, CUTOFF, donut=donut)
-    for cutoff in (300.0, 350.0, 400.0, 450.0, 550.0, 600.0, 650.0, 700.0):
-        effect_at_cutoff(table, cutoff)
+    factors = (0.5, 0.75, 1.0, 1.5, 2.0)
+    asked: list[dict[str, Any]] = [{"cutoff": CUTOFF, "bandwidth": (100.0 * f, 150.0 * f)} for f in factors]
+    asked += [{"cutoff": CUTOFF, "donut": donut} for donut in (1.0, 2.0, 5.0)]
+    asked += [{"cutoff": c} for c in (300.0, 350.0, 400.0, 450.0, 550.0, 600.0, 650.0, 700.0)]
+    found = effects_at_cutoffs(table, asked)
+    if not all(isinstance(one, ThresholdResult) for one in found):
+        raise SystemExit("expected sixteen effects; found one refused: a refusal takes no time")
 
 
 def _theirs(amount: Any, tens: Any, outcome: Any) -> dict[str, float]:
