@@ -26,6 +26,8 @@ FIRST_STAGE = "gate-first-stage"
 HEAPING = "gate-heaping"
 DENSITY = "gate-density"
 JUMP_BEFORE = "gate-jump-before"
+TOO_LITTLE = ("estimation-few-scores", "estimation-bandwidth", "estimation-first-stage")
+"""What an estimate is refused for where there is too little to make it from."""
 MEDIAN_ERROR = np.pi / 2.0
 """Variance of a median of normal values, in variances of their mean."""
 NORMAL_MAD = 1.4826
@@ -185,8 +187,9 @@ def threshold_gate(
 def robustness(
     table: ScoreTable,
     cutoff: float,
-    result: ThresholdResult,
+    widths: tuple[float, float],
     *,
+    donut: float = 0.0,
     outcome: int = 0,
     factors: Sequence[float] = (0.5, 0.75, 1.0, 1.5, 2.0),
     donuts: Sequence[float] = (),
@@ -194,38 +197,49 @@ def robustness(
 ) -> tuple[RobustnessRow, ...]:
     """Estimate again at other bandwidths and donuts, and at a placebo cutoff on either side.
 
-    The placebo is the median score of one side, among that side's episodes only: nothing changes there.
-    `options` are those of `threshold_effect` without bandwidth and donut; a jump that cannot be estimated is
-    None.
+    Parameters
+    ----------
+    widths, donut : (h, b) and donut of the analysis that is looked at again
+    factors : multiples of its bandwidths
+    donuts : other donuts
+    options : those of `threshold_effect` without donut; their bandwidth is that of donuts and placebos
+
+    Returns
+    -------
+    tuple of RobustnessRow
+        The placebo is the median score of one side, among that side's episodes only: nothing changes there.
+        A jump that cannot be estimated is None.
     """
-    from causalsig.estimation.threshold_table import restrict_scores
+    from causalsig.estimation.threshold import effects_at_cutoffs
 
-    h, b = result.bandwidths.left, result.bandwidths.bias_left
-    rows = [
-        RobustnessRow(
-            "bandwidth",
-            f,
-            _robust(table, cutoff, outcome, options, bandwidth=(f * h, f * b), donut=result.donut),
-        )
-        for f in factors
+    h, b = widths
+    asked: list[tuple[Literal["bandwidth", "donut", "placebo"], float, dict[str, Any]]] = [
+        ("bandwidth", f, {"cutoff": cutoff, "bandwidth": (f * h, f * b), "donut": donut}) for f in factors
     ]
-    rows += [RobustnessRow("donut", d, _robust(table, cutoff, outcome, options, donut=d)) for d in donuts]
-    for own in (restrict_scores(table, high=cutoff), restrict_scores(table, low=cutoff)):
-        middle = float(own.values[np.searchsorted(np.cumsum(own.all.counts), own.all.counts.sum() / 2.0)])
-        rows.append(RobustnessRow("placebo", middle, _robust(own, middle, outcome, options)))
-    return tuple(rows)
+    asked += [("donut", d, {"cutoff": cutoff, "donut": d}) for d in donuts]
+    for within in ((-np.inf, cutoff), (cutoff, np.inf)):
+        middle = _median(table, within)
+        asked.append(("placebo", middle, {"cutoff": middle, "within": within}))
+    found = effects_at_cutoffs(table, [own for *_, own in asked], outcome=outcome, **options)
+    return tuple(
+        RobustnessRow(kind, value, None if one is None else one.robust)
+        for (kind, value, _), one in zip(asked, map(_enough, found), strict=True)
+    )
 
 
-def _robust(
-    table: ScoreTable, cutoff: float, outcome: int, options: dict[str, Any], **more: Any
-) -> Jump | None:
-    try:
-        found = _tried(table, cutoff, outcome=outcome, **(options | more))
-    except EstimationError as error:
-        if error.code != "estimation-cutoff":
-            raise
-        return None
-    return None if found is None else found.robust
+def _median(table: ScoreTable, within: tuple[float, float]) -> float:
+    first, last = np.searchsorted(table.values, within)
+    upto = np.cumsum(table.all.counts[first:last])
+    return float(table.values[first + np.searchsorted(upto, upto[-1] / 2.0)])
+
+
+def _enough(found: ThresholdResult | EstimationError) -> ThresholdResult | None:
+    """Nothing where there was too little to estimate from."""
+    if not isinstance(found, EstimationError):
+        return found
+    if found.code not in (*TOO_LITTLE, "estimation-cutoff"):
+        raise found
+    return None
 
 
 def _tried(table: ScoreTable, cutoff: float, **options: Any) -> ThresholdResult | None:
@@ -235,7 +249,7 @@ def _tried(table: ScoreTable, cutoff: float, **options: Any) -> ThresholdResult 
     try:
         return effect_at_cutoff(table, cutoff, **options)
     except EstimationError as error:
-        if error.code not in ("estimation-few-scores", "estimation-bandwidth", "estimation-first-stage"):
+        if error.code not in TOO_LITTLE:
             raise
         return None
 

@@ -17,9 +17,11 @@ from causalsig.estimation.threshold import effect_at_cutoff
 from causalsig.estimation.threshold_columns import columns_of
 from causalsig.estimation.threshold_honest import critical_value, largest_bias
 from causalsig.estimation.threshold_inference import jump_covariance, root
+from causalsig.estimation.threshold_local import Kernel
 from causalsig.estimation.threshold_request import ThresholdRequest, read_request
-from causalsig.estimation.threshold_side import Fit, Kernel, Side, Weighted, cut, side_covariance
+from causalsig.estimation.threshold_side import Fit, Side, cut
 from causalsig.estimation.threshold_table import ScoreTable
+from causalsig.estimation.threshold_variance import Weighted, side_covariance
 from causalsig.results import Floats
 
 CANDIDATES = 40
@@ -94,7 +96,7 @@ def bounded_continuation(
     beside = band.fit(max(h, 2.0 * width, float(band.distance[1]) * (1.0 + 1e-9)), 1, request.kernel)
     mean = Weighted(p / band.moments.counts[:rows], beside, 2)
     value = float(p @ (band.moments.sums[:rows] @ combination[:, 0] / band.moments.counts[:rows]))
-    carried = float(line.weights @ (far.moments.sums[: line.fit.rows] @ combination[:, 0]))
+    carried = float(line.weights @ (far.moments.sums[: len(line.weights)] @ combination[:, 0]))
     parts = (mean, line) if lowered else (line, mean)
     covariance = jump_covariance(sides, parts, combination, request.variance)
     return band_effect(

@@ -19,8 +19,8 @@ from causalsig.estimation.moving_weights import boundary_limit
 from causalsig.estimation.threshold import effect_at_cutoff
 from causalsig.estimation.threshold_bandwidth import Bandwidths
 from causalsig.estimation.threshold_inference import root
-from causalsig.estimation.threshold_side import Scale
 from causalsig.estimation.threshold_table import codes_of, collapse_scores
+from causalsig.estimation.threshold_windows import Scale
 from causalsig.results import Floats, Integers
 
 STOPPED = "estimation-jump-moved"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from causalsig.estimation.threshold_side import powers, refuse_few_scores
+from causalsig.estimation.threshold_local import few_scores, powers
 from causalsig.results import Floats, Integers
 
 MOST_PULL = 0.9
@@ -52,7 +52,7 @@ def boundary_limit(distance: Floats, outcome: Floats, h: float, b: float) -> Lim
     weights = line[:, 0] - left_over * curve[:, 2]
     rows = np.flatnonzero((distance < h) | (distance < b))
     coefficients = curve.T @ outcome
-    design = powers(distance[rows] / b, 2)
+    design = powers(distance[rows] / b, 2).T
     pull = np.minimum((design * curve[rows]).sum(axis=1), MOST_PULL)
     residuals = (outcome[rows] - design @ coefficients) / (1.0 - pull)
     return Limit(float(weights @ outcome), rows, weights[rows], residuals)
@@ -62,9 +62,9 @@ def _weights(distance: Floats, bandwidth: float, degree: int) -> Floats:
     """Weights (n, degree + 1) of the coefficients in ``u = distance / bandwidth``."""
     distinct = len(np.unique(distance[distance < bandwidth]))
     if distinct <= degree:
-        refuse_few_scores(degree + 1, f"{distinct} within the bandwidth on one side")
+        raise few_scores(degree + 1, f"{distinct} within the bandwidth on one side")
     u = distance / bandwidth
-    design = powers(u, degree)
+    design = powers(u, degree).T
     weighted = design * np.maximum(1.0 - u, 0.0)[:, None]
     return np.asarray(weighted @ np.linalg.inv(weighted.T @ design))
 
@@ -91,13 +91,13 @@ def curve_weights(x: Floats, counts: Floats, at: Floats, bandwidth: float, degre
         ``estimation-few-scores`` where there are fewer places than coefficients.
     """
     if len(x) < degree + 2:
-        refuse_few_scores(degree + 2, f"{len(x)}")
+        raise few_scores(degree + 2, f"{len(x)}")
     found = np.zeros((len(at), len(x)))
     for q, place in enumerate(at):
         away = np.abs(x - place)
         h = max(bandwidth, float(np.partition(away, degree + 1)[degree + 1]) * (1.0 + 1e-9))
         u = (x - place) / h
-        design = powers(u, degree)
+        design = powers(u, degree).T
         weighted = design * (np.maximum(1.0 - np.abs(u), 0.0) * counts)[:, None]
         first = np.zeros(degree + 1)
         first[0] = 1.0

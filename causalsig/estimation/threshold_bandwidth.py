@@ -9,15 +9,20 @@ ten of them on a side.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
 from causalsig.errors import EstimationError
-from causalsig.estimation.threshold_columns import Columns, adjust
-from causalsig.estimation.threshold_side import TIE, Fit, Kernel, Side, Variance, Weighted, side_covariance
-from causalsig.results import Floats
+from causalsig.estimation.threshold_columns import adjust
+from causalsig.estimation.threshold_local import LocalFits, LocalMoments, alike
+from causalsig.estimation.threshold_neighbours import TIE, Flags
+from causalsig.estimation.threshold_recipe import Recipe, Refusals
+from causalsig.estimation.threshold_variance import WeightedRows, covariances
+from causalsig.estimation.threshold_windows import Stretches
+from causalsig.results import Floats, Integers
 
 Selector = Literal["mserd", "msetwo", "cerrd", "certwo"]
 PILOT = {"triangular": 2.576, "epanechnikov": 2.34, "uniform": 1.843}
@@ -47,197 +52,226 @@ class Bandwidths:
     method: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Step:
-    """Variance V, bias B and regularisation R of one side, and the exponent of their ratio."""
+    """Variance V, bias B and regularisation R of every side (R, 2), and the exponent of their ratio."""
 
-    variance: float
-    bias: float
-    penalty: float
+    variance: Floats
+    bias: Floats
+    penalty: Floats
     rate: float
-
-
-@dataclass(frozen=True, slots=True)
-class _Bounds:
-    """Largest and smallest bandwidth of the left and the right side."""
-
-    largest: tuple[float, float]
-    smallest: tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Pilot:
-    """What every step shares: the pilot's bandwidth and the recipe of estimation."""
+    """What every step shares: windows (2 R,) at the pilot's bandwidth, and which of them are fuzzy."""
 
-    bandwidth: float
-    columns: Columns
-    kernel: Kernel
-    variance: Variance
+    rows: Integers
+    bandwidth: Floats
+    moments: LocalMoments
+    fuzzy: Flags
 
 
 def select_bandwidths(
-    sides: tuple[Side, Side],
-    columns: Columns,
-    *,
-    degree: int,
-    kernel: Kernel,
-    variance: Variance,
-    selector: Selector,
-) -> Bandwidths:
-    """Choose bandwidths by plug-in.
+    recipe: Recipe, selectors: Sequence[Selector], fuzzy: Flags, refusals: Refusals
+) -> Floats:
+    """Choose bandwidths by plug-in: (R, 4), of the estimate left and right, of its bias left and right.
 
     Parameters
     ----------
-    sides : left and right of the cutoff
-    columns : which of the table's columns take part
-    degree : of the polynomial of the estimate; the bias takes one more
-
-    Raises
-    ------
-    EstimationError
-        ``estimation-bandwidth`` when the scores or the outcome vary too little for one.
+    recipe : Recipe, of R analyses
+    selectors : R of them
+    fuzzy : (R,) bool, whether the treatment takes part in the choice
+    refusals : Refusals
+        Takes ``estimation-bandwidth`` where the scores or the outcome vary too little for one; such a row has
+        no meaning.
     """
-    bounds = _bounds(sides)
-    pilot = _Pilot(_pilot_bandwidth(sides, kernel, bounds), columns, kernel, variance)
-    together = selector in ("mserd", "cerrd")
-    reach = tuple(float(side.distance[-1]) * (1.0 + TIE) for side in sides)
-    third = _choose(sides, pilot, degree + 2, degree + 2, reach, bounds, together, penalised=False)
-    second = _choose(sides, pilot, degree + 1, degree + 1, third, bounds, together)
-    first = _choose(sides, pilot, degree, 0, second, bounds, together)
-    shrink = _coverage_factor(sides, degree, variance) if selector.startswith("cer") else 1.0
-    return Bandwidths(first[0] * shrink, first[1] * shrink, second[0], second[1], selector)
-
-
-def _choose(
-    sides: tuple[Side, Side],
-    pilot: _Pilot,
-    order: int,
-    derivative: int,
-    bias_bandwidths: tuple[float, ...],
-    bounds: _Bounds,
-    together: bool,
-    *,
-    penalised: bool = True,
-) -> tuple[float, float]:
-    """One step: the bandwidths, equal or one a side, for a derivative of a polynomial of some order."""
-    steps = [
-        _step(side, pilot, order, derivative, bandwidth, penalised)
-        for side, bandwidth in zip(sides, bias_bandwidths, strict=True)
+    cuts, index, degree = recipe.stretches, recipe.index, recipe.degree
+    size = cuts.size[index].reshape(-1, 2)
+    largest = cuts.distance[index, cuts.size[index] - 1].reshape(-1, 2)
+    smallest = _smallest(recipe, size)
+    ends = largest.max(axis=1), smallest.max(axis=1)
+    h = np.repeat(np.maximum(np.minimum(_pilot_bandwidth(recipe), ends[0]), ends[1]), 2)
+    rows = cuts.within(index, h, recipe.kernel)
+    pilot = _Pilot(rows, h, cuts.moments(index, rows, h, degree + 2, recipe.kernel), np.repeat(fuzzy, 2))
+    together = np.array([selector in ("mserd", "cerrd") for selector in selectors])
+    found = largest * (1.0 + TIE)
+    chosen = []
+    for order, derivative in ((degree + 2, degree + 2), (degree + 1, degree + 1), (degree, 0)):
+        step = _step(recipe, pilot, order, derivative, found.ravel(), order < degree + 2, refusals)
+        optimal = np.where(together[:, None], _joint(step), _optimal(step))
+        refusals.where(any_side(~(optimal > 0.0)), _does_not_vary)
+        top = np.where(together[:, None], ends[0][:, None], largest)
+        found = np.minimum(np.where(optimal > 0.0, optimal, top), top)
+        if order == degree + 2:
+            # Only the first choice is bounded from below: the others already stand on its points.
+            found = np.maximum(found, np.where(together[:, None], ends[1][:, None], smallest))
+        chosen.append(found)
+    shrink = [
+        _coverage_factor(recipe, r) if selector.startswith("cer") else 1.0
+        for r, selector in enumerate(selectors)
     ]
-    # Only the first choice is bounded from below: the others already stand on its points.
-    lowest = bounds.smallest if not penalised else (0.0, 0.0)
-    if together:
-        left, right = steps
-        joint = _Step(
-            left.variance + right.variance, right.bias - left.bias, left.penalty + right.penalty, left.rate
-        )
-        h = max(min(_optimal(joint), max(bounds.largest)), *lowest)
-        return h, h
-    found = [
-        max(min(_optimal(step), largest), low)
-        for step, largest, low in zip(steps, bounds.largest, lowest, strict=True)
-    ]
-    return found[0], found[1]
+    return np.hstack([chosen[2] * np.array(shrink)[:, None], chosen[1]])
 
 
-def _optimal(step: _Step) -> float:
-    below = step.bias**2 + step.penalty
-    with np.errstate(divide="ignore", invalid="ignore"):
-        found = float((np.float64(step.variance) / below) ** step.rate)
-    if not found > 0.0:
-        _refuse("an outcome that varies near the cutoff, beyond what the score explains")
-    return found
+def _joint(step: _Step) -> Floats:
+    """One bandwidth for both sides (R, 2)."""
+    bias = step.bias[:, 1] - step.bias[:, 0]
+    both = _Step(step.variance.sum(axis=1), bias, step.penalty.sum(axis=1), step.rate)
+    return np.repeat(_optimal(both)[:, None], 2, axis=1)
+
+
+def _optimal(step: _Step) -> Floats:
+    with np.errstate(all="ignore"):
+        return np.asarray((step.variance / (step.bias**2 + step.penalty)) ** step.rate)
 
 
 def _step(
-    side: Side, pilot: _Pilot, order: int, derivative: int, bias_bandwidth: float, penalised: bool
+    recipe: Recipe,
+    pilot: _Pilot,
+    order: int,
+    derivative: int,
+    bias_bandwidth: Floats,
+    penalised: bool,
+    refusals: Refusals,
 ) -> _Step:
-    """Variance and bias of a derivative at the cutoff, estimated from one side."""
-    kernel, h = pilot.kernel, pilot.bandwidth
-    fit = _fit(side, h, order, kernel)
-    combination = _combination(side, fit, derivative, pilot)
-    weights, _ = fit.order(derivative)
-    spread = side_covariance(side, Weighted(weights, fit, order + 1), combination, pilot.variance)
-    u = side.distance[: fit.rows] / h
-    counts = side.moments.counts[: fit.rows]
-    constant = float((fit.weights[:, derivative] * counts) @ u ** (order + 1))
-    beyond = _fit(side, bias_bandwidth, order + 1, kernel)
-    top, coefficient = beyond.order(order + 1)
-    penalty = 0.0
-    if penalised:
-        noise = side_covariance(side, Weighted(top, beyond, order + 2), combination, pilot.variance)
-        penalty = PENALTY * constant**2 * float(noise[0, 0])
-    terms = 2.0 * (order + 1 - derivative)
-    # Odd derivatives change sign on the left, where distances grow to the other side.
-    bias = side.sign**derivative * np.sqrt(terms) * constant * float(coefficient @ combination[:, 0])
-    variance = (2 * derivative + 1) * h ** (2 * derivative + 1) * float(spread[0, 0])
-    return _Step(variance, float(bias), terms * penalty, 1.0 / (2 * order + 3))
-
-
-def _fit(side: Side, bandwidth: float, degree: int, kernel: Kernel) -> Fit:
-    if side.within(bandwidth, kernel) < degree + 1:
-        _refuse(f"at least {degree + 1} distinct scores a side within the first, widest, bandwidth")
-    return side.fit(bandwidth, degree, kernel)
-
-
-def _combination(side: Side, fit: Fit, derivative: int, pilot: _Pilot) -> Floats:
-    """Linear combination (m, 1) of the columns whose error is that of the estimate: a ratio's by its slope.
-
-    The ratio is that of this side alone, as the published selector has it.
-    """
-    parts = adjust(((side, fit),), pilot.columns, pilot.kernel)
-    if pilot.columns.taken_up is None:
-        return parts
-    _, coefficients = fit.order(derivative)
-    outcome, taken_up = side.sign**derivative * (coefficients @ parts)
-    if taken_up == 0.0:
-        _refuse("a share taken up that varies with the score")
-    return np.asarray(parts @ np.array([[1.0 / taken_up], [-outcome / taken_up**2]]))
-
-
-def _bounds(sides: tuple[Side, Side]) -> _Bounds:
-    largest = tuple(float(side.distance[-1]) for side in sides)
-    rounded = any(1.0 - len(s.distance) / s.episodes >= ROUNDED for s in sides)
-    smallest = tuple(
-        float(s.distance[min(FEWEST_VALUES, len(s.distance)) - 1]) * (1.0 + TIE) if rounded else 0.0
-        for s in sides
+    """Variance and bias of a derivative at the cutoff, estimated from each side by itself."""
+    cuts, index, h = recipe.stretches, recipe.index, pilot.bandwidth
+    fits = _solve(pilot.moments, pilot.rows, order, refusals)
+    combinations = _combinations(recipe, fits, derivative, pilot, refusals)
+    weights = fits.weights(derivative) / h[:, None] ** derivative
+    weighted = WeightedRows(cuts, recipe.sides, index, pilot.rows, weights, fits, order + 1)
+    spread = covariances(weighted, combinations, recipe.variance)[:, 0, 0]
+    rows = cuts.within(index, bias_bandwidth, recipe.kernel)
+    beyond = _solve(
+        cuts.moments(index, rows, bias_bandwidth, order + 1, recipe.kernel), rows, order + 1, refusals
     )
-    return _Bounds((largest[0], largest[1]), (smallest[0], smallest[1]))
+    scale = bias_bandwidth ** (order + 1)
+    constant = fits.of_next_power(derivative)
+    penalty = np.zeros(len(index))
+    if penalised:
+        top = beyond.weights(order + 1) / scale[:, None]
+        weighted = WeightedRows(cuts, recipe.sides, index, rows, top, beyond, order + 2)
+        noise = covariances(weighted, combinations, recipe.variance)
+        penalty = PENALTY * constant**2 * noise[:, 0, 0]
+    terms = 2.0 * (order + 1 - derivative)
+    coefficient = (beyond.coefficients[:, order + 1] / scale[:, None] * combinations[:, :, 0]).sum(axis=1)
+    # Odd derivatives change sign on the left, where distances grow to the other side.
+    bias = cuts.sign[index] ** derivative * np.sqrt(terms) * constant * coefficient
+    variance = (2 * derivative + 1) * h ** (2 * derivative + 1) * spread
+    return _Step(
+        variance.reshape(-1, 2),
+        bias.reshape(-1, 2),
+        terms * penalty.reshape(-1, 2),
+        1.0 / (2 * order + 3),
+    )
 
 
-def _pilot_bandwidth(sides: tuple[Side, Side], kernel: Kernel, bounds: _Bounds) -> float:
-    """Rule of thumb from the spread of the scores: the smaller of standard deviation and quartile range."""
-    left, right = sides
-    x = np.concatenate([-left.distance[::-1], right.distance])
-    counts = np.concatenate([left.moments.counts[::-1], right.moments.counts])
-    n = counts.sum()
-    mean = float(counts @ x) / n
-    deviation = np.sqrt(float(counts @ (x - mean) ** 2) / (n - 1.0))
-    quartiles = (_quantile(x, counts, 0.75) - _quantile(x, counts, 0.25)) / 1.349
-    found = PILOT[kernel] * min(deviation, quartiles) * len(x) ** -0.2
-    return float(max(min(found, max(bounds.largest)), *bounds.smallest))
+def _solve(moments: LocalMoments, rows: Integers, degree: int, refusals: Refusals) -> LocalFits:
+    few = rows < degree + 1
+    fits = moments.solve(degree, few)
+    refusals.where(any_side(few), lambda _: _too_few_scores(degree))
+    refusals.where(any_side(fits.singular), lambda _: alike(degree))
+    return fits
 
 
-def _quantile(x: Floats, counts: Floats, share: float) -> float:
-    """Quantile as the mean of the two order statistics where it falls between (Hyndman and Fan's type 2)."""
-    upto = np.cumsum(counts)
-    place = upto[-1] * share
-    lower = int(np.searchsorted(upto, np.ceil(place)))
-    if place != np.floor(place):
-        return float(x[lower])
-    return float(0.5 * (x[lower] + x[int(np.searchsorted(upto, place, side="right"))]))
+def _combinations(
+    recipe: Recipe, fits: LocalFits, derivative: int, pilot: _Pilot, refusals: Refusals
+) -> Floats:
+    """Combine the columns (2 R, m, 1) so that the error is that of the estimate: a ratio's by its slope.
+
+    The ratio is that of each side alone, as the published selector has it.
+    """
+    cuts, index = recipe.stretches, recipe.index
+    parts = adjust(cuts.partialled(index, fits), recipe.columns)
+    parts = np.broadcast_to(parts, (len(index), *parts.shape[1:]))
+    if recipe.columns.taken_up is None or not pilot.fuzzy.any():
+        return parts[:, :, :1]
+    ratios = fits.coefficients[:, derivative] / (pilot.bandwidth**derivative)[:, None]
+    signed = (cuts.sign[index] ** derivative)[:, None] * (ratios[:, None, :] @ parts)[:, 0]
+    outcome, taken_up = signed[:, 0], signed[:, 1]
+    flat = pilot.fuzzy & (taken_up == 0.0)
+    refusals.where(any_side(flat), _share_does_not_vary)
+    below = np.where(taken_up == 0.0, 1.0, taken_up)
+    slopes = np.stack([1.0 / below, -outcome / below**2], axis=1)
+    return np.where(pilot.fuzzy[:, None, None], parts @ slopes[:, :, None], parts[:, :, :1])
 
 
-def _coverage_factor(sides: tuple[Side, Side], degree: int, variance: Variance) -> float:
+def any_side(sides: Flags) -> Flags:
+    """Whether one side, or both, of every analysis (R,) is flagged; `sides` (2 R,) or (R, 2)."""
+    return np.asarray(sides.reshape(-1, 2).any(axis=1))
+
+
+def is_rounded(cuts: Stretches, index: Integers) -> Flags:
+    """Whether so many scores (Q,) of a side are repeated that its distinct values count."""
+    size = cuts.size[index]
+    return np.asarray(1.0 - size / cuts.episodes(index, size) >= ROUNDED)
+
+
+def _smallest(recipe: Recipe, size: Integers) -> Floats:
+    """Smallest bandwidths (R, 2)."""
+    cuts, index = recipe.stretches, recipe.index
+    rounded = any_side(is_rounded(cuts, index))
+    fewest = cuts.distance[index, np.minimum(FEWEST_VALUES, size).ravel() - 1].reshape(-1, 2)
+    return np.where(rounded[:, None], fewest * (1.0 + TIE), 0.0)
+
+
+def _pilot_bandwidth(recipe: Recipe) -> Floats:
+    """Rule of thumb (R,) from the spread of the scores: the smaller of two, by deviation and by quartiles."""
+    cuts = recipe.stretches
+    left, own = np.unique(recipe.index[::2], return_inverse=True)
+    rows = np.stack([left, left + 1], axis=1).ravel()
+    x, counts = cuts.distance[rows] * cuts.sign[rows, None], cuts.counts[rows]
+    n = cuts.episodes(rows, cuts.size[rows]).reshape(-1, 2).sum(axis=1)
+    mean = np.repeat((counts * x).sum(axis=1).reshape(-1, 2).sum(axis=1) / n, 2)
+    squares = (counts * (x - mean[:, None]) ** 2).sum(axis=1).reshape(-1, 2).sum(axis=1)
+    quartiles = (_quantiles(cuts, left, n, 0.75) - _quantiles(cuts, left, n, 0.25)) / 1.349
+    found = np.minimum(np.sqrt(squares / (n - 1.0)), quartiles)
+    found *= PILOT[recipe.kernel] * cuts.size[rows].reshape(-1, 2).sum(axis=1) ** -0.2
+    return np.asarray(found[own])
+
+
+def _quantiles(cuts: Stretches, left: Integers, n: Floats, share: float) -> Floats:
+    """Quantiles (C,): means of two order statistics where they fall between (Hyndman and Fan's type 2)."""
+    place = n * share
+    between = place == np.floor(place)
+    lower = _order_statistics(cuts, left, np.ceil(place))
+    return 0.5 * (lower + _order_statistics(cuts, left, np.where(between, place + 1.0, np.ceil(place))))
+
+
+def _order_statistics(cuts: Stretches, left: Integers, rank: Floats) -> Floats:
+    """Find the scores (C,) of ranks, from one on, as signed distances from the cutoff."""
+    upto, below = cuts.matching.upto, cuts.episodes(left, cuts.size[left])
+    beyond = rank > below
+    row = left + beyond
+    target = upto[cuts.first[row]] + np.where(beyond, rank - below, rank)
+    found = np.minimum(np.searchsorted(upto, target) - 1, cuts.last[row] - 1)
+    return np.asarray(cuts.sign[row] * cuts.distance[row, np.abs(found - cuts.start[row])])
+
+
+def _coverage_factor(recipe: Recipe, r: int) -> float:
     """Shrink a bandwidth to the rate that is best for the error of coverage."""
-    n = sum(side.episodes for side in sides)
-    if variance != "nn":
-        n = sum(side.households_within(len(side.distance)) for side in sides)
+    index, degree = recipe.index[2 * r : 2 * r + 2], recipe.degree
+    n = float(recipe.stretches.episodes(index, recipe.stretches.size[index]).sum())
+    if recipe.variance != "nn":
+        n = sum(recipe.sides[s].households_within(len(recipe.sides[s].distance)) for s in index)
     return float(n ** (-degree / ((3.0 + degree) * (3.0 + 2.0 * degree))))
 
 
-def _refuse(expected: str) -> None:
-    raise EstimationError(
+def _too_few_scores(degree: int) -> EstimationError:
+    return _refusal(f"at least {degree + 1} distinct scores a side within the first, widest, bandwidth")
+
+
+def _does_not_vary(_: int) -> EstimationError:
+    return _refusal("an outcome that varies near the cutoff, beyond what the score explains")
+
+
+def _share_does_not_vary(_: int) -> EstimationError:
+    return _refusal("a share taken up that varies with the score")
+
+
+def _refusal(expected: str) -> EstimationError:
+    return EstimationError(
         "estimation-bandwidth",
         expected=expected,
         found="too little to choose a bandwidth from",

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from causalsig.estimation.threshold_side import Fit, Kernel, Side, kernel_weights, powers
+from causalsig.estimation.threshold_local import LocalFits
+from causalsig.estimation.threshold_side import Side
 from causalsig.estimation.threshold_table import ScoreTable
 from causalsig.results import Floats
+
+SAME = 1e-10
+"""A direction of the covariates with this part of the largest spread is one that follows from others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,32 +52,40 @@ def columns_of(table: ScoreTable, outcome: int) -> Columns:
     return Columns(outcome, taken_up, tuple(range(width - table.covariates, width)), width)
 
 
-def adjust(pairs: tuple[tuple[Side, Fit], ...], columns: Columns, kernel: Kernel) -> Floats:
-    """Combine the columns, (m, 1) or (m, 2): the outcome, then the treatment, net of covariates.
+def adjust(crosses: Floats | None, columns: Columns) -> Floats:
+    """Combine the columns, (Q, m, 1) or (Q, m, 2): the outcome, then the treatment, net of covariates.
 
     Slopes of the covariates are those of one regression with a polynomial a side and slopes in common
     (Calonico et al. 2019, doi:10.1162/rest_a_00760). Covariates that follow from others share their slopes.
+
+    Parameters
+    ----------
+    crosses : (Q, m, m) or None
+        Weighted products of the columns less their part along the polynomial, see
+        `LocalMoments.partialled`; over both sides where they share slopes. None without covariates: Q is 1.
     """
     targets = [columns.outcome, *([] if columns.taken_up is None else [columns.taken_up])]
-    if not columns.covariates:
-        return np.column_stack([columns.combination(column, np.zeros(0)) for column in targets])
+    if crosses is None:
+        plain = [columns.combination(column, np.zeros(0)) for column in targets]
+        return np.stack(plain, axis=1)[None]
     z = list(columns.covariates)
-    among = np.zeros((len(z), len(z)))
-    with_targets = np.zeros((len(z), len(targets)))
-    for side, fit in pairs:
-        cross = _partialled(side, fit, kernel)
-        among += cross[np.ix_(z, z)]
-        with_targets += cross[np.ix_(z, targets)]
-    slopes = np.linalg.pinv(among) @ with_targets
-    return np.column_stack([columns.combination(c, slopes[:, i]) for i, c in enumerate(targets)])
+    among, with_targets = crosses[:, z][:, :, z], crosses[:, z][:, :, targets]
+    found = np.zeros((len(crosses), columns.width, len(targets)))
+    found[:, targets, np.arange(len(targets))] = 1.0
+    # As correlations: what rounding left of a direction shows, whatever the covariates' units.
+    size = np.sqrt(np.maximum(np.einsum("qii->qi", among), 0.0))
+    size = np.where(size > 0.0, size, 1.0)
+    among = among / (size[:, :, None] * size[:, None, :])
+    found[:, z] = -np.linalg.pinv(among, SAME) @ (with_targets / size[:, :, None]) / size[:, :, None]
+    return found
 
 
-def _partialled(side: Side, fit: Fit, kernel: Kernel) -> Floats:
-    """Weighted products (m, m) of the columns less their part along the polynomial."""
-    u = side.distance[: fit.rows] / fit.bandwidth
-    k = kernel_weights(u, kernel)
-    sums = side.moments.sums[: fit.rows]
-    along = (powers(u, len(fit.coefficients) - 1) * k[:, None]).T @ sums
-    return np.asarray(
-        np.einsum("v,vij->ij", k, side.moments.products[: fit.rows]) - along.T @ fit.coefficients
+def adjust_sides(sides: Sequence[Side], fits: Sequence[LocalFits], columns: Columns) -> Floats:
+    """Combine the columns of one analysis (m, 1) or (m, 2) as `adjust` does, `fits` of one window a side."""
+    if not columns.covariates:
+        return np.asarray(adjust(None, columns)[0])
+    total = sum(
+        fit.moments.partialled(side.moments.products[None, : fit.moments.kernel.shape[1]], fit)
+        for side, fit in zip(sides, fits, strict=True)
     )
+    return np.asarray(adjust(np.asarray(total), columns)[0])

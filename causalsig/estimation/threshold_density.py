@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from causalsig.errors import EstimationError
+from causalsig.estimation.threshold_local import Kernel, kernel_weights, powers
 from causalsig.estimation.threshold_request import ThresholdRequest, read_request
-from causalsig.estimation.threshold_side import Kernel, kernel_weights, powers
 from causalsig.estimation.threshold_table import ScoreTable, collapse_scores
 from causalsig.results import Floats
 
@@ -168,7 +168,7 @@ def _slopes(scores: _Scores, h: tuple[float, float], degree: int, order: int, ke
     pick = np.zeros((2, 2 * width))
     for k, (part, bandwidth) in enumerate(((slice(0, left), h[0]), (slice(left, None), h[1]))):
         u = x[part] / bandwidth
-        design = powers(u, degree)
+        design = powers(u, degree).T
         weighted = design * kernel_weights(np.abs(u), kernel)[:, None]
         gram = (weighted * counts[part, None]).T @ design
         if int((weighted[:, 0] > 0.0).sum()) < width:

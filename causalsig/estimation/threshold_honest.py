@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from causalsig.estimation.threshold_columns import Columns, adjust
+from causalsig.estimation.threshold_columns import Columns, adjust_sides
 from causalsig.estimation.threshold_inference import jump_covariance, root
+from causalsig.estimation.threshold_local import Kernel
 from causalsig.estimation.threshold_request import ThresholdRequest
 from causalsig.estimation.threshold_results import HonestInterval
-from causalsig.estimation.threshold_side import Fit, Kernel, Side, Weighted
+from causalsig.estimation.threshold_side import Fit, Side
+from causalsig.estimation.threshold_variance import Weighted
 from causalsig.results import Floats
 
 CANDIDATES = 60
@@ -75,7 +77,7 @@ def honest_interval(sides: tuple[Side, Side], columns: Columns, request: Thresho
     else:
         h = request.bandwidth[0]
     fits = _fits(sides, h, request.kernel)
-    combinations = adjust(tuple(zip(sides, fits, strict=True)), columns, request.kernel)
+    combinations = adjust_sides(sides, [side.local(h, 1, request.kernel)[2] for side in sides], columns)
     left, right = fits
     estimate = float((right.coefficients[0] - left.coefficients[0]) @ combinations[:, 0])
     weighted = tuple(Weighted(fit.weights[:, 0], fit, 2) for fit in fits)

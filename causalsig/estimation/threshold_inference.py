@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from causalsig.estimation.threshold_results import Jump
-from causalsig.estimation.threshold_side import (
-    Side,
-    Variance,
+from causalsig.estimation.threshold_side import Side, Variance
+from causalsig.estimation.threshold_variance import (
     Weighted,
     household_scores,
     side_covariance,
@@ -46,8 +45,13 @@ def jump_covariance(
     total = parts[0] + parts[1]
     if variance != "cluster_across":
         return total
+    return np.asarray(total - across(sides, weighted, combinations))
+
+
+def across(sides: tuple[Side, Side], weighted: tuple[Weighted, Weighted], combinations: Floats) -> Floats:
+    """Twice the symmetric covariance (c, c) of both sides, by the households that are on both."""
     scores = [household_scores(s, w, combinations)[1] for s, w in zip(sides, weighted, strict=True)]
     both = min(len(one) for one in scores)
     cross = scores[0][:both].T @ scores[1][:both]
     factors = [small_sample_factor(s, w) for s, w in zip(sides, weighted, strict=True)]
-    return np.asarray(total - np.sqrt(factors[0] * factors[1]) * (cross + cross.T))
+    return np.asarray(np.sqrt(factors[0] * factors[1]) * (cross + cross.T))

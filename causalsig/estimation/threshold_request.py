@@ -10,9 +10,12 @@ import numpy as np
 
 from causalsig.errors import EstimationError
 from causalsig.estimation.threshold_bandwidth import Selector
-from causalsig.estimation.threshold_side import Kernel, Scale, Side, Variance, refuse_few_scores
+from causalsig.estimation.threshold_local import Kernel, few_scores
+from causalsig.estimation.threshold_side import Variance
 from causalsig.estimation.threshold_table import ScoreTable
+from causalsig.estimation.threshold_windows import Place, Scale
 
+EVERYWHERE = (-np.inf, np.inf)
 OPTIONS = {
     "kernel", "bandwidth", "degree", "donut", "curvature_bound", "variance", "scale", "level",
 }  # fmt: skip
@@ -20,7 +23,10 @@ OPTIONS = {
 
 @dataclass(frozen=True, slots=True)
 class ThresholdRequest:
-    """The options of `threshold_effect`, checked; `bandwidth` is a selector or (h, b)."""
+    """The options of `threshold_effect`, checked; `bandwidth` is a selector or (h, b).
+
+    Only scores from `within[0]` up to, not with, `within[1]` take part.
+    """
 
     cutoff: float
     outcome: int
@@ -32,10 +38,20 @@ class ThresholdRequest:
     variance: Variance
     scale: Scale
     level: float
+    within: tuple[float, float] = EVERYWHERE
+
+    @property
+    def place(self) -> Place:
+        """Where the table is cut."""
+        return Place(self.cutoff, self.donut, *self.within)
 
 
 def read_request(
-    table: ScoreTable, cutoff: Any, outcome: int, options: Mapping[str, Any]
+    table: ScoreTable,
+    cutoff: Any,
+    outcome: int,
+    options: Mapping[str, Any],
+    within: tuple[float, float] = EVERYWHERE,
 ) -> ThresholdRequest:
     """Check every option.
 
@@ -61,7 +77,7 @@ def read_request(
     if level >= 1.0:
         _refuse("a level between 0 and 1, such as 0.95", "1 or more", "level")
     return ThresholdRequest(
-        cutoff=_cutoff(table, cutoff, scale),
+        cutoff=_cutoff(table, cutoff, scale, within),
         outcome=int(outcome),
         kernel=cast(Kernel, _one_of(options.get("kernel", "triangular"), get_args(Kernel), "kernel")),
         bandwidth=_bandwidth(options.get("bandwidth", "mserd")),
@@ -71,27 +87,24 @@ def read_request(
         variance=variance,
         scale=scale,
         level=level,
+        within=within,
     )
 
 
-def check_sides(sides: tuple[Side, Side], request: ThresholdRequest) -> None:
-    """Refuse a side without enough distinct scores for the polynomial of the bias.
-
-    Raises
-    ------
-    EstimationError
-        ``estimation-few-scores``.
-    """
+def few_on_a_side(distinct: tuple[int, int], request: ThresholdRequest) -> EstimationError | None:
+    """Say which side, left or right, has too few distinct scores for the polynomial of the bias."""
     wanted = request.degree + 2
-    for side, name in zip(sides, ("below", "from"), strict=True):
-        if len(side.distance) < wanted:
-            found = f"{len(side.distance)} {name} the cutoff" + (" on" if name == "from" else "")
-            refuse_few_scores(wanted, found + (", outside the donut" if request.donut else ""))
+    for count, name in zip(distinct, ("below", "from"), strict=True):
+        if count < wanted:
+            found = f"{count} {name} the cutoff" + (" on" if name == "from" else "")
+            return few_scores(wanted, found + (", outside the donut" if request.donut else ""))
+    return None
 
 
-def _cutoff(table: ScoreTable, cutoff: Any, scale: Scale) -> float:
+def _cutoff(table: ScoreTable, cutoff: Any, scale: Scale, within: tuple[float, float]) -> float:
     place = _number(cutoff, "cutoff")
-    lowest, highest = float(table.values[0]), float(table.values[-1])
+    first, last = (int(v) for v in np.searchsorted(table.values, within))
+    lowest, highest = (float(table.values[v]) if first < last else np.nan for v in (first, last - 1))
     if not lowest < place <= highest:
         _refuse_cutoff(
             "scores on both sides", "all scores " + ("below" if place > highest else "above") + " it"

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 from causalsig.estimation.confidence_sets import ConfidenceSet
 from causalsig.estimation.threshold_bandwidth import Bandwidths
-from causalsig.estimation.threshold_side import Kernel, Scale, Variance
+from causalsig.estimation.threshold_local import Kernel
+from causalsig.estimation.threshold_side import Variance
+from causalsig.estimation.threshold_windows import Scale
 from causalsig.results import Floats
 
 COLUMNS = ("estimate", "std_error", "statistic", "p_value", "conf_low", "conf_high")

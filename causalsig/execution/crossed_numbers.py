@@ -289,11 +289,8 @@ def again_rows(
         Of the primary estimate.
     """
     table = collapse_scores(scored.values, values, households=scored.households)
-    given = options | {"bandwidth": (widths[0], widths[2])}
-    found = effect_at_cutoff(table, scored.cutoff, **given)
     donuts = tuple(size for size in DONUTS if size != options["donut"]) if scored.scale == "log" else ()
-    free = {name: value for name, value in options.items() if name != "donut"}
-    rows = robustness(table, scored.cutoff, found, donuts=donuts, **free)
+    rows = robustness(table, scored.cutoff, (widths[0], widths[2]), donuts=donuts, **options)
     return tuple(AgainRow(row.kind, row.value, None if row.jump is None else _row(row.jump)) for row in rows)
 
 

@@ -9,8 +9,11 @@ from importlib import import_module
 
 import numpy as np
 
+REPEATS = 3
+
 
 def main() -> None:
+    import_module("numba")  # without it rdrobust runs on, many times slower
     rdrobust = import_module("rdrobust").rdrobust
 
     packed = np.load(sys.argv[1], allow_pickle=False)
@@ -20,9 +23,12 @@ def main() -> None:
     seconds = {}
     for name in names:
         score, outcome = packed[f"{name}/score"], packed[f"{name}/outcome"]
-        begin = time.process_time()
-        rdrobust(outcome, score, c=float(packed[f"{name}/cutoff"]))
-        seconds[name] = time.process_time() - begin
+        taken = []
+        for _ in range(REPEATS):
+            begin = time.process_time()
+            rdrobust(outcome, score, c=float(packed[f"{name}/cutoff"]))
+            taken.append(time.process_time() - begin)
+        seconds[name] = min(taken)
     with open(sys.argv[2], "w", encoding="utf-8") as file:
         json.dump(seconds, file)
 

@@ -11,7 +11,13 @@ import pytest
 from causalsig.diagnostics.threshold_gates import ThresholdSettings, heap_at, robustness, threshold_gate
 from causalsig.diagnostics.words import verdict_sentence
 from causalsig.errors import EstimationError
-from causalsig.estimation import ScoreTable, collapse_scores, effect_at_cutoff, threshold_effect
+from causalsig.estimation import (
+    ScoreTable,
+    ThresholdResult,
+    collapse_scores,
+    effect_at_cutoff,
+    threshold_effect,
+)
 
 
 def amounts(seed: int, n: int = 4000, heap: float = 0.0) -> tuple[Any, Any]:
@@ -114,10 +120,14 @@ def test_the_thresholds_are_the_study_s() -> None:
     assert not strict.admitted
 
 
+def widths(found: ThresholdResult) -> tuple[float, float]:
+    return found.bandwidths.left, found.bandwidths.bias_left
+
+
 def test_robustness_has_a_row_for_every_other_choice() -> None:
     table = table_of(7)
     found = effect_at_cutoff(table, 500.0)
-    rows = robustness(table, 500.0, found, donuts=(2.0, 5.0))
+    rows = robustness(table, 500.0, widths(found), donuts=(2.0, 5.0))
     assert [row.kind for row in rows] == ["bandwidth"] * 5 + ["donut"] * 2 + ["placebo"] * 2
     same = next(row for row in rows if row.kind == "bandwidth" and row.value == 1.0)
     assert same.jump is not None and same.jump.estimate == pytest.approx(found.robust.estimate)
@@ -131,7 +141,8 @@ def test_placebo_cutoffs_keep_households_together() -> None:
     amount, _ = amounts(8)
     outcome = np.random.default_rng(8).normal(size=2000)[households] + 0.001 * amount
     table = collapse_scores(amount, outcome, households=households)
-    rows = robustness(table, 500.0, effect_at_cutoff(table, 500.0, variance="cluster"), variance="cluster")
+    found = effect_at_cutoff(table, 500.0, variance="cluster")
+    rows = robustness(table, 500.0, widths(found), variance="cluster")
     for row, own in zip(rows[-2:], (amount < 500.0, amount >= 500.0), strict=True):
         alone = threshold_effect(
             amount[own], outcome[own], row.value, households=households[own], variance="cluster"
