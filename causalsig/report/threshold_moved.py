@@ -27,8 +27,8 @@ PERCENT = 100.0
 class Change:
     """What a moved threshold changes: more than 0 is more of it.
 
-    ``each`` is an episode of the band, ``a_year`` of the fewest and the most households that it may have; the
-    latter None where that is not known.
+    ``each`` is an episode of the band: estimate and the ends of its interval. ``a_year`` are the ends for as
+    many households as the band may have; None where that is not known.
     """
 
     each: tuple[float, float, float]
@@ -47,8 +47,8 @@ def change_of(own: OwnMove) -> Change | None:
     most = move.households[1]
     if most is None or isnan(move.years):
         return Change(each, None)
-    fewest, highest = sorted(each[0] * count / move.years for count in (move.households[0], most))
-    return Change(each, (fewest, highest))
+    ends = [end * count / move.years for end in (low, high) for count in (move.households[0], most)]
+    return Change(each, (min(ends), max(ends)))
 
 
 def cost_per_avoided(own: OwnMove) -> tuple[float, float, float] | None:

@@ -71,8 +71,9 @@ def test_down_the_band_gets_the_handling_and_up_it_loses_it() -> None:
     down, up = change_of(DOWN), change_of(UP)
     assert down is not None and up is not None and change_of(NO_ROUTE) is None
     assert down.each == pytest.approx((-0.28, -0.40, -0.16)) and up.each == pytest.approx((0.2, 0.05, 0.35))
-    # 100 to 299 households in two years.
-    assert down.a_year == pytest.approx((-0.28 * 149.5, -14.0)) and up.a_year == pytest.approx((10.0, 29.9))
+    # 100 to 299 households in two years, at either end of the interval.
+    assert down.a_year == pytest.approx((-0.40 * 149.5, -0.16 * 50.0))
+    assert up.a_year == pytest.approx((0.05 * 50.0, 0.35 * 149.5))
 
 
 def test_cost_is_price_over_what_is_avoided_and_nothing_where_that_may_be_nothing() -> None:
