@@ -55,6 +55,9 @@ class BasisRow:
         Fewest of a part; those with the outcome at least once, and those without.
     largest_share, two_largest_share : float
         Largest share that one household, or two, have of a part's weights.
+    apart : int or None
+        Fewest households with an episode in this band's answer or in another candidate's, of all those of the
+        site before it, and not in both; None where no other differs.
     """
 
     households: int
@@ -62,6 +65,7 @@ class BasisRow:
     households_without: int
     largest_share: float
     two_largest_share: float
+    apart: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

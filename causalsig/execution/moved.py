@@ -45,7 +45,7 @@ def with_moves(
         Of the window of the primary outcome, which all of it is about.
     made : CrossedSite
     """
-    known = _Changes(tuple(pivotals), tuple(block.donut for block in blocks), cohort, made, {})
+    known = _Changes(tuple(pivotals), tuple(block.donut for block in blocks), cohort, made, {}, [])
     return tuple(
         replace(block, moved=_rows(block, pivotal, known))
         if block.effects and block.score == "amount"
@@ -63,6 +63,14 @@ class _Changes:
     cohort: CrossingCohort
     made: CrossedSite
     found: dict[tuple[object, ...], Changed | None]
+    told: list[NDArray[np.int64]]
+
+    def apart(self, inside: NDArray[np.int64]) -> int | None:
+        """Count the fewest households that tell these episodes from those of an earlier answer; note them."""
+        others = (np.setxor1d(inside, one, assume_unique=True) for one in self.told)
+        counts = [len(np.unique(self.cohort.households[rows])) for rows in others if len(rows)]
+        self.told.append(inside)
+        return min(counts, default=None)
 
     @property
     def outcome(self) -> Floats:
@@ -103,6 +111,7 @@ class _Continued:
     scored: Scored
     outcome: Floats
     came_back: Mask
+    places: NDArray[np.int64]
     bound: float | None
     options: dict[str, Any]
 
@@ -130,6 +139,10 @@ class _Continued:
         told = {"curvature_bound": self.bound, "reach": reach, **self.options}
         return ask_route(bounded_continuation, self._table, self.scored.cutoff, place, **told)
 
+    def inside(self, effect: BandEffect) -> NDArray[np.int64]:
+        """Places in the cohort of the band's episodes that the answer is of."""
+        return self.places[(self.scored.values >= effect.low) & (self.scored.values < effect.high)]
+
     def parts(self, effect: BandEffect) -> Iterator[Floats]:
         """Weights (n,) of the band, and of the line that is carried into it."""
         own, distance = self.scored, self.scored.distance
@@ -150,17 +163,20 @@ def _rows(block: ThresholdBlock, pivotal: Pivotal, known: _Changes) -> tuple[Mov
         ),
         known.outcome[rows][kept],
         known.came_back[rows][kept],
+        np.flatnonzero(rows)[kept],
         made.asked.moving.curvature,
         {name: options[name] for name in ("kernel", "variance", "scale")},
     )
     each, years = _contacts_each(block, scored), _years(pivotal, cohort)
     # Amounts are in cents, and so is a threshold.
     places = [(part, round(part * scored.cutoff, 2)) for part in made.asked.candidates]
-    return tuple(
-        _row(part, place, block, scored, continued, known.of(pivotal), (each, years), made)
-        for part, place in places
+    found = [
+        _row(part, place, block, scored, continued, known, known.of(pivotal), (each, years))
+        # The nearest first: of two that may not both be told, that one is.
+        for part, place in sorted(places, key=lambda one: abs(one[1] - scored.cutoff))
         if place not in (0.0, scored.cutoff)
-    )
+    ]
+    return tuple(sorted(found, key=lambda row: row.part))
 
 
 def _row(
@@ -169,10 +185,11 @@ def _row(
     block: ThresholdBlock,
     scored: Scored,
     continued: _Continued,
+    known: _Changes,
     changes: Sequence[Changed],
     counted: tuple[float, float],
-    made: CrossedSite,
 ) -> MovedRow:
+    made = known.made
     band = (min(place, scored.cutoff), max(place, scored.cutoff))
     inside = (scored.values >= band[0]) & (scored.values < band[1])
     each, years = counted
@@ -207,7 +224,7 @@ def _row(
         code=found.code,
         over_capacity=found.over_capacity,
         cost=None if found.cost is None else _cost(found.cost),
-        basis=None if found.effect is None else _basis(found.effect, change, continued),
+        basis=None if found.effect is None else _basis(found.effect, change, continued, known),
     )
 
 
@@ -279,10 +296,11 @@ def _cost(cost: CostPerAvoided) -> CostRow | None:
     )
 
 
-def _basis(effect: BandEffect, change: Changed | None, continued: _Continued) -> BasisRow:
-    """Find the weakest of the parts that an answer compares."""
+def _basis(effect: BandEffect, change: Changed | None, continued: _Continued, known: _Changes) -> BasisRow:
+    """Find the weakest of the parts that an answer compares, and how few tell it from another answer."""
     own = continued if change is None or effect.route == "continuation" else change
-    return basis_of(own.parts(effect), own.households, own.came_back)
+    found = basis_of(own.parts(effect), own.households, own.came_back)
+    return replace(found, apart=known.apart(own.inside(effect)))
 
 
 def basis_of(parts: Iterable[Floats], households: NDArray[np.int64], came_back: Mask) -> BasisRow:

@@ -37,6 +37,7 @@ class Changed:
         Month of time zero.
     households : (n,) int
     came_back : (n,) bool
+    places : (n,) int, of the cohort's episodes
     change : Change
     earlier : (n,) float or None
         A fact settled before.
@@ -48,6 +49,7 @@ class Changed:
     month: Floats
     households: NDArray[np.int64]
     came_back: NDArray[np.bool_]
+    places: NDArray[np.int64]
     change: Change
     earlier: Floats | None
     effect_curvature: float
@@ -89,6 +91,10 @@ class Changed:
             "month": self.month,
             "households": self.households,
         }
+
+    def inside(self, effect: BandEffect) -> NDArray[np.int64]:
+        """Places in the cohort of the band's episodes that the answer is of."""
+        return self.places[(self.score >= effect.low) & (self.score < effect.high)]
 
     def parts(self, effect: BandEffect) -> Iterator[Floats]:
         """Weights (n,) of the episodes in each part that an answer compares: a period of a band or a side."""
@@ -180,6 +186,7 @@ def changed(
         month=months[keep],
         households=cohort.households[keep],
         came_back=came_back[keep],
+        places=np.flatnonzero(keep),
         change=Change.read(month, first.cutoff.value, second.cutoff.value),
         earlier=_earlier(cohort, first, keep),
         effect_curvature=effect_curvature,

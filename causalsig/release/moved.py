@@ -1,8 +1,8 @@
 """What leaves of another cutoff than a site's own: the effect on its band, above the floors of any effect.
 
 The counts of the threshold already tell how many households a band has, and so the contacts; what they cost
-is said where it is read. Bands of several candidates lie within one another: what two effects together would
-tell of the few households in between stays.
+is said where it is read. Bands of several candidates lie within one another, also those of two places of a
+threshold that moved: what two effects together would tell of the few households in between stays.
 """
 
 from __future__ import annotations
@@ -27,14 +27,7 @@ SMALLEST_BOUND = grid.from_two_digits(10, grid.MIN_SE_EXPONENT)
 
 def moves_of(block: ThresholdBlock, limits: Limits) -> tuple[MoveEntry, ...]:
     """Write every candidate cutoff of a threshold whose own effect leaves, in order of its place."""
-    told: list[MovedRow] = []
-    found = []
-    for row in sorted(block.moved, key=lambda one: abs(one.to - block.cutoff)):
-        held = _broken(row, limits) or _nested(row, told, block.cutoff, limits)
-        entry = _entry(row, held)
-        if entry.effect:
-            told.append(row)
-        found.append(entry)
+    found = (_entry(row, _broken(row, limits) or _few_apart(row, limits)) for row in block.moved)
     return tuple(sorted(found, key=lambda entry: entry.percent))
 
 
@@ -94,10 +87,11 @@ def _broken(row: MovedRow, limits: Limits) -> str | None:
     )
 
 
-def _nested(row: MovedRow, told: Sequence[MovedRow], cutoff: float, limits: Limits) -> str | None:
-    """Say whether a band holds another one that is told, and few households more."""
-    for other in told:
-        same_side = (row.to < cutoff) == (other.to < cutoff)
-        if same_side and 0 < row.households - other.households < limits.disclosure.min_households_cell:
-            return "release-nested-difference"
-    return None
+def _few_apart(row: MovedRow, limits: Limits) -> str | None:
+    """Say whether a few households only tell a band's episodes from those of another candidate.
+
+    Counted are households of the episodes that differ: those that have another episode in both tell as much.
+    """
+    apart = None if row.basis is None else row.basis.apart
+    few = apart is not None and apart < limits.disclosure.min_households_cell
+    return "release-nested-difference" if few else None

@@ -70,13 +70,16 @@ def run(context: Context) -> Verdict:
         batches = context.replicate(partial(_batch, name), range(total // BATCH), part=part)
         rows = [row for batch in batches for row in batch]
         cell = _judged(rows, jump)
-        if jump and len(errors) == len(kinds):
-            analytic = analytic_power([errors[town] for town in _towns(sites, divided)])
+        towns = _towns(sites, divided)
+        if jump and all(town in errors for town in towns):
+            analytic = analytic_power([errors[town] for town in towns])
             found = sum(row["found"] for row in rows)
             cell["analytic power"] = analytic
             cell["power"] = rate_figures(found, len(rows), (analytic - APART, analytic + APART))
         if name in JUDGED:
             passed = passed and all(v["passed"] for v in cell.values() if isinstance(v, dict))
+            # A power that was not held against the formula is none that was found.
+            passed = passed and ("power" in cell or not jump)
         figures[name] = cell
     return {"passed": bool(passed), "figures": figures, "replications": CELLS["20 sites"][2], "seed": 0}
 

@@ -373,3 +373,36 @@ def test_the_record_of_a_site_holds_them(found: tuple[ThresholdBlock, ...]) -> N
     rows = [row for block in again["blocks"] for row in block["moved"]]
     assert len(rows) == 8 and all(row["band"]["route"] in OWN for row in rows)
     assert rows[1]["change"] == found[0].moved[1].change
+
+
+def of_few_households(
+    cohort: CrossingCohort, ring: tuple[float, float], inner: float, few: int
+) -> CrossingCohort:
+    """Give the episodes of a ring of scores to a few households that have an episode inside it as well."""
+    score = cohort.scores.of("amount", cohort.rules[0])
+    households = cohort.households.copy()
+    own = households[np.abs(score - inner) < 5.0][:few]
+    assert len(np.unique(own)) == few
+    inside = (score >= ring[0]) & (score < ring[1])
+    households[inside] = np.resize(own, int(inside.sum()))
+    return replace(cohort, households=households)
+
+
+def test_a_ring_of_few_households_is_counted_though_they_are_inside_too(study: Study) -> None:
+    cohort = of_few_households(town(STAYED), (197.5, 200.0), 225.0, 3)
+    (block,) = blocks_of(cohort, asking(study, candidates=(0.79, 0.8, 1.5)))
+    rows = by_part(block)
+    outer, inner = rows[0.79], rows[0.8]
+    assert outer.episodes > inner.episodes + 20 and outer.households - inner.households < 3
+    assert outer.basis is not None and inner.basis is not None
+    assert outer.basis.apart == 3 and (inner.basis.apart is None or inner.basis.apart >= 10)
+
+
+def test_two_places_of_one_threshold_are_held_against_each_other(study: Study) -> None:
+    cohort = of_few_households(town(CHANGED), (200.0, 210.0), 250.0, 4)
+    first, second = blocks_of(cohort, asking(study, candidates=(0.7, 1.5)))
+    assert (first.cutoff, second.cutoff) == (300.0, 200.0)
+    down, up = by_part(first)[0.7], by_part(second)[1.5]
+    assert down.band is not None and up.band is not None
+    assert (down.band.route, up.band.route) == ("changed_band", "changed_band")
+    assert up.basis is not None and up.basis.apart == 4

@@ -183,14 +183,11 @@ def test_below_a_floor_no_number_of_it_leaves(
 
 
 def test_a_band_within_a_band_does_not_tell_the_few_in_between(limits: Limits) -> None:
-    few = told(limits, move(0.5, 199), move(0.75, 190), MOVES[2])
-    assert few[75].effect and few[50].held == "release-nested-difference"
-    assert told(limits, move(0.5, 200), move(0.75, 190), MOVES[2])[50].effect
-    # What is held itself tells nothing to take another one off.
-    alone = told(limits, move(0.5, 199), move(0.75, 190, basis=basis(households=29)), MOVES[2])
-    assert alone[50].effect and not alone[75].effect
-    # Households above and below are other ones.
-    assert told(limits, move(0.75, 205), MOVES[2])[75].effect
+    for apart in (1, 9):
+        few = told(limits, move(0.5, 199, basis=basis(apart=apart)), move(0.75, 190), MOVES[2])
+        assert few[75].effect and few[50].held == "release-nested-difference"
+    for apart in (None, 10):
+        assert told(limits, move(0.5, 200, basis=basis(apart=apart)), move(0.75, 190), MOVES[2])[50].effect
 
 
 def test_moved_thresholds_share_the_budget_and_the_furthest_goes_first(limits: Limits) -> None:
