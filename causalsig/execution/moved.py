@@ -195,15 +195,14 @@ def _row(
     each, years = counted
     change = next((one for one in changes if one.holds(band)), next(iter(changes), None))
     answers = _answers(place, band, continued, change)
-    asked, rules = made.asked, made.study.rules
-    otherwise = {} if rules is None else rules.costs_eur
+    asked = made.asked
     found = moved_threshold(
         scored.cutoff,
         place,
         answers,
         episodes=float(inside.sum()) / years,
         contacts_each=each,
-        contact_cost=asked.moving.contact_cost(block.below, block.above, otherwise),  # type: ignore[arg-type]
+        contact_cost=made.study.price_of_moving(block.below, block.above),
         capacity=asked.moving.capacity,
     )
     outcome = made.study.outcome(asked.primary_outcome)

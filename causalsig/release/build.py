@@ -35,6 +35,7 @@ from causalsig.release.documents import (
 )
 from causalsig.release.rules import Limits
 from causalsig.release.sift import held_of, sift
+from causalsig.release.strict_json import canonical
 from causalsig.release.vocabulary import to_code
 from causalsig.study.models import Study
 
@@ -139,6 +140,20 @@ def schema_error(error: ValidationError) -> ReleaseError:
         mend="Make the release again with this version of causalsig; never edit one by hand.",
         where=where[:80],
     )
+
+
+def read_model(model: type[Model], values: dict[str, Any]) -> Model:
+    """Check values against a closed model, from their canonical bytes.
+
+    Raises
+    ------
+    ReleaseError
+        ``release-schema``
+    """
+    try:
+        return model.model_validate_json(canonical(values))
+    except ValidationError as error:
+        raise schema_error(error) from None
 
 
 def _make(model: type[Model], **values: Any) -> Model:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from causalsig.errors import ReleaseError
-from causalsig.release.keys import PublicKey, Role, TrustedKeys
+from causalsig.release.keys import PublicKey, Role, SigningKey, TrustedKeys
 from causalsig.release.strict_json import canonical, parse
 
 PAYLOAD_TYPE = "application/vnd.causalsig.release+json"
@@ -54,6 +54,12 @@ def seal(payload: bytes, signatures: Sequence[tuple[str, bytes]]) -> bytes:
     """Return the envelope of a payload and its (key id, signature) pairs."""
     listed = [{"keyid": key_id, "sig": _encode(signature)} for key_id, signature in sorted(signatures)]
     return canonical({"payload": _encode(payload), "payloadType": PAYLOAD_TYPE, "signatures": listed})
+
+
+def seal_alone(document: dict[str, Any], key: SigningKey, *, demo: bool) -> bytes:
+    """Return the envelope of a document that one person signs."""
+    payload = payload_bytes(document, demo=demo)
+    return seal(payload, [(key.public.key_id, key.sign(pre_authentication(payload)))])
 
 
 def unseal(

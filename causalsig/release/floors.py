@@ -35,6 +35,11 @@ class AppliedFloors(Closed):
     min_effective_size: int = Field(ge=30, le=10_000)
 
 
+def per_mille(share: float) -> int:
+    """Write a share not to be exceeded in whole thousandths, rounded to the stricter side; 1 at least."""
+    return max(int(share * 1000 + 1e-9), 1)
+
+
 def applied_floors(disclosure: Disclosure, min_effective_size: float) -> AppliedFloors:
     """Write the study's floors as integers, rounded to the stricter side."""
     return AppliedFloors(
@@ -42,9 +47,9 @@ def applied_floors(disclosure: Disclosure, min_effective_size: float) -> Applied
         min_households_arm=disclosure.min_households_arm,
         min_expected_class=disclosure.min_expected_class,
         expected_risk_per_mille=min(max(round(disclosure.expected_risk * 1000), 1), 999),
-        max_largest_weight_per_mille=max(int(disclosure.max_largest_weight * 1000 + 1e-9), 1),
-        max_two_largest_weight_per_mille=max(int(disclosure.max_two_largest_weight * 1000 + 1e-9), 1),
-        max_parameter_share_per_mille=max(int(disclosure.max_parameter_share * 1000 + 1e-9), 1),
+        max_largest_weight_per_mille=per_mille(disclosure.max_largest_weight),
+        max_two_largest_weight_per_mille=per_mille(disclosure.max_two_largest_weight),
+        max_parameter_share_per_mille=per_mille(disclosure.max_parameter_share),
         min_residual_df=disclosure.min_residual_df,
         min_effective_size=max(30, -int(-min_effective_size // 1)),
     )

@@ -6,17 +6,14 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from pydantic import ValidationError
-
 from causalsig.errors import ReleaseError
-from causalsig.release.build import schema_error
+from causalsig.release.build import read_model
 from causalsig.release.documents import EstimatesDocument
 from causalsig.release.fields import ESTIMATES
 from causalsig.release.fields import Field as ExportedField
 from causalsig.release.monitor_document import MonitorDocument
 from causalsig.release.profile_document import ProfileDocument
 from causalsig.release.site_fields import MONITOR, PROFILE
-from causalsig.release.strict_json import canonical
 
 SiteDocument = EstimatesDocument | ProfileDocument | MonitorDocument
 MODELS: Mapping[str, type[SiteDocument]] = MappingProxyType(
@@ -49,7 +46,4 @@ def read_site_document(values: dict[str, Any]) -> SiteDocument:
             mend="Make the release again with this version of causalsig; never edit one by hand.",
             where="kind",
         )
-    try:
-        return model.model_validate_json(canonical(values))
-    except ValidationError as error:
-        raise schema_error(error) from None
+    return read_model(model, values)

@@ -87,14 +87,6 @@ class Ledger:
         """Its lines."""
         return Chain(self.folder / LEDGER_FILE, "ledger")
 
-    def head(self) -> str:
-        """Hash of its last line; 64 zeros before the first."""
-        return head_of(self.chain.links())
-
-    def released(self) -> tuple[Released, ...]:
-        """Every release that ever left, withdrawn ones too, in order."""
-        return tuple(line for line in map(_read, self.chain.links()) if isinstance(line, Released))
-
     def rows(self) -> list[dict[str, Any]]:
         """Give every line as plain values, without the sets' names."""
         found = []

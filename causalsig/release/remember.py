@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import json
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -13,10 +11,11 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from causalsig.errors import ReleaseError
+from causalsig.release.build import site_code
 from causalsig.release.crossed_entries import crossing_numbers
 from causalsig.release.documents import EstimatesDocument
 from causalsig.release.files import read_bytes, write_atomic
-from causalsig.release.floors import question_numbers
+from causalsig.release.floors import per_mille, question_numbers
 from causalsig.release.household_sets import CohortSet, household_codes, write_set
 from causalsig.release.kinds import SiteDocument
 from causalsig.release.ledger import Candidate, CohortEntry
@@ -80,12 +79,12 @@ def memory_of(
     households : mapping of analysis to the keys of its households
         An analysis is ``question`` or ``question:months``.
     """
-    message = f"ledger\n{municipality}".encode()
     return Memory(
         ledger=Path(keys).resolve() / LEDGER_FOLDER,
-        site=hmac.new(provider_key, message, hashlib.sha256).hexdigest(),
+        # Where a study's digest would stand: one code for all studies, that no release's own links to.
+        site=site_code(provider_key, municipality, LEDGER_FOLDER),
         floor=floors.min_households_cell,
-        share_per_mille=max(int(floors.max_snapshot_share * 1000 + 1e-9), 1),
+        share_per_mille=per_mille(floors.max_snapshot_share),
         cohorts=tuple(
             CohortSet(analysis, household_codes(provider_key, municipality, members))
             for analysis, members in households.items()

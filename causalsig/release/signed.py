@@ -7,23 +7,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeVar
-
-from pydantic import ValidationError
+from typing import Literal
 
 from causalsig.errors import ReleaseError
 from causalsig.records import PoolResult
-from causalsig.release.build import schema_error
-from causalsig.release.documents import Closed, EstimatesDocument
-from causalsig.release.envelope import Opened, payload_bytes, pre_authentication, seal, unseal
+from causalsig.release.build import read_model
+from causalsig.release.documents import EstimatesDocument
+from causalsig.release.envelope import seal_alone, unseal
 from causalsig.release.files import read_bytes, write_atomic
 from causalsig.release.keys import PublicKey, SigningKey, TrustedKeys
 from causalsig.release.kinds import SiteDocument, read_site_document
 from causalsig.release.pool_document import PoolDocument, pool_result
 from causalsig.release.review import APPROVERS, check_role, document_hash
-from causalsig.release.strict_json import MAX_BYTES, canonical
-
-Model = TypeVar("Model", bound=Closed)
+from causalsig.release.strict_json import MAX_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +57,7 @@ def open_release(path: str | Path, *, trusted: TrustedKeys, allow_demo: bool = F
         ``release-schema``. Never another exception, whatever the bytes.
     """
     opened = unseal(read_bytes(Path(path), MAX_BYTES), trusted, APPROVERS, allow_demo=allow_demo)
-    document = _read(EstimatesDocument, opened)
+    document = read_model(EstimatesDocument, opened.document)
     return OpenedRelease(document, opened.demo, document_hash(document))
 
 
@@ -94,9 +90,7 @@ def write_pool(path: str | Path, document: PoolDocument, *, key: SigningKey, for
     """
     check_role(key, "university")
     demo = document.demo or key.public.demo
-    payload = payload_bytes(document.model_dump(mode="json"), demo=demo)
-    signature = key.sign(pre_authentication(payload))
-    write_atomic(Path(path), seal(payload, [(key.public.key_id, signature)]), force=force)
+    write_atomic(Path(path), seal_alone(document.model_dump(mode="json"), key, demo=demo), force=force)
     return Path(path)
 
 
@@ -116,7 +110,7 @@ def read_pool(
         As :func:`open_release`; ``release-other-recipient``.
     """
     opened = unseal(read_bytes(Path(path), MAX_BYTES), trusted, ("university",), allow_demo=allow_demo)
-    document = _read(PoolDocument, opened)
+    document = read_model(PoolDocument, opened.document)
     if recipient is not None and document.recipient not in (None, recipient):
         raise ReleaseError(
             "release-other-recipient",
@@ -140,13 +134,6 @@ def verify(path: str | Path, *, trusted: TrustedKeys, allow_demo: bool = False) 
     pool = opened.document.get("kind") == "pool"
     opened = unseal(content, trusted, ("university",) if pool else APPROVERS, allow_demo=allow_demo)
     document: PoolDocument | SiteDocument
-    document = _read(PoolDocument, opened) if pool else read_site_document(opened.document)
+    document = read_model(PoolDocument, opened.document) if pool else read_site_document(opened.document)
     study = getattr(document, "study_digest", None)
     return Verified(document.kind, opened.demo, study, document_hash(document), opened.ledger, opened.signers)
-
-
-def _read(kind: type[Model], opened: Opened) -> Model:
-    try:
-        return kind.model_validate_json(canonical(opened.document))
-    except ValidationError as error:
-        raise schema_error(error) from None

@@ -9,15 +9,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import ValidationError
-
 from causalsig.errors import ReleaseError, StudyError
-from causalsig.release.build import schema_error
-from causalsig.release.envelope import payload_bytes, pre_authentication, seal, unseal
+from causalsig.release.build import read_model
+from causalsig.release.envelope import seal_alone, unseal
 from causalsig.release.files import read_bytes, write_atomic
 from causalsig.release.keys import SigningKey, TrustedKeys
 from causalsig.release.review import check_role
-from causalsig.release.strict_json import MAX_BYTES, canonical
+from causalsig.release.strict_json import MAX_BYTES
 from causalsig.release.value_types import Closed, Hash
 from causalsig.study.digest import study_digest
 from causalsig.study.read import DEFAULT_STUDY, read_study
@@ -50,10 +48,8 @@ def sign_study(path: str | Path, *, key: SigningKey) -> Path:
     """
     check_role(key, "university")
     found = StudySeal(kind="study", schema_version="0.1", study_digest=study_digest(read_study(path)))
-    payload = payload_bytes(found.model_dump(mode="json"), demo=key.public.demo)
-    signature = (key.public.key_id, key.sign(pre_authentication(payload)))
     target = _beside(Path(path))
-    write_atomic(target, seal(payload, [signature]), force=True)
+    write_atomic(target, seal_alone(found.model_dump(mode="json"), key, demo=key.public.demo), force=True)
     return target
 
 
@@ -80,11 +76,7 @@ def check_study(path: str | Path, *, trusted: TrustedKeys, allow_demo: bool = Fa
             where=Path(path).name,
         ) from None
     opened = unseal(content, trusted, ("university",), allow_demo=allow_demo)
-    try:
-        signed = StudySeal.model_validate_json(canonical(opened.document))
-    except ValidationError as error:
-        raise schema_error(error) from None
-    if signed.study_digest != study_digest(read_study(path)):
+    if read_model(StudySeal, opened.document).study_digest != study_digest(read_study(path)):
         raise StudyError(
             "study-signed-otherwise",
             expected="the study as it was signed",

@@ -10,6 +10,7 @@ from causalsig.counts import ShareCount
 from causalsig.release import grid
 from causalsig.release.build import ReleaseIdentity, schema_error
 from causalsig.release.documents import Closed, Hash, Month, RuleCode, Version
+from causalsig.release.floors import per_mille
 from causalsig.release.rate_grid import share_exponent, share_steps
 from causalsig.study.models import Disclosure
 
@@ -85,9 +86,9 @@ def header(identity: ReleaseIdentity, extracted: str, households: int, floors: D
         "households": grid.band(households),
         "floors": CellFloors(
             min_households_cell=floors.min_households_cell,
-            max_largest_weight_per_mille=max(int(floors.max_largest_weight * 1000 + 1e-9), 1),
-            max_two_largest_weight_per_mille=max(int(floors.max_two_largest_weight * 1000 + 1e-9), 1),
-            max_parameter_share_per_mille=max(int(floors.max_parameter_share * 1000 + 1e-9), 1),
+            max_largest_weight_per_mille=per_mille(floors.max_largest_weight),
+            max_two_largest_weight_per_mille=per_mille(floors.max_two_largest_weight),
+            max_parameter_share_per_mille=per_mille(floors.max_parameter_share),
         ),
     }
 

@@ -9,17 +9,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import ValidationError
-
 from causalsig.errors import ReleaseError
-from causalsig.release.build import schema_error
-from causalsig.release.envelope import payload_bytes, pre_authentication, seal, unseal
+from causalsig.release.build import read_model
+from causalsig.release.envelope import seal_alone, unseal
 from causalsig.release.files import read_bytes, write_atomic
 from causalsig.release.keys import SigningKey, TrustedKeys
+from causalsig.release.kinds import SUFFIXES
 from causalsig.release.ledger import Ledger
 from causalsig.release.review import APPROVERS
 from causalsig.release.signed import verify
-from causalsig.release.strict_json import MAX_BYTES, canonical
+from causalsig.release.strict_json import MAX_BYTES
 from causalsig.release.value_types import Closed, Hash
 
 SUFFIX = ".withdrawn.json"
@@ -73,10 +72,9 @@ def withdraw(
     document = WithdrawalDocument(
         kind="withdrawal", schema_version="0.1", of=found.kind, payload_hash=found.payload_hash, reason=reason
     )
-    payload = payload_bytes(document.model_dump(mode="json"), demo=found.demo or key.public.demo)
-    signature = (key.public.key_id, key.sign(pre_authentication(payload)))
-    target = file.with_name(file.name.removesuffix(".json").rpartition(".")[0] + SUFFIX)
-    write_atomic(target, seal(payload, [signature]), force=True)
+    word = seal_alone(document.model_dump(mode="json"), key, demo=found.demo or key.public.demo)
+    target = file.with_name(file.name.removesuffix(SUFFIXES[found.kind]) + SUFFIX)
+    write_atomic(target, word, force=True)
     file.unlink()
     return target
 
@@ -102,7 +100,4 @@ def _read(path: Path, trusted: TrustedKeys, allow_demo: bool) -> str:
             mend="Ask the provider for it again.",
             where=path.name[:12],
         )
-    try:
-        return WithdrawalDocument.model_validate_json(canonical(opened.document)).payload_hash
-    except ValidationError as error:
-        raise schema_error(error) from None
+    return read_model(WithdrawalDocument, opened.document).payload_hash

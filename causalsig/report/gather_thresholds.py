@@ -48,11 +48,8 @@ def own_thresholds(
 
 def _move(move: ReleasedMove, study: Study, answers: Sequence[MoveByOthers]) -> OwnMove:
     asked = study.questions.threshold
-    price = capacity = None
-    if asked is not None:
-        otherwise = {} if study.rules is None else study.rules.costs_eur
-        price = asked.moving.contact_cost(move.below, move.above, otherwise)  # type: ignore[arg-type]
-        capacity = asked.moving.capacity
+    capacity = None if asked is None else asked.moving.capacity
+    price = study.price_of_moving(move.below, move.above)
     given = next((one for one in answers if all(getattr(one, n) == getattr(move, n) for n in _SAME)), None)
     own_first = move.band is not None and move.band.route in BEFORE_OTHERS
     if given is None or own_first:

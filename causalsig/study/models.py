@@ -324,6 +324,14 @@ class Study(Closed):
         """Return the outcome with this id (the validator has made sure that it exists)."""
         return next(outcome for outcome in self.outcomes if outcome.id == outcome_id)
 
+    def price_of_moving(self, below: str, above: str) -> float | None:
+        """Price of one contact that another cutoff adds, by `Moving.contact_cost`; None without Q3."""
+        asked = self.questions.threshold
+        if asked is None:
+            return None
+        otherwise: dict[str, float] = {} if self.rules is None else dict(self.rules.costs_eur.items())
+        return asked.moving.contact_cost(below, above, otherwise)
+
     def estimands_of(self, question: str) -> tuple[Estimand, ...]:
         """Estimands of a question, its primary one first.
 

@@ -7,20 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from causalsig_cli.app import main
 
 from causalsig.records import SiteResult
 from causalsig.release import ReleaseIdentity, build_release, read_signing_key, write_review
 from causalsig.study.models import Study
+from tests.release.desk import run
 from tests.release.memories import memory_for
-
-
-def run(*arguments: object) -> int:
-    try:
-        main([str(argument) for argument in arguments])
-    except SystemExit as ending:
-        return int(ending.code or 0)
-    return 0
 
 
 @pytest.fixture

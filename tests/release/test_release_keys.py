@@ -7,13 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from causalsig_cli.app import main
 
 from causalsig.errors import ReleaseError
 from causalsig.records import SiteResult
 from causalsig.release import (
     ReleaseIdentity,
-    approve,
     build_release,
     new_keys,
     read_signing_key,
@@ -24,6 +22,7 @@ from causalsig.release import (
 from causalsig.release.keys import revoke_key, rotate_key
 from causalsig.release.life import read_review
 from causalsig.study.models import Study
+from tests.release.desk import approve_both, run
 from tests.release.memories import memory_for
 
 
@@ -44,46 +43,34 @@ def site(tmp_path: Path, study: Study, make_site: Callable[..., SiteResult]) -> 
 
 
 def release(site: Path, keys: Path, **choices: bool) -> Path:
-    for role, name in (("operator", "One Person"), ("checker", "Another Person")):
-        key = read_signing_key(keys, role)
-        path = approve(site, role=role, name=name, key=key, outbox=site.parent.parent / "outbox", **choices)  # type: ignore[arg-type]
-    assert path is not None
-    return path
-
-
-def command(*arguments: object) -> int:
-    try:
-        main([str(argument) for argument in arguments])
-    except SystemExit as ending:
-        return int(ending.code or 0)
-    return 0
+    return approve_both(site, keys, site.parent.parent / "outbox", **choices)
 
 
 def test_what_a_rotated_key_signed_stands(site: Path, keys: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = release(site, keys)
     old = read_signing_key(keys, "checker").public
-    assert command("keys", "rotate", keys, "--role", "checker") == 0
+    assert run("keys", "rotate", keys, "--role", "checker") == 0
     new = read_signing_key(keys, "checker").public
     assert new.key_id != old.key_id and capsys.readouterr().out.strip() == new.key_id
     assert (keys / "checker.key").stat().st_mode & 0o777 == 0o600
     states = {key.key_id: key.state for key in read_trusted(keys).keys if key.role == "checker"}
     assert states == {old.key_id: "retired", new.key_id: "active"}
     assert {key.key_id for key in verify(file, trusted=read_trusted(keys)).signers} >= {old.key_id}
-    assert command("keys", "show", keys, "--format", "json") == 0
+    assert run("keys", "show", keys, "--format", "json") == 0
     assert {key["state"] for key in json.loads(capsys.readouterr().out)} == {"active", "retired"}
 
 
 def test_what_a_revoked_key_signed_is_approved_again(site: Path, keys: Path) -> None:
     file = release(site, keys)
     old = read_signing_key(keys, "checker").public
-    assert command("keys", "revoke", keys, old.key_id[:8]) == 0
+    assert run("keys", "revoke", keys, old.key_id[:8]) == 0
     assert not (keys / "checker.key").exists(), "a key that somebody else may have signs no more"
     with pytest.raises(ReleaseError) as caught:
         verify(file, trusted=read_trusted(keys))
     assert caught.value.code == "release-revoked-key"
     with pytest.raises(ReleaseError):
         rotate_key(keys, "checker")
-    assert command("keys", "new", keys, "--role", "checker") == 0
+    assert run("keys", "new", keys, "--role", "checker") == 0
     again = release(site, keys, force=True)
     assert again == file
     signers = verify(file, trusted=read_trusted(keys)).signers

@@ -42,6 +42,7 @@ from causalsig.release.envelope import payload_bytes, pre_authentication, seal, 
 from causalsig.release.life import document_hash, read_review
 from causalsig.release.strict_json import parse
 from causalsig.study.models import Study
+from tests.release.desk import approve_both
 from tests.release.memories import memory_for
 
 Make = Callable[..., SiteResult]
@@ -67,20 +68,6 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def trusted(keys: Path) -> TrustedKeys:
     return read_trusted(keys)
-
-
-def approve_both(folder: Path, keys: Path, outbox: Path, **choices: bool) -> Path:
-    for role, name in (("operator", "One Person"), ("checker", "Another Person")):
-        path = approve(
-            folder,
-            role=role,
-            name=name,
-            key=read_signing_key(keys, role),
-            outbox=outbox,
-            **choices,  # type: ignore[arg-type]
-        )
-    assert path is not None
-    return path
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from causalsig_cli.app import main
 
 from causalsig.errors import PoolError, RefusedError, ReleaseError
 from causalsig.execution.pool import open_folder
@@ -15,7 +14,6 @@ from causalsig.records import SiteResult
 from causalsig.release import (
     ReleaseIdentity,
     TrustedKeys,
-    approve,
     build_release,
     new_keys,
     read_signing_key,
@@ -29,6 +27,7 @@ from causalsig.release.ledger_check import check_ledger
 from causalsig.release.life import read_review
 from causalsig.release.withdrawal import SUFFIX, withdraw, withdrawn
 from causalsig.study.models import Study
+from tests.release.desk import approve_both, run
 from tests.release.memories import memory_for
 
 Make = Callable[..., SiteResult]
@@ -58,24 +57,12 @@ class Provider:
         return folder
 
     def release(self, folder: Path, **choices: bool) -> Path:
-        for role, name in (("operator", "One Person"), ("checker", "Another Person")):
-            key = read_signing_key(self.keys, role)
-            path = approve(folder, role=role, name=name, key=key, outbox=self.outbox, **choices)  # type: ignore[arg-type]
-        assert path is not None
-        return path
+        return approve_both(folder, self.keys, self.outbox, **choices)
 
 
 @pytest.fixture
 def provider(tmp_path: Path, study: Study, make_site: Make) -> Provider:
     return Provider(tmp_path, study, make_site)
-
-
-def command(*arguments: object) -> int:
-    try:
-        main([str(argument) for argument in arguments])
-    except SystemExit as ending:
-        return int(ending.code or 0)
-    return 0
 
 
 def test_each_release_carries_the_head_it_was_approved_under(provider: Provider) -> None:
@@ -113,7 +100,7 @@ def test_an_extract_with_one_household_less_does_not_leave(
     provider.put_up("9002", seed=3)
     for role, name in (("operator", "One Person"), ("checker", "Another Person")):
         who = ("--as", role, "--name", name, "--keys", provider.keys, "--outbox", provider.outbox)
-        assert command("release", "approve", provider.folder / "sites", *who) == 3
+        assert run("release", "approve", provider.folder / "sites", *who) == 3
     told = capsys.readouterr().err
     assert "ledger-few-apart" in told and "4999" not in told
     assert read_review(provider.folder / "sites" / "9002").state == "released"
@@ -142,7 +129,7 @@ def test_what_was_withdrawn_is_pooled_no_more(provider: Provider, capsys: pytest
     gone = provider.release(provider.put_up("9002", seed=2))
     who = ("--as", "operator", "--keys", provider.keys, "--reason", "erasure")
     copy = gone.read_bytes()
-    assert command("release", "withdraw", gone, "--ledger", provider.ledger, *who) == 0
+    assert run("release", "withdraw", gone, "--ledger", provider.ledger, *who) == 0
     [word] = provider.outbox.glob(f"*{SUFFIX}")
     assert str(word) in capsys.readouterr().out
     assert not gone.exists() and kept.exists()
