@@ -59,7 +59,7 @@ def rate_figures(hits: int, trials: int, band: tuple[float, float]) -> dict[str,
 
 
 def observed_figures(hits: int, trials: int, band: tuple[float, float]) -> dict[str, float | int | bool]:
-    """Judge as `rate_figures`, and ask that the observed rate itself is inside: for one-sided bands."""
+    """Judge as `rate_figures`, and ask that the observed rate itself is inside the band."""
     found = rate_figures(hits, trials, band)
     return {**found, "passed": band[0] <= hits / trials <= band[1]}
 

@@ -38,6 +38,8 @@ class Scores:
     months, signals, creditors, age : (m,) float
     crisis, rent : (m,) float
         1 where there is such a signal.
+    district : (m,) object or None
+        As the extract writes it; None where it is not known.
     """
 
     total: Floats
@@ -48,10 +50,12 @@ class Scores:
     age: Floats
     crisis: Floats
     rent: Floats
+    district: NDArray[np.object_] | None = None
 
     def take(self, rows: Integers | Mask) -> Scores:
         """Give the scores of some episodes."""
-        return Scores(**{name: getattr(self, name)[rows] for name in self.__slots__})
+        numbers = {name: getattr(self, name)[rows] for name in self.__slots__ if name != "district"}
+        return Scores(**numbers, district=None if self.district is None else self.district[rows])
 
     def of(self, name: str, rule: HandlingRule) -> Floats:
         """One score, (m,); an amount as the rule says it."""
@@ -100,6 +104,7 @@ def scores_of(tables: SiteTables, known: SiteFacts) -> Scores:
         age=facts.age,
         crisis=facts.crisis,
         rent=facts.creditors[:, CREDITOR_GROUPS.index("rent")],
+        district=facts.districts,
     )
 
 
@@ -135,6 +140,10 @@ def assigned(rule: HandlingRule, scores: Scores) -> Integers:
 
 
 def _holds(condition: Condition, rule: HandlingRule, scores: Scores) -> Mask:
+    if condition.score == "district":
+        known = {name.casefold() for name in condition.among}
+        places = np.full(len(scores.total), None) if scores.district is None else scores.district
+        return np.array([isinstance(d, str) and d.strip().casefold() in known for d in places], dtype=bool)
     values = scores.of(condition.score, rule)
     if condition.score not in SCORES:
         return np.asarray(values == 1.0)

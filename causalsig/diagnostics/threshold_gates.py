@@ -41,6 +41,7 @@ class ThresholdSettings:
     Attributes
     ----------
     smallest_n, low_n : episodes a side within the bandwidth: below the first refused, below the second warned
+        Of the honest interval, where a curvature bound is given.
     fewest_values : distinct scores a side
     smallest_f : of the first stage; below it only the Anderson-Rubin set is to be read
     largest_heap : standard errors by which scores at the cutoff may exceed those around it
@@ -169,7 +170,7 @@ def threshold_gate(
     smallest = 0
     if verdicts[1].passed:
         found = _tried(table, cutoff, outcome=outcome, donut=donut, **options)
-        smallest = min(found.effective_n) if found is not None else 0
+        smallest = 0 if found is None else min((found.honest or found).effective_n)
         verdicts += _first_stage(found, asked)
         verdicts += _density(table, cutoff, asked, options)
         verdicts += _before(table, cutoff, before, donut, asked, options)

@@ -252,11 +252,11 @@ def _kinds(value: Any) -> set[str]:
 
 
 def check_length(found: int, n: int, where: str) -> None:
-    """Refuse another number of rows than the treatment has."""
+    """Refuse another number of rows than the arrays beside it have."""
     if found != n:
         raise EstimationError(
             "estimation-length",
-            expected=f"{n} rows, as in treatment",
+            expected=f"{n} rows, one an episode as in the others",
             found=f"{found}",
             mend="Give one row an episode.",
             where=where,

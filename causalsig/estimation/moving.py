@@ -15,8 +15,8 @@ import numpy as np
 
 from causalsig.errors import EstimationError
 from causalsig.estimation.confidence_sets import ConfidenceSet, anderson_rubin
-from causalsig.estimation.moving_request import read_number
 from causalsig.estimation.moving_results import ROUTES, BandEffect, Route
+from causalsig.estimation.option_numbers import read_number
 
 Answer = BandEffect | EstimationError
 Found = TypeVar("Found")

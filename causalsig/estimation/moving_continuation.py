@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from causalsig.errors import EstimationError
-from causalsig.estimation.moving_request import read_number
 from causalsig.estimation.moving_results import BandEffect, Check, band_effect, check_within
+from causalsig.estimation.option_numbers import read_number
 from causalsig.estimation.threshold import effect_at_cutoff
 from causalsig.estimation.threshold_columns import columns_of
 from causalsig.estimation.threshold_honest import critical_value, largest_bias

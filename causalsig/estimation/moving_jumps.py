@@ -19,8 +19,9 @@ from causalsig.estimation.moving_jump_rows import (
     recipe_at,
     stood_still,
 )
-from causalsig.estimation.moving_request import Change, read_level, read_number, read_range
+from causalsig.estimation.moving_request import Change, read_level, read_range
 from causalsig.estimation.moving_results import BandEffect, Check, band_effect
+from causalsig.estimation.option_numbers import read_number
 from causalsig.estimation.threshold_inference import jump
 from causalsig.estimation.threshold_results import Jump
 from causalsig.results import Floats

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from causalsig.errors import EstimationError
+from causalsig.estimation.option_numbers import read_number
 
 Band = tuple[float, float]
 
@@ -82,24 +81,6 @@ class Change:
                 mend="Compare with scores that both thresholds handle alike.",
                 where="comparison",
             )
-
-
-def read_number(value: Any, where: str, *, lowest: float = -np.inf) -> float:
-    """Read one finite number of at least `lowest`.
-
-    Raises
-    ------
-    EstimationError
-        ``estimation-option``.
-    """
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        number = float("nan")
-    if isinstance(value, bool) or not np.isfinite(number) or number < lowest:
-        least = "" if lowest == -np.inf else f" of at least {lowest:g}"
-        _refuse(f"a finite number{least}", "something else", where)
-    return number
 
 
 def read_range(value: Any, where: str) -> Band:

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 
 from causalsig.errors import EstimationError
 from causalsig.estimation.moving_gaps import gap_check
-from causalsig.estimation.moving_request import read_level, read_number
+from causalsig.estimation.moving_request import read_level
 from causalsig.estimation.moving_results import BandEffect, band_effect
 from causalsig.estimation.moving_sites import Extrapolation, SiteBins, extrapolate
+from causalsig.estimation.option_numbers import read_number
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from causalsig.errors import EstimationError
-from causalsig.estimation.moving_request import read_number
 from causalsig.estimation.moving_weights import curve_weights
+from causalsig.estimation.option_numbers import read_number
 from causalsig.estimation.threshold import effect_at_cutoff
 from causalsig.estimation.threshold_table import Moments, ScoreTable
 from causalsig.results import Floats, Integers

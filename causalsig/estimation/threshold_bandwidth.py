@@ -42,7 +42,7 @@ class Bandwidths:
     ----------
     left, right : float, of the estimate (h)
     bias_left, bias_right : float, of the estimate of its bias (b)
-    method : str, the selector, or "given"
+    method : str, the selector, "given", or "honest" where scores are too few to choose
     """
 
     left: float

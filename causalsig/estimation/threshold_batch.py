@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, cast, get_args
 
 import numpy as np
 
 from causalsig.errors import EstimationError
 from causalsig.estimation.confidence_sets import anderson_rubin
 from causalsig.estimation.threshold_bandwidth import (
+    FEWEST_VALUES,
     Bandwidths,
     Selector,
     any_side,
@@ -70,6 +71,9 @@ def _batch(table: ScoreTable, matching: Matching, requests: Sequence[ThresholdRe
     recipe = _recipe(table, matching, requests)
     size = recipe.stretches.size[recipe.index]
     refusals = Refusals([few_on_a_side(n, asked) for n, asked in zip(_pairs(size), requests, strict=True)])
+    if recipe.variance != "nn":
+        everybody = [side.households_within(len(side.distance)) for side in recipe.sides]
+        refusals.where(any_side(np.array(everybody)[recipe.index] < 2), lambda _: _one_household("side"))
     honest = _honest(recipe, requests, refusals)
     chosen = _bandwidths(table, recipe, requests, honest, refusals)
     left = [r for r, reason in enumerate(refusals.reasons) if reason is None]
@@ -78,6 +82,10 @@ def _batch(table: ScoreTable, matching: Matching, requests: Sequence[ThresholdRe
         going = [(requests[r], chosen[r], honest[r]) for r in left]
         results = _results(table, recipe.only(left), going)
         found |= dict(zip(left, results, strict=True))
+    again = [r for r in left if honest[r] is not None and _reaches_too_few(found[r], chosen[r])]
+    if again:
+        going = [(requests[r], _beside_honest(recipe, r, requests[r], honest[r]), honest[r]) for r in again]
+        found |= dict(zip(again, _results(table, recipe.only(again), going), strict=True))
     return [found[r] for r in range(len(requests))]
 
 
@@ -130,12 +138,10 @@ def _bandwidths(
         selectors = [cast(Selector, requests[r].bandwidth) for r in choosing]
         chosen = select_bandwidths(own, selectors, _moves(table, own), refused)
         for r, selector, widths, reason in zip(choosing, selectors, chosen, refused.reasons, strict=True):
-            fallback = honest[r]
             if reason is None:
                 found[r] = _widths(widths, selector)
-            elif fallback is not None and reason.code == "estimation-bandwidth":
-                h = fallback.bandwidth
-                found[r] = Bandwidths(h, h, h, h, "honest")
+            elif honest[r] is not None:
+                found[r] = _beside_honest(recipe, r, requests[r], honest[r])
             else:
                 refusals.reasons[r] = reason
     nothing = Bandwidths(np.nan, np.nan, np.nan, np.nan, "given")
@@ -145,6 +151,33 @@ def _bandwidths(
 def _widths(four: Floats, selector: Selector) -> Bandwidths:
     left, right, bias_left, bias_right = (float(h) for h in four)
     return Bandwidths(left, right, bias_left, bias_right, selector)
+
+
+def _reaches_too_few(found: Found, widths: Bandwidths) -> bool:
+    """Tell whether a bandwidth that was chosen holds too few scores."""
+    few = isinstance(found, EstimationError) and found.code == "estimation-few-scores"
+    return few and widths.method in get_args(Selector)
+
+
+def _beside_honest(
+    recipe: Recipe, r: int, asked: ThresholdRequest, honest: HonestInterval | None
+) -> Bandwidths:
+    """Bandwidths for the robust jump where scores are too few to choose them: the honest interval's.
+
+    The bias is told from ten values a side, or all there are: what `select_bandwidths` never goes below.
+    """
+    assert honest is not None
+    sides = [recipe.sides[s] for s in recipe.index[2 * r : 2 * r + 2]]
+    h = max(honest.bandwidth, *(_reach(side.distance, asked.degree + 1) for side in sides))
+    b = max(h, *(_reach(side.distance, FEWEST_VALUES) for side in sides))
+    return Bandwidths(h, h, b, b, "honest")
+
+
+def _reach(distance: Floats, count: int) -> float:
+    """Bandwidth that holds so many distances (V,), or all: halfway to the next, where a kernel has weight."""
+    last = min(count, len(distance)) - 1
+    beyond = distance[last + 1] if last + 1 < len(distance) else 2.0 * distance[last] - distance[last - 1]
+    return float(0.5 * (distance[last] + beyond))
 
 
 def _moves(table: ScoreTable, recipe: Recipe) -> Flags:
@@ -177,6 +210,8 @@ def _results(
     if table.members is not None:
         inside = [recipe.sides[s].households_within(int(v)) for s, v in zip(index, rows, strict=True)]
         households = _pairs(np.array(inside))
+        if recipe.variance != "nn":
+            refusals.where(any_side(np.array(inside) < 2), lambda _: _one_household("side's bandwidth"))
     n, distinct = _pairs(cuts.episodes(index, size)), _pairs(size)
     rounded = any_side(is_rounded(cuts, index))
     found: list[Found] = []
@@ -215,6 +250,16 @@ def _results(
             )
         )
     return found
+
+
+def _one_household(where: str) -> EstimationError:
+    return EstimationError(
+        "estimation-one-household",
+        expected="at least two households on each side of the cutoff, for a clustered variance",
+        found=f"one within a {where}",
+        mend="A single household has no variance: leave this analysis out.",
+        where="households",
+    )
 
 
 def _pairs(numbers: Floats | Integers) -> list[tuple[int, int]]:

@@ -84,11 +84,18 @@ def honest_interval(sides: tuple[Side, Side], columns: Columns, request: Thresho
     covariance = jump_covariance(sides, (weighted[0], weighted[1]), combinations, request.variance)
     error = root(covariance[0, 0])
     bias = bound * sum(_bias(side, fit) for side, fit in zip(sides, fits, strict=True))
-    return _interval(estimate, error, bias, h, bound, request.level)
+    below, above = (int(side.moments.counts[: fit.rows].sum()) for side, fit in zip(sides, fits, strict=True))
+    return _interval(estimate, error, bias, h, bound, request.level, (below, above))
 
 
 def _interval(
-    estimate: float, error: float, bias: float, h: float, bound: float, level: float
+    estimate: float,
+    error: float,
+    bias: float,
+    h: float,
+    bound: float,
+    level: float,
+    effective_n: tuple[int, int],
 ) -> HonestInterval:
     from scipy.special import ndtr
 
@@ -97,7 +104,7 @@ def _interval(
     size = abs(estimate) / error if error > 0.0 else float("nan")
     p_value = float(ndtr(ratio - size) + ndtr(-ratio - size))
     return HonestInterval(
-        estimate, error, bias, c, estimate - c * error, estimate + c * error, p_value, h, bound
+        estimate, error, bias, c, estimate - c * error, estimate + c * error, p_value, h, bound, effective_n
     )
 
 

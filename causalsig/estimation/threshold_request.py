@@ -9,6 +9,7 @@ from typing import Any, cast, get_args
 import numpy as np
 
 from causalsig.errors import EstimationError
+from causalsig.estimation.option_numbers import read_number
 from causalsig.estimation.threshold_bandwidth import Selector
 from causalsig.estimation.threshold_local import Kernel, few_scores
 from causalsig.estimation.threshold_side import Variance
@@ -73,7 +74,7 @@ def read_request(
         _refuse("1 (linear) or 2 (quadratic)", "another degree", "degree")
     bound = options.get("curvature_bound")
     scale = cast(Scale, _one_of(options.get("scale", "linear"), get_args(Scale), "scale"))
-    level = _number(options.get("level", 0.95), "level", lowest=0.0, strict=True)
+    level = read_number(options.get("level", 0.95), "level", lowest=0.0, strict=True)
     if level >= 1.0:
         _refuse("a level between 0 and 1, such as 0.95", "1 or more", "level")
     return ThresholdRequest(
@@ -82,8 +83,8 @@ def read_request(
         kernel=cast(Kernel, _one_of(options.get("kernel", "triangular"), get_args(Kernel), "kernel")),
         bandwidth=_bandwidth(options.get("bandwidth", "mserd")),
         degree=int(degree),
-        donut=_number(options.get("donut", 0.0), "donut", lowest=0.0),
-        curvature_bound=None if bound is None else _number(bound, "curvature_bound", lowest=0.0),
+        donut=read_number(options.get("donut", 0.0), "donut", lowest=0.0),
+        curvature_bound=None if bound is None else read_number(bound, "curvature_bound", lowest=0.0),
         variance=variance,
         scale=scale,
         level=level,
@@ -97,12 +98,13 @@ def few_on_a_side(distinct: tuple[int, int], request: ThresholdRequest) -> Estim
     for count, name in zip(distinct, ("below", "from"), strict=True):
         if count < wanted:
             found = f"{count} {name} the cutoff" + (" on" if name == "from" else "")
-            return few_scores(wanted, found + (", outside the donut" if request.donut else ""))
+            beside = ", outside the donut" if request.donut else ""
+            return few_scores(wanted, f"{found}, {sum(distinct)} in all{beside}")
     return None
 
 
 def _cutoff(table: ScoreTable, cutoff: Any, scale: Scale, within: tuple[float, float]) -> float:
-    place = _number(cutoff, "cutoff")
+    place = read_number(cutoff, "cutoff")
     first, last = (int(v) for v in np.searchsorted(table.values, within))
     lowest, highest = (float(table.values[v]) if first < last else np.nan for v in (first, last - 1))
     if not lowest < place <= highest:
@@ -121,26 +123,13 @@ def _bandwidth(asked: Any) -> Selector | tuple[float, float]:
     given = tuple(asked) if pair else (asked, asked)
     if len(given) != 2:
         _refuse("a selector, one bandwidth, or two: (h, b)", f"{len(given)}", "bandwidth")
-    found = tuple(_number(one, "bandwidth", lowest=0.0, strict=True) for one in given)
+    found = tuple(read_number(one, "bandwidth", lowest=0.0, strict=True) for one in given)
     return found[0], found[1]
-
-
-def _number(value: Any, where: str, *, lowest: float | None = None, strict: bool = False) -> float:
-    """Read one finite number."""
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        number = float("nan")
-    low = lowest is not None and (number < lowest or (strict and number == lowest))
-    if isinstance(value, bool) or not np.isfinite(number) or low:
-        least = "" if lowest is None else f" {'above' if strict else 'of at least'} {lowest:g}"
-        _refuse(f"a finite number{least}", "something else", where)
-    return number
 
 
 def _one_of(value: Any, known: tuple[str, ...], where: str) -> str:
     if not isinstance(value, str) or value not in known:
-        _refuse(f"one of {', '.join(known)}", "something else", where)
+        _refuse(f"one of {', '.join(known)}", "another word" if isinstance(value, str) else "no text", where)
     return str(value)
 
 

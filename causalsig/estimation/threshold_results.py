@@ -81,6 +81,7 @@ class HonestInterval:
     conf_low, conf_high, p_value : float
     bandwidth : float, the same on both sides
     curvature_bound : float, in outcome units a squared unit of the analysis
+    effective_n : (left, right), episodes within the bandwidth
     """
 
     estimate: float
@@ -92,6 +93,7 @@ class HonestInterval:
     p_value: float
     bandwidth: float
     curvature_bound: float
+    effective_n: tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

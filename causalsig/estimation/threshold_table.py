@@ -18,6 +18,10 @@ from causalsig.results import Floats, Integers
 
 COUNTING_RANGE = 8
 """Whole scores are counted in place, without sorting, while their range is below this many times the rows."""
+FARTHEST = 1e4
+"""Standard deviations that the mean of a column may lie from zero: its squares then keep eight digits."""
+ROUNDED_AWAY = 1e-12
+"""A spread below this part of the mean is that of a constant, by rounding."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -187,6 +191,7 @@ def collapse_scores(
         place, columns = place[settled], columns[settled]
         households = None if households is None else np.asarray(households)[settled]
     moments = _moments(place, columns, len(values))
+    _check_spread(moments, columns, count)
     alone, members, total = _by_household(households, place, columns, len(values))
     return ScoreTable(
         values=values,
@@ -199,6 +204,23 @@ def collapse_scores(
         households=total,
         single=y.ndim == 1,
     )
+
+
+def _check_spread(moments: Moments, columns: Floats, outcomes: int) -> None:
+    """Refuse a column that lies so far from zero that its squares say little of its spread."""
+    n = moments.counts.sum()
+    mean = moments.sums.sum(axis=0) / n
+    left = np.einsum("vmm->m", moments.products) / n - mean**2
+    for at in np.flatnonzero(left < (1.5 * np.abs(mean) / FARTHEST) ** 2):
+        spread = float(np.std(columns[:, at] - mean[at]))
+        if ROUNDED_AWAY * abs(mean[at]) < spread < abs(mean[at]) / FARTHEST:
+            raise EstimationError(
+                "estimation-magnitude",
+                expected=f"values within {FARTHEST:,.0f} standard deviations of zero",
+                found="a column that lies further away",
+                mend="Take a constant from all of them, such as their mean: no jump changes by it.",
+                where="outcome" if at < outcomes else "taken_up or covariates",
+            )
 
 
 def _whole(numbers: Floats) -> bool:

@@ -119,9 +119,9 @@ def crossing_effect(
     EstimationError
     """
     found = effect_at_cutoff(table, scored.cutoff, outcome=place, **options)
-    h = (found.bandwidths.left, found.bandwidths.right)
+    h, effective = (found.bandwidths.left, found.bandwidths.right), found.effective_n
     if found.honest is not None:  # it is the one that leaves, so its bandwidth says who is behind it
-        h = (found.honest.bandwidth, found.honest.bandwidth)
+        h, effective = (found.honest.bandwidth, found.honest.bandwidth), found.honest.effective_n
     inside = within_bandwidths(scored, h, options["donut"])
     with_it = [_households(scored, side & came_back(outcome, values)) for side in inside]
     within = [_households(scored, side) for side in inside]
@@ -145,7 +145,7 @@ def crossing_effect(
             honest.curvature_bound,
         ),
         bandwidths=(*h, found.bandwidths.bias_left, found.bandwidths.bias_right),
-        effective_n=found.effective_n,
+        effective_n=effective,
         households=(within[0], within[1]),
         households_with=(with_it[0], with_it[1]),
         households_without=(within[0] - with_it[0], within[1] - with_it[1]),

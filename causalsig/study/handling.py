@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 from itertools import pairwise
-from typing import Literal, get_args
+from typing import Annotated, Literal, get_args
 
-from pydantic import Field, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
 from causalsig.crossed import ScoreName
 from causalsig.study.base import Closed
@@ -20,24 +20,31 @@ from causalsig.study.base import Closed
 Handling = Literal["none", "letter", "message", "phone", "home_visit", "taken_up"]
 """First attempt by this method; "taken_up": by any method, as the municipality usually goes about it."""
 FlagName = Literal["crisis", "rent"]
+DistrictName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
 SCORES: tuple[str, ...] = get_args(ScoreName)
 WHOLE = frozenset({"signals", "creditors", "age"})
 
 
 class Condition(Closed):
-    """One condition: a score that is at least, or below, a number; or a fact that holds."""
+    """One condition: a score that is at least, or below, a number; a fact that holds; or a district."""
 
-    score: ScoreName | FlagName = Field(
-        description="amount (euro) · months (in arrears) · signals · creditors · age (years) · crisis · rent"
+    score: ScoreName | FlagName | Literal["district"] = Field(
+        description="amount (euro) · months (in arrears) · signals · creditors · age (years) · crisis · rent "
+        "· district"
     )
     at_least: float | None = Field(default=None, gt=0, le=1_000_000, description="Holds from this score on.")
     below: float | None = Field(default=None, gt=0, le=1_000_000, description="Holds below this score.")
+    among: tuple[DistrictName, ...] = Field(
+        default=(), max_length=200, description="Districts, as the extract writes them; for district only."
+    )
 
     @model_validator(mode="after")
     def _one_number(self) -> Condition:
         given = [number for number in (self.at_least, self.below) if number is not None]
+        if (self.score == "district") != bool(self.among):
+            raise ValueError("among names districts; give it for district, and for nothing else")
         if self.score not in SCORES and given:
-            raise ValueError("crisis and rent hold or do not hold; leave at_least and below out")
+            raise ValueError(f"{self.score} holds or does not hold; leave at_least and below out")
         if self.score in SCORES and len(given) != 1:
             raise ValueError("a score needs one number; give at_least or below, and not both")
         if self.score in WHOLE and given[0] != round(given[0]):

@@ -84,7 +84,13 @@ def choice(seed: int, *, works: float) -> dict[str, Any]:
     slope = BOUND if seed % 2 else -BOUND
     site, others, _ = _sites(seed, 0.0, (0.7, -0.7), slope=slope, works=works)
     found = safe_cutoff(site, CANDIDATES, others, slope_bound=BOUND)
-    return {"moved": found.moved, "lowered": found.cutoff < 0.0, "refused": len(found.refused)}
+    lowered = found.cutoff < 0.0
+    return {
+        "moved": found.moved,
+        "lowered": lowered,
+        "wrong way": found.moved and not lowered,
+        "refused": len(found.refused),
+    }
 
 
 def continued(seed: int, *, to: float = 0.2, bend: float = CURVATURE) -> dict[str, Any]:
@@ -112,12 +118,24 @@ def too_far(seed: int) -> dict[str, Any]:
     return {"refused": False}
 
 
+A_LITTLE_WRONG: dict[str, Callable[[int], dict[str, Any]]] = {
+    "band-drifts-a-quarter": partial(band, drift=0.005),
+    "band-drifts-half": partial(band, drift=0.01),
+    "jumps-rival-doubles": partial(jumps, rival=0.15, rival_grows=1.0),
+    "sites-gap-slopes-a-quarter": partial(constant, slope=0.2),
+    "sites-gap-slopes-half": partial(constant, slope=0.4),
+    "safe-half-as-steep-again": partial(safe, slope=1.5 * BOUND),
+    "safe-twice-as-steep": partial(safe, slope=2.0 * BOUND),
+    "continued-half-as-curved-again": partial(continued, bend=1.5 * CURVATURE),
+    "continued-twice-as-curved": partial(continued, bend=2.0 * CURVATURE),
+}
+"""Shown, not judged: no check sees all of these."""
 CELLS: dict[str, Callable[[int], dict[str, Any]]] = {
     "band": band,
     "band-drifts": partial(band, drift=0.02),
     "band-other-event": partial(band, event=0.3),
     "jumps-rival": partial(jumps, rival=0.15),
-    "jumps-rival-grows": partial(jumps, rival=0.15, rival_grows=True),
+    "jumps-rival-grows": partial(jumps, rival=0.15, rival_grows=9.0),
     "sites-up": constant,
     "sites-down": partial(constant, cutoff=0.7, to=0.2),
     "sites-gap-slopes": partial(constant, slope=0.8),
@@ -130,5 +148,6 @@ CELLS: dict[str, Callable[[int], dict[str, Any]]] = {
     "continued-down": partial(continued, to=-0.2),
     "continued-too-curved": partial(continued, bend=6.0 * CURVATURE),
     "continued-too-far": too_far,
+    **A_LITTLE_WRONG,
 }
 EPISODES = {"jumps": LARGE, "elsewhere": N}

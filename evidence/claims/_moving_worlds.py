@@ -42,7 +42,7 @@ def moved(
     *,
     drift: float = 0.0,
     rival: float = 0.0,
-    rival_grows: bool = False,
+    rival_grows: float = 0.0,
     event: float = 0.0,
     works: float = 1.0,
 ) -> dict[str, Any]:
@@ -52,7 +52,7 @@ def moved(
     ----------
     drift : of the band against all others, a month
     rival : what else jumps, at both thresholds, all the time
-    rival_grows : whether it grows to ten times its size at the new threshold, over the months before
+    rival_grows : by how many times its size it grows at the new threshold, over the months before
     event : what else befell the band in the month of the change, and stayed
     works : how much of the effect there is
     """
@@ -63,7 +63,7 @@ def moved(
     late = month >= CHANGED
     handled = np.where(late, x >= NEW, x >= OLD)
     inside = (x >= NEW) & (x < OLD)
-    size = rival * (1.0 + 9.0 * rival_grows * np.minimum(month / CHANGED, 1.0))
+    size = rival * (1.0 + rival_grows * np.minimum(month / CHANGED, 1.0))
     mean = curve(x) + works * effect(x) * handled + 0.003 * month + 0.1 * np.sin(month / 2.0)
     mean = mean + (drift * month + event * late) * inside + size * (x >= NEW) + rival * (x >= OLD)
     y = mean + 0.3 * r.normal(size=n // 2)[household] + 0.6 * r.normal(size=n)

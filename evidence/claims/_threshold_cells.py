@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -69,11 +70,11 @@ def fuzzy(seed: int) -> dict[str, Any]:
     }
 
 
-def clustered(seed: int) -> dict[str, Any]:
-    """Households of several episodes whose scores and outcomes go together."""
+def clustered(seed: int, *, apart: bool = False) -> dict[str, Any]:
+    """Households of several episodes whose scores and outcomes go together; `apart`: all on one side."""
     from causalsig.estimation import threshold_effect
 
-    score, outcome, households = _households(seed)
+    score, outcome, households = _households(seed, apart)
     options: dict[str, Any] = {"households": households, "variance": "cluster"}
     plain = threshold_effect(score, outcome, 0.0)
     found = threshold_effect(score, outcome, 0.0, **options)
@@ -84,12 +85,14 @@ def clustered(seed: int) -> dict[str, Any]:
     }
 
 
-def _households(seed: int) -> tuple[Any, Any, Any]:
+def _households(seed: int, apart: bool) -> tuple[Any, Any, Any]:
     """Episodes of one household have scores close together, so most households are on one side."""
     r = np.random.default_rng([seed, 3])
     households = np.repeat(np.arange(N // 4), 4)
     centre = 2.0 * r.beta(2.0, 3.0, N // 4) - 0.8
     score = centre[households] + 0.05 * r.normal(size=len(households))
+    if apart:
+        score = np.copysign(score, centre[households])
     shared = 0.5 * r.normal(size=N // 4)
     outcome = (
         _mean(score) + EFFECT * (score >= 0.0) + shared[households] + 0.5 * r.normal(size=len(households))
@@ -97,13 +100,12 @@ def _households(seed: int) -> tuple[Any, Any, Any]:
     return score, outcome, households
 
 
-def discrete(seed: int) -> dict[str, Any]:
+def discrete(seed: int, *, months: int = MONTHS) -> dict[str, Any]:
     """Few distinct scores and the worst mean the bound allows: honest covers at its level, not above it."""
     from causalsig.estimation import threshold_effect
 
     r = np.random.default_rng([seed, 4])
-    months = r.integers(-MONTHS, MONTHS, N).astype(float)
-    x = (months + 0.5) / MONTHS
+    x = (r.integers(-months, months, N) + 0.5) / months
     mean = 0.2 * x + 0.5 * CURVATURE * np.sign(x) * x**2
     outcome = mean + EFFECT * (x >= 0.0) + 0.7 * r.normal(size=N)
     found = threshold_effect(x, outcome, 0.0, curvature_bound=CURVATURE)
@@ -138,6 +140,8 @@ CELLS: dict[str, Callable[[int], dict[str, Any]]] = {
     "rounded": rounded,
     "fuzzy": fuzzy,
     "clustered": clustered,
+    "clustered, no household on both sides": partial(clustered, apart=True),
     "discrete": discrete,
+    **{f"discrete, {few} scores a side": partial(discrete, months=few) for few in (3, 4, 6)},
     "heaped": heaped,
 }

@@ -8,13 +8,15 @@ from typing import Any
 from evidence.claim import Verdict
 from evidence.claims._threshold_cells import CELLS
 from evidence.context import Context
-from evidence.montecarlo import mean_and_error, rate_figures
+from evidence.montecarlo import mean_and_error, observed_figures
 
 CLAIM = """With 3,000 episodes 95 % intervals cover 93 to 97 %: robust intervals of sharp effects, with all
-scores distinct or forty of them, of fuzzy effects, and of effects clustered by household, within the sides
-and across them; honest intervals with twelve distinct scores a side and the worst mean the bound allows. With
-a harmful heap at the cutoff the plain interval covers under half, the gate makes the donut primary, and
-coverage returns."""
+scores distinct or forty of them, of fuzzy effects, and of effects clustered by household: across the sides
+where households have episodes on both, as a site does it, and within the sides where none has; honest
+intervals with three, four, six and twelve distinct scores a side and the worst mean the bound allows. The
+clustered variance within the sides, rdrobust's, leaves out that what a household shares cancels between its
+episodes on both: there it covers at least 93 %. With a harmful heap at the cutoff the plain interval covers
+under half, the gate makes the donut primary, and coverage returns."""
 ISSUE = 9
 COVERS = (
     "causalsig/estimation/threshold*.py",
@@ -24,15 +26,20 @@ COVERS = (
 )
 
 REPLICATIONS = 2000
-BAND = (0.93, 0.97)
+BAND, CONSERVATIVE = (0.93, 0.97), (0.93, 1.0)
 JUDGED = {
     "sharp": ("covered", "covered, cerrd"),
     "rounded": ("covered",),
     "fuzzy": ("covered", "covered, cerrd", "in the set"),
-    "clustered": ("covered", "covered across"),
+    "clustered": ("covered across",),
+    "clustered, no household on both sides": ("covered", "covered across"),
     "discrete": ("covered",),
+    "discrete, 3 scores a side": ("covered",),
+    "discrete, 4 scores a side": ("covered",),
+    "discrete, 6 scores a side": ("covered",),
     "heaped": ("covered",),
 }
+WIDER = {("clustered", "covered"): CONSERVATIVE}
 SPOILT = 0.5
 """Coverage a harmful heap must push the plain interval under, or it is not harmful."""
 NOTICED = 0.99
@@ -44,9 +51,10 @@ def run(context: Context) -> Verdict:
     figures: dict[str, Any] = {"episodes": 3000, "replications": REPLICATIONS, "band": BAND}
     passed = True
     for name in CELLS:
-        rows = context.replicate(partial(_one, name), range(REPLICATIONS), part=name)
+        part = name.replace(",", "").replace(" ", "-")
+        rows = context.replicate(partial(_one, name), range(REPLICATIONS), part=part)
         cell = _figures(name, rows)
-        passed = passed and all(cell[key]["passed"] for key in JUDGED[name])
+        passed = passed and all(found["passed"] for found in cell.values() if isinstance(found, dict))
         figures[name] = cell
     heaped = figures["heaped"]
     passed = passed and heaped["covered without the gate"] < SPOILT
@@ -69,5 +77,6 @@ def _figures(name: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
     }
     for key in (key for key in rows[0] if key not in ("error", "std_error")):
         hits = sum(bool(row[key]) for row in rows)
-        cell[key] = rate_figures(hits, len(rows), BAND) if key in JUDGED[name] else hits / len(rows)
+        band = BAND if key in JUDGED[name] else WIDER.get((name, key))
+        cell[key] = hits / len(rows) if band is None else observed_figures(hits, len(rows), band)
     return cell

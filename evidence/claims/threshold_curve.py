@@ -10,7 +10,7 @@ import numpy as np
 from causalsig.meta import cutoff_curve
 from evidence.claim import Verdict
 from evidence.context import Context
-from evidence.montecarlo import rate_figures
+from evidence.montecarlo import observed_figures
 
 CLAIM = """Ten, twenty and sixty municipalities with six cutoffs from 150 to 1,000 euro, standard errors that
 differ fourfold, and effects that go with the logarithm of the cutoff, with and without differences between
@@ -35,7 +35,7 @@ def run(context: Context) -> Verdict:
         batches = context.replicate(partial(_batch, name), range(REPLICATIONS // BATCH), part=part)
         rows = [row for batch in batches for row in batch]
         held, apart = (sum(row[place] for row in rows) for place in (0, 1))
-        figures[name] = {"together": rate_figures(held, len(rows), BAND), "one by one": apart / len(rows)}
+        figures[name] = {"together": observed_figures(held, len(rows), BAND), "one by one": apart / len(rows)}
     passed = all(cell["together"]["passed"] and cell["one by one"] < BAND[0] for cell in figures.values())
     return {"passed": bool(passed), "figures": figures, "replications": REPLICATIONS, "seed": 0}
 

@@ -16,7 +16,7 @@ from causalsig.study.models import Pooling
 from evidence.claim import Verdict
 from evidence.claims._moving_worlds import CENTRE, CHANGED, NEW, OLD, effect, moved, scores, town
 from evidence.context import Context
-from evidence.montecarlo import mean_and_error, rate_figures
+from evidence.montecarlo import mean_and_error, observed_figures
 
 CLAIM = """Eight municipalities with a threshold of about 1,000 euro have their answer to a lower one from the
 released tables of three at 500 euro; four more once brought theirs down, and answer by difference in
@@ -203,5 +203,5 @@ def _judged(rows: list[dict[str, Any]], band: tuple[float, float]) -> dict[str, 
         "answered": sum(row["answered"] for row in rows) / len(rows),
         "found": sum(row["found"] for row in rows) / len(rows),
         "covered as if independent": sum(row["covered as if independent"] for row in rows) / len(rows),
-        "covered": rate_figures(sum(row["covered"] for row in rows), len(rows), band),
+        "covered": observed_figures(sum(row["covered"] for row in rows), len(rows), band),
     }

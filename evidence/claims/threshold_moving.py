@@ -6,9 +6,9 @@ from functools import partial
 from typing import Any
 
 from evidence.claim import Verdict
-from evidence.claims._moving_cells import BOUND, CANDIDATES, CELLS, CURVATURE, EPISODES
+from evidence.claims._moving_cells import A_LITTLE_WRONG, BOUND, CANDIDATES, CELLS, CURVATURE, EPISODES
 from evidence.context import Context
-from evidence.montecarlo import mean_and_error, rate_figures
+from evidence.montecarlo import mean_and_error, observed_figures
 
 CLAIM = """Where its assumption holds, the 95 % interval of each route to a moved threshold covers: 93 to 97 %
 for difference in differences on the band, difference in discontinuities with a rival jump at both
@@ -16,7 +16,10 @@ thresholds, and constant-bias extrapolation up and down from tables as sites rel
 gaps as steep, and means as curved, as declared. There the checks take a route away in at most 7 %. Where
 bands drift apart, a rival jump grows, gaps slope, or are steeper or means more curved than declared, a check
 takes it away in at least 90 %, and a threshold moved beyond the bandwidth is always refused. Without an
-effect safe cutoffs move the threshold in at most 5 %."""
+effect safe cutoffs move the threshold in at most 5 %; with one they move it the wrong way in at most 5 %.
+Checks see large violations: beside the judged cells stand worlds that are a little wrong (bands that drift a
+quarter or half as fast, a rival jump that doubles, gaps and curvature of one and a half and two times what
+was declared), with what then covers and how often a check speaks."""
 ISSUE = 9
 COVERS = (
     "causalsig/estimation/moving*.py",
@@ -43,13 +46,14 @@ JUDGED: dict[str, dict[str, tuple[float, float]]] = {
     "safe-slope-down": {"covered": CONSERVATIVE, "refused": FALSE_ALARM},
     "safe-too-steep": {"refused": SEEN},
     "choice-no-effect": {"moved": NEVER_WORSE},
-    "choice-effect": {},
+    "choice-effect": {"wrong way": NEVER_WORSE},
     "continued-up": {"covered": CONSERVATIVE, "refused": FALSE_ALARM},
     "continued-down": {"covered": CONSERVATIVE, "refused": FALSE_ALARM},
     "continued-too-curved": {"refused": SEEN},
     "continued-too-far": {"refused": (1.0, 1.0)},
     # What came with the change itself: no check can see it. Shown, not judged.
     "band-other-event": {},
+    **{name: {} for name in A_LITTLE_WRONG},
 }
 
 
@@ -75,11 +79,11 @@ def _one(name: str, seed: int) -> dict[str, Any]:
 
 def _figures(name: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
     cell: dict[str, Any] = {}
-    for key in ("covered", "refused", "moved", "lowered"):
+    for key in ("covered", "refused", "moved", "lowered", "wrong way"):
         if key in rows[0]:
             hits = sum(bool(row[key]) for row in rows)
             band = JUDGED[name].get(key)
-            cell[key] = hits / len(rows) if band is None else rate_figures(hits, len(rows), band)
+            cell[key] = hits / len(rows) if band is None else observed_figures(hits, len(rows), band)
     if "error" in rows[0]:
         bias, error = mean_and_error([row["error"] for row in rows])
         spread = error * len(rows) ** 0.5

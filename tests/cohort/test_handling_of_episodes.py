@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from datetime import date
+from typing import Any
 
 import numpy as np
 from hypothesis import given, settings
@@ -26,7 +27,7 @@ from causalsig.study.handling import Condition, HandlingRule, Step
 from tests.cohort.small_tables import EXTRACTED, signal, tables
 
 NAMES = ("amount", "months", "signals", "creditors", "age")
-Episode = dict[str, float]
+Episode = dict[str, Any]
 
 
 def by_hand(rule: HandlingRule, episode: Episode) -> str:
@@ -35,6 +36,9 @@ def by_hand(rule: HandlingRule, episode: Episode) -> str:
         for line in step.when:
             fits = True
             for condition in line:
+                if condition.score == "district":
+                    fits = fits and episode["district"] in condition.among
+                    continue
                 name = condition.score
                 if name == "amount":
                     name = "total" if rule.amount == "total" else "largest"
@@ -57,6 +61,7 @@ conditions = st.one_of(
     st.builds(Condition, score=st.sampled_from(NAMES), at_least=numbers),
     st.builds(Condition, score=st.sampled_from(NAMES), below=numbers),
     st.builds(Condition, score=st.sampled_from(("crisis", "rent"))),
+    st.builds(Condition, score=st.just("district"), among=st.sampled_from([("East",), ("North", "East")])),
 )
 steps = st.builds(
     Step,
@@ -74,11 +79,13 @@ values = st.one_of(st.integers(0, 5).map(float), st.just(float("nan")))
 episodes = st.fixed_dictionaries(
     {name: values for name in ("total", "largest", "months", "signals", "creditors", "age")}
     | {name: st.sampled_from((0.0, 1.0)) for name in ("crisis", "rent")}
+    | {"district": st.sampled_from(("East", "North", "West", None))}
 )
 
 
 def scores(rows: list[Episode]) -> Scores:
-    return Scores(**{name: np.array([row[name] for row in rows]) for name in rows[0]})
+    columns = {name: np.array([row[name] for row in rows]) for name in rows[0] if name != "district"}
+    return Scores(**columns, district=np.array([row.get("district") for row in rows], dtype=object))
 
 
 @settings(max_examples=150, deadline=None)
@@ -175,8 +182,8 @@ def test_a_day_has_the_rule_that_was_valid_on_it() -> None:
 def test_the_largest_signal_and_the_total_are_two_scores() -> None:
     made = tables(
         [
-            signal("a", EXTRACTED, "rent", 30_000),
-            signal("a", EXTRACTED, "water", 25_000),
+            signal("a", EXTRACTED, "rent", 30_000, district="Oost "),
+            signal("a", EXTRACTED, "water", 25_000, district="Oost "),
             signal("b", EXTRACTED, "energy", 49_999),
         ]
     )
@@ -187,3 +194,6 @@ def test_the_largest_signal_and_the_total_are_two_scores() -> None:
     assert found.largest[order].tolist() == [300.0, 499.99]
     assert found.signals[order].tolist() == [2.0, 1.0]
     assert found.rent[order].tolist() == [1.0, 0.0]
+    east = Step(when=((Condition(score="district", among=("OOST",)),),), handling="phone")
+    given_to = assigned(HandlingRule(steps=(east,)), found)[order]
+    assert [HANDLINGS[code] for code in given_to] == ["phone", "none"]  # nobody knows where b lives

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from causalsig.diagnostics.threshold_gates import ThresholdSettings, threshold_gate
 from causalsig.errors import EstimationError
 from causalsig.estimation import ThresholdResult, collapse_scores, effect_at_cutoff, threshold_effect
 from causalsig.estimation.threshold_honest import critical_value, largest_bias
@@ -295,3 +296,22 @@ def test_results_are_frozen() -> None:
     with pytest.raises(AttributeError):
         found.cutoff = 1.0  # type: ignore[misc]
     assert replace(found, cutoff=1.0).cutoff == 1.0
+
+
+@pytest.mark.parametrize("kernel", ["triangular", "epanechnikov", "uniform"])
+@pytest.mark.parametrize(("side", "degree"), [(3, 1), (4, 1), (4, 2), (5, 2), (6, 1), (7, 2)])
+def test_few_distinct_scores_keep_their_honest_interval(side: int, degree: int, kernel: str) -> None:
+    r = np.random.default_rng(side)
+    x = (r.integers(-side, side, 3000) + 0.5) / side
+    y = 0.5 * np.sign(x) * x**2 + 0.4 * (x >= 0.0) + 0.5 * r.normal(size=3000)
+    found = threshold_effect(x, y, 0.0, curvature_bound=1.0, degree=degree, kernel=kernel)
+    assert found.honest is not None and found.distinct == (side, side)
+    inside = np.abs(x) <= found.honest.bandwidth
+    assert found.honest.effective_n == (np.sum(inside & (x < 0)), np.sum(inside & (x >= 0)))
+    jump = found.robust
+    assert np.isfinite([jump.estimate, jump.std_error]).all() and jump.std_error > 0.0
+    assert found.bandwidths.bias_left >= found.bandwidths.left > 0.0
+    options = {"curvature_bound": 1.0, "degree": degree, "kernel": kernel}
+    gate = threshold_gate(collapse_scores(x, y), 0.0, settings=ThresholdSettings(donut=0.01), **options)
+    assert gate.admitted
+    assert {v.code: v.value for v in gate.verdicts}["gate-threshold-size"] == min(found.honest.effective_n)

@@ -103,3 +103,44 @@ def test_a_missing_fact_beside_them_is_named(where: str) -> None:
     with pytest.raises(EstimationError) as raised:
         threshold_effect(SCORE, OUTCOME, 500.0, **given)
     assert (raised.value.code, raised.value.where) == ("estimation-missing", where)
+
+
+@pytest.mark.parametrize(
+    ("changed", "where", "said"),
+    [
+        ({"outcome": OUTCOME[:-1]}, "outcome", "599"),
+        ({"cutoff": float("nan")}, "cutoff", "NaN"),
+        ({"curvature_bound": float("inf")}, "curvature_bound", "infinity"),
+        ({"bandwidth": -3.0}, "bandwidth", "a negative number"),
+        ({"bandwidth": 0}, "bandwidth", "zero"),
+        ({"cutoff": "high"}, "cutoff", "text"),
+        ({"cutoff": [400.0, 500.0]}, "cutoff", "several values"),
+        ({"donut": None}, "donut", "None"),
+    ],
+)
+def test_what_was_given_instead_is_said(changed: dict[str, Any], where: str, said: str) -> None:
+    with pytest.raises(EstimationError) as raised:
+        threshold_effect(**({"score": SCORE, "outcome": OUTCOME, "cutoff": 500.0} | changed))
+    assert raised.value.where == where and said in str(raised.value)
+    assert "treatment" not in str(raised.value)  # there is none here
+
+
+@pytest.mark.parametrize("variance", ["cluster", "cluster_across"])
+@pytest.mark.parametrize("bandwidth", ["mserd", 200.0])
+@pytest.mark.parametrize("below", [True, False], ids=["one below", "one in all"])
+def test_one_household_on_a_side_is_named(variance: str, bandwidth: Any, below: bool) -> None:
+    households = np.where(SCORE < 500.0, 0, np.arange(600) if below else 0)
+    with pytest.raises(EstimationError) as raised:
+        threshold_effect(SCORE, OUTCOME, 500.0, households=households, variance=variance, bandwidth=bandwidth)
+    assert (raised.value.code, raised.value.where) == ("estimation-one-household", "households")
+
+
+def test_an_outcome_far_from_zero_is_refused_before_its_squares_lose_their_digits() -> None:
+    plain = threshold_effect(SCORE, OUTCOME, 500.0).robust
+    moved = threshold_effect(SCORE, OUTCOME + 9e3, 500.0).robust
+    assert moved.estimate == pytest.approx(plain.estimate, rel=1e-6)
+    assert moved.std_error == pytest.approx(plain.std_error, rel=1e-6)
+    for beside in ({"outcome": OUTCOME + 1e8}, {"covariates": (OUTCOME + 1e8)[:, None]}):
+        with pytest.raises(EstimationError) as raised:
+            threshold_effect(**({"score": SCORE, "outcome": OUTCOME, "cutoff": 500.0} | beside))
+        assert raised.value.code == "estimation-magnitude"

@@ -31,6 +31,9 @@ def site(**changes: Any) -> Site:
         ({"score": "crisis", "at_least": 1}, "leave at_least and below out"),
         ({"score": "signals", "at_least": 1.5}, "whole number"),
         ({"score": "amount", "at_least": 1.005}, "at most two decimals"),
+        ({"score": "district"}, "among names districts"),
+        ({"score": "rent", "among": ["Oost"]}, "among names districts"),
+        ({"score": "district", "among": ["Oost"], "below": 2}, "leave at_least and below out"),
     ],
 )
 def test_a_condition_that_says_too_little_or_too_much_is_mended(condition: Any, mend: str) -> None:
