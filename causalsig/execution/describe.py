@@ -61,7 +61,6 @@ def describe(
     from causalsig.release.build import ReleaseIdentity, site_code, snapshot_hash
     from causalsig.release.keys import read_provider_key
     from causalsig.release.life import document_hash, memory_of, write_review
-    from causalsig.study.models import Disclosure
 
     begin = time.perf_counter()
     key = read_provider_key(keys)
@@ -79,7 +78,7 @@ def describe(
         )
         document = build(read, identity)
     # One cohort: everybody who is counted, whatever is counted of them.
-    memory = memory_of(keys, key, site.code, Disclosure(), {kind: _households(read)})
+    memory = memory_of(keys, key, site.code, site.floors, {kind: _households(read)})
     write_review(folder, document, memory=memory, force=force)
     payload_hash = document_hash(document)
     write_json(

@@ -48,6 +48,7 @@ def monitor_site(
     def build(read: ReadResult, identity: ReleaseIdentity) -> MonitorDocument:
         from causalsig.release.monitor_document import build_monitor
 
-        return build_monitor(monitor_of(read.tables, site, carries=read.carries), identity=identity)
+        counts = monitor_of(read.tables, site, carries=read.carries)
+        return build_monitor(counts, identity=identity, floors=site.floors)
 
     return describe("monitor", source, site, build, keys=keys, folder=folder, wave=wave, force=force)

@@ -24,6 +24,6 @@ def profile_site(
         from causalsig.sources.profile import profile_counts
 
         counts = profile_counts(read.tables, read.findings, amount_locale=site.amount_locale)
-        return build_profile(counts, identity=identity)
+        return build_profile(counts, identity=identity, floors=site.floors)
 
     return describe("profile", source, site, build, keys=keys, folder=folder, wave=wave, force=force)

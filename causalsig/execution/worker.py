@@ -80,6 +80,7 @@ def run_job(job: Job) -> Literal["done", "kept"]:
     from causalsig.release.keys import read_provider_key
     from causalsig.study.digest import study_digest
     from causalsig.study.read import read_inventory, read_study
+    from causalsig.study.site_policy import under_policy
 
     folder = Path(job.folder)
     timings: dict[str, float] = {}
@@ -88,6 +89,7 @@ def run_job(job: Job) -> Literal["done", "kept"]:
         site = read_inventory(job.inventory).site(job.site)
         if site is None:
             raise _gone(job.site)
+        study = under_policy(study, site.policy)
         with _timed(timings, "read"):
             read = read_site(Path(job.source), site)
             refuse_errors(read.findings, job.site)

@@ -12,8 +12,9 @@ if TYPE_CHECKING:
 def study_digest(study: Study) -> str:
     """SHA-256, in hexadecimal, over the RFC 8785 form of the whole study with its defaults filled in.
 
-    Comments, order of keys and layout of the file do not matter; every value does.
+    Comments, order of keys and layout of the file do not matter; every value does. A municipality's stricter
+    floors are none of the study's.
     """
     import rfc8785
 
-    return hashlib.sha256(rfc8785.dumps(study.model_dump(mode="json"))).hexdigest()
+    return hashlib.sha256(rfc8785.dumps(study.as_written.model_dump(mode="json"))).hexdigest()

@@ -9,7 +9,8 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from causalsig.study.handling import HandlingRule, check_periods, plain_rule
-from causalsig.study.models import Closed
+from causalsig.study.models import Closed, Disclosure
+from causalsig.study.site_policy import SitePolicy
 
 RetentionRegime = Literal["strict6", "6-12-18", "full"]
 GUARANTEED_MONTHS: dict[str, int] = {"strict6": 6, "6-12-18": 6}
@@ -107,6 +108,9 @@ class Site(Closed):
     earlier_extracts: tuple[date, ...] = Field(
         default=(), description="Dates of extracts released before, the earliest first: this one is a wave."
     )
+    policy: SitePolicy = Field(
+        default=SitePolicy(), description="Floors of what may leave, where stricter than the study's."
+    )
     opted_out_households: int | None = Field(
         default=None, ge=0, description="Removed from the source on request; none: not told by the provider."
     )
@@ -141,6 +145,11 @@ class Site(Closed):
         if self.handling or not self.rule.threshold_eur:
             return self.handling
         return (plain_rule(self.rule.threshold_eur),)
+
+    @property
+    def floors(self) -> Disclosure:
+        """Floors of what leaves without a study: the house's, or the municipality's where stricter."""
+        return self.policy.tightened(Disclosure())
 
     @property
     def guaranteed_months(self) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, PrivateAttr, field_validator, model_validator
 
 from causalsig.records import Estimator as Estimator
 from causalsig.records import OutcomeKind as OutcomeKind
@@ -258,6 +258,12 @@ class Study(Closed):
     disclosure: Disclosure = Disclosure()
     pooling: Pooling = Pooling()
     report: ReportChoices = ReportChoices()
+    _written: Study | None = PrivateAttr(default=None)
+
+    @property
+    def as_written(self) -> Study:
+        """The study of the file: itself, but for a municipality that asks for stricter floors."""
+        return self._written or self
 
     @model_validator(mode="after")
     def _resolved(self) -> Study:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from causalsig.sources.schema import SiteTables
 from causalsig.study.inventory import Site
 from causalsig.study.models import Study
 from causalsig.study.read import default_study_text, read_study
+from causalsig.study.site_policy import SitePolicy
 
 MONTHS = 30
 DECLARED = "expected_risk = 0.1"
@@ -95,11 +96,17 @@ class Provider:
         whole = RunRequest(self.study, self.inventory, (self.sources,), self.keys, out)
         return replace(whole, **changes)  # type: ignore[arg-type]
 
-    def write_inventory(self, **agreements: dict[str, object]) -> None:
+    def write_inventory(
+        self, *, policies: Mapping[str, SitePolicy] | None = None, **agreements: dict[str, object]
+    ) -> None:
         """Write the inventory anew; ``s9001={...}`` changes the agreement of site 9001."""
+        own = policies or {}
         sites = tuple(
             site.model_copy(
-                update={"agreement": site.agreement.model_copy(update=agreements.get(f"s{site.code}", {}))}
+                update={
+                    "agreement": site.agreement.model_copy(update=agreements.get(f"s{site.code}", {})),
+                    "policy": own.get(site.code, site.policy),
+                }
             )
             for site in self.sites
         )

@@ -22,6 +22,9 @@ from causalsig.errors import CausalsigError, ReleaseError, SourceError, StudyErr
 from causalsig.execution.processes import only_run
 from causalsig.execution.run import SiteOutcome, plan_run, run_sites
 from causalsig.execution.worker import WITH_PARENT, write_json
+from causalsig.study.digest import study_digest
+from causalsig.study.read import read_study
+from causalsig.study.site_policy import SitePolicy
 
 PATIENCE = 60.0
 """Seconds after which something that should have happened will not."""
@@ -113,6 +116,23 @@ def test_what_changed_is_run_again_and_only_that(provider: Any, finished: Path, 
     assert outcomes["9001"].status == "kept"
     _, jobs, _ = plan_run(provider.request(out, wave=2))
     assert len(jobs) == 3
+
+
+def test_a_municipality_may_ask_for_more_and_its_release_says_so(provider: Any, tmp_path: Path) -> None:
+    """The release carries the stricter floors, and stays one of the study that was signed."""
+    asked = SitePolicy(min_households_cell=25, max_largest_weight=0.4)
+    provider.write_inventory(policies={"9001": asked})
+    outcomes = by_site(run_sites(provider.request(tmp_path / "run", only=("9001",))))
+    assert outcomes["9001"].status == "done"
+    document = json.loads(payloads(tmp_path / "run")["9001"])
+    floors = document["floors"]
+    assert (floors["min_households_cell"], floors["max_largest_weight_per_mille"]) == (25, 400)
+    assert floors["min_households_arm"] == 30  # what it does not ask for is the study's
+    assert document["study_digest"] == study_digest(read_study(provider.study))
+    provider.write_inventory(policies={"9001": SitePolicy(min_households_arm=10_000)})
+    outcomes = by_site(run_sites(provider.request(tmp_path / "run", only=("9001",))))
+    assert outcomes["9001"].status == "done"  # another policy is another run
+    assert set(outcomes["9001"].questions.values()) == {"refused"}
 
 
 def start(provider: Any, out: Path) -> subprocess.Popen[bytes]:
