@@ -7,7 +7,7 @@ import sys
 import time
 from pathlib import Path
 
-from evidence import generator_page, page, record, sources_page
+from evidence import fields_page, generator_page, page, record, sources_page
 from evidence.claim import ROOT, Claim, all_claims
 from evidence.context import Context
 
@@ -24,7 +24,7 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
     if options.task == "check":
         return _check(claims, root)
     if options.task == "page":
-        for written in (*_write_pages(root), sources_page.write(root)):
+        for written in (*_write_pages(root), sources_page.write(root), fields_page.write(root)):
             print(written.relative_to(root))
         return 0
     unknown = [name for name in options.names if name not in claims]

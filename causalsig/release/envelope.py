@@ -20,7 +20,7 @@ from causalsig.release.keys import PublicKey, Role, SigningKey, TrustedKeys
 from causalsig.release.strict_json import canonical, parse
 
 PAYLOAD_TYPE = "application/vnd.causalsig.release+json"
-_MAX_SIGNATURES = 4
+MAX_SIGNATURES = 4
 _HEAD = re.compile(r"[0-9a-f]{64}")
 
 
@@ -123,7 +123,7 @@ def _open(envelope: Any) -> tuple[bytes, list[tuple[str, bytes]]]:
         signatures.append((item["keyid"], signature))
     keys = [key_id for key_id, _ in signatures]
     # Sorted and each once: one set of signatures has one form, and a second person is a second key.
-    if not 1 <= len(keys) <= _MAX_SIGNATURES or keys != sorted(set(keys)):
+    if not 1 <= len(keys) <= MAX_SIGNATURES or keys != sorted(set(keys)):
         raise _not_an_envelope()
     return payload, signatures
 

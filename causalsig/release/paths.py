@@ -12,7 +12,7 @@ def exported_paths(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
     """Yield the path of every leaf of a model: names joined by dots, ``[]`` after a list."""
     for name, info in model.model_fields.items():
         path = f"{prefix}{name}"
-        inner, listed = _inner(info.annotation)
+        inner, listed = inner_model(info.annotation)
         path += "[]" if listed else ""
         if inner is None:
             yield path
@@ -20,14 +20,14 @@ def exported_paths(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
             yield from exported_paths(inner, f"{path}.")
 
 
-def _inner(annotation: Any) -> tuple[type[BaseModel] | None, bool]:
+def inner_model(annotation: Any) -> tuple[type[BaseModel] | None, bool]:
     """Return the model inside an annotation, and whether it is in a list."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation, False
     found: type[BaseModel] | None = None
     listed = getattr(annotation, "__origin__", None) is tuple
     for part in get_args(annotation):
-        inner, deeper = _inner(part)
+        inner, deeper = inner_model(part)
         found, listed = found or inner, listed or deeper
     return found, listed
 

@@ -216,6 +216,19 @@ def verify(
 
 
 @app.command()
+def schema(
+    kind: Annotated[
+        Literal["estimates", "profile", "monitor", "pool", "withdrawal", "study", "envelope"],
+        typer.Argument(help="Which document; an envelope carries each of them."),
+    ],
+) -> None:
+    """Print the JSON Schema (2020-12) of a document that leaves, for those who read it without causalsig."""
+    from importlib.resources import files
+
+    typer.echo((files("causalsig.release") / "schemas" / f"{kind}.json").read_text("utf-8"), nl=False)
+
+
+@app.command()
 def withdraw(
     files: Annotated[list[Path], typer.Argument(help="Released files, in the outbox.")],
     ledger: Annotated[Path, typer.Option(help="Folder of the ledger: `ledger` beside the provider's key.")],
