@@ -14,6 +14,7 @@ from causalsig.report.national import national_view
 from causalsig.report.numbers import Language
 from causalsig.report.pages import MunicipalityPage, NationalPage
 from causalsig.report.profile import profile_view
+from causalsig.report.review import meant, measure, parts_of, review_page, shown
 from causalsig.report.views import Page
 from causalsig.report.words import Words
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from causalsig.release.monitor_document import MonitorDocument
     from causalsig.release.profile_document import ProfileDocument
+    from causalsig.release.review import Review
     from causalsig.report.flow import StudyFlow
     from causalsig.report.target_items import ChecklistPart
     from causalsig.study.models import Study
@@ -65,6 +67,25 @@ def flow_html(
 ) -> str:
     """Write the flow of a study's releases and the TARGET checklist filled in; `flow_view` has the rest."""
     return _render(flow_view(study, flow, parts, language, demo=demo), language)
+
+
+def review_html(review: Review, language: Language = "en") -> str:
+    """Write what would leave of a review, value by value; it stays with the provider."""
+    page = review_page(review, language)
+    return (
+        _environment()
+        .get_template("review.html.j2")
+        .render(
+            page=page,
+            parts=list(parts_of(page.whole)),
+            shown=shown,
+            meant=meant,
+            measure=measure,
+            language=language,
+            words=Words(language, "release"),
+            policy=POLICY,
+        )
+    )
 
 
 def _render(view: Page, language: Language) -> str:
