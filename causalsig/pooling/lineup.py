@@ -137,11 +137,12 @@ def _stack(group: dict[str, ReleasedArms], whole: tuple[str, ...]) -> Lineup:
     hidden = np.full((3, *means.shape), np.nan)
     for row, site in enumerate(sites):
         block = group[site]
-        places = np.array([arms.index(arm) for arm in block.arms])
+        # A site of which every arm left as a class has no place here.
+        places = np.array([arms.index(arm) for arm in block.arms], dtype=np.intp)
         means[row, places] = block.means
         sizes[row, places] = block.effective_sizes
         rounding = np.diag(np.square(block.steps) / 12.0)
-        covariances[row][np.ix_(places, places)] = np.asarray(block.covariance) + rounding
+        covariances[row][np.ix_(places, places)] = np.reshape(block.covariance, rounding.shape) + rounding
         for one in block.sensitivity:
             error = np.hypot(one.scale_std_error, one.step / np.sqrt(12.0))
             together = one.correlation * one.scale_std_error * _own_error(block, one.arm)
