@@ -62,6 +62,12 @@ def censored_block(analysis: Analysis, codes: Sequence[str], limits: Limits) -> 
     return Censored(analysis, places)
 
 
+def told_codes(codes: Sequence[str]) -> tuple[str, ...]:
+    """Give the rules to be listed: that an arm has no variance either would say that none of the few returned."""
+    hidden = OF_OUTCOMES - {CLASS_FLOOR} if CLASS_FLOOR in codes else frozenset()
+    return tuple(code for code in codes if code not in hidden)
+
+
 def censored_entry(one: Censored) -> CensoredBlockEntry:
     """Write such a block."""
     analysis, result = one.analysis, one.analysis.result

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from causalsig.release.beside import Beside, balance_entry, carries_sensitivity, sensitivity_entries
-from causalsig.release.censored import Censored, censored_block
+from causalsig.release.censored import Censored, censored_block, told_codes
 from causalsig.release.documents import SuppressionEntry, balance_numbers, released_numbers
 from causalsig.release.given import given_entries
 from causalsig.release.given_entries import GivenRuleEntry, given_numbers
@@ -91,7 +91,7 @@ def sift(result: QuestionResult, study: Study, limits: Limits) -> Sifted:
     held = [
         _held(code, analysis)
         for analysis, codes in zip(result.analyses, broken, strict=True)
-        for code in codes
+        for code in told_codes(codes)
     ]
     held += [_held("release-nested-difference", left[place]) for place in sorted(nested)]
     held += [_held("release-parameters", kept[place]) for place in sorted(beyond.blocks)]

@@ -18,15 +18,15 @@ from numpy.typing import NDArray
 
 from causalsig.pooling.waves import one_block_a_site
 from causalsig.records import Analysis, QuestionResult, ReleasedArms, SiteResult
-from causalsig.release import (
-    EstimatesDocument,
+from causalsig.release import grid
+from causalsig.release.build import (
     ReleaseIdentity,
     build_release,
-    grid,
     released_arms,
+    released_censored,
     site_code,
 )
-from causalsig.release.build import released_censored
+from causalsig.release.documents import EstimatesDocument
 from causalsig.release.rules import admit_arms
 from causalsig.release.strict_json import canonical
 from causalsig.results import ArmMeans
@@ -132,7 +132,7 @@ def arm_result(town: Town, outcome: int, estimand: str) -> ArmMeans:
         arms=town.arms,
         means=means,
         covariance=covariance / total,
-        estimand=estimand,  # type: ignore[arg-type]
+        estimand=estimand,
         method="standardised",
         n=households,
         households=households,

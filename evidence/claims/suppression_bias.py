@@ -22,10 +22,15 @@ import numpy as np
 from causalsig.cohort.build import plan_cohorts
 from causalsig.execution.analyse import analyse_site
 from causalsig.execution.truth import inventory_site
-from causalsig.pooling import pool_arms
+from causalsig.pooling.pool import pool_arms
 from causalsig.records import ReleasedArms
-from causalsig.release import ReleaseIdentity, build_release, released_arms, site_code
-from causalsig.release.build import released_censored
+from causalsig.release.build import (
+    ReleaseIdentity,
+    build_release,
+    released_arms,
+    released_censored,
+    site_code,
+)
 from causalsig.release.censored import OF_OUTCOMES
 from causalsig.release.rules import Limits, broken_rules
 from causalsig.study.digest import study_digest
@@ -146,16 +151,15 @@ def chain(seed: int) -> dict[str, Any]:
             # What a rule on anything but outcomes holds back is in neither pool.
             if block.primary and set(broken_rules(block, Limits.of(asked))) <= OF_OUTCOMES:
                 whole += exact(spec.code, (block,), digest)
-    pools = [{row.arm: row for row in pool_arms(blocks, asked, "").contrasts} for blocks in (whole, left)]
+    all_of, left_of = (
+        {row.arm: row for row in pool_arms(blocks, asked, "").contrasts} for blocks in (whole, left)
+    )
     return {
         "towns": CHAIN_SITES,
         "towns with the primary block": len(whole),
         "of these with a class": classes,
-        "difference": {
-            arm: round(100.0 * (pools[1][arm].estimate - pools[0][arm].estimate), 3)
-            for arm in sorted(pools[0])
-        },
-        "standard error": {arm: round(100.0 * pools[0][arm].std_error, 3) for arm in sorted(pools[0])},
+        "difference": {arm: 100.0 * (left_of[arm].estimate - one.estimate) for arm, one in all_of.items()},
+        "standard error": {arm: 100.0 * one.std_error for arm, one in all_of.items()},
     }
 
 
