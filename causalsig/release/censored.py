@@ -63,7 +63,7 @@ def censored_block(analysis: Analysis, codes: Sequence[str], limits: Limits) -> 
 
 
 def told_codes(codes: Sequence[str]) -> tuple[str, ...]:
-    """Give the rules to be listed: that an arm has no variance either would say that none of the few returned."""
+    """Give the rules to be listed: that an arm has no variance would say that none of the few returned."""
     hidden = OF_OUTCOMES - {CLASS_FLOOR} if CLASS_FLOOR in codes else frozenset()
     return tuple(code for code in codes if code not in hidden)
 

@@ -4,8 +4,8 @@ Every replication draws one network of towns. The same arm summaries are pooled 
 (*everything*); what the real release lets through, with classes of arms (*released*); that without the
 classes (*held back*), as if such a block were missing; all arms of 30 households and more; and of these the
 arms with ten households of each class (*by outcome*), a rule that looks at outcomes. Differences are paired,
-within a replication. Beside it stands one network of generated municipalities through the whole chain, for a
-study whose floor of a cell is 40 households, so that there are classes.
+within a replication. Beside it stand networks of generated municipalities through the whole chain, for a
+study that declares 20 %, about the largest true risk there, so that there are classes.
 
 Any signal is nested in new arrears: its block is held back where both differ by 1 to 9 households in an arm.
 That rule looks at outcomes too. Its bias is shown and not judged: it touches no primary outcome.
@@ -86,7 +86,7 @@ WAYS = ("everything", "released", "held back", "everything of 30", "by outcome")
 FLOOR, SMALLEST = 10, 30
 CHAIN_SITES, CHAIN_MONTHS = 36, 24
 CHAIN_BOUND = 0.1  # rounding to the grid included
-CHAIN_CELL = 40
+CHAIN_DECLARED = 0.2
 
 
 def one(seed: int) -> list[dict[str, Any]]:
@@ -128,7 +128,7 @@ def chain(seed: int) -> dict[str, Any]:
     from causalsig.simulation import draw_sites, load_scenario, simulate_site
 
     asked = read_study("vroegsignalering")
-    floors = asked.disclosure.model_copy(update={"min_households_cell": CHAIN_CELL})
+    floors = asked.disclosure.model_copy(update={"expected_risk": CHAIN_DECLARED})
     asked = asked.model_copy(update={"disclosure": floors})
     plan = next(one for one in plan_cohorts(asked) if one.question == "contact_method")
     plan = replace(plan, settings=plan.settings.model_copy(update={"sensitivity": ()}))
