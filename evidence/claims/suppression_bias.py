@@ -78,12 +78,13 @@ CELLS = (
     Cell("reach of 6 %, mixed risks", "accepted_help", 80, (0.05, 0.30), 0.0),
     Cell("reach of 6 %, rare, towns differ", "accepted_help", 80, (0.05, 0.08), 0.015),
 )
-REPLICATIONS = 200  # of each cell
+REPLICATIONS = 100  # of each cell
 BOUND = 0.1  # percentage point
 ERROR = 0.02  # largest Monte Carlo error, percentage point, at which a difference can be judged
 COVERAGE = (0.93, 1.0)
 WAYS = ("everything", "released", "held back", "everything of 30", "by outcome")
 FLOOR, SMALLEST = 10, 30
+CHAIN_SEEDS = (41, 42, 43, 44)
 CHAIN_SITES, CHAIN_MONTHS = 36, 24
 CHAIN_BOUND = 0.1  # rounding to the grid included
 CHAIN_DECLARED = 0.2
@@ -169,7 +170,7 @@ def run(context: Context) -> Verdict:
     seeds = [cell * REPLICATIONS + at for cell in range(len(CELLS)) for at in range(each)]
     context.limit = None
     results = context.replicate(one, seeds)
-    [whole_chain] = context.replicate(chain, [11], part="chain")
+    networks = context.replicate(chain, CHAIN_SEEDS, part="chain")
     table = []
     for place, cell in enumerate(CELLS):
         found: dict[tuple[str, str, str], list[dict[str, Any]]] = defaultdict(list)
@@ -195,10 +196,10 @@ def run(context: Context) -> Verdict:
     uncovered = [
         f"{r['cell']}: {r['estimand']}, {r['contrast']}" for r in own if not r["coverage released"]["passed"]
     ]
-    through = max(map(abs, whole_chain["difference"].values()))
+    through = _through(networks)
     return {
         "passed": bool(
-            largest < BOUND and error <= ERROR and control > BOUND and not uncovered and through < CHAIN_BOUND
+            largest < BOUND and error <= ERROR and control > BOUND and not uncovered and _within(through)
         ),
         "replications": len(seeds),
         "seed": 11,
@@ -213,10 +214,36 @@ def run(context: Context) -> Verdict:
             "largest difference of the outcome that is not judged": max(
                 abs(row["released"]["difference"]) for row in table if not row["judged"]
             ),
-            "whole chain": whole_chain,
+            "whole chain": through,
             "table": table,
         },
     }
+
+
+def _through(networks: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Mean paired difference of every contrast over the networks of the whole chain, in points."""
+    counts = {name: sum(one[name] for one in networks) for name in list(networks[0])[:3]}
+    rows = []
+    for arm in networks[0]["difference"]:
+        gaps = [one["difference"][arm] for one in networks]
+        mean, error = mean_and_error(gaps)
+        errors = sum(one["standard error"][arm] for one in networks) / len(networks)
+        rows.append(
+            {
+                "contrast": f"{arm} against letter",
+                "networks": len(networks),
+                **counts,
+                "difference": round(mean, 4),
+                "monte carlo error": round(error, 4),
+                "standard error of a pool": round(errors, 4),
+            }
+        )
+    return rows
+
+
+def _within(rows: list[dict[str, Any]]) -> bool:
+    """Say whether every mean is under the bound, up to twice its own error: networks are few."""
+    return all(abs(row["difference"]) < CHAIN_BOUND + 2.0 * row["monte carlo error"] for row in rows)
 
 
 def _figures(rows: list[dict[str, Any]]) -> dict[str, Any]:
