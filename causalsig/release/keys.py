@@ -8,7 +8,6 @@ codes.
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import secrets
 import stat
@@ -22,6 +21,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from causalsig.errors import ReleaseError
 from causalsig.release.files import read_bytes, sweep, sync_folder, write_atomic
+from causalsig.release.kept import kept_bytes, kept_values
 
 Role = Literal["operator", "checker", "university"]
 KeyState = Literal["active", "retired", "revoked"]
@@ -231,7 +231,7 @@ def _write_public(path: Path, key: PublicKey, *, force: bool = False) -> None:
 def _write_new(path: Path, content: dict[str, object], *, mode: int = 0o644, force: bool = False) -> None:
     """Write a key; what an earlier one signed must stay verifiable, so nothing is replaced unasked."""
     try:
-        write_atomic(path, _text(content), mode=mode, force=force)
+        write_atomic(path, kept_bytes(content), mode=mode, force=force)
     except ReleaseError:
         raise _has_keys(path.name) from None
 
@@ -293,16 +293,13 @@ def _folder(folder: str | Path) -> Path:
     return path
 
 
-def _text(values: dict[str, Any]) -> bytes:
-    return (json.dumps(values, sort_keys=True, indent=2) + "\n").encode()
-
-
 def _load(path: Path, kind: str) -> dict[str, Any]:
+    content = read_bytes(path, _MAX_BYTES)
     try:
-        values = json.loads(read_bytes(path, _MAX_BYTES))
-    except (ValueError, RecursionError):
-        values = None
-    if not isinstance(values, dict) or values.get("kind") != kind or not isinstance(values.get("demo"), bool):
+        values = kept_values(content)
+    except ReleaseError:
+        raise _not_a_key(path) from None
+    if values.get("kind") != kind or not isinstance(values.get("demo"), bool):
         raise _not_a_key(path)
     return values
 

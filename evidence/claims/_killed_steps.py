@@ -26,7 +26,7 @@ from causalsig.release.keys import (
     rotate_key,
 )
 from causalsig.release.ledger_check import check_ledger
-from causalsig.release.life import approve, read_review, refuse, verify
+from causalsig.release.life import approve, read_review, refuse, release_name, verify
 from causalsig.release.remember import LEDGER_FOLDER
 from causalsig.release.signed_study import check_study, sign_study
 from causalsig.release.withdrawal import SUFFIX, withdraw, withdrawn
@@ -56,6 +56,10 @@ class World:
         """Find the one released file."""
         (path,) = self.outbox.glob("*.release.json")
         return path
+
+    def file_of(self, site: str) -> Path:
+        """Find the released file of a site."""
+        return self.outbox / release_name(read_review(self.sites / site).document)
 
     def sign(self, site: str, role: Role) -> None:
         """Approve a site's review."""
@@ -288,7 +292,7 @@ def contents(step: str, top: Path) -> dict[str, str]:
 def _without_times(path: Path) -> str:
     if path.name == "review.json":
         values = json.loads(path.read_bytes())
-        values["log"] = [{**entry, "at": ""} for entry in values["log"]]
+        values |= {"log": [{**entry, "at": ""} for entry in values["log"]], "sha256": ""}
         return json.dumps(values, sort_keys=True)
     if path.name == "ledger.jsonl":
         lines = [json.loads(line) for line in path.read_bytes().splitlines()]
