@@ -55,7 +55,7 @@ def study_of(number: int) -> Study:
     tighter = number % STUDIES
     floors = Disclosure(
         min_households_cell=(10, 10, 15)[tighter % 3],
-        min_households_arm=(30, 30, 45, 100)[tighter % 4],
+        min_households_arm=(30, 30, 45, 250)[tighter % 4],
         expected_risk=(0.2, 0.1, 0.15)[tighter // 4],
         max_largest_weight=(0.5, 0.4)[tighter % 2],
         max_two_largest_weight=(0.67, 0.6)[tighter % 2],
@@ -95,12 +95,12 @@ def households(draw: Random) -> int:
     return draw.choice(SIZES) if draw.random() < 0.15 else int(10 ** draw.uniform(2.0, 3.7))
 
 
-def random_site(draw: Random) -> tuple[Study, SiteResult]:
+def random_site(draw: Random, odd: float = RARE) -> tuple[Study, SiteResult]:
     """Draw a study and the result of a site: one question as a rule, blocks, and all that stands beside."""
     number = draw.randrange(STUDIES)
     study = study_of(number)
     names = draw.choice((("contact_method",), ("contact_method",), ("accepted_help",), tuple(study.asked)))
-    questions = tuple(_question(draw, study, name) for name in names)
+    questions = tuple(_question(draw, study, name, odd=odd) for name in names)
     certificate = _certificate(draw, names) if draw.random() < 0.2 else None
     return study, SiteResult("9001", _digest(number), date(2026, 9, 17), questions, (), certificate)
 

@@ -19,8 +19,8 @@ from evidence.claims._fuzzed_readers import AGAIN, meaning, put, readers, ways_o
 from evidence.context import Context
 
 CLAIM = """A release, a pool, a withdrawal, a signed study, a review, a key, a line or a set of the ledger
-that was changed in any way is refused by its reader with a code of our own; none crashes it, is taken for what it
-was not, takes long or much memory, or is quoted in the message."""
+that was changed in any way is refused by its reader with a code of our own; none crashes it, is taken for
+what it was not, takes long or much memory, or is quoted in the message."""
 ISSUE = 11
 COVERS = (
     "causalsig/release/*.py",
