@@ -68,8 +68,8 @@ def _sound(part: GroupContact, place: int, arm: int, cell: int) -> bool:
 def _determined(block: ContactBlock, cells: Mapping[str, Mapping[str, int]]) -> set[tuple[str, int]]:
     """Cells that are not shown and follow exactly from those that are.
 
-    Unknown are all hidden shares. What a reader of the document knows: shares of a shown group are one, and where
-    a family is everybody an arm's counts add up; sizes of groups count as known, at the worst.
+    Unknown are all hidden shares. What a reader of the document knows: shares of a shown group are one, and
+    where a family is everybody an arm's counts add up; sizes of groups count as known, at the worst.
     """
     arms = block.arms
     found: set[tuple[str, int]] = set()

@@ -27,9 +27,9 @@ COVERS = (
     "evidence/claims/_killed_steps.py",
     "evidence/claims/_payload_sites.py",
 )
-KILLS: Final = 90
+KILLS: Final = 64
 """Of each step."""
-AT_OPERATIONS: Final = 70
+AT_OPERATIONS: Final = 50
 """Of these at operations on files, as far as a step has so many; the others at any instant."""
 FEWEST: Final = 50
 """Kills of a step that came before its end."""
@@ -70,7 +70,7 @@ def one(seed: int) -> dict[str, Any]:
         at, torn = where[number]
         done = taken(step, top, at=at, torn=torn)
     else:
-        done = taken(step, top, after=Random(seed).random() * _counted(step).seconds)
+        done = taken(step, top, after=0.9 * Random(seed).random() * _counted(step).seconds)
     after = steps.bytes_of(top)
     wrong = [f"at once: {text}" for text in _judged(steps.wrong_now, step, top)]
     wrong += [f"repeated: {text}" for text in _judged(_repeated, step, top)]
