@@ -156,6 +156,13 @@ def read_model(model: type[Model], values: dict[str, Any]) -> Model:
         return model.model_validate_json(canonical(values))
     except ValidationError as error:
         raise schema_error(error) from None
+    except (ValueError, RecursionError):
+        raise ReleaseError(
+            "release-schema",
+            expected="a document of the release schema",
+            found="values that have no canonical form",
+            mend="Make the release again with this version of causalsig; never edit one by hand.",
+        ) from None
 
 
 def _make(model: type[Model], **values: Any) -> Model:
