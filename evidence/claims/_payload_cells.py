@@ -21,8 +21,9 @@ from causalsig.counts import (
 from causalsig.release.monitor_document import GROUPS
 from causalsig.release.profile_document import ACCEPTANCE, CODE_LISTS, COLUMNS, LINKS
 from causalsig.study.models import Disclosure
+from evidence.claims._payload_grids import BANDS, ROUNDING
 from evidence.claims._payload_judged import Judged
-from evidence.claims._payload_oracle import BANDS, ROUNDING, band_of, share_step
+from evidence.claims._payload_oracle import band_of, share_step
 
 if TYPE_CHECKING:
     from random import Random

@@ -9,13 +9,16 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import combinations
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from evidence.claims._payload_classes import classes_broken
 from evidence.claims._payload_contacts import contacts_broken
-from evidence.claims._payload_oracle import ROUNDING, band_of, definite, numbers_of, numbers_of_block
+from evidence.claims._payload_grids import ROUNDING, definite
+from evidence.claims._payload_oracle import band_of, numbers_of, numbers_of_block
 
 if TYPE_CHECKING:
     from causalsig.records import Analysis, QuestionResult, SiteResult
@@ -107,12 +110,13 @@ def judge_site(study: Study, site: SiteResult, document: Mapping[str, Any]) -> J
 
 def _question(study: Study, result: QuestionResult, entry: Mapping[str, Any], told: Judged) -> None:
     released = {(b["outcome"], b["estimand"], b["estimator"]): b for b in entry["analyses"]}
+    by_class = {(b["outcome"], b["estimand"], b["estimator"]): b for b in entry["censored"]}
     listed: dict[tuple[str, str, str], set[str]] = {}
     for one in entry["suppressions"]:
         if one["what"] == "block":
             listed.setdefault((one["outcome"], one["estimand"], one["estimator"]), set()).add(one["rule"])
     known = {(a.outcome, a.estimand, a.estimator): a for a in result.analyses}
-    if not set(released) <= set(known):
+    if not {*released, *by_class} <= set(known) or set(released) & set(by_class):
         told.wrong.append("closed: a block of nothing")
     kept: list[Analysis] = []
     for key, analysis in known.items():
@@ -124,27 +128,77 @@ def _question(study: Study, result: QuestionResult, entry: Mapping[str, Any], to
             told.wrong.append("listed: a block is neither released nor listed")
         if block is None and all(rules.values()) and not listed.get(key, set()) <= BELOW_A_BLOCK:
             told.wrong.append("listed: a block is held back by a rule that it holds")
-        if block is not None:
+        if block is not None or key in by_class:
             kept.append(analysis)
+        if block is not None:
             told.wrong += _rounding(analysis, block)
+        told.check("classes", rules["class-floor"], False)
+        if key in by_class:
+            told.wrong += _by_class(study, result, analysis, by_class[key])
     for one, other in combinations(result.analyses, 2):
-        left = [(a.outcome, a.estimand, a.estimator) in released for a in (one, other)]
-        told.check("nested", not _few_between(one, other, study.disclosure.min_households_cell), all(left))
+        left = [
+            _whole_arms((released | by_class).get((a.outcome, a.estimand, a.estimator))) for a in (one, other)
+        ]
+        # Where one of both is a class there is no number to take the other from.
+        arms = left[0] & left[1]
+        floor = study.disclosure.min_households_cell
+        told.check("nested", not _few_between(one, other, floor), False)
+        if arms and _few_between(one, other, floor, arms):
+            told.wrong.append("nested")
     _budget(study, kept, result, entry, told)
     _gates(result, entry, bool([b for b in entry["analyses"] if b["primary"]]), told)
     _beside(study, result, entry, told)
     told.wrong += contacts_broken(study, result, entry, told)
 
 
-def _few_between(one: Analysis, other: Analysis, floor: int) -> bool:
-    """Say whether two outcomes of the same households differ by a few of them in an arm."""
+def _by_class(
+    study: Study, result: QuestionResult, analysis: Analysis, block: Mapping[str, Any]
+) -> list[str]:
+    def some(places: list[int]) -> dict[str, bool]:
+        return rules_of(only_arms(analysis, places), study, result.status == "estimated")
+
+    found = classes_broken(analysis, block, study, some)
+    names = {arm["arm"] for arm in block["arms"]}
+    whole = [at for at, arm in enumerate(analysis.result.arms) if arm in names]
+    return found + (_rounding(only_arms(analysis, whole), block) if whole else [])
+
+
+def only_arms(analysis: Analysis, places: list[int]) -> Analysis:
+    """Leave some arms of a block; parameters and all households stay those of the whole."""
+    result = analysis.result
+    part = replace(
+        result,
+        arms=tuple(result.arms[at] for at in places),
+        means=result.means[places],
+        covariance=result.covariance[np.ix_(places, places)],
+        households=result.households[places],
+        effective_sample_size=result.effective_sample_size[places],
+        largest_share=result.largest_share[places],
+        two_largest_share=result.two_largest_share[places],
+    )
+    return replace(
+        analysis,
+        result=part,
+        households_with=tuple(analysis.households_with[at] for at in places),
+        households_without=tuple(analysis.households_without[at] for at in places),
+    )
+
+
+def _whole_arms(block: Mapping[str, Any] | None) -> set[str]:
+    return set() if block is None else {arm["arm"] for arm in block["arms"]}
+
+
+def _few_between(one: Analysis, other: Analysis, floor: int, arms: set[str] | None = None) -> bool:
+    """Say whether two outcomes of the same households differ by a few of them in an arm, or one of `arms`."""
     alike = ("kind", "months", "estimand")
     if one.outcome == other.outcome or any(getattr(one, name) != getattr(other, name) for name in alike):
         return False
     own = zip(one.households_with, one.households_without, strict=True)
     theirs = zip(other.households_with, other.households_without, strict=True)
     return one.result.arms == other.result.arms and any(
-        a + b == c + d and 0 < abs(a - c) < floor for (a, b), (c, d) in zip(own, theirs, strict=False)
+        a + b == c + d and 0 < abs(a - c) < floor
+        for arm, (a, b), (c, d) in zip(one.result.arms, own, theirs, strict=True)
+        if arms is None or arm in arms
     )
 
 
@@ -161,7 +215,7 @@ def _budget(
         most = max(most, result.contacts.everybody.households)
     told.check("numbers", numbers_of(entry) <= share * most + ROUNDING, True)
     blocks = {(a.outcome, a.estimand, a.estimator): a for a in kept}
-    for block in entry["analyses"]:
+    for block in entry["analyses"]:  # of a block with classes the numbers are fewer
         own = blocks[block["outcome"], block["estimand"], block["estimator"]]
         if numbers_of_block(block) > share * own.result.households_total + ROUNDING:
             told.wrong.append("numbers")
@@ -190,7 +244,7 @@ def _rounding(analysis: Analysis, block: Mapping[str, Any]) -> list[str]:
     nearest = np.rint(exact)
     if (
         definite(nearest.astype(int).tolist(), len(scale))
-        and np.abs(block["correlations"] - exact).max() > 0.5 + 1e-6
+        and np.abs(block["correlations"] - exact).max(initial=0.0) > 0.5 + 1e-6
     ):
         found.append("grid: correlations that are not the nearest")
     return found

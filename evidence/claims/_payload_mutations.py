@@ -10,7 +10,8 @@ from causalsig.release.build import read_model
 from causalsig.release.kinds import read_site_document
 from causalsig.release.pool_document import PoolDocument
 from causalsig.release.strict_json import canonical
-from evidence.claims._payload_oracle import BANDS, objects
+from evidence.claims._payload_grids import BANDS
+from evidence.claims._payload_oracle import objects
 
 if TYPE_CHECKING:
     from random import Random

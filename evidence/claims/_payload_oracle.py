@@ -14,17 +14,9 @@ from functools import cache
 from itertools import combinations
 from typing import Any, Final
 
-import numpy as np
+from evidence.claims._payload_classes import classes_false, most_of_classes, numbers_of_classes
+from evidence.claims._payload_grids import BANDS, ROUNDING, definite
 
-BANDS: Final[Mapping[str, tuple[int, float]]] = {
-    "under-10": (0, 9),
-    "10-29": (10, 29),
-    "30-99": (30, 99),
-    "100-299": (100, 299),
-    "300-999": (300, 999),
-    "1000-2999": (1000, 2999),
-    "3000+": (3000, math.inf),
-}
 HOUSE: Final = {
     "cell": 10,
     "arm": 30,
@@ -38,8 +30,6 @@ HOUSE: Final = {
 """Floors that nothing can loosen; shares in thousandths."""
 MOST_STEPS: Final = 10_000
 POOL_STEPS: Final = 1_000_000
-SMALLEST_EIGENVALUE: Final = 0.01
-ROUNDING: Final = 1e-9
 SITES: Final = 6
 SILENT_GATE: Final = "gate-follow-up"
 _TEXT: Final = re.compile(
@@ -109,16 +99,6 @@ def _power_above(value: float) -> int:
     return found
 
 
-def definite(twentieths: Sequence[int], size: int) -> bool:
-    """Say whether correlations in twentieths are positive definite as they stand on the grid."""
-    if size < 3:
-        return all(abs(one) < 20 * (1.0 - SMALLEST_EIGENVALUE) for one in twentieths)
-    matrix = np.eye(size)
-    rows, columns = np.tril_indices(size, -1)
-    matrix[rows, columns] = matrix[columns, rows] = np.array(twentieths) / 20.0
-    return bool(np.linalg.eigvalsh(matrix)[0] > SMALLEST_EIGENVALUE - ROUNDING)
-
-
 def broken(document: Mapping[str, Any]) -> list[str]:
     """Name every rule that a document breaks by what it says itself; empty when it breaks none."""
     found = _not_closed(document) + _off_grid(document)
@@ -178,6 +158,7 @@ def numbers_of_block(block: Mapping[str, Any]) -> int:
 def numbers_of(question: Mapping[str, Any]) -> int:
     """Count the free numbers that a question tells."""
     total = sum(map(numbers_of_block, question["analyses"]))
+    total += sum(map(numbers_of_classes, question.get("censored", ())))
     for one in question.get("balance", ()):
         total += len(one["differences"]) + len({row["noise"] for row in one["differences"]})
     for one in question.get("groups", ()):
@@ -209,6 +190,7 @@ def _estimates(document: Mapping[str, Any]) -> list[str]:
         found += _question(question, floors)
         tops = [_most(arm["households"] for arm in block["arms"]) for block in question["analyses"]]
         tops += [_most([one["everybody"]["households"]]) for one in question.get("contacts", ())]
+        tops += map(most_of_classes, question.get("censored", ()))
         if numbers_of(question) > share * max(tops, default=0.0) + ROUNDING:
             found.append("numbers: a question tells more than its households allow")
     names = [one["question"] for one in document["questions"]]
@@ -228,17 +210,20 @@ def _question(question: Mapping[str, Any], floors: Mapping[str, int]) -> list[st
     found, blocks = [], question["analyses"]
     for block in blocks:
         found += _block(block, floors)
-    keys = [(one["outcome"], one["estimand"], one.get("estimator")) for one in blocks]
+    by_class = question.get("censored", ())
+    for block in by_class:
+        found += classes_false(block, floors)
+    keys = [(one["outcome"], one["estimand"], one.get("estimator")) for one in (*blocks, *by_class)]
     held = {
         (one["outcome"], one["estimand"], one.get("estimator"))
         for one in question["suppressions"]
         if one.get("what", "block") == "block"
     }
-    if len(set(keys)) < len(keys) or held & set(keys):
+    if len(set(keys)) < len(keys) or held & set(keys[: len(blocks)]):
         found.append("held: a block twice, or released and held back")
     primary = any(block["primary"] for block in blocks)
     beside = [question.get(name) for name in ("balance", "groups", "rule", "given")]
-    if (blocks or any(beside)) and question["status"] != "estimated":
+    if (blocks or by_class or any(beside)) and question["status"] != "estimated":
         found.append("held: effects of a question that is not estimated")
     if any(beside) and not primary:
         found.append("held: a diagnostic without its primary block")

@@ -265,7 +265,7 @@ def arm_means(draw: Random, arms: tuple[str, ...], counts: tuple[int, ...], odd:
         households_total=total,
         followed=n,
         effective_sample_size=np.asarray(sizes, dtype=np.float64),
-        influence=_NO_INFLUENCE,
+        influence=np.zeros((0, size)),
         clusters=_NO_CLUSTERS,
         largest_share=largest,
         two_largest_share=two,
@@ -273,5 +273,4 @@ def arm_means(draw: Random, arms: tuple[str, ...], counts: tuple[int, ...], odd:
     )
 
 
-_NO_INFLUENCE: Final[Any] = np.zeros((0, 0))
 _NO_CLUSTERS: Final[Any] = np.zeros(0, dtype=np.int64)
