@@ -142,12 +142,17 @@ def _spoil_inside(path: Path) -> None:
 
 
 def _each(do: Callable[[Path], Any]) -> Callable[[Path], None]:
-    return lambda folder: [do(path) for path in sorted(folder.glob("*.*"))] and None
+    def every(folder: Path) -> None:
+        for path in sorted(folder.glob("*.*")):
+            do(path)
+
+    return every
 
 
 def _bad_bytes(path: Path) -> None:
-    lines = path.read_bytes().split(b"\n")
-    path.write_bytes(b"\n".join([lines[0], lines[1] + b"\xff\xfe\xed\xa0" + CELL.encode(), *lines[2:]]))
+    content = path.read_bytes()
+    middle = len(content) // 2
+    path.write_bytes(content[:middle] + b"\xff\xfe\xed\xa0" + CELL.encode() + content[middle:])
 
 
 def _torn_row(path: Path) -> None:
