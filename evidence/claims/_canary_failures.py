@@ -219,7 +219,7 @@ def the_machine() -> dict[str, Any]:
         ended["disk full, profile"] = at.run("site", "profile", *given, *out, preexec_fn=_small_files).code
         nowhere = ("--out", "/proc/causalsig")
         ended["no folder"] = at.run("site", "run", STUDY, *given, *nowhere).code
-        ended["Ctrl-C"] = _interrupted(at).code
+        ended["Ctrl-C"] = interrupted(at).code
         at.search()
         if ended["Ctrl-C"] != 130:
             at.wrong.append(f"Ctrl-C: ended with {ended['Ctrl-C']}")
@@ -231,7 +231,7 @@ def _small_files() -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (LARGEST_FILE, LARGEST_FILE))
 
 
-def _interrupted(at: Desk) -> Said:
+def interrupted(at: Desk) -> Said:
     """Press Ctrl-C, which reaches every process of the terminal, when the first site is at work."""
     arguments = ("site", "run", STUDY, at.sources, "--inventory", at.inventory, "--keys", at.keys)
     with at.start(*arguments, "--out", at.folder / "stopped") as process:

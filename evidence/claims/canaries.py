@@ -24,12 +24,12 @@ from evidence.claims._canary_words import CANARIES
 from evidence.context import Context
 
 CLAIM = """Names, citizen numbers, postcodes, rare labels, e-mail addresses, accounts, birth dates and the
-amount 4321 are planted in every column of every format, all together and one column at a time, and in names of
-files, tabs and columns. They are in no file, on no screen and in no log that the real commands leave: when these
-succeed, meet broken files, crash, are killed or interrupted, or find the disk full. A build that leaks a cell
-in any of 18 ways is found out. Each end has its documented exit code, each failed site a closed code, and each
-process that spoke a masked log that only its owner can read. (A single column is read, described and monitored
-in every format, and taken through the whole study in three.)"""
+amount 4321 are planted in every column of every format, all together and one column at a time, and in names
+of files, tabs and columns. They are in no file, on no screen and in no log that the real commands leave:
+when these succeed, meet broken files, crash, are killed or interrupted, or find the disk full. A build that
+leaks a cell in any of 18 ways is found out. Each end has its documented exit code, each failed site a
+closed code, and each process that spoke a masked log that only its owner can read. (A single column is
+read, described and monitored in every format, and taken through the whole study in three.)"""
 ISSUE = 11
 COVERS = (
     "causalsig/failures.py",
