@@ -54,7 +54,7 @@ def _plant(rows: Rows, at: int, header: str, read: bool) -> None:
         elif header in _AMOUNTS:
             if number % EVERY_AMOUNT == 0:
                 row[at] = DUTCH_AMOUNT
-        elif not read or number < FEW:
+        elif not read or number < min(FEW, len(rows) // 8):
             row[at] = canary
 
 

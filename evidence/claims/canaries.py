@@ -29,7 +29,7 @@ of files, tabs and columns. They are in no file, on no screen and in no log that
 when these succeed, meet broken files, crash, are killed or interrupted, or find the disk full. A build that
 leaks a cell in any of 18 ways is found out. Each end has its documented exit code, each failed site a
 closed code, and each process that spoke a masked log that only its owner can read. (A single column is
-read, described and monitored in every format, and taken through the whole study in three.)"""
+read, described and monitored in every format, and taken through the whole study in three."""
 ISSUE = 11
 COVERS = (
     "causalsig/failures.py",

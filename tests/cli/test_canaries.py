@@ -32,7 +32,8 @@ def test_a_canary_is_found_as_it_stands_and_in_other_cases(canary) -> None:
     "text",
     [
         "4321", "4.321", "4,321", "4 321", "4\u00a0321", "€ 4.321,00", "€4321,-", "4321.00", "4321.0",
-        "432100", '{"a":4321}', '{"a": 4321.0}', "<td>4.321</td>", "4&#8239;321", "min=4321;", "[4321]", "4'321",
+        "432100", '{"a":4321}', '{"a": 4321.0}', "<td>4.321</td>", "4&#8239;321", "min=4321;", "[4321]",
+        "4'321",
     ],
 )  # fmt: skip
 def test_the_amount_is_found_in_every_notation(text: str) -> None:
