@@ -231,10 +231,15 @@ def _small_files() -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (LARGEST_FILE, LARGEST_FILE))
 
 
+def _hear() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def interrupted(at: Desk) -> Said:
     """Press Ctrl-C, which reaches every process of the terminal, when the first site is at work."""
     arguments = ("site", "run", STUDY, at.sources, "--inventory", at.inventory, "--keys", at.keys)
-    with at.start(*arguments, "--out", at.folder / "stopped") as process:
+    # What a shell runs in its background is deaf to Ctrl-C from the start; this program must hear it.
+    with at.start(*arguments, "--out", at.folder / "stopped", preexec_fn=_hear) as process:
         while process.poll() is None and not list((at.folder / "stopped").glob("sites/*/job.json")):
             time.sleep(0.02)
         time.sleep(1)
