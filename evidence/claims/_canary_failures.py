@@ -48,6 +48,8 @@ COMMAND_CODES: Final[Mapping[str, int]] = {
 }
 """Exit code of a command that reads rows itself and meets this."""
 LARGEST_FILE: Final = 2_000
+NO_BYTECODE: Final = {"PYTHONDONTWRITEBYTECODE": "1"}
+"""Python itself does not notice that a file it compiles to is cut off, and stumbles over it the next time."""
 
 
 def plant(at: Desk, code: str, format_: str = "xxllnc 2026") -> Path:
@@ -213,10 +215,11 @@ def the_machine() -> dict[str, Any]:
     with desk(codes) as at:
         for code in codes:
             plant(at, code)
-        ended = {"disk full": run_study(at, preexec_fn=_small_files).code}
+        full: dict[str, Any] = {"more": NO_BYTECODE, "preexec_fn": _small_files}
+        ended = {"disk full": run_study(at, **full).code}
         given = (at.sources, "--inventory", at.inventory, "--keys", at.keys)
-        out = ("--out", at.folder / "profile")
-        ended["disk full, profile"] = at.run("site", "profile", *given, *out, preexec_fn=_small_files).code
+        profile = ("site", "profile", *given, "--out", at.folder / "profile")
+        ended["disk full, profile"] = at.run(*profile, **full).code
         nowhere = ("--out", "/proc/causalsig")
         ended["no folder"] = at.run("site", "run", STUDY, *given, *nowhere).code
         ended["Ctrl-C"] = interrupted(at).code
