@@ -14,6 +14,7 @@ from causalsig.report.national import national_view
 from causalsig.report.numbers import Language
 from causalsig.report.pages import MunicipalityPage, NationalPage
 from causalsig.report.profile import profile_view
+from causalsig.report.reviewed import contents, review_view
 from causalsig.report.views import Page
 from causalsig.report.words import Words
 
@@ -22,12 +23,16 @@ if TYPE_CHECKING:
 
     from causalsig.release.monitor_document import MonitorDocument
     from causalsig.release.profile_document import ProfileDocument
+    from causalsig.release.review import Review
     from causalsig.report.flow import StudyFlow
     from causalsig.report.target_items import ChecklistPart
     from causalsig.study.models import Study
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 """Nothing may be loaded and nothing may run; inline style is what the page and its figures are drawn with."""
+
+CONTENTS_LEVEL = 4
+"""How deep the list of contents of a review goes: questions, and the blocks in them."""
 
 
 def municipality_html(page: MunicipalityPage, language: Language = "nl") -> str:
@@ -65,6 +70,22 @@ def flow_html(
 ) -> str:
     """Write the flow of a study's releases and the TARGET checklist filled in; `flow_view` has the rest."""
     return _render(flow_view(study, flow, parts, language, demo=demo), language)
+
+
+def review_html(review: Review, language: Language = "nl") -> str:
+    """Write a review: every value that would leave with the rule it passed. It stays with the provider."""
+    view = review_view(review, language)
+    return (
+        _environment()
+        .get_template("review.html.j2")
+        .render(
+            page=view,
+            contents=tuple(contents(view.document, CONTENTS_LEVEL)),
+            language=language,
+            words=Words(language, "review"),
+            policy=POLICY,
+        )
+    )
 
 
 def _render(view: Page, language: Language) -> str:

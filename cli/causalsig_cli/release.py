@@ -10,9 +10,9 @@ import typer
 
 from causalsig.errors import RefusedError
 from causalsig.texts import catalogue, text
+from causalsig_cli._screen import say
 
 if TYPE_CHECKING:
-    from causalsig.release.crossed_entries import ThresholdsEntry
     from causalsig.release.life import Review
 
 app = typer.Typer(no_args_is_help=True, help="Review, approve, refuse and verify what leaves a site.")
@@ -30,11 +30,19 @@ def review(
     file: Annotated[Path, typer.Argument(help="A review.json, or the folder it is in.")],
     language: Annotated[Literal["nl", "en"], typer.Option(help="Language of the rules.")] = "en",
     format_: Format = "text",
+    html: Annotated[
+        Path | None, typer.Option("--html", help="Write it as one HTML page instead; it stays with you.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace the page when it is there.")] = False,
 ) -> None:
     """Show exactly what would leave, each value with the rule that lets it pass."""
     from causalsig.release.life import read_review
+    from causalsig.release.reading import held_back
 
     found = read_review(file)
+    if html is not None:
+        _write_page(found, html, language, force=force)
+        return
     rows = _rows(found, language)
     if format_ == "json":
         head = {"state": found.state, "demo": found.demo, "payload_hash": found.payload_hash}
@@ -50,75 +58,37 @@ def review(
     typer.echo(f"\nSHA-256 of the payload: {found.payload_hash}\nState: {found.state}")
     for entry in found.log:
         typer.echo(f"  {entry.at}  {entry.step}  {entry.role}  {entry.name}  {entry.reason}".rstrip())
-    for what, rule in _held_back(found):
+    for what, rule in held_back(found.document):
         typer.echo(f"Held back: {what}: {text(f'release.rules.{rule}.title', language)} [{rule}]")
 
 
-def _held_back(found: Review) -> list[tuple[str, str]]:
-    """List what does not leave, with the rule, whatever the kind of document."""
-    document = found.document
-    if document.kind == "estimates":
-        told = [
-            (
-                ", ".join(
-                    part
-                    for part in (
-                        question.question,
-                        held.outcome,
-                        held.estimand,
-                        "" if held.what == "block" else held.what,
-                    )
-                    if part
-                ),
-                held.rule,
-            )
-            for question in document.questions
-            for held in question.suppressions
-        ]
-        return told + [row for entry in document.thresholds for row in _held_thresholds(entry)]
-    return [(held.table.replace("_", " "), held.rule) for held in document.suppressions]
+def _write_page(found: Review, html: Path, language: Literal["nl", "en"], *, force: bool) -> None:
+    from causalsig.release.files import write_atomic
+    from causalsig.report.render import review_html
 
-
-def _held_thresholds(entry: ThresholdsEntry) -> list[tuple[str, str]]:
-    """List what does not leave of thresholds, and of what other ones would do."""
-    rows = []
-    for crossing in entry.crossings:
-        name = f"threshold, {crossing.score} {crossing.cutoff.value:g}"
-        rows += [(name, rule) for rule in crossing.held]
-        rows += [(f"{name}, moved to {one.percent} %", one.held) for one in crossing.moves if one.held]
-    return rows
+    write_atomic(html, review_html(found, language).encode(), force=force, mode=0o600)
+    html.chmod(0o600)  # also where the same page was there already
+    typer.echo(str(html))
+    say("for operator and output checker; it names people, so keep it inside.")
 
 
 def _rows(found: Review, language: str) -> list[dict[str, Any]]:
-    from causalsig.release.kinds import FIELDS
-    from causalsig.release.paths import leaves
+    from causalsig.release.reading import read_leaves
 
     titles = catalogue(language)
-    rows = []
-    values = {place: (path, value) for place, path, value in leaves(found.document.model_dump(mode="json"))}
-    for place, (path, value) in values.items():
-        field = FIELDS[found.document.kind][path]
-        rule = titles.get(f"release.rules.{field.rule}.title", field.rule)
-        rows.append(
-            {"place": place, "value": value, "meaning": field.meaning, "unit": field.unit, "grid": field.grid}
-            | {"rule": rule, "code": field.rule, "stands_for": _decoded(place, values)}
-        )
-    return rows
-
-
-def _decoded(place: str, values: dict[str, tuple[str, Any]]) -> float | None:
-    """Give the number that steps or digits stand for, where their exponent stands beside them."""
-    from causalsig.release import grid
-
-    exponent = values.get(f"{place}_exponent")
-    if exponent is None or exponent[1] is None:
-        return None
-    decode = (
-        grid.from_steps
-        if place.endswith((".mean", ".value", ".scale", ".estimate"))
-        else grid.from_two_digits
-    )
-    return decode(values[place][1], exponent[1])
+    return [
+        {
+            "place": leaf.place,
+            "value": leaf.value,
+            "meaning": leaf.field.meaning,
+            "unit": leaf.field.unit,
+            "grid": leaf.field.grid,
+            "rule": titles.get(f"release.rules.{leaf.field.rule}.title", leaf.field.rule),
+            "code": leaf.field.rule,
+            "stands_for": leaf.stands_for,
+        }
+        for leaf in read_leaves(found.document.model_dump(mode="json"))
+    ]
 
 
 @app.command()
