@@ -27,6 +27,8 @@ WIDEST = 10
 """Columns that a table may have; entries with more values than that are shown one by one."""
 SIGNIFICANT = 4
 """Digits of what a value stands for: more than any grid carries, which is a quarter of a standard error."""
+BESIDE_LEVEL = 3
+"""Below a question, of which there are few, an entry's own values stand beside each other in one row."""
 ABSENT = "–"
 _LABELS = 4
 
@@ -68,6 +70,7 @@ class Group:
     id: str
     title: str
     level: int
+    own: Grid | None
     rows: tuple[tuple[Heading, Shown], ...]
     grids: tuple[Grid, ...]
     empty: tuple[str, ...]
@@ -155,9 +158,16 @@ class _Layout:
                 groups += [
                     self.group(one, f"{at}[{number}]", called, level + 1) for number, one in enumerate(inner)
                 ]
-        shown = tuple((self._heading(leaves[0]), self._shown(leaves)) for leaves in self._merged(plain))
+        cells = self._merged(plain)
+        beside = [leaves for leaves in cells if not leaves[0].place.endswith("]")]
+        own = None
+        if level > BESIDE_LEVEL and 1 < len(beside) <= WIDEST:
+            cells = [leaves for leaves in cells if leaves not in beside]
+            headings = tuple(self._heading(leaves[0]) for leaves in beside)
+            own = Grid("", headings, (tuple(map(self._shown, beside)),))
+        shown = tuple((self._heading(leaves[0]), self._shown(leaves)) for leaves in cells)
         return Group(
-            _id(place), self._title(entry, name), level, shown, tuple(grids), tuple(empty), tuple(groups)
+            _id(place), self._title(entry, name), level, own, shown, tuple(grids), tuple(empty), tuple(groups)
         )
 
     def _is_table(self, entries: list[Any], at: str) -> bool:
@@ -212,7 +222,10 @@ class _Layout:
         if leaf.field.grid == "year and month" and value:
             return month_name(value, self.language).replace(" ", HARD_SPACE)
         titles = catalogue(self.language)
-        keys = (f"release.rules.{value}.title", f"codes.{value}.title", f"report.arm.{value}.short")
+        # A code is explained by what its refusal means, which is no name of a gate that passed.
+        gate = leaf.path.endswith(("verdicts[].code", "gates[].code"))
+        own = f"report.check.{value.removeprefix('gate-')}.name" if gate else f"codes.{value}.title"
+        keys = (f"release.rules.{value}.title", own, f"report.arm.{value}.short")
         return next((titles[key] for key in keys if key in titles), "")
 
     def _heading(self, leaf: Leaf) -> Heading:
