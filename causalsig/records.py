@@ -13,6 +13,7 @@ from causalsig.refusals import Estimator as Estimator
 from causalsig.refusals import Refusal as Refusal
 
 if TYPE_CHECKING:
+    from causalsig.censored import ArmClass
     from causalsig.contacted import ContactBlock, PooledContactRow
     from causalsig.crossed import ThresholdFindings
     from causalsig.crossed_pooled import PooledCurve, PooledThresholdRow
@@ -273,6 +274,8 @@ class ReleasedArms:
         Band of the number of households in each arm (inclusive); None: open.
     effective_sizes : tuple of float, length K
         Effective sample size of each arm, to half a doubling: what the pool weights by.
+    classes : tuple of ArmClass
+        Arms of which only a class left; they are in none of the above.
     """
 
     site: str
@@ -291,6 +294,7 @@ class ReleasedArms:
     effective_sizes: tuple[float, ...]
     estimator: Estimator = "doubly_robust"
     sensitivity: tuple[ReleasedSensitivity, ...] = ()
+    classes: tuple[ArmClass, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

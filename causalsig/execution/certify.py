@@ -22,6 +22,7 @@ from causalsig import __version__
 from causalsig.execution.certificates import NAME
 from causalsig.execution.certify_oracles import Compared, replay
 from causalsig.execution.digests import content_digest, source_digest
+from causalsig.silence import silenced
 from causalsig.threads import one_thread
 
 if TYPE_CHECKING:
@@ -134,7 +135,7 @@ def certify_site(request: CertifyRequest, *, watch: Watch | None = None) -> Cert
     site, source = _given(request)
     with only_run(request.out):
         request.folder.mkdir(parents=True, exist_ok=True)
-        with one_thread():
+        with one_thread(), silenced():
             compared = replay(study)
             read = read_site(source, site)
             refuse_errors(read.findings, site.code)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from causalsig.execution.digests import content_digest, snapshot_of, source_digest
 from causalsig.execution.site import lock_digest, read_site
 from causalsig.execution.worker import write_json
+from causalsig.silence import silenced
 from causalsig.threads import one_thread
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def describe(
     begin = time.perf_counter()
     key = read_provider_key(keys)
     found = source_digest(source)
-    with one_thread():
+    with one_thread(), silenced():
         read = read_site(source, site)
         digest = found or content_digest(read)
         # The kind stands where a study's digest would: codes of a profile, a monitor and a study do not link.

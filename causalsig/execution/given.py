@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from causalsig.errors import SourceError
+from causalsig.failures import shown_name
 
 if TYPE_CHECKING:
     from causalsig.study.inventory import Inventory, Site
@@ -138,7 +139,7 @@ def _unknown(path: Path, found: str) -> SourceError:
         "inventory inside",
         found=found or "neither",
         mend="Rename it to, say, 0363.xlsx, or add the municipality to the inventory.",
-        where=path.name,
+        where=shown_name(path),
     )
 
 
@@ -149,5 +150,5 @@ def _twice(code: str, first: Path, second: Path) -> SourceError:
         found="two",
         mend=f"Keep the one you mean; files over which one export is split go into a folder named {code}; an "
         "extract of a later wave is run with --wave.",
-        where=f"{first.name}, {second.name}",
+        where=f"{shown_name(first)}, {shown_name(second)}",
     )

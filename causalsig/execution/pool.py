@@ -17,7 +17,7 @@ from causalsig.pooling.rules import one_rule_a_wave, pool_rules
 from causalsig.pooling.thresholds import last_wave_of_each, thresholds_of_sites
 from causalsig.pooling.waves import one_block_a_site
 from causalsig.release.beside import released_balance
-from causalsig.release.build import released_arms
+from causalsig.release.build import released_arms, released_censored
 from causalsig.release.contacts import released_contacts
 from causalsig.release.crossed_read import released_moves, released_thresholds
 from causalsig.release.given import released_rules
@@ -91,7 +91,11 @@ def pool_folder(
     key = read_signing_key(signing or keys, "university")
     opened = open_folder(releases, trusted, allow_demo)
     refuse_mixture(opened, digest)
-    blocks = one_block_a_site(block for _, item in opened for block in released_arms(item.document))
+    blocks = one_block_a_site(
+        block
+        for _, item in opened
+        for block in (*released_arms(item.document), *released_censored(item.document))
+    )
     codes = sorted({item.document.site_code for _, item in opened})
     silent = sorted(set(codes) - {block.site for block in blocks})
     demo = any(item.demo for _, item in opened)

@@ -9,23 +9,34 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
-from dataclasses import asdict
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, field
 from multiprocessing import connection, get_context, parent_process
 from pathlib import Path
 from threading import Thread
 
 from causalsig.errors import SourceError
-from causalsig.execution.worker import WITH_PARENT, Job, write_json
+from causalsig.execution.worker import LOG_FILE, WITH_PARENT, Job, write_json
+from causalsig.failures import masked_text
 from causalsig.release.files import locked
 
 POLL_SECONDS = 0.05
+JOB_FILE = "job.json"
 THREAD_SETTINGS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
 
 def process_pool(workers: int) -> ProcessPoolExecutor:
-    """Make a pool of fresh processes that end when this one does, however it ends."""
-    return ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_end_with_parent)
+    """Make a pool of fresh processes that print nothing and end when this one does, however it ends."""
+    return ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_begin)
+
+
+def _begin() -> None:
+    # An exception travels back to this process's parent by itself; what is printed would reach a terminal.
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for number in (1, 2):
+        os.dup2(nowhere, number)
+    os.close(nowhere)
+    _end_with_parent()
 
 
 def _end_with_parent() -> None:
@@ -40,25 +51,71 @@ def _end_with_parent() -> None:
     Thread(target=wait, daemon=True).start()
 
 
+KEPT_BYTES = 100_000
+"""Of what a process prints so much is kept to be masked; the rest is thrown away as it comes."""
+LAST_WORDS_SECONDS = 5.0
+
+
+@dataclass(slots=True)
+class Running:
+    """A process at work on one site, and what it prints: never passed on, only masked and logged."""
+
+    job: Job
+    process: subprocess.Popen[bytes]
+    said: bytearray = field(default_factory=bytearray)
+    listener: Thread = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.listener = Thread(target=self._listen, daemon=True)
+        self.listener.start()
+
+    def _listen(self) -> None:
+        assert self.process.stdout is not None
+        with suppress(OSError, ValueError):
+            while part := os.read(self.process.stdout.fileno(), 65_536):
+                self.said += part[: KEPT_BYTES - len(self.said)]
+
+    def end(self) -> None:
+        """Wait for the process, and log, masked, what it printed."""
+        self.process.wait()
+        assert self.process.stdin is not None and self.process.stdout is not None
+        self.process.stdin.close()
+        # A process that it left behind may hold the other end open.
+        self.listener.join(LAST_WORDS_SECONDS)
+        if not self.listener.is_alive():
+            self.process.stdout.close()
+        with suppress(OSError):
+            _log(Path(self.job.folder), bytes(self.said))
+        with suppress(OSError):
+            (Path(self.job.folder) / JOB_FILE).unlink(missing_ok=True)
+
+
+def _log(folder: Path, said: bytes) -> None:
+    words = masked_text(said.decode("utf-8", "replace"))
+    if words:
+        descriptor = os.open(folder / LOG_FILE, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(f"printed by the process of this site, masked\n{words}")
+
+
 def work(jobs: Sequence[Job], workers: int) -> Iterator[tuple[Job, int]]:
     """Keep ``workers`` processes busy; yield each job with its exit code as it ends."""
     waiting = list(jobs)
-    running: list[tuple[Job, subprocess.Popen[bytes]]] = []
+    running: list[Running] = []
     try:
         while waiting or running:
             while waiting and len(running) < max(workers, 1):
-                job = waiting.pop(0)
-                running.append((job, _start(job)))
-            for job, process in list(running):
-                if process.poll() is not None:
-                    running.remove((job, process))
-                    _end(process)
-                    yield job, process.returncode
+                running.append(_start(waiting.pop(0)))
+            for one in list(running):
+                if one.process.poll() is not None:
+                    running.remove(one)
+                    one.end()
+                    yield one.job, one.process.returncode
             time.sleep(POLL_SECONDS)
     finally:
-        for _, process in running:
-            process.kill()
-            _end(process)
+        for one in running:
+            one.process.kill()
+            one.end()
 
 
 @contextmanager
@@ -103,25 +160,21 @@ def _sweep(folder: Path) -> None:
             leftover.unlink(missing_ok=True)
 
 
-def _start(job: Job) -> subprocess.Popen[bytes]:
+def _start(job: Job) -> Running:
     folder = Path(job.folder)
     folder.mkdir(parents=True, exist_ok=True)
-    for said in ("outcome.json", "worker.log"):
+    for said in ("outcome.json", LOG_FILE):
         (folder / said).unlink(missing_ok=True)
-    path = folder / "job.json"
+    path = folder / JOB_FILE
     write_json(path, asdict(job))
-    return subprocess.Popen(
+    process = subprocess.Popen(
         # -P: no module of the folder the user happens to be in is run inside, or hides one of ours.
-        [sys.executable, "-P", "-m", "causalsig.execution.worker", str(path), WITH_PARENT],
+        # faulthandler: of a crash of the interpreter itself the places in the program are known.
+        [sys.executable, "-P", "-X", "faulthandler", "-m", "causalsig.execution.worker", path, WITH_PARENT],
         # Held open as long as this process lives: the worker ends when it closes.
         stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         env=os.environ | dict.fromkeys(THREAD_SETTINGS, "1"),
     )
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    process.wait()
-    assert process.stdin is not None
-    process.stdin.close()
+    return Running(job, process)

@@ -17,7 +17,8 @@ from causalsig.execution.digests import source_digest
 from causalsig.execution.given import GivenSources, find_sources
 from causalsig.execution.processes import only_run, work
 from causalsig.execution.standing import standing
-from causalsig.execution.worker import INTERNAL_CODE, Job, write_json
+from causalsig.execution.worker import INTERNAL_CODE, LOG_FILE, Job, write_json
+from causalsig.failures import shown_name
 
 if TYPE_CHECKING:
     from causalsig.study.inventory import Inventory, Site
@@ -281,14 +282,14 @@ def _outcome(job: Job, exit_code: int, inventory: Inventory) -> SiteOutcome:
     folder = Path(job.folder)
     try:
         said = json.loads((folder / "outcome.json").read_text("utf-8"))
-    except (OSError, ValueError):
-        message = _died(job.site, exit_code).message
-        return _ended(site, folder, "failed", INTERNAL_CODE, message)
-    status: SiteStatus = said["status"]
+        status, code, message = said["status"], said["code"], said["message"]
+    except (OSError, ValueError, KeyError, TypeError):
+        code, message = INTERNAL_CODE, _died(job.site, exit_code, folder).message
+        return _ended(site, folder, "failed", code, message)
     if status == "failed":
-        return _ended(site, folder, status, said["code"], said["message"])
+        return _ended(site, folder, "failed", code, message)
     run = json.loads((folder / "run.json").read_text("utf-8"))
-    return _ended(site, folder, status, said["code"], "", dict(run["questions"]), dict(run["reasons"]))
+    return _ended(site, folder, status, code, "", dict(run["questions"]), dict(run["reasons"]))
 
 
 def _ended(
@@ -321,17 +322,18 @@ def _unreadable(source: Path) -> CausalsigError:
         expected="a source this user may read",
         found="a file that cannot be opened",
         mend="Check the file's permissions.",
-        where=source.name,
+        where=shown_name(source),
     )
 
 
-def _died(code: str, exit_code: int) -> CausalsigError:
+def _died(code: str, exit_code: int, folder: Path) -> CausalsigError:
     how = f"was ended by signal {-exit_code}" if exit_code < 0 else f"ended with status {exit_code}"
+    log = f" {LOG_FILE} in the site's folder says where, without values." * (folder / LOG_FILE).exists()
     return SourceError(
         INTERNAL_CODE,
         expected="a process that says how it ended",
         found=f"one that {how} before it could",
-        mend="Start again; with fewer --workers when the machine was short of memory.",
+        mend=f"Start again; with fewer --workers when the machine was short of memory.{log}",
         where=f"site {code}",
     )
 

@@ -12,14 +12,15 @@ import os
 import sys
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from causalsig.errors import CausalsigError, SourceError
 from causalsig.execution.digests import content_digest, file_digest, snapshot_of
-from causalsig.failures import masked_record
+from causalsig.failures import INTERNAL_ERROR, masked_record, status_of
 from causalsig.release.files import write_atomic
 from causalsig.threads import one_thread
 
@@ -32,8 +33,8 @@ if TYPE_CHECKING:
     from causalsig.study.inventory import Site
     from causalsig.study.models import Study
 
-INTERNAL_ERROR = 101
 INTERNAL_CODE = "site-internal-error"
+LOG_FILE = "worker.log"
 WITH_PARENT = "--with-parent"
 """Argument: end when stdin closes, so that a run that is killed leaves no process behind."""
 
@@ -62,8 +63,9 @@ class Job:
 
 
 def write_json(path: Path, values: dict[str, Any]) -> None:
-    """Write JSON atomically, replacing what is there."""
-    write_atomic(path, (json.dumps(values, indent=1, sort_keys=True) + "\n").encode(), force=True)
+    """Write JSON that stays with the provider: atomically, replacing what is there, for its owner only."""
+    content = (json.dumps(values, indent=1, sort_keys=True) + "\n").encode()
+    write_atomic(path, content, force=True, mode=0o600)
 
 
 def run_job(job: Job) -> Literal["done", "kept"]:
@@ -222,24 +224,49 @@ def main(arguments: list[str]) -> int:
     except CausalsigError as error:
         write_json(outcome, {"status": "failed", "code": error.code, "message": error.message})
         return error.exit_code
-    except Exception as error:
-        _log(Path(job.folder) / "worker.log", error)
-        message = _failure(job.site).message
-        write_json(outcome, {"status": "failed", "code": INTERNAL_CODE, "message": message})
-        return INTERNAL_ERROR
+    except BaseException as error:
+        # Also what a library raises to end the program: its text would be printed.
+        return _unforeseen(job, outcome, error)
     code = "site-done" if status == "done" else "site-kept"
     write_json(outcome, {"status": status, "code": code, "message": ""})
     return 0
 
 
-def _failure(code: str) -> CausalsigError:
-    return CausalsigError(
-        INTERNAL_CODE,
-        expected="the program to cope with this source",
-        found="that it failed",
-        mend="Send worker.log of the site's folder to the makers; it says where, without values.",
-        where=f"site {code}",
+def _unforeseen(job: Job, outcome: Path, error: BaseException) -> int:
+    """Say by a closed code how it ended; the log gets the rest, masked.
+
+    When neither file can be written the exit code says it.
+    """
+    with suppress(OSError):
+        _log(Path(job.folder) / LOG_FILE, error)
+    status = status_of(error)
+    code = INTERNAL_CODE if status == "internal-error" else status
+    with suppress(OSError):
+        write_json(outcome, {"status": "failed", "code": code, "message": _failure(job.site, code).message})
+    return INTERNAL_ERROR if code == INTERNAL_CODE else 2
+
+
+def _failure(site: str, code: str) -> CausalsigError:
+    expected, found, mend = _LACKING.get(
+        code,
+        (
+            "the program to cope with this source",
+            "that it failed",
+            "Send worker.log of the site's folder to the makers; it says where, without values.",
+        ),
     )
+    return CausalsigError(code, expected=expected, found=found, mend=mend, where=f"site {site}")
+
+
+_LACKING: Final = {
+    "run-no-space": ("room on the disk", "none left", "Make room and start again; nothing is half-written."),
+    "run-not-permitted": (
+        "files this user may read and folders this user may write",
+        "one that the system refused",
+        "Check the permissions of the source and of --out.",
+    ),
+    "run-no-memory": ("memory enough", "too little", "Start again with fewer --workers."),
+}
 
 
 def _end_with_parent() -> None:
@@ -254,7 +281,7 @@ def _end_with_parent() -> None:
     threading.Thread(target=wait, daemon=True).start()
 
 
-def _log(path: Path, error: Exception) -> None:
+def _log(path: Path, error: BaseException) -> None:
     record = f"{date.today().isoformat()}\n{masked_record(error)}"
     write_atomic(path, record.encode(), force=True, mode=0o600)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,9 @@ from numpy.typing import NDArray
 from causalsig.errors import PoolError
 from causalsig.meta import covariances_by_effective_size
 from causalsig.records import ReleasedArms
+
+if TYPE_CHECKING:
+    from causalsig.censored import ArmClass
 
 Floats = NDArray[np.float64]
 
@@ -37,6 +41,8 @@ class Lineup:
     scales, scale_errors, scale_covariances : (k, K)
         Of the bias of a hidden cause, of each arm against the head's reference; the error with that of
         rounding, the covariance with the site's own contrast without it. NaN where a site released none.
+    classes : tuple of tuple of ArmClass, length k
+        Arms of which a site gave a class only; its means have NaN there.
     """
 
     head: ReleasedArms
@@ -49,6 +55,7 @@ class Lineup:
     scales: Floats
     scale_errors: Floats
     scale_covariances: Floats
+    classes: tuple[tuple[ArmClass, ...], ...] = ()
 
     def weighting_covariances(self) -> Floats:
         """Covariances whose variances do not look at the site's own outcomes, (k, K, K).
@@ -107,13 +114,14 @@ def line_up(
 
 
 def _check_arms(block: ReleasedArms, whole: tuple[str, ...]) -> None:
-    complete = set(block.arms) == set(whole)
-    if set(block.arms) <= set(whole) and (complete or block.estimand != "ATO"):
+    arms = {*block.arms, *(one.arm for one in block.classes)}
+    complete = arms == set(whole)
+    if arms <= set(whole) and (complete or block.estimand != "ATO"):
         return
     raise PoolError(
         "pool-arm-set",
         expected="arms of the study, and for an ATO all of them",
-        found=f"{len(block.arms)} arms where the study has {len(whole)}",
+        found=f"{len(arms)} arms where the study has {len(whole)}",
         mend="This release was not made by this version's site run; ask the provider for a new one.",
         where=f"site {block.site[:8]}, {block.question}",
     )
@@ -129,18 +137,21 @@ def _stack(group: dict[str, ReleasedArms], whole: tuple[str, ...]) -> Lineup:
     hidden = np.full((3, *means.shape), np.nan)
     for row, site in enumerate(sites):
         block = group[site]
-        places = np.array([arms.index(arm) for arm in block.arms])
+        # A site of which every arm left as a class has no place here.
+        places = np.array([arms.index(arm) for arm in block.arms], dtype=np.intp)
         means[row, places] = block.means
         sizes[row, places] = block.effective_sizes
         rounding = np.diag(np.square(block.steps) / 12.0)
-        covariances[row][np.ix_(places, places)] = np.asarray(block.covariance) + rounding
+        covariances[row][np.ix_(places, places)] = np.reshape(block.covariance, rounding.shape) + rounding
         for one in block.sensitivity:
             error = np.hypot(one.scale_std_error, one.step / np.sqrt(12.0))
             together = one.correlation * one.scale_std_error * _own_error(block, one.arm)
             hidden[:, row, arms.index(one.arm)] = one.scale, error, together
     head = group[sites[0]]
+    classes = tuple(group[site].classes for site in sites)
+    primary = any(block.primary for block in group.values())
     return Lineup(
-        head, any(b.primary for b in group.values()), arms, sites, means, covariances, sizes, *hidden
+        head, primary, arms, sites, means, covariances, sizes, hidden[0], hidden[1], hidden[2], classes
     )
 
 

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from causalsig.diagnosed import RobustnessRow
 from causalsig.meta import random_effects
+from causalsig.pooling.censored import censored_contrast, censored_level
+from causalsig.pooling.interval_censored import CensoredSites, pool_with_classes
 from causalsig.pooling.lineup import Lineup, line_up
 from causalsig.pooling.robustness import ScaleErrors, pooled_robustness
 from causalsig.records import PooledContrast, PooledMean, PoolResult, ReleasedArms
@@ -39,7 +41,8 @@ def pool_arms(
     Contrasts are differences of arm means with the reference arm; the variance of one comes from the site's
     joint covariance, to which rounding to the grid adds its own. Variances are those of the network by each
     site's effective sizes (:func:`causalsig.meta.covariances_by_effective_size`): estimated ones are small
-    where the estimate happens to be low, and weights by them prefer low estimates.
+    where the estimate happens to be low, and weights by them prefer low estimates. Where a site gave an arm
+    as a class only, it enters as an interval-censored count (:mod:`causalsig.pooling.interval_censored`).
 
     Parameters
     ----------
@@ -96,8 +99,10 @@ def _contrasts(lineup: Lineup, choices: Pooling) -> list[PooledContrast]:
     for place, estimates, variances in _differences(lineup):
         present = ~np.isnan(estimates)
         if present.any():
-            arm = lineup.arms[place]
-            rows.append(_contrast(lineup, arm, estimates[present], variances[present], choices))
+            few = censored_contrast(lineup, place, lineup.arms.index(lineup.head.reference))
+            rows.append(
+                _contrast(lineup, lineup.arms[place], estimates[present], variances[present], few, choices)
+            )
     return rows
 
 
@@ -153,11 +158,16 @@ def _robustness(lineup: Lineup, choices: Pooling) -> list[RobustnessRow]:
 
 
 def _contrast(
-    lineup: Lineup, arm: str, estimates: Floats, variances: Floats, choices: Pooling
+    lineup: Lineup,
+    arm: str,
+    estimates: Floats,
+    variances: Floats,
+    few: CensoredSites | None,
+    choices: Pooling,
 ) -> PooledContrast:
     head = lineup.head
-    pooled = random_effects(
-        estimates, variances, tau2=choices.tau2, interval=choices.interval, level=choices.level
+    pooled = pool_with_classes(
+        estimates, variances, few, tau2=choices.tau2, interval=choices.interval, level=choices.level
     )
     prediction = pooled.prediction_interval()
     tau2 = pooled.tau2_interval()
@@ -171,7 +181,7 @@ def _contrast(
         arm=arm,
         reference=head.reference,
         primary=lineup.primary,
-        sites=len(estimates),
+        sites=len(pooled.weights),
         estimate=float(pooled.coefficients[0]),
         std_error=float(pooled.std_errors[0]),
         df=None if pooled.df is None or not np.isfinite(pooled.df) else float(pooled.df),
@@ -211,9 +221,10 @@ def _means(lineup: Lineup, choices: Pooling) -> list[PooledMean]:
     for place, arm in enumerate(lineup.arms):
         values, variances = lineup.means[:, place], covariances[:, place, place]
         present = ~np.isnan(values)
-        pooled = random_effects(
+        pooled = pool_with_classes(
             values[present],
             variances[present],
+            censored_level(lineup, place),
             tau2=choices.tau2,
             interval=choices.interval,
             level=choices.level,
@@ -226,7 +237,7 @@ def _means(lineup: Lineup, choices: Pooling) -> list[PooledMean]:
                 kind=head.kind,
                 months=head.months,
                 arm=arm,
-                sites=int(present.sum()),
+                sites=len(pooled.weights),
                 estimate=float(pooled.coefficients[0]),
                 conf_low=float(pooled.conf_low[0]),
                 conf_high=float(pooled.conf_high[0]),

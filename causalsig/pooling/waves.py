@@ -118,8 +118,16 @@ def one_block_a_site(blocks: Iterable[ReleasedArms]) -> tuple[ReleasedArms, ...]
         most = max(len(wave.arms) for wave in waves)
         fullest = [wave for wave in waves if len(wave.arms) == most]
         same = [wave for wave in fullest if set(wave.arms) == set(fullest[0].arms)]
-        combined.append(together(same))
+        combined.append(together(_whole(same)))
     return tuple(combined)
+
+
+def _whole(waves: list[ReleasedArms]) -> list[ReleasedArms]:
+    """Leave out waves of which an arm is a class only; where all are, the largest of them is left."""
+    if len(waves) == 1 or not any(wave.classes for wave in waves):
+        return waves
+    whole = [wave for wave in waves if not wave.classes]
+    return whole or [max(waves, key=lambda wave: sum(wave.effective_sizes))]
 
 
 def _key(block: ReleasedArms) -> tuple[str, ...]:

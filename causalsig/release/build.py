@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
@@ -13,8 +13,11 @@ from pydantic import ValidationError
 from causalsig.errors import ReleaseError
 from causalsig.records import Analysis, QuestionResult, ReleasedArms, SiteResult, Verdict
 from causalsig.release import grid
+from causalsig.release.arm_entries import arm_entry
 from causalsig.release.beside import decode_sensitivity, region_entries
 from causalsig.release.beside_entries import SensitivityEntry
+from causalsig.release.censored import censored_entry, decode_classes
+from causalsig.release.censored_entries import CensoredBlockEntry
 from causalsig.release.certified import certificate_entries
 from causalsig.release.contacts import contact_part
 from causalsig.release.crossed import thresholds_part
@@ -23,7 +26,6 @@ from causalsig.release.documents import (
     WITH_REGIONS,
     WITHOUT_VALUE,
     AnalysisEntry,
-    ArmEntry,
     AttritionEntry,
     Closed,
     EstimatesDocument,
@@ -154,6 +156,13 @@ def read_model(model: type[Model], values: dict[str, Any]) -> Model:
         return model.model_validate_json(canonical(values))
     except ValidationError as error:
         raise schema_error(error) from None
+    except (ValueError, RecursionError):
+        raise ReleaseError(
+            "release-schema",
+            expected="a document of the release schema",
+            found="values that have no canonical form",
+            mend="Make the release again with this version of causalsig; never edit one by hand.",
+        ) from None
 
 
 def _make(model: type[Model], **values: Any) -> Model:
@@ -210,6 +219,7 @@ def _question(result: QuestionResult, study: Study, limits: Limits) -> QuestionE
         rule=found.rule,
         given=found.given,
         contacts=contacts.entries,
+        censored=tuple(map(censored_entry, found.censored)),
     )
 
 
@@ -282,18 +292,6 @@ def _hundredths(verdict: Verdict) -> int:
 
 def _block(analysis: Analysis, told: tuple[SensitivityEntry, ...]) -> AnalysisEntry:
     result = analysis.result
-    std_errors = result.std_errors.tolist()
-    arms = tuple(
-        _arm(str(arm), int(n), float(size), float(mean), std_error)
-        for arm, n, size, mean, std_error in zip(
-            result.arms,
-            result.households,
-            result.effective_sample_size,
-            result.means,
-            std_errors,
-            strict=True,
-        )
-    )
     return _make(
         AnalysisEntry,
         outcome=analysis.outcome,
@@ -303,24 +301,9 @@ def _block(analysis: Analysis, told: tuple[SensitivityEntry, ...]) -> AnalysisEn
         months=analysis.months,
         reference=analysis.reference,
         primary=analysis.primary,
-        arms=arms,
+        arms=tuple(arm_entry(result, place) for place in range(len(result.arms))),
         correlations=grid.correlations_on_grid(result.covariance),
         sensitivity=told,
-    )
-
-
-def _arm(arm: str, households: int, size: float, mean: float, std_error: float) -> ArmEntry:
-    digits, exponent = grid.two_digits_up(std_error)
-    step = grid.step_exponent(grid.from_two_digits(digits, exponent))
-    return _make(
-        ArmEntry,
-        arm=arm,
-        households=grid.band(households),
-        effective_size=grid.half_doublings(size),
-        mean=grid.to_steps(mean, step),
-        mean_exponent=step,
-        std_error=digits,
-        std_error_exponent=exponent,
     )
 
 
@@ -333,7 +316,19 @@ def released_arms(document: EstimatesDocument) -> tuple[ReleasedArms, ...]:
     )
 
 
-def _decode(site: str, question: str, block: AnalysisEntry) -> ReleasedArms:
+def released_censored(document: EstimatesDocument) -> tuple[ReleasedArms, ...]:
+    """Decode every block with an arm of which only a class left, with these classes."""
+    return tuple(
+        replace(
+            _decode(document.site_code, question.question, block),
+            classes=decode_classes(block, document.floors),
+        )
+        for question in document.questions
+        for block in question.censored
+    )
+
+
+def _decode(site: str, question: str, block: AnalysisEntry | CensoredBlockEntry) -> ReleasedArms:
     std_errors = [grid.from_two_digits(arm.std_error, arm.std_error_exponent) for arm in block.arms]
     covariance = grid.covariance_from_grid(std_errors, block.correlations)
     return ReleasedArms(
@@ -352,5 +347,5 @@ def _decode(site: str, question: str, block: AnalysisEntry) -> ReleasedArms:
         household_bands=tuple(grid.band_limits(arm.households) for arm in block.arms),
         effective_sizes=tuple(grid.from_half_doublings(arm.effective_size) for arm in block.arms),
         estimator=block.estimator,
-        sensitivity=decode_sensitivity(block.sensitivity),
+        sensitivity=decode_sensitivity(block.sensitivity) if isinstance(block, AnalysisEntry) else (),
     )

@@ -16,14 +16,16 @@ from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, mod
 
 from causalsig.records import Estimator
 from causalsig.release import grid
+from causalsig.release.arm_entries import ArmEntry as ArmEntry
 from causalsig.release.beside_entries import BalanceEntry, RegionEntry, SensitivityEntry
+from causalsig.release.censored_entries import CensoredBlockEntry
 from causalsig.release.certified import CertificateEntry
 from causalsig.release.contact_entries import ContactsEntry
 from causalsig.release.crossed_entries import ThresholdsEntry, check_crossings
 from causalsig.release.floors import AppliedFloors as AppliedFloors
 from causalsig.release.floors import applied_floors as applied_floors
 from causalsig.release.floors import balance_numbers as balance_numbers
-from causalsig.release.floors import check_block, check_question
+from causalsig.release.floors import check_block, check_censored, check_question
 from causalsig.release.floors import released_numbers as released_numbers
 from causalsig.release.given_entries import GivenRuleEntry
 from causalsig.release.grouped_entries import GroupsEntry, RuleEntry
@@ -65,7 +67,9 @@ _SINCE: Mapping[str, Mapping[str, tuple[str, ...]]] = MappingProxyType(
                 "suppressions": ("what",),
             }
         ),
-        "0.3": MappingProxyType({"": ("thresholds",), "questions": ("groups", "rule", "given", "contacts")}),
+        "0.3": MappingProxyType(
+            {"": ("thresholds",), "questions": ("groups", "rule", "given", "contacts", "censored")}
+        ),
     }
 )
 """Fields by the version that brought them: of the document, of its questions, and of their parts."""
@@ -123,25 +127,6 @@ class SuppressionEntry(Closed):
     estimator: Estimator = "doubly_robust"
 
 
-class ArmEntry(Closed):
-    """One arm of a block."""
-
-    arm: ArmCode
-    households: ArmBand
-    effective_size: HalfDoublings
-    mean: Steps
-    mean_exponent: Annotated[int, Field(ge=-40, le=40)]
-    std_error: Digits
-    std_error_exponent: DecimalExponent
-
-    @model_validator(mode="after")
-    def _declared_grid(self) -> ArmEntry:
-        std_error = grid.from_two_digits(self.std_error, self.std_error_exponent)
-        if self.mean_exponent != grid.step_exponent(std_error):
-            raise ValueError("the mean is not on the grid its standard error declares")
-        return self
-
-
 class AnalysisEntry(Closed):
     """One K x K block: means, standard errors and correlations of the arms."""
 
@@ -196,10 +181,11 @@ class QuestionEntry(Closed):
     rule: tuple[RuleEntry, ...] = Field(default=(), max_length=1)
     given: tuple[GivenRuleEntry, ...] = Field(default=(), max_length=5)
     contacts: tuple[ContactsEntry, ...] = Field(default=(), max_length=1)
+    censored: tuple[CensoredBlockEntry, ...] = Field(default=(), max_length=50)
 
     @model_validator(mode="after")
     def _status_holds(self) -> QuestionEntry:
-        if self.status != "estimated" and self.analyses:
+        if self.status != "estimated" and (self.analyses or self.censored):
             raise ValueError("a question that is not estimated carries an effect")
         if self.status != "estimated" and (self.balance or _named_parts(self)):
             raise ValueError("a question that is not estimated carries a diagnostic of its effects")
@@ -209,12 +195,14 @@ class QuestionEntry(Closed):
         if self.status == "refused" and (figures or self.regions):
             raise ValueError("a refused question carries a diagnostic's value")
         blocks = [(entry.outcome, entry.estimand, entry.estimator) for entry in self.analyses]
-        if len(set(blocks)) != len(blocks):
+        known = blocks + [(entry.outcome, entry.estimand, entry.estimator) for entry in self.censored]
+        if len(set(known)) != len(known):
             raise ValueError("a block is released twice")
         whole = [entry for entry in self.suppressions if entry.what == "block"]
         if set(blocks) & {(entry.outcome, entry.estimand, entry.estimator) for entry in whole}:
             raise ValueError("a block is both released and suppressed")
-        if sum(entry.primary for entry in self.analyses) > 1:
+        first = [entry.primary for entry in self.analyses] + [entry.primary for entry in self.censored]
+        if sum(first) > 1:
             raise ValueError("a question has more than one primary block")
         return self
 
@@ -278,6 +266,8 @@ class EstimatesDocument(Closed):
             raise ValueError("a question is answered twice")
         for block in _blocks(self.questions):
             check_block(block, self.floors)
+        for few in (one for question in self.questions for one in question.censored):
+            check_censored(few, self.floors)
         if self.schema_version != "0.1":
             for question in self.questions:
                 check_question(question, self.floors)
@@ -329,7 +319,7 @@ def _is_newer(question: QuestionEntry) -> bool:
 
 def _has_groups(question: QuestionEntry) -> bool:
     held = any(entry.what in ("groups", "rule", "given", "contacts") for entry in question.suppressions)
-    return held or bool(_named_parts(question) or question.contacts)
+    return held or bool(_named_parts(question) or question.contacts or question.censored)
 
 
 def _named_parts(question: QuestionEntry) -> list[tuple[tuple[str, str, str], set[str]]]:

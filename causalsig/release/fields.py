@@ -54,6 +54,32 @@ def _several(prefix: str, names: str) -> dict[str, Field]:
     return {f"{prefix}{name}": _SHARED[name] for name in names.split()}
 
 
+def _arm(prefix: str) -> dict[str, Field]:
+    """Tell what leaves of one arm."""
+    return {
+        f"{prefix}arm": _SHARED["arm"],
+        f"{prefix}households": Field(
+            "households in the arm", "households", "band, 30 or more", "release-arm-floor"
+        ),
+        f"{prefix}effective_size": Field(
+            "Kish's effective sample size, in steps", "households", "power of √2", "release-effective-size"
+        ),
+        f"{prefix}mean": Field(
+            "mean of the arm, in steps",
+            "risk; signals, days or euro a household-episode",
+            _STEP,
+            "release-class-floor",
+        ),
+        f"{prefix}mean_exponent": Field(
+            "the step is two to this power", "-", "follows from the standard error", "release-grid"
+        ),
+        f"{prefix}std_error": Field(
+            "standard error of the mean, digits", "as the mean", _TWO, "release-no-variance"
+        ),
+        f"{prefix}std_error_exponent": Field("times ten to this power", "-", "integer", "release-grid"),
+    }
+
+
 def _gains(prefix: str) -> dict[str, Field]:
     """Tell what a rule gains over something else."""
     return {
@@ -129,28 +155,7 @@ ESTIMATES: Mapping[str, Field] = MappingProxyType(
         "questions[].refusals[].code": Field("why something is not there", "code", "-", _CODE),
         **_several("questions[].refusals[].", "outcome estimand arm"),
         **_several("questions[].analyses[].", "outcome estimand estimator kind months reference primary"),
-        "questions[].analyses[].arms[].arm": _SHARED["arm"],
-        "questions[].analyses[].arms[].households": Field(
-            "households in the arm", "households", "band, 30 or more", "release-arm-floor"
-        ),
-        "questions[].analyses[].arms[].effective_size": Field(
-            "Kish's effective sample size, in steps", "households", "power of √2", "release-effective-size"
-        ),
-        "questions[].analyses[].arms[].mean": Field(
-            "mean of the arm, in steps",
-            "risk; signals, days or euro a household-episode",
-            _STEP,
-            "release-class-floor",
-        ),
-        "questions[].analyses[].arms[].mean_exponent": Field(
-            "the step is two to this power", "-", "follows from the standard error", "release-grid"
-        ),
-        "questions[].analyses[].arms[].std_error": Field(
-            "standard error of the mean, digits", "as the mean", _TWO, "release-no-variance"
-        ),
-        "questions[].analyses[].arms[].std_error_exponent": Field(
-            "times ten to this power", "-", "integer", "release-grid"
-        ),
+        **_arm("questions[].analyses[].arms[]."),
         "questions[].analyses[].correlations[]": Field(
             "correlation of two arm means", "twentieths", "0.05, positive definite", "release-parameters"
         ),
@@ -169,6 +174,26 @@ ESTIMATES: Mapping[str, Field] = MappingProxyType(
         ),
         "questions[].analyses[].sensitivity[].correlation": Field(
             "correlation of scale and contrast", "twentieths", "0.05", "release-parameters"
+        ),
+        **_several("questions[].censored[].", "outcome estimand estimator kind months reference primary"),
+        **_arm("questions[].censored[].arms[]."),
+        "questions[].censored[].correlations[]": Field(
+            "correlation of two arm means", "twentieths", "0.05, positive definite", "release-parameters"
+        ),
+        "questions[].censored[].classes[].arm": Field(
+            "arm of which no mean leaves: one class is too small", "code", _STUDY, _CODE
+        ),
+        "questions[].censored[].classes[].small": Field(
+            "which class is below the floor of a cell: households with the outcome, or without it",
+            "code",
+            "with or without",
+            "release-class-floor",
+        ),
+        "questions[].censored[].classes[].size": Field(
+            "households in the arm, in steps", "households", "power of √2", "release-arm-floor"
+        ),
+        "questions[].censored[].classes[].effective_size": Field(
+            "Kish's effective sample size, in steps", "households", "power of √2", "release-effective-size"
         ),
         "questions[].regions[].arm": Field(
             "arm that is (almost) never used there; also where the design gate withholds effects",

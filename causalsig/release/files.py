@@ -1,14 +1,21 @@
-"""Files that are whole or not there: temporary file, fsync, then a rename or a link that cannot overwrite."""
+"""Files that are whole or not there: temporary file, fsync, then a rename or a link that cannot overwrite.
+
+A writer holds a lock on its temporary file until that has its name. One that nobody holds is what a kill
+left, and goes when the same file is written again.
+"""
 
 from __future__ import annotations
 
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from causalsig.errors import ReleaseError
+
+_RANDOM = 8
+"""Characters that `tempfile.mkstemp` adds to a name."""
 
 
 def write_atomic(path: Path, content: bytes, *, force: bool = False, mode: int = 0o644) -> bool:
@@ -26,23 +33,53 @@ def write_atomic(path: Path, content: bytes, *, force: bool = False, mode: int =
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
+    sweep(path)
     if path.exists() and path.read_bytes() == content:
         return False
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
+    descriptor, name = _temporary(path)
     try:
         with os.fdopen(descriptor, "wb") as file:
             os.fchmod(file.fileno(), mode)
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        if force:
-            os.replace(name, path)
-        else:
-            _link(name, path)
+            if force:
+                os.replace(name, path)
+            else:
+                _link(name, path)
     finally:
         Path(name).unlink(missing_ok=True)
     sync_folder(path.parent)
     return True
+
+
+def _temporary(path: Path) -> tuple[int, str]:
+    """Make a temporary file beside a path, and lock it; its name is the path's and eight characters."""
+    import fcntl
+
+    while True:
+        descriptor, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if os.fstat(descriptor).st_nlink:
+            return descriptor, name
+        os.close(descriptor)  # swept away between its making and its lock
+
+
+def sweep(path: Path) -> None:
+    """Remove the temporary files of a path whose writers are gone: what a kill left."""
+    import fcntl
+
+    prefix = f".{path.name}-"
+    for name in os.listdir(path.parent):
+        if not name.startswith(prefix) or len(name) != len(prefix) + _RANDOM:
+            continue
+        with suppress(OSError):
+            descriptor = os.open(path.parent / name, os.O_RDONLY | os.O_NOFOLLOW)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                os.unlink(path.parent / name)
+            finally:
+                os.close(descriptor)
 
 
 def _link(name: str, path: Path) -> None:

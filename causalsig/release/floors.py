@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from causalsig.release import grid
+from causalsig.release.censored_entries import CensoredBlockEntry, censored_numbers
 from causalsig.release.contact_entries import contact_numbers
 from causalsig.release.given_entries import given_numbers
 from causalsig.release.grouped_entries import groups_numbers, rule_numbers
@@ -70,18 +71,35 @@ def balance_numbers(entry: BalanceEntry) -> int:
 
 def check_block(block: AnalysisEntry, floors: AppliedFloors) -> None:
     """Refuse a block whose bands cannot be true under the floors it says were applied."""
-    total: int | None = 0
-    for entry in block.arms:
+    _check_arms(block.arms, floors)
+    most = floors.max_parameter_share_per_mille * _most_households(block.arms)
+    if released_numbers(len(block.arms), len(block.sensitivity)) * 1000 > most:
+        raise ValueError("a block releases more numbers than its households allow")
+
+
+def _check_arms(arms: Iterable[ArmEntry], floors: AppliedFloors) -> None:
+    for entry in arms:
         highest = grid.band_limits(entry.households)[1]
         if highest is not None and highest < floors.min_households_arm:
             raise ValueError("an arm lies below the floor of households")
         if grid.half_doublings(floors.min_effective_size) > entry.effective_size:
             raise ValueError("an arm lies below the floor of the effective size")
-        total = None if highest is None or total is None else total + highest
-    if total is not None and released_numbers(len(block.arms), len(block.sensitivity)) * 1000 > (
-        floors.max_parameter_share_per_mille * total
-    ):
-        raise ValueError("a block releases more numbers than its households allow")
+
+
+def smallest_admitted(floors: AppliedFloors) -> int:
+    """Households that an arm needs before its outcomes are looked at, by the floors that were applied."""
+    rarer = min(floors.expected_risk_per_mille, 1000 - floors.expected_risk_per_mille)
+    return max(floors.min_households_arm, -(-floors.min_expected_class * 1000 // rarer))
+
+
+def check_censored(block: CensoredBlockEntry, floors: AppliedFloors) -> None:
+    """Refuse a block with classes that cannot be true under the floors it says were applied."""
+    _check_arms(block.arms, floors)
+    least = grid.half_doublings(floors.min_effective_size)
+    if any(entry.effective_size < least for entry in block.classes):
+        raise ValueError("an arm lies below the floor of the effective size")
+    if any(entry.size < grid.half_doublings(smallest_admitted(floors)) for entry in block.classes):
+        raise ValueError("an arm of which a class leaves is smaller than one that is admitted")
 
 
 def check_question(question: QuestionEntry, floors: AppliedFloors) -> None:
@@ -96,6 +114,7 @@ def check_question(question: QuestionEntry, floors: AppliedFloors) -> None:
             raise ValueError("a region, a group or a leaf lies below the floor of households")
     totals = [_most_households(block.arms) for block in question.analyses]
     totals += [_most_households([one.everybody]) for one in question.contacts]
+    totals += [_most_households(one.arms) + _most_of_classes(one) for one in question.censored]
     most = max(totals, default=0)
     if question_numbers(question) * 1000 > floors.max_parameter_share_per_mille * most:
         raise ValueError("a question releases more numbers than its households allow")
@@ -104,9 +123,14 @@ def check_question(question: QuestionEntry, floors: AppliedFloors) -> None:
 def question_numbers(question: QuestionEntry) -> int:
     """Count the free numbers of a question: its blocks, and all that stands beside them."""
     numbers = sum(released_numbers(len(block.arms), len(block.sensitivity)) for block in question.analyses)
-    numbers += sum(map(balance_numbers, question.balance))
+    numbers += sum(map(balance_numbers, question.balance)) + sum(map(censored_numbers, question.censored))
     numbers += sum(map(groups_numbers, question.groups)) + sum(map(rule_numbers, question.rule))
     return numbers + sum(map(contact_numbers, question.contacts)) + sum(map(given_numbers, question.given))
+
+
+def _most_of_classes(block: CensoredBlockEntry) -> float:
+    """Return the most households that the sizes of its classes allow: a quarter of a doubling above each."""
+    return sum(float(2.0 ** ((entry.size + 0.5) / 2.0)) for entry in block.classes)
 
 
 def _most_households(parts: Iterable[ArmEntry | GroupContactEntry]) -> float:

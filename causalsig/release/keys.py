@@ -8,10 +8,10 @@ codes.
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import secrets
 import stat
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -20,7 +20,8 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from causalsig.errors import ReleaseError
-from causalsig.release.files import read_bytes, write_atomic
+from causalsig.release.files import read_bytes, sweep, sync_folder, write_atomic
+from causalsig.release.kept import kept_bytes, kept_values
 
 Role = Literal["operator", "checker", "university"]
 KeyState = Literal["active", "retired", "revoked"]
@@ -70,29 +71,63 @@ class TrustedKeys:
     keys: tuple[PublicKey, ...]
 
     def find(self, key_id: str) -> PublicKey | None:
-        """Return the key with this id, or None."""
-        return next((key for key in self.keys if key.key_id == key_id), None)
+        """Return the key with this id, or None; where files say two things of it, the worst of them."""
+        found = [key for key in self.keys if key.key_id == key_id]
+        return max(found, key=lambda key: get_args(KeyState).index(key.state), default=None)
 
 
 def new_keys(folder: str | Path, *, demo: bool = False) -> tuple[PublicKey, ...]:
-    """Make a key of every role and the provider's key in one folder: for the demo, and for one machine."""
-    new_provider_key(folder, demo=demo)
-    return tuple(new_key(folder, role, demo=demo) for role in ROLES)
+    """Make a key of every role and the provider's key in one folder: for the demo, and for one machine.
+
+    What a kill broke off is finished: keys that are there stay.
+
+    Raises
+    ------
+    ReleaseError
+        ``release-exists`` when no key is missing, or when those that are there are for the demo and the
+        others would not be, or the reverse.
+    """
+    folder = _folder(folder)
+    files = [folder / f"{role}.key" for role in (*ROLES, PROVIDER)]
+    files += [folder / f"{role}.pub.json" for role in ROLES]
+    for path in files:
+        sweep(path)
+    if all(path.exists() for path in files):
+        raise _has_keys(folder.name)
+    if not files[len(ROLES)].exists():
+        new_provider_key(folder, demo=demo)
+    elif provider_is_demo(folder) != demo:
+        raise _has_keys(folder.name)
+    return tuple(_finished(folder, role, demo) for role in ROLES)
+
+
+def _finished(folder: Path, role: Role, demo: bool) -> PublicKey:
+    if not (folder / f"{role}.pub.json").exists() or not (folder / f"{role}.key").exists():
+        return new_key(folder, role, demo=demo)
+    return read_signing_key(folder, role).public
 
 
 def new_key(folder: str | Path, role: Role, *, demo: bool = False) -> PublicKey:
     """Make a pair of keys: ``<role>.key`` (mode 0600) and ``<role>.pub.json``.
+
+    A private key without its public one, as a kill leaves it, gets that.
 
     Raises
     ------
     ReleaseError
         ``release-exists`` when the role has a key in this folder: a key is never overwritten.
     """
-    private = Ed25519PrivateKey.generate()
-    public = _public(private, role, demo)
     folder = _folder(folder)
-    _write_private(folder, private, public, force=False)
-    _write_public(folder / f"{role}.pub.json", public)
+    shown = folder / f"{role}.pub.json"
+    if (folder / f"{role}.key").exists() and not shown.exists():
+        public = read_signing_key(folder, role).public
+        if public.demo != demo:
+            raise _has_keys(f"{role}.key")
+    else:
+        private = Ed25519PrivateKey.generate()
+        public = _public(private, role, demo)
+        _write_private(folder, private, public, force=False)
+    _write_public(shown, public)
     return public
 
 
@@ -122,8 +157,9 @@ def rotate_key(folder: str | Path, role: Role) -> PublicKey:
     _write_public(_aside(folder, old), replace(old, state="retired"))
     private = Ed25519PrivateKey.generate()
     public = _public(private, role, old.demo)
-    _write_private(folder, private, public, force=True)
+    # Public first: at whatever instant this ends, what the private key here signs can be checked.
     _write_public(folder / f"{role}.pub.json", public, force=True)
+    _write_private(folder, private, public, force=True)
     return public
 
 
@@ -155,10 +191,15 @@ def revoke_key(folder: str | Path, key_id: str) -> PublicKey:
         )
     revoked = replace(found[fits[0]], state="revoked")
     _write_public(_aside(folder, revoked), revoked, force=True)
+    private = folder / f"{revoked.role}.key"
+    with suppress(ReleaseError):
+        # Only its own: a colleague's public key of the same role may lie beside another private one.
+        if read_signing_key(folder, revoked.role).public.key_id == revoked.key_id:
+            private.unlink()
     for path in fits:
         if path != _aside(folder, revoked):
             path.unlink()
-            (folder / f"{revoked.role}.key").unlink(missing_ok=True)
+    sync_folder(folder)
     return revoked
 
 
@@ -190,15 +231,19 @@ def _write_public(path: Path, key: PublicKey, *, force: bool = False) -> None:
 def _write_new(path: Path, content: dict[str, object], *, mode: int = 0o644, force: bool = False) -> None:
     """Write a key; what an earlier one signed must stay verifiable, so nothing is replaced unasked."""
     try:
-        write_atomic(path, _text(content), mode=mode, force=force)
-    except ReleaseError as error:
-        raise ReleaseError(
-            error.code,
-            expected="a folder without a key of this role",
-            found="one that has it",
-            mend="Give another folder: a key is never overwritten.",
-            where=path.name,
-        ) from None
+        write_atomic(path, kept_bytes(content), mode=mode, force=force)
+    except ReleaseError:
+        raise _has_keys(path.name) from None
+
+
+def _has_keys(where: str) -> ReleaseError:
+    return ReleaseError(
+        "release-exists",
+        expected="a folder without a key of this role",
+        found="one that has it",
+        mend="Give another folder: a key is never overwritten.",
+        where=where,
+    )
 
 
 def read_provider_key(folder: str | Path) -> bytes:
@@ -248,16 +293,13 @@ def _folder(folder: str | Path) -> Path:
     return path
 
 
-def _text(values: dict[str, Any]) -> bytes:
-    return (json.dumps(values, sort_keys=True, indent=2) + "\n").encode()
-
-
 def _load(path: Path, kind: str) -> dict[str, Any]:
+    content = read_bytes(path, _MAX_BYTES)
     try:
-        values = json.loads(read_bytes(path, _MAX_BYTES))
-    except (ValueError, RecursionError):
-        values = None
-    if not isinstance(values, dict) or values.get("kind") != kind or not isinstance(values.get("demo"), bool):
+        values = kept_values(content)
+    except ReleaseError:
+        raise _not_a_key(path) from None
+    if values.get("kind") != kind or not isinstance(values.get("demo"), bool):
         raise _not_a_key(path)
     return values
 

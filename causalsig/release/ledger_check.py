@@ -11,6 +11,7 @@ from causalsig.release.keys import TrustedKeys
 from causalsig.release.kinds import SUFFIXES
 from causalsig.release.ledger import Ledger
 from causalsig.release.signed import verify
+from causalsig.release.withdrawal import withdrawn
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,13 +26,13 @@ class LedgerCheck:
 def check_ledger(
     folder: Path, trusted: TrustedKeys, releases: tuple[Path, ...] = (), *, allow_demo: bool = False
 ) -> LedgerCheck:
-    """Check a ledger, and every released file of some folders against it.
+    """Check a ledger, and every released file and every word of withdrawal of some folders against it.
 
     Raises
     ------
     ReleaseError
-        As `Ledger.verify`; ``ledger-lost`` when a file left that the ledger does not have, or the ledger does
-        not hold what it held when a file was approved.
+        As `Ledger.verify`; ``ledger-lost`` when a file or a word left that the ledger does not have, or the
+        ledger does not hold what it held when a file was approved.
     """
     links = Ledger(folder).verify(trusted)
     place = {link.hash: link.number for link in links} | {EMPTY: 0}
@@ -42,11 +43,19 @@ def check_ledger(
         own = told.get(found.payload_hash)
         before = place.get(found.ledger or "")
         if own is None or before is None or before >= own:
-            raise ReleaseError(
-                "ledger-lost",
-                expected="every released file in the ledger, behind the head it carries",
-                found="one that is not",
-                mend="Lines were taken off or the ledger is another one: put back a copy that verifies.",
-                where=path.name[:12],
-            )
+            raise _lost("every released file in the ledger, behind the head it carries", path.name[:12])
+    gone = {link.content["payload_hash"] for link in links if link.content["event"] == "withdrawn"}
+    words = frozenset[str]().union(*(withdrawn(one, trusted, allow_demo=allow_demo) for one in releases))
+    if words - gone:
+        raise _lost("every word that takes a release back in the ledger", "")
     return LedgerCheck(len(links), head_of(links), len(files))
+
+
+def _lost(expected: str, where: str) -> ReleaseError:
+    return ReleaseError(
+        "ledger-lost",
+        expected=expected,
+        found="one that is not",
+        mend="Lines were taken off or the ledger is another one: put back a copy that verifies.",
+        where=where,
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from dataclasses import replace
 from operator import attrgetter
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,6 +14,7 @@ from causalsig.diagnosed import PooledBalanceRow, RobustnessRow
 from causalsig.records import Estimator
 from causalsig.release.beside_entries import CovariateCode
 from causalsig.release.pool_entries import COMPARED, ComparedEntry, in_steps
+from causalsig.release.pool_entries import MIN_SITES as MIN_SITES
 from causalsig.release.value_types import ArmCode, Closed, QuestionCode
 from causalsig.study.models import Estimand
 
@@ -20,8 +22,6 @@ if TYPE_CHECKING:
     from causalsig.records import PoolResult
     from causalsig.release.pool_entries import PooledContrastEntry
 
-MIN_SITES = 6
-"""Fewest sites behind a number that a municipality sees; the study may ask for more, never fewer."""
 HalfPerCents = Annotated[int, Field(ge=0, le=200)]
 
 
@@ -35,6 +35,8 @@ class RobustnessEntry(ComparedEntry):
 
     @model_validator(mode="after")
     def _in_order(self) -> RobustnessEntry:
+        if self.publishable and self.sites < MIN_SITES:
+            raise ValueError("a robustness of too few sites is called publishable")
         if self.value_of_interval > self.value:
             raise ValueError("an interval is robust to more than its estimate")
         return self
@@ -82,14 +84,12 @@ def _compared(one: Any) -> tuple[str, ...]:
 
 def _shown(result: PoolResult) -> list[RobustnessRow]:
     """Give the rows that may stand in this pool: to a municipality those of a contrast that it may see."""
-    if result.kind == "all":
-        return list(result.robustness)
     shown = {_about(c) for c in result.contrasts if c.publishable and c.sites >= MIN_SITES}
-    return [
-        row
+    rows = [
+        replace(row, publishable=row.publishable and row.sites >= MIN_SITES and _about(row) in shown)
         for row in result.robustness
-        if row.publishable and row.sites >= MIN_SITES and _about(row) in shown
     ]
+    return [row for row in rows if row.publishable or result.kind == "all"]
 
 
 def _robustness(row: RobustnessRow) -> RobustnessEntry:

@@ -259,15 +259,16 @@ def _names(item: PooledMean | PooledContrast) -> dict[str, Any]:
 
 
 def _contrast(contrast: PooledContrast, others: bool) -> PooledContrastEntry:
-    hidden = others and (not contrast.publishable or contrast.sites < MIN_SITES)
+    may = contrast.publishable and contrast.sites >= MIN_SITES
+    hidden = others and not may
     reasons = [to_code(reason) for reason in contrast.reasons]
-    if hidden and not reasons:
+    if (hidden or may != contrast.publishable) and not reasons:
         reasons.append("release-pool-not-publishable")
     return PooledContrastEntry(
         **_names(contrast),
         reference=contrast.reference,  # type: ignore[arg-type]
         primary=contrast.primary,
-        publishable=contrast.publishable and not hidden,
+        publishable=may,
         reasons=tuple(reasons),
         numbers=None if hidden else _numbers(contrast),
     )

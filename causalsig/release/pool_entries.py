@@ -22,6 +22,8 @@ from causalsig.release.value_types import (
 )
 from causalsig.study.models import Estimand, Horizon, OutcomeKind, Slug
 
+MIN_SITES = 6
+"""Fewest sites behind a number that a municipality sees; the study may ask for more, never fewer."""
 MAX_STEPS = 1_000_000
 PoolSteps = Annotated[int, Field(ge=-MAX_STEPS, le=MAX_STEPS)]
 Exponent = Annotated[int, Field(ge=-60, le=60)]
@@ -186,6 +188,12 @@ class PooledContrastEntry(Closed):
     publishable: bool
     reasons: tuple[Code, ...]
     numbers: PooledNumbers | None
+
+    @model_validator(mode="after")
+    def _of_enough_sites(self) -> PooledContrastEntry:
+        if self.publishable and self.sites < MIN_SITES:
+            raise ValueError("a contrast of too few sites is called publishable")
+        return self
 
 
 class PooledMeanEntry(Closed):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,9 +16,11 @@ from causalsig.release.documents import EstimatesDocument
 from causalsig.release.files import read_bytes, write_atomic
 from causalsig.release.floors import per_mille, question_numbers
 from causalsig.release.household_sets import CohortSet, household_codes, write_set
+from causalsig.release.kept import kept_bytes, kept_values
 from causalsig.release.kinds import SiteDocument
 from causalsig.release.ledger import Candidate, CohortEntry
 from causalsig.release.paths import leaves
+from causalsig.release.strict_json import canonical
 from causalsig.release.value_types import Closed
 from causalsig.study.models import Disclosure
 
@@ -110,8 +111,8 @@ def write_candidate(folder: Path, document: SiteDocument, payload_hash: str, mem
         cohorts=entries,
     )
     waiting = Waiting(ledger=str(memory.ledger), candidate=candidate)
-    text = json.dumps(waiting.model_dump(mode="json"), indent=1, sort_keys=True) + "\n"
-    write_atomic(folder / CANDIDATE_FILE, text.encode(), force=True, mode=0o600)
+    content = kept_bytes(waiting.model_dump(mode="json"))
+    write_atomic(folder / CANDIDATE_FILE, content, force=True, mode=0o600)
 
 
 def read_waiting(folder: Path, payload_hash: str) -> Waiting:
@@ -124,7 +125,8 @@ def read_waiting(folder: Path, payload_hash: str) -> Waiting:
     """
     found: Waiting | None = None
     with suppress(ValidationError, ReleaseError):
-        found = Waiting.model_validate_json(read_bytes(folder / CANDIDATE_FILE, _MAX_BYTES))
+        values = kept_values(read_bytes(folder / CANDIDATE_FILE, _MAX_BYTES))
+        found = Waiting.model_validate_json(canonical(values))
     if found is None or found.candidate.payload_hash != payload_hash:
         raise ReleaseError(
             "ledger-no-candidate",

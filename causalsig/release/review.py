@@ -9,7 +9,6 @@ outbox; that file holds the document and the signatures and nothing of the log.
 from __future__ import annotations
 
 import hashlib
-import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Literal
@@ -21,6 +20,7 @@ from causalsig.release.build import CheckedRelease, schema_error
 from causalsig.release.documents import Closed, Hash
 from causalsig.release.envelope import payload_bytes, pre_authentication, seal
 from causalsig.release.files import locked, read_bytes, write_atomic
+from causalsig.release.kept import kept_bytes, kept_values
 from causalsig.release.keys import Role, SigningKey
 from causalsig.release.kinds import SUFFIXES, SiteDocument, read_site_document
 from causalsig.release.ledger import Ledger
@@ -155,7 +155,7 @@ def read_review(path: str | Path) -> Review:
     file = Path(path)
     file = file / REVIEW_FILE if file.is_dir() else file
     try:
-        return Review.model_validate_json(read_bytes(file, MAX_BYTES))
+        return Review.model_validate_json(canonical(kept_values(read_bytes(file, MAX_BYTES))))
     except ValidationError as error:
         raise schema_error(error) from None
 
@@ -338,12 +338,14 @@ def _entry(
     step: Step, role: Literal["site", "operator", "checker"], name: str, reason: str, payload_hash: str
 ) -> LogEntry:
     at = datetime.now(UTC).isoformat(timespec="seconds")
-    return LogEntry(step=step, at=at, role=role, name=name, reason=reason, payload_hash=payload_hash)
+    try:
+        return LogEntry(step=step, at=at, role=role, name=name, reason=reason, payload_hash=payload_hash)
+    except ValidationError as error:
+        raise schema_error(error) from None
 
 
 def _save(path: Path, review: Review) -> None:
-    text = json.dumps(review.model_dump(mode="json"), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
-    write_atomic(path, text.encode(), force=True, mode=0o600)
+    write_atomic(path, kept_bytes(review.model_dump(mode="json")), force=True, mode=0o600)
 
 
 def _state_error(code: str, expected: str, found: str, mend: str) -> ReleaseError:

@@ -2,12 +2,11 @@
 
 The unit that is protected is the household. An arm is admitted on what is known **before** outcomes are
 looked at (:func:`admit_arms`), since suppression that looks at the outcome biases the pool: municipalities
-whose arm happens to have few returns would be missing. One rule does look at it, `release-class-floor`: a
-block with a class below the cell floor is held back as a whole. Admission asks for an expected class of 20
-at the risk the study declares, so where that risk is not above the true one a class under 10 is rare: with
-200 expected at 10 %, and a true risk of 8 %, one arm in 25 (bias of the released mean 0.15 points). A study
-that declares twice the true risk would hold back a third of its smallest arms. (The interval-censored payload
-that removes this is the pool's next step; until then the suppressions are listed and counted.)
+whose arm happens to have few returns would be missing. One rule does look at it, `release-class-floor`: of
+an arm with a class below the cell floor leaves that class and no mean (:mod:`causalsig.release.censored`),
+and the pool reads it as an interval-censored count. Admission asks for an expected class of 20 at the risk
+the study declares, so where that risk is not above the true one such an arm is rare; a study that declares
+twice the true risk has a class under 10 in a third of its smallest arms.
 
 What is not held: the number of signals minus the share with any signal is the mass of households with two
 signals or more. It is a difference of two rounded, weighted means; no count of it is released.
@@ -29,6 +28,7 @@ from causalsig.release.documents import released_numbers
 from causalsig.study.models import Disclosure, Study
 
 Key = tuple[str, str, str]
+CLASS_FLOOR = "release-class-floor"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ def _admission(analysis: Analysis, limits: Limits) -> bool:
     return all(_expects_both_classes(int(n), limits.disclosure) for n in analysis.result.households)
 
 
-@_rule("release-class-floor", "10 households with and without the outcome: ESSnet/DwB, ABS")
+@_rule(CLASS_FLOOR, "10 households with and without the outcome: ESSnet/DwB, ABS")
 def _class_floor(analysis: Analysis, limits: Limits) -> bool:
     floor = limits.disclosure.min_households_cell
     return min(*analysis.households_with, *analysis.households_without) >= floor
@@ -194,6 +194,7 @@ def beyond_budget(
     groups: tuple[Key, int] | None = None,
     rule: tuple[Key, int] | None = None,
     given: Sequence[tuple[Key, int]] = (),
+    alone: frozenset[int] = frozenset(),
 ) -> Beyond:
     """Hold back what takes a question's released numbers over 10 % of its households.
 
@@ -211,6 +212,8 @@ def beyond_budget(
         Outcome, estimand and estimator of the block that they are of, and their numbers.
     given : sequence of (key, int)
         The same of every given rule.
+    alone : frozenset of int
+        Places in `analyses` of blocks that nothing may stand beside: those with a class of an arm.
     """
     asked = sensitivities or {}
     first = next((analysis for analysis in analyses if analysis.primary), None)
@@ -231,14 +234,14 @@ def beyond_budget(
     for at, place in enumerate(order):
         result, told = analyses[place].result, asked.get(place, 0)
         budget = limits.disclosure.max_parameter_share * result.households_total
-        alone, both = (released_numbers(len(result.arms), extra) for extra in (0, told))
-        if alone > budget - spent:
+        bare, both = (released_numbers(len(result.arms), extra) for extra in (0, told))
+        if bare > budget - spent:
             blocks.add(place)
         elif both > budget - spent:
             parts.add(place)
-        spent += 0 if place in blocks else alone if place in parts else both
+        spent += 0 if place in blocks else bare if place in parts else both
         for name, one in beside.items():
-            if one is not None and one[0] == key_of(analyses[place]) and place not in blocks:
+            if one is not None and one[0] == key_of(analyses[place]) and place not in blocks | alone:
                 over[name] = one[1] > budget - spent
                 spent += 0 if over[name] else one[1]
         if at == last_own:
@@ -262,6 +265,8 @@ def _tells_a_cell(first: Analysis, second: Analysis, limits: Limits) -> bool:
     if same != (second.question, second.kind, second.months, second.estimand, second.result.arms):
         return False
     for k in range(len(first.result.arms)):
+        if any(small_class(one, k, limits.disclosure.min_households_cell) for one in (first, second)):
+            continue  # of that arm leaves a class, and nothing to subtract
         difference = abs(first.households_with[k] - second.households_with[k])
         total = first.households_with[k] + first.households_without[k]
         if total != second.households_with[k] + second.households_without[k]:
@@ -269,6 +274,11 @@ def _tells_a_cell(first: Analysis, second: Analysis, limits: Limits) -> bool:
         if 0 < difference < limits.disclosure.min_households_cell:
             return True
     return False
+
+
+def small_class(analysis: Analysis, place: int, floor: int) -> bool:
+    """Say whether one of an arm's two classes of households is below the floor of a cell."""
+    return min(analysis.households_with[place], analysis.households_without[place]) < floor
 
 
 def smallest_arm(disclosure: Disclosure) -> int:

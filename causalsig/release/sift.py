@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from causalsig.release.beside import Beside, balance_entry, carries_sensitivity, sensitivity_entries
+from causalsig.release.censored import Censored, censored_block, told_codes
 from causalsig.release.documents import SuppressionEntry, balance_numbers, released_numbers
 from causalsig.release.given import given_entries
 from causalsig.release.given_entries import GivenRuleEntry, given_numbers
@@ -27,6 +28,7 @@ class Sifted:
     """What may leave of a question's numbers, each block with its sensitivity, and what is held back."""
 
     released: tuple[tuple[Analysis, tuple[SensitivityEntry, ...]], ...]
+    censored: tuple[Censored, ...]
     balance: tuple[BalanceEntry, ...]
     groups: tuple[GroupsEntry, ...]
     rule: tuple[RuleEntry, ...]
@@ -37,8 +39,15 @@ class Sifted:
     def numbers(self) -> int:
         """Free numbers of all of them."""
         blocks = (released_numbers(len(one.result.arms), len(told)) for one, told in self.released)
+        classes = sum(released_numbers(len(one.analysis.result.arms)) for one in self.censored)
         beside = sum(map(balance_numbers, self.balance)) + sum(map(groups_numbers, self.groups))
-        return sum(blocks) + beside + sum(map(rule_numbers, self.rule)) + sum(map(given_numbers, self.given))
+        return (
+            sum(blocks)
+            + classes
+            + beside
+            + sum(map(rule_numbers, self.rule))
+            + sum(map(given_numbers, self.given))
+        )
 
 
 def sift(result: QuestionResult, study: Study, limits: Limits) -> Sifted:
@@ -47,14 +56,24 @@ def sift(result: QuestionResult, study: Study, limits: Limits) -> Sifted:
         ("release-not-estimated",) if result.status != "estimated" else broken_rules(analysis, limits)
         for analysis in result.analyses
     ]
-    left = [analysis for analysis, codes in zip(result.analyses, broken, strict=True) if not codes]
+    classes = {
+        at: found
+        for at, (analysis, codes) in enumerate(zip(result.analyses, broken, strict=True))
+        if (found := censored_block(analysis, codes, limits)) is not None
+    }
+    places = [at for at, codes in enumerate(broken) if not codes or at in classes]
+    left = [result.analyses[at] for at in places]
     nested = nested_differences(left, limits, study.asked[result.question].primary_outcome)
     kept = [analysis for place, analysis in enumerate(left) if place not in nested]
+    by_class = [classes.get(at) for place, at in enumerate(places) if place not in nested]
+    whole = [one for one, few in zip(kept, by_class, strict=True) if few is None]
     told = [
-        sensitivity_entries(one.sensitivity) if carries_sensitivity(one, study) else Beside(())
-        for one in kept
+        sensitivity_entries(one.sensitivity)
+        if few is None and carries_sensitivity(one, study)
+        else Beside(())
+        for one, few in zip(kept, by_class, strict=True)
     ]
-    balance = _balance(result, kept, limits)
+    balance = _balance(result, whole, limits)
     numbers = sum(balance_numbers(entry) for entry in balance.entries)
     groups = Beside(()) if result.groups is None else groups_entry(result.groups, limits)
     rule = Beside(()) if result.rule is None else rule_entry(result.rule, limits)
@@ -67,17 +86,18 @@ def sift(result: QuestionResult, study: Study, limits: Limits) -> Sifted:
         _numbers_of(result.groups, groups, groups_numbers),
         _numbers_of(result.rule, rule, rule_numbers),
         [((entry.outcome, "ATE", "doubly_robust"), given_numbers(entry)) for entry in given.entries],
+        frozenset(at for at, few in enumerate(by_class) if few is not None),
     )
     held = [
         _held(code, analysis)
         for analysis, codes in zip(result.analyses, broken, strict=True)
-        for code in codes
+        for code in told_codes(codes)
     ]
     held += [_held("release-nested-difference", left[place]) for place in sorted(nested)]
     held += [_held("release-parameters", kept[place]) for place in sorted(beyond.blocks)]
     released = []
     for at, analysis in enumerate(kept):
-        if at not in beyond.blocks:
+        if at not in beyond.blocks and by_class[at] is None:
             over = at in beyond.sensitivities
             held += [_held(code, analysis, "sensitivity") for code in told[at].held]
             held += [_held("release-parameters", analysis, "sensitivity")] if over else []
@@ -93,7 +113,10 @@ def sift(result: QuestionResult, study: Study, limits: Limits) -> Sifted:
         held += [held_of(what, code) for code in (*part.held, *(["release-parameters"] if over else []))]
         shown.append(part.entries if beside and not over else ())
     held += [held_of("given", "release-parameters") for _ in beyond.given]
-    return Sifted(tuple(released), shown[0], shown[1], shown[2], shown[3], tuple(held))
+    few_in_an_arm = tuple(
+        few for at, few in enumerate(by_class) if few is not None and at not in beyond.blocks
+    )
+    return Sifted(tuple(released), few_in_an_arm, shown[0], shown[1], shown[2], shown[3], tuple(held))
 
 
 def _within(entries: tuple[Any, ...], beyond: frozenset[int]) -> tuple[Any, ...]:

@@ -29,10 +29,28 @@ def parse(content: bytes) -> Any:
         nested too deep) or ``release-not-canonical`` (JSON, but not in its RFC 8785 form: someone has
         edited it).
     """
+    value = parse_any_form(content)
+    try:
+        same = canonical(value) == content
+    except (ValueError, RecursionError):
+        same = False
+    if not same:
+        raise _error("release-not-canonical", "JSON in its canonical form (RFC 8785)", "another form")
+    return value
+
+
+def parse_any_form(content: bytes) -> Any:
+    """Read JSON that may have blanks and any order of keys, and is as strict in all else.
+
+    Raises
+    ------
+    ReleaseError
+        ``release-too-large``, ``release-not-json``.
+    """
     if len(content) > MAX_BYTES:
         raise _error("release-too-large", f"at most {MAX_BYTES} bytes", "more")
     try:
-        value = json.loads(
+        return json.loads(
             content.decode("utf-8"),
             object_pairs_hook=_object,
             parse_float=_no_float,
@@ -41,13 +59,6 @@ def parse(content: bytes) -> Any:
         )
     except (ValueError, RecursionError):
         raise _error("release-not-json", "strict JSON of integers and strings", "something else") from None
-    try:
-        same = canonical(value) == content
-    except (ValueError, RecursionError):
-        same = False
-    if not same:
-        raise _error("release-not-canonical", "JSON in its canonical form (RFC 8785)", "another form")
-    return value
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

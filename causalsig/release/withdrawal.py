@@ -12,7 +12,7 @@ from typing import Literal
 from causalsig.errors import ReleaseError
 from causalsig.release.build import read_model
 from causalsig.release.envelope import seal_alone, unseal
-from causalsig.release.files import read_bytes, write_atomic
+from causalsig.release.files import read_bytes, sync_folder, write_atomic
 from causalsig.release.keys import SigningKey, TrustedKeys
 from causalsig.release.kinds import SUFFIXES
 from causalsig.release.ledger import Ledger
@@ -59,6 +59,9 @@ def withdraw(
     ReleaseError
         As `verify`; ``ledger-not-released``, ``release-key-role``.
     """
+    file = Path(file)
+    if not file.exists() and (told := _told_before(file, trusted, allow_demo)) is not None:
+        return told
     found = verify(file, trusted=trusted, allow_demo=allow_demo)
     if found.kind == "pool" or key.public.role not in APPROVERS:
         raise ReleaseError(
@@ -76,7 +79,18 @@ def withdraw(
     target = file.with_name(file.name.removesuffix(SUFFIXES[found.kind]) + SUFFIX)
     write_atomic(target, word, force=True)
     file.unlink()
+    sync_folder(file.parent)
     return target
+
+
+def _told_before(file: Path, trusted: TrustedKeys, allow_demo: bool) -> Path | None:
+    """Return the signed word that stands where a withdrawn file stood; None where there is none."""
+    for suffix in SUFFIXES.values():
+        word = file.with_name(file.name.removesuffix(suffix) + SUFFIX)
+        if file.name.endswith(suffix) and word.exists():
+            _read(word, trusted, allow_demo)
+            return word
+    return None
 
 
 def withdrawn(folder: Path, trusted: TrustedKeys, *, allow_demo: bool = False) -> frozenset[str]:

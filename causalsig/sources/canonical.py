@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from causalsig.errors import SourceError
+from causalsig.failures import shown_name
 from causalsig.sources.assemble import REQUIRED, assemble, check_columns
 from causalsig.sources.canonical_columns import TableReader
 from causalsig.sources.csv_dialect import CsvDialect, read_dialect
@@ -112,7 +113,7 @@ def _open_tables(folder: Path, dialect: CsvDialect) -> dict[str, list[TableFile]
             expected="a folder of canonical tables",
             found="no folder there",
             mend="Give the folder that holds signals.parquet or signals.csv.",
-            where=folder.name,
+            where=shown_name(folder),
         )
     found: dict[str, list[TableFile]] = {}
     for table, paths in table_paths(folder).items():
@@ -122,7 +123,7 @@ def _open_tables(folder: Path, dialect: CsvDialect) -> dict[str, list[TableFile]
                 expected="every table as CSV or as Parquet",
                 found=f"table {table} as both",
                 mend="Keep the one you mean.",
-                where=folder.name,
+                where=shown_name(folder),
             )
         found[table] = [
             open_csv(path, table, dialect) if path.suffix.lower() == ".csv" else open_parquet(path, table)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from causalsig.errors import SourceError
+from causalsig.failures import shown_name
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import URL
@@ -106,7 +107,7 @@ def _url(declared: dict[str, str], path: Path) -> URL:
             expected="a SQLAlchemy URL, such as postgresql+pg8000://reader@host/database",
             found="text that is none",
             mend="Special characters in a password are written as %40 and the like.",
-            where=path.name,
+            where=shown_name(path),
         ) from None
     if "url" in declared and (url.password is not None or "password" in url.query):
         raise _invalid("a URL without a password", "one with a password", path)
@@ -128,7 +129,7 @@ def _secret(key: str, name: str, path: Path) -> str:
             expected=f"what key {key} names, with something in it",
             found="nothing there",
             mend="Set the environment variable for this command, or let the file be readable for this user.",
-            where=path.name,
+            where=shown_name(path),
         )
     return found
 
@@ -140,5 +141,5 @@ def _invalid(expected: str, found: str, path: Path) -> SourceError:
         found=found,
         mend='Write, for example: url = "postgresql+pg8000://reader@host/database" and '
         'password_env = "CAUSALSIG_DATABASE_PASSWORD".',
-        where=path.name,
+        where=shown_name(path),
     )

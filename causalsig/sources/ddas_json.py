@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from causalsig.errors import SourceError
+from causalsig.failures import shown_name
 from causalsig.sources.ddas_versions import (
     CASES,
     CLIENT,
@@ -69,7 +70,7 @@ def open_json(path: Path) -> Record:
             expected="a whole JSON file in UTF-8",
             found="something else",
             mend="Export or copy it again; compare sizes to see whether it was cut off.",
-            where=path.name,
+            where=shown_name(path),
         ) from None
     del content
     if not isinstance(value, dict) or not isinstance(value.get(DELIVERIES), list) or not value[DELIVERIES]:
@@ -78,7 +79,7 @@ def open_json(path: Path) -> Record:
             expected=f"an object with a list of '{DELIVERIES}', one or more",
             found="JSON of another shape",
             mend="Give the file as it is made for the national exchange standard DDAS-Vroegsignalering.",
-            where=path.name,
+            where=shown_name(path),
         )
     return value
 
@@ -102,7 +103,7 @@ def _bytes(path: Path) -> bytes:
             expected="a DDAS file",
             found="no file there",
             mend="Give the path of the .json file.",
-            where=path.name,
+            where=shown_name(path),
         )
     try:
         content = path.read_bytes()
@@ -112,7 +113,7 @@ def _bytes(path: Path) -> bytes:
             expected="a file this user may read",
             found="a file that cannot be opened",
             mend="Check the file's permissions.",
-            where=path.name,
+            where=shown_name(path),
         ) from None
     if not content:
         raise SourceError(
@@ -120,7 +121,7 @@ def _bytes(path: Path) -> bytes:
             expected="a DDAS file",
             found="a file of zero bytes",
             mend="Export it again.",
-            where=path.name,
+            where=shown_name(path),
         )
     return content
 

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from causalsig.errors import SourceError
+from causalsig.failures import shown_name
 from causalsig.sources.database_address import is_address_file
 from causalsig.sources.workbook_tabs import tab_names
 from causalsig.sources.xxllnc_layout import SIGNALS_TAB
@@ -148,7 +149,7 @@ def detect_format(source: Source) -> str:
             expected="a source",
             found="nothing at that path",
             mend="Check the path.",
-            where=Path(source).name,
+            where=shown_name(Path(source)),
         )
     for name, one in FORMATS.items():
         if one.fits(source):
@@ -161,7 +162,7 @@ def detect_format(source: Source) -> str:
         found="none of these",
         mend="Look whether it is the file you meant; a folder of canonical tables holds signals.parquet or "
         "signals.csv.",
-        where=Path(source).name,
+        where=shown_name(Path(source)),
     )
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from causalsig.errors import SourceError
+from causalsig.failures import shown_name
 from causalsig.sources.schema import TABLES
 from causalsig.sources.workbook import normalise
 
@@ -142,7 +143,7 @@ def _canonical(header: Sequence[str], table: str, path: Path) -> dict[str, str]:
                 expected=f"one column '{name}'",
                 found="two of that name",
                 mend="Remove or rename the one that does not belong to the table.",
-                where=path.name,
+                where=shown_name(path, frozenset(TABLES)),
             )
         found[name] = column
     return found
@@ -172,7 +173,7 @@ def _check_type(table: str, name: str, kind: Any, path: Path) -> None:
             expected=f"{expected.get(role, 'numbers')} in column '{name}'",
             found="another type",
             mend="Write the column with its type; a date stored as text can be read in two ways.",
-            where=path.name,
+            where=shown_name(path, frozenset(TABLES)),
         )
 
 
@@ -189,5 +190,5 @@ def _ours(path: Path) -> Iterator[None]:
             expected="a whole CSV file in its declared dialect, or a whole Parquet file",
             found="one that cannot be read to its end",
             mend="Export it again; for CSV, compare dialect.toml with how the file is written.",
-            where=path.name,
+            where=shown_name(path, frozenset(TABLES)),
         ) from None

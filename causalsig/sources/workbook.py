@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from causalsig.errors import SourceError
+from causalsig.failures import shown_name
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -110,7 +111,7 @@ def _check_container(path: Path) -> None:
             expected="a workbook",
             found="no file there",
             mend=mend,
-            where=path.name,
+            where=shown_name(path),
         )
     try:
         with path.open("rb") as stream:
@@ -122,7 +123,7 @@ def _check_container(path: Path) -> None:
             expected="a workbook this user may read",
             found="a file that cannot be opened",
             mend="Check the file's permissions.",
-            where=path.name,
+            where=shown_name(path),
         ) from None
     if not magic:
         raise SourceError(
@@ -130,7 +131,7 @@ def _check_container(path: Path) -> None:
             expected="a workbook",
             found="a file of zero bytes",
             mend="Export it again.",
-            where=path.name,
+            where=shown_name(path),
         )
     if _ENCRYPTED_STREAM in rest:
         raise _encrypted(path)
@@ -159,7 +160,7 @@ def _encrypted(path: Path) -> SourceError:
         expected="a workbook without a password",
         found="an encrypted one",
         mend="Save it without a password inside the protected environment.",
-        where=path.name,
+        where=shown_name(path),
     )
 
 
@@ -169,7 +170,7 @@ def _wrong_type(path: Path) -> SourceError:
         expected="an Excel workbook (.xlsx)",
         found="a file of another type",
         mend="Export or save it as .xlsx; renaming a file does not change its type.",
-        where=path.name,
+        where=shown_name(path),
     )
 
 
@@ -179,5 +180,5 @@ def _corrupt(path: Path) -> SourceError:
         expected="a whole Excel workbook",
         found="a damaged one",
         mend="Copy or export it again; compare sizes to see whether it was cut off.",
-        where=path.name,
+        where=shown_name(path),
     )

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 DEFAULT_STUDY = "vroegsignalering"
+_MAX_BYTES = 5_000_000
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -50,7 +51,19 @@ def default_study_text() -> str:
 
 def _read_toml(path: Path, kind: str) -> dict[str, object]:
     try:
-        return tomllib.loads(path.read_text("utf-8"))
+        with path.open("rb") as file:
+            content = file.read(_MAX_BYTES + 1)
+        if len(content) > _MAX_BYTES:
+            raise OSError("too large")
+        return tomllib.loads(content.decode("utf-8"))
+    except RecursionError:
+        raise StudyError(
+            f"{kind}-not-toml",
+            expected="valid TOML, every key once",
+            found="tables and lists too deep in one another",
+            mend="Write it as the default study does.",
+            where=str(path),
+        ) from None
     except FileNotFoundError:
         raise StudyError(
             f"{kind}-file-missing",

@@ -1,7 +1,7 @@
 """Entry point: finds the commands, and turns errors into a message and an exit code.
 
 Exit codes: 0 done, 1 ran but a check or gate failed, 2 usage, configuration or unreadable data, 3 refused
-(nothing may leave), 101 internal error.
+(nothing may leave), 101 internal error, 130 interrupted with Ctrl-C.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 from types import ModuleType
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 from typer.core import TyperGroup
@@ -19,6 +19,7 @@ from typer.core import TyperGroup
 from causalsig.errors import CausalsigError
 from causalsig_cli import _failures
 
+INTERRUPTED = 130
 # In the order of the work; a command that is not named here comes last, by name.
 _ORDER = (
     "demo",
@@ -108,18 +109,25 @@ def main(arguments: Sequence[str] | None = None) -> None:
     may hold a cell value; where it happened goes to a local file with every value masked.
     """
     arguments = sys.argv[1:] if arguments is None else list(arguments)
-    hook = sys.excepthook
-    try:
-        build_app(arguments)(args=arguments, prog_name="causalsig")
-    except CausalsigError as error:
-        typer.echo(f"causalsig: {error.message}", err=True)
-        sys.exit(error.exit_code)
-    except Exception as error:
-        typer.echo(_failures.report(error), err=True)
-        sys.exit(_failures.INTERNAL_ERROR)
-    finally:
-        # Typer puts its own hook in place, which would print the text of an exception.
-        sys.excepthook = hook
+    with _failures.nothing_said():
+        try:
+            build_app(arguments)(args=arguments, prog_name="causalsig")
+        except CausalsigError as error:
+            typer.echo(f"causalsig: {error.message}", err=True)
+            sys.exit(error.exit_code)
+        except KeyboardInterrupt:
+            sys.exit(INTERRUPTED)
+        except SystemExit as end:
+            if end.code is not None and not isinstance(end.code, int):
+                _unforeseen(end)  # a text, which Python would print
+            raise
+        except BaseException as error:
+            _unforeseen(error)
+
+
+def _unforeseen(error: BaseException) -> NoReturn:
+    typer.echo(_failures.report(error), err=True)
+    sys.exit(_failures.exit_code(error))
 
 
 if __name__ == "__main__":

@@ -51,12 +51,14 @@ def check(
     finding would stop the run.
     """
     from causalsig.execution.site import read_site
+    from causalsig.silence import silenced
 
     found = find_sites(source, inventory, only)
     printed: list[dict[str, Any]] = []
 
     def one(path: Path, site: Site) -> int:
-        read = read_site(path, site)
+        with silenced():
+            read = read_site(path, site)
         rows = [{"site": site.code, **asdict(finding)} for finding in read.findings]
         if format_ == "json":
             printed.extend(rows)

@@ -38,8 +38,9 @@ POOL = files_of(
         "execution": "comparison",
         "meta": "fits gls heterogeneity inputs intervals maximum mixture only_maximum options prediction"
         " results roots scan sums tau2_intervals univariate weights",
-        "pooling": "lineup pool",
-        "release": "beside beside_entries build documents floors grid sift value_types vocabulary",
+        "pooling": "censored interval_censored lineup pool",
+        "release": "arm_entries beside beside_entries build censored censored_entries documents floors grid"
+        " sift value_types vocabulary",
     }
 )
 """From a municipality's analysis to the pooled contrast."""

@@ -81,6 +81,9 @@ def test_a_municipality_gets_no_robustness_of_what_it_may_not_see(changes: dict[
 def test_a_pool_of_the_others_with_such_a_row_is_refused() -> None:
     values = build_pool_document(pool(kind="others"), recipient="f" * 64).model_dump(mode="json")
     values["robustness"][0]["sites"] = 5
+    with pytest.raises(ValidationError, match="of too few sites is called publishable"):
+        PoolDocument.model_validate_json(json.dumps(values))
+    values["robustness"][0]["publishable"] = False
     with pytest.raises(ValidationError, match="not publishable"):
         PoolDocument.model_validate_json(json.dumps(values))
 

@@ -173,3 +173,27 @@ def test_a_word_of_somebody_else_takes_nothing_back(provider: Provider, tmp_path
     with pytest.raises(ReleaseError) as caught:
         withdrawn(provider.outbox, provider.trusted)
     assert caught.value.code == "release-not-json"
+
+
+def taken_back(provider: Provider, path: Path) -> Path:
+    key = read_signing_key(provider.keys, "checker")
+    return withdraw(path, ledger=provider.ledger, reason="erasure", key=key, trusted=provider.trusted)
+
+
+def test_a_word_whose_line_was_taken_off_is_missed(provider: Provider) -> None:
+    word = taken_back(provider, provider.release(provider.put_up("9001")))
+    assert check_ledger(provider.ledger, provider.trusted, (provider.outbox,)).lines == 2
+    chain = Ledger(provider.ledger).chain.path
+    chain.write_bytes(chain.read_bytes().splitlines(keepends=True)[0])
+    with pytest.raises(ReleaseError, match="ledger-lost"):
+        check_ledger(provider.ledger, provider.trusted, (word.parent,))
+
+
+def test_withdrawing_again_ends_where_it_ended(provider: Provider) -> None:
+    path = provider.release(provider.put_up("9001"))
+    word = taken_back(provider, path)
+    before = word.read_bytes()
+    assert taken_back(provider, path) == word and word.read_bytes() == before
+    word.unlink()
+    with pytest.raises(ReleaseError, match="release-not-readable"):
+        taken_back(provider, path)

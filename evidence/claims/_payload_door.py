@@ -1,0 +1,57 @@
+"""The whole door for one document: review, two approvals, ledger, signatures, a file, and reading it."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Any, Final, Literal
+
+from causalsig.release.build import read_model
+from causalsig.release.envelope import unseal
+from causalsig.release.household_sets import CohortSet, household_codes
+from causalsig.release.keys import new_keys, read_signing_key, read_trusted
+from causalsig.release.kinds import read_site_document
+from causalsig.release.life import Memory, approve, read_site_release, write_pool, write_review
+from causalsig.release.pool_document import PoolDocument
+from causalsig.release.strict_json import canonical
+
+_PEOPLE: Final[tuple[tuple[Literal["operator", "checker"], str], ...]] = (
+    ("operator", "One Person"),
+    ("checker", "Another Person"),
+)
+
+
+@cache
+def _keys() -> Path:
+    folder = Path(mkdtemp(prefix="door-"))
+    new_keys(folder)
+    return folder
+
+
+@cache
+def _members() -> Any:
+    return household_codes(b"p" * 32, "9001", map(str, range(100_000)))
+
+
+def through_the_door(document: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Let a document leave, and read the file that did."""
+    keys = _keys()
+    trusted = read_trusted(keys)
+    if document["kind"] == "pool":
+        path = write_pool(
+            folder / "pool.json", read_model(PoolDocument, document), key=read_signing_key(keys, "university")
+        )
+        return unseal(path.read_bytes(), trusted, ("university",)).document
+    memory = Memory(folder / "ledger", "f" * 64, 10, 330, (CohortSet("everybody", _members()),))
+    write_review(folder / "9001", read_site_document(document), memory=memory)
+    left: Path | None = None
+    for role, name in _PEOPLE:
+        key = read_signing_key(keys, role)
+        left = approve(folder / "9001", role=role, name=name, key=key, outbox=folder / "outbox")
+    assert left is not None
+    said: dict[str, Any] = json.loads(
+        canonical(read_site_release(left, trusted=trusted)[0].model_dump(mode="json"))
+    )
+    return said

@@ -1,0 +1,193 @@
+"""No random payload that breaks a rule is written; the oracle that says so sees each rule that is missing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from functools import cache
+from random import Random
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from causalsig.errors import CausalsigError
+from causalsig.release import (
+    cell_rules,
+    contacts,
+    documents,
+    grid,
+    grouped,
+    monitor_document,
+    profile_document,
+    rules,
+    sift,
+)
+from causalsig.release.build import build_release
+from causalsig.release.rules import Beyond
+from evidence.claims import random_payloads
+from evidence.claims._payload_cells import judge_monitor, judge_profile, random_monitor, random_profile
+from evidence.claims._payload_judged import judge_site
+from evidence.claims._payload_oracle import broken
+from evidence.claims._payload_sites import IDENTITY, RARE, random_site
+
+MOST = 1500
+"""Payloads in which a missing rule has to show."""
+
+
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(seed=st.integers(min_value=10**9, max_value=2 * 10**9))
+def test_no_payload_that_breaks_a_rule_is_written(seed: int) -> None:
+    draw, tally = Random(seed), random_payloads.Tally()
+    tally.make(draw)
+    if tally.kept:
+        tally.change(draw)
+    assert tally.wrong == {}
+
+
+def test_a_replication_reaches_both_sides_and_ends_as_it_left() -> None:
+    told = random_payloads.one(random_payloads.SEEDS.stop)
+    assert told["wrong"] == {}
+    assert sum(told["outcomes"].values()) >= random_payloads.A_SEED
+    for rule in ("admission", "class-floor", "dominance", "effective-size", "nested", "numbers"):
+        assert told["held"][f"estimates: {rule}"] > 0 and told["passed"][f"estimates: {rule}"] > 0
+
+
+def first_wrong(make: Callable[[Random], tuple[Any, Any]], wanted: str) -> bool:
+    """Say whether the oracle names a rule in one of many payloads; one that is refused writes nothing."""
+    for seed in range(MOST):
+        try:
+            document, judged = make(Random(seed))
+        except CausalsigError:
+            continue
+        said = document.model_dump(mode="json")
+        if wanted in (*judged(said).wrong, *broken(said)):
+            return True
+    return False
+
+
+def odd_site(draw: Random, odd: float = 0.2) -> tuple[Any, Any]:
+    study, result = random_site(draw, odd)
+    document = build_release(result, study=study, identity=IDENTITY).document
+    return document, lambda said: judge_site(study, result, said)
+
+
+def monitor(draw: Random) -> tuple[Any, Any]:
+    floors, counts = random_monitor(draw)
+    document = monitor_document.build_monitor(counts, identity=IDENTITY, floors=floors)
+    return document, lambda said: judge_monitor(floors, counts, said)
+
+
+def profile(draw: Random) -> tuple[Any, Any]:
+    floors, counts = random_profile(draw)
+    document = profile_document.build_profile(counts, identity=IDENTITY, floors=floors)
+    return document, lambda said: judge_profile(floors, counts, said)
+
+
+@pytest.mark.parametrize(
+    "rule",
+    ["pooling-gate", "arm-floor", "admission", "class-floor", "residual-df", "dominance", "effective-size"],
+)
+def test_the_oracle_sees_a_rule_of_blocks_that_is_missing(rule: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    left = [one for one in rules._RULES if one.code != f"release-{rule}"]
+    assert len(left) == len(rules._RULES) - 1
+    monkeypatch.setattr(rules, "_RULES", left)
+    assert first_wrong(odd_site, rule)
+
+
+UP = grid.two_digits_up
+
+
+def too_low(value: float) -> tuple[int, int]:
+    digits, exponent = UP(value)
+    return max(digits - 1, 10), exponent
+
+
+def site(draw: Random) -> tuple[Any, Any]:
+    return odd_site(draw, odd=RARE)
+
+
+NO_BUDGET = Beyond(frozenset(), frozenset(), False, False, False)
+MISSING: dict[str, tuple[Any, str, Any, Any, str]] = {
+    "nested": (sift, "nested_differences", lambda *_: frozenset(), odd_site, "nested"),
+    "numbers": (sift, "beyond_budget", lambda *_: NO_BUDGET, site, "numbers"),
+    "group floors": (grouped, "_holds", lambda *_: True, site, "group-floor"),
+    "rests of groups": (grouped, "_rests_hold", lambda *_: True, site, "group-rest"),
+    "behind a rule": (grouped, "rests_on_enough", lambda *_: True, site, "rule-floor"),
+    "contact floors": (contacts, "_sound", lambda part, _: {*range(len(part.with_arm))}, site,
+                       "contact-floor"),
+    "contact that follows": (contacts, "_crossed", lambda *_: False, odd_site, "contact-follows"),
+    "error rounded down": (grid, "two_digits_up", too_low, odd_site,
+                           "grid: an error that is not its own two digits, rounded up"),
+    "bands": (grid, "band", lambda n: "300-999", odd_site, "bands: households of an arm"),
+    "cells": (cell_rules, "_RULES", cell_rules._RULES[1:], monitor, "cell-floor"),
+    "classes": (cell_rules, "_RULES", [cell_rules._RULES[0], cell_rules._RULES[2]], monitor, "class-floor"),
+    "signals of one household": (cell_rules, "_RULES", cell_rules._RULES[:2], monitor, "dominance"),
+    "complement": (cell_rules, "_complement", lambda *_: 0, monitor, "follows"),
+    "budget of cells": (cell_rules, "_keep_within", lambda *_: None, monitor, "numbers"),
+    "codes": (profile_document, "sift_counts",
+              lambda cells, *_: ([(c, grid.band(max(c.households, 10))) for c in cells], True), profile,
+              "cell-floor"),
+}  # fmt: skip
+"""What is taken away, of whom, and what the oracle then has to say."""
+
+
+@pytest.mark.parametrize("name", list(MISSING))
+def test_the_oracle_sees_what_is_missing(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    module, attribute, instead, make, wanted = MISSING[name]
+    monkeypatch.setattr(module, attribute, instead)
+    if name == "numbers":
+        # The document looks at the budget too, as far as bands tell: what it would let by alone is rare.
+        monkeypatch.setattr(documents, "check_question", lambda *_: None)
+    assert first_wrong(make, wanted)
+
+
+@cache
+def good() -> str:
+    """Write one document with a block, a region and a later gate's figure."""
+    for seed in range(MOST):
+        study, result = random_site(Random(seed))
+        document = build_release(result, study=study, identity=IDENTITY).document.model_dump(mode="json")
+        [question, *_] = document["questions"]
+        if any(b["primary"] and len(b["arms"]) > 2 for b in question["analyses"]) and question["regions"]:
+            return json.dumps(document)
+    raise AssertionError("no such document")
+
+
+def blocks(document: Any) -> Any:
+    return document["questions"][0]["analyses"][0]
+
+
+EDITS: dict[str, Callable[[Any], None]] = {
+    "closed: a text of no list in outcome": lambda d: blocks(d).update(outcome="Mevrouw Jansen"),
+    "closed: a number that is no small integer in mean": lambda d: blocks(d)["arms"][0].update(mean=0.25),
+    "grid: an estimate off the grid of its error": lambda d: blocks(d)["arms"][0].update(mean_exponent=-30),
+    "grid: an error that has not two digits": lambda d: blocks(d)["arms"][0].update(std_error=100),
+    "grid: correlations that are not positive definite": lambda d: blocks(d).update(
+        correlations=[20] * len(blocks(d)["correlations"])
+    ),
+    "floors: looser than the house's": lambda d: d["floors"].update(min_households_cell=9),
+    "arm-floor: a band below it": lambda d: blocks(d)["arms"][0].update(households="10-29"),
+    "effective-size: a block below it": lambda d: blocks(d)["arms"][0].update(effective_size=8),
+    "arm-floor: a region, a group or a leaf below it": lambda d: d["questions"][0]["regions"][0].update(
+        households="under-10"
+    ),
+    "numbers: a question tells more than its households allow": lambda d: d["questions"][0][
+        "analyses"
+    ].extend([blocks(d)] * 200),
+    "held: a block twice, or released and held back": lambda d: d["questions"][0]["analyses"].append(
+        blocks(d)
+    ),
+    "held: effects of a question that is not estimated": lambda d: d["questions"][0].update(
+        status="withheld"
+    ),
+}
+
+
+@pytest.mark.parametrize("wanted", list(EDITS))
+def test_the_oracle_sees_what_a_document_says_against_the_handbook(wanted: str) -> None:
+    document = json.loads(good())
+    assert broken(document) == []
+    EDITS[wanted](document)
+    assert wanted in broken(document)
