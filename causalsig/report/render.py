@@ -14,7 +14,7 @@ from causalsig.report.national import national_view
 from causalsig.report.numbers import Language
 from causalsig.report.pages import MunicipalityPage, NationalPage
 from causalsig.report.profile import profile_view
-from causalsig.report.review import meant, measure, parts_of, review_page, shown
+from causalsig.report.reviewed import contents, review_view
 from causalsig.report.views import Page
 from causalsig.report.words import Words
 
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 """Nothing may be loaded and nothing may run; inline style is what the page and its figures are drawn with."""
+
+CONTENTS_LEVEL = 4
+"""How deep the list of contents of a review goes: questions, and the blocks in them."""
 
 
 def municipality_html(page: MunicipalityPage, language: Language = "nl") -> str:
@@ -69,20 +72,17 @@ def flow_html(
     return _render(flow_view(study, flow, parts, language, demo=demo), language)
 
 
-def review_html(review: Review, language: Language = "en") -> str:
-    """Write what would leave of a review, value by value; it stays with the provider."""
-    page = review_page(review, language)
+def review_html(review: Review, language: Language = "nl") -> str:
+    """Write a review: every value that would leave with the rule it passed. It stays with the provider."""
+    view = review_view(review, language)
     return (
         _environment()
         .get_template("review.html.j2")
         .render(
-            page=page,
-            parts=list(parts_of(page.whole)),
-            shown=shown,
-            meant=meant,
-            measure=measure,
+            page=view,
+            contents=tuple(contents(view.document, CONTENTS_LEVEL)),
             language=language,
-            words=Words(language, "release"),
+            words=Words(language, "review"),
             policy=POLICY,
         )
     )

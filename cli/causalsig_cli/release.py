@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from causalsig.errors import RefusedError
-from causalsig.texts import text
+from causalsig.texts import catalogue, text
+from causalsig_cli._screen import say
 
 if TYPE_CHECKING:
-    from causalsig.report.review_rows import ReviewRow
+    from causalsig.release.life import Review
 
 app = typer.Typer(no_args_is_help=True, help="Review, approve, refuse and verify what leaves a site.")
 
@@ -30,34 +31,32 @@ def review(
     language: Annotated[Literal["nl", "en"], typer.Option(help="Language of the rules.")] = "en",
     format_: Format = "text",
     html: Annotated[
-        Path | None, typer.Option(help="Write it as a page to look at; it stays with the provider.")
+        Path | None, typer.Option("--html", help="Write it as one HTML page instead; it stays with you.")
     ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace the page when it is there.")] = False,
 ) -> None:
     """Show exactly what would leave, each value with the rule that lets it pass."""
-    from causalsig.release.files import write_atomic
     from causalsig.release.life import read_review
-    from causalsig.report.review_rows import held_back, review_rows
+    from causalsig.release.reading import held_back
 
     found = read_review(file)
     if html is not None:
-        from causalsig.report.render import review_html
-
-        write_atomic(html, review_html(found, language).encode(), force=True, mode=0o600)
-        typer.echo(str(html))
+        _write_page(found, html, language, force=force)
         return
-    rows = review_rows(found.document, language)
+    rows = _rows(found, language)
     if format_ == "json":
         head = {"state": found.state, "demo": found.demo, "payload_hash": found.payload_hash}
         log = [entry.model_dump() for entry in found.log]
-        fields = [_as_json(row) for row in rows]
-        typer.echo(json.dumps({**head, "log": log, "fields": fields}, ensure_ascii=False, indent=2))
+        typer.echo(json.dumps({**head, "log": log, "fields": rows}, ensure_ascii=False, indent=2))
         return
-    width = max(len(row.place) for row in rows)
+    width = max(len(row["place"]) for row in rows)
     for row in rows:
-        value = "-" if row.value is None else row.value
-        if row.stands_for is not None:
-            value = f"{value} (= {row.stands_for:.4g})"
-        typer.echo(f"{row.place:<{width}}  {value}  | {row.field.meaning}; {row.field.grid} | {row.rule}")
+        value = "-" if row["value"] is None else row["value"]
+        if row["stands_for"] is not None:
+            value = f"{value} (= {row['stands_for']:.4g})"
+        rule = row["rule"] if row["rule"] == row["code"] else f"{row['rule']} [{row['code']}]"
+        measure = "; ".join(part for part in (row["meaning"], row["unit"], row["grid"]) if part != "-")
+        typer.echo(f"{row['place']:<{width}}  {value}  | {measure} | {rule}")
     typer.echo(f"\nSHA-256 of the payload: {found.payload_hash}\nState: {found.state}")
     for entry in found.log:
         typer.echo(f"  {entry.at}  {entry.step}  {entry.role}  {entry.name}  {entry.reason}".rstrip())
@@ -65,10 +64,33 @@ def review(
         typer.echo(f"Held back: {what}: {text(f'release.rules.{rule}.title', language)} [{rule}]")
 
 
-def _as_json(row: ReviewRow) -> dict[str, Any]:
-    field = row.field
-    told = {"place": row.place, "value": row.value, "meaning": field.meaning, "unit": field.unit}
-    return told | {"grid": field.grid, "rule": row.rule, "code": field.rule, "stands_for": row.stands_for}
+def _write_page(found: Review, html: Path, language: Literal["nl", "en"], *, force: bool) -> None:
+    from causalsig.release.files import write_atomic
+    from causalsig.report.render import review_html
+
+    write_atomic(html, review_html(found, language).encode(), force=force, mode=0o600)
+    html.chmod(0o600)  # also where the same page was there already
+    typer.echo(str(html))
+    say("for operator and output checker; it names people, so keep it inside.")
+
+
+def _rows(found: Review, language: str) -> list[dict[str, Any]]:
+    from causalsig.release.reading import read_leaves
+
+    titles = catalogue(language)
+    return [
+        {
+            "place": leaf.place,
+            "value": leaf.value,
+            "meaning": leaf.field.meaning,
+            "unit": leaf.field.unit,
+            "grid": leaf.field.grid,
+            "rule": titles.get(f"release.rules.{leaf.field.rule}.title", leaf.field.rule),
+            "code": leaf.field.rule,
+            "stands_for": leaf.stands_for,
+        }
+        for leaf in read_leaves(found.document.model_dump(mode="json"))
+    ]
 
 
 @app.command()
