@@ -22,8 +22,9 @@ from causalsig.crossed import (
 )
 from causalsig.moved import BandRow, BasisRow, MovedRow, PassedRoute, RouteName
 from causalsig.records import Verdict
+from evidence.claims._payload_grids import ROUNDING
 from evidence.claims._payload_judged import ERRORS, Judged
-from evidence.claims._payload_oracle import ROUNDING, band_of, step_of
+from evidence.claims._payload_oracle import band_of, step_of
 
 if TYPE_CHECKING:
     from random import Random
