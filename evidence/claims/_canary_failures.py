@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from evidence.claims._canary_runs import STUDY, Desk, Said, codes_of, desk, full_run, told
-from evidence.claims._canary_sources import AROUND, EXTRA_SHEET, NAME, layout_of
+from evidence.claims._canary_sources import NAME, inside, layout_of
 from evidence.claims._canary_words import CANARIES
 
 SABOTAGE: Final = Path(__file__).parent / "canary_sabotage"
@@ -53,11 +53,9 @@ NO_BYTECODE: Final = {"PYTHONDONTWRITEBYTECODE": "1"}
 
 
 def plant(at: Desk, code: str, format_: str = "xxllnc 2026") -> Path:
-    """Write a source that can be read, with canaries in a few cells of each column that is not a key."""
+    """Write a source that can be read, with canaries in a few cells of every column."""
     layout = layout_of(format_)
-    kept = ("Gemeente", "municipality", "gemeentecode", *AROUND, EXTRA_SHEET)
-    columns = [column for column in layout.columns if column.rsplit(".", 1)[-1] not in kept]
-    return layout.write(at.sources, code, columns, "few")
+    return layout.write(at.sources, code, inside(layout.columns), "few")
 
 
 def sabotage(kinds: Mapping[str, str]) -> dict[str, str]:

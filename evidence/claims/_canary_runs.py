@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from evidence.claims._canary_search import search_file, search_text
-from evidence.claims._canary_sources import EXTRA_SHEET, TOWN, Dose, layout_of
+from evidence.claims._canary_sources import TOWN, Dose, inside, layout_of
 
 STUDY: Final = "vroegsignalering"
 ROOT: Final = Path(__file__).parents[2]
@@ -242,13 +242,10 @@ def all_columns(format_: str) -> dict[str, Any]:
     """Plant every column at once, in few cells of one source and in all cells of another."""
     with desk(codes_of(2)) as at:
         layout = layout_of(format_)
-        inside = [
-            column
-            for column in layout.columns
-            if column not in ("column twice", "name of a column", EXTRA_SHEET)
-        ]
-        layout.write(at.sources, codes_of(2)[0], inside, "few")
-        layout.write(at.sources, codes_of(2)[1], inside, "all")
+        beside = [one for one in ("file name", "extra column") if one in layout.columns]
+        columns = [*inside(layout.columns), *beside]
+        layout.write(at.sources, codes_of(2)[0], columns, "few")
+        layout.write(at.sources, codes_of(2)[1], columns, "all")
         return told(at, full_run(at))
 
 

@@ -25,6 +25,7 @@ SPARED: Final = 4
 AROUND: Final = ("file name", "extra column", "column of that name", "column twice", "name of a column")
 """Canaries beside the cells: what a file, a column that nobody asked for, or one of the format is called."""
 EXTRA_SHEET: Final = "extra sheet"
+_NAMES_SITE: Final = ("Gemeente", "municipality", "gemeentecode")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,15 @@ class Layout:
 
     columns: tuple[str, ...]
     write: Callable[[Path, str, Collection[str], Dose], Path]
+
+
+def inside(columns: Collection[str]) -> list[str]:
+    """Columns whose cells can all be planted at once: without the one that says whose the rows are."""
+    return [
+        column
+        for column in columns
+        if column not in (*AROUND, EXTRA_SHEET) and not column.endswith(_NAMES_SITE)
+    ]
 
 
 def planted(tables: Mapping[str, Rows], columns: Collection[str], dose: Dose) -> Tables:
