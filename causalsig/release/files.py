@@ -59,7 +59,8 @@ def _temporary(path: Path) -> tuple[int, str]:
 
     while True:
         descriptor, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        with suppress(OSError):  # a file system without locks: nothing is swept there either
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
         if os.fstat(descriptor).st_nlink:
             return descriptor, name
         os.close(descriptor)  # swept away between its making and its lock

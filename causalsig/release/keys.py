@@ -119,7 +119,9 @@ def new_key(folder: str | Path, role: Role, *, demo: bool = False) -> PublicKey:
     """
     folder = _folder(folder)
     shown = folder / f"{role}.pub.json"
-    if (folder / f"{role}.key").exists() and not shown.exists():
+    if shown.exists():
+        raise _has_keys(shown.name)
+    if (folder / f"{role}.key").exists():
         public = read_signing_key(folder, role).public
         if public.demo != demo:
             raise _has_keys(f"{role}.key")
@@ -192,15 +194,23 @@ def revoke_key(folder: str | Path, key_id: str) -> PublicKey:
     revoked = replace(found[fits[0]], state="revoked")
     _write_public(_aside(folder, revoked), revoked, force=True)
     private = folder / f"{revoked.role}.key"
-    with suppress(ReleaseError):
-        # Only its own: a colleague's public key of the same role may lie beside another private one.
-        if read_signing_key(folder, revoked.role).public.key_id == revoked.key_id:
-            private.unlink()
+    # Only its own: a colleague's public key of the same role may lie beside another private one.
+    if private.exists() and _id_of(private, revoked.role) == revoked.key_id:
+        private.unlink()
     for path in fits:
         if path != _aside(folder, revoked):
             path.unlink()
     sync_folder(folder)
     return revoked
+
+
+def _id_of(private: Path, role: Role) -> str | None:
+    """Id of a private key's public one, whoever can read the file: then above all it has to go."""
+    with suppress(ReleaseError):
+        raw = _hex(_load(private, "causalsig-private-key").get("private"), 32)
+        if raw is not None:
+            return _public(Ed25519PrivateKey.from_private_bytes(raw), role, False).key_id
+    return None
 
 
 def _aside(folder: Path, key: PublicKey) -> Path:

@@ -22,6 +22,8 @@ SUFFIX: Final = ".toml"
 _PLACES: Final = ("url", "url_env")
 _PASSWORDS: Final = ("password_env", "password_file")
 _KEYS: Final = frozenset({*_PLACES, *_PASSWORDS, "schema"})
+USUAL: Final = frozenset({"database"})
+"""What the messages call the file: any other name may be told by its ending only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +109,7 @@ def _url(declared: dict[str, str], path: Path) -> URL:
             expected="a SQLAlchemy URL, such as postgresql+pg8000://reader@host/database",
             found="text that is none",
             mend="Special characters in a password are written as %40 and the like.",
-            where=shown_name(path),
+            where=shown_name(path, USUAL),
         ) from None
     if "url" in declared and (url.password is not None or "password" in url.query):
         raise _invalid("a URL without a password", "one with a password", path)
@@ -129,7 +131,7 @@ def _secret(key: str, name: str, path: Path) -> str:
             expected=f"what key {key} names, with something in it",
             found="nothing there",
             mend="Set the environment variable for this command, or let the file be readable for this user.",
-            where=shown_name(path),
+            where=shown_name(path, USUAL),
         )
     return found
 
@@ -141,5 +143,5 @@ def _invalid(expected: str, found: str, path: Path) -> SourceError:
         found=found,
         mend='Write, for example: url = "postgresql+pg8000://reader@host/database" and '
         'password_env = "CAUSALSIG_DATABASE_PASSWORD".',
-        where=shown_name(path),
+        where=shown_name(path, USUAL),
     )

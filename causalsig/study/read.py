@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 DEFAULT_STUDY = "vroegsignalering"
-_MAX_BYTES = 5_000_000
+_MAX_BYTES = 2_500_000
 Model = TypeVar("Model", bound=BaseModel)
 
 

@@ -81,4 +81,4 @@ class _Kept(logging.Handler):
             words = record.getMessage()
         except Exception:
             words = ""
-        self.note(f"log line at {record.lineno}: {masked_text(words) or '(no text)'}")
+        self.note("log line\n" + masked_text(f'File "{record.pathname}", line {record.lineno}\n{words}'))

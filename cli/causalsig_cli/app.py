@@ -59,6 +59,13 @@ class _InOrder(TyperGroup):
         """Return the names of the commands in the order of the help."""
         return sorted(self.commands, key=_place)
 
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command; a file that ends too soon is an error nobody foresaw, and no wish of the user."""
+        try:
+            return super().invoke(ctx)
+        except EOFError as error:
+            raise RuntimeError from error  # Typer would say "Aborted!" and end as a failed check does
+
 
 def build_app(arguments: Sequence[str] = ()) -> typer.Typer:
     """Build the app; when `arguments` begin with a command, import that command only."""

@@ -48,6 +48,8 @@ COMMAND_CODES: Final[Mapping[str, int]] = {
 }
 """Exit code of a command that reads rows itself and meets this."""
 LARGEST_FILE: Final = 2_000
+NO_BYTECODE: Final = {"PYTHONDONTWRITEBYTECODE": "1"}
+"""Python itself does not notice that a file it compiles to is cut off, and stumbles over it the next time."""
 
 
 def plant(at: Desk, code: str, format_: str = "xxllnc 2026") -> Path:
@@ -213,10 +215,11 @@ def the_machine() -> dict[str, Any]:
     with desk(codes) as at:
         for code in codes:
             plant(at, code)
-        ended = {"disk full": run_study(at, preexec_fn=_small_files).code}
+        full: dict[str, Any] = {"more": NO_BYTECODE, "preexec_fn": _small_files}
+        ended = {"disk full": run_study(at, **full).code}
         given = (at.sources, "--inventory", at.inventory, "--keys", at.keys)
-        out = ("--out", at.folder / "profile")
-        ended["disk full, profile"] = at.run("site", "profile", *given, *out, preexec_fn=_small_files).code
+        profile = ("site", "profile", *given, "--out", at.folder / "profile")
+        ended["disk full, profile"] = at.run(*profile, **full).code
         nowhere = ("--out", "/proc/causalsig")
         ended["no folder"] = at.run("site", "run", STUDY, *given, *nowhere).code
         ended["Ctrl-C"] = interrupted(at).code
@@ -231,10 +234,15 @@ def _small_files() -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (LARGEST_FILE, LARGEST_FILE))
 
 
+def _hear() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def interrupted(at: Desk) -> Said:
     """Press Ctrl-C, which reaches every process of the terminal, when the first site is at work."""
     arguments = ("site", "run", STUDY, at.sources, "--inventory", at.inventory, "--keys", at.keys)
-    with at.start(*arguments, "--out", at.folder / "stopped") as process:
+    # What a shell runs in its background is deaf to Ctrl-C from the start; this program must hear it.
+    with at.start(*arguments, "--out", at.folder / "stopped", preexec_fn=_hear) as process:
         while process.poll() is None and not list((at.folder / "stopped").glob("sites/*/job.json")):
             time.sleep(0.02)
         time.sleep(1)

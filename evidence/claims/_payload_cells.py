@@ -84,7 +84,7 @@ def _rate(draw: Random, month: str | None, total: int) -> RateCount:
 
 def random_profile(draw: Random) -> tuple[Disclosure, ProfileCounts]:
     """Draw the counts of a profile."""
-    total = draw.choice((9, 10, 40, 150, 400, 900, 3000, 9000))
+    total = draw.choice((9, 10, 40, 40, 60, 60, 150, 400, 3000, 9000))
     codes = []
     for (table, column), names in draw.sample(sorted(CODE_LISTS.items()), 3):
         own = [HouseholdCount(table, column, name, _size(draw, total)) for name in names]

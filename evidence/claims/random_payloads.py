@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from random import Random
@@ -19,12 +20,14 @@ from causalsig.release.profile_document import build_profile
 from causalsig.study.read import DEFAULT_STUDY, read_study
 from evidence.claim import Verdict
 from evidence.claims._payload_cells import judge_monitor, judge_profile, random_monitor, random_profile
+from evidence.claims._payload_crossed import judge_findings, random_findings
 from evidence.claims._payload_door import through_the_door
 from evidence.claims._payload_judged import Judged, judge_site
 from evidence.claims._payload_mutations import mutated, written
 from evidence.claims._payload_oracle import broken
 from evidence.claims._payload_pools import judge_pool, judge_weights, pool_heavy, random_pool
 from evidence.claims._payload_sites import IDENTITY, random_site
+from evidence.claims._payload_tight import tight_site
 from evidence.context import Context
 
 CLAIM = """Of a million random payloads, made by the rules from random results of sites, counts and pools or
@@ -51,6 +54,10 @@ ONE_SIDED: Final = (
 )
 """Rules of a pair or of what follows: the oracle hears of them only where they matter."""
 LISTED: Final = 20
+TIGHT: Final = 0.15
+"""Part of the sites that ask more than their households allow."""
+CROSSED: Final = 0.2
+"""Part of the sites that have thresholds."""
 KEPT: Final = 40
 """Documents that a replication keeps to change."""
 Made = tuple["SiteDocument | PoolDocument", Callable[[dict[str, Any]], Judged]]
@@ -62,9 +69,18 @@ def _default() -> Any:
 
 
 def _site(draw: Random) -> Made:
-    study, site = random_site(draw)
+    study, site = tight_site(draw) if draw.random() < TIGHT else random_site(draw)
+    found = random_findings(draw) if draw.random() < CROSSED else None
+    site = replace(site, thresholds=found)
     document = build_release(site, study=study, identity=IDENTITY).document
-    return document, lambda said: judge_site(study, site, said)
+
+    def judge(said: dict[str, Any]) -> Judged:
+        told = judge_site(study, site, said)
+        if found is not None:
+            judge_findings(study, found, said["thresholds"][0], told)
+        return told
+
+    return document, judge
 
 
 def _monitor(draw: Random) -> Made:

@@ -63,6 +63,21 @@ def test_revoking_a_colleagues_key_leaves_ones_own(tmp_path: Path) -> None:
     assert found is not None and found.state == "revoked"
 
 
+def test_a_revoked_key_goes_even_where_others_can_read_it(tmp_path: Path) -> None:
+    own = new_key(tmp_path, "operator")
+    (tmp_path / "operator.key").chmod(0o644)
+    revoke_key(tmp_path, own.key_id)
+    assert not (tmp_path / "operator.key").exists()
+
+
+def test_no_private_key_is_made_beside_a_public_one_that_is_there(tmp_path: Path) -> None:
+    new_key(tmp_path, "operator")
+    (tmp_path / "operator.key").unlink()
+    with pytest.raises(ReleaseError, match="release-exists"):
+        new_key(tmp_path, "operator")
+    assert not (tmp_path / "operator.key").exists()
+
+
 def test_of_two_files_about_a_key_the_worst_holds() -> None:
     active, revoked = (PublicKey("operator", "a" * 64, b"", False, state) for state in ("active", "revoked"))  # type: ignore[arg-type]
     for keys in ((active, revoked), (revoked, active)):

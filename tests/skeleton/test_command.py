@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import logging
 import sys
+import threading
 import types
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -38,7 +41,7 @@ def run(
     return call
 
 
-def raising(error: Exception) -> Callable[[], None]:
+def raising(error: BaseException) -> Callable[[], None]:
     def command() -> None:
         raise error
 
@@ -75,6 +78,45 @@ def test_an_unforeseen_exception_exits_101_without_its_text(run, tmp_path: Path)
     text = record.read_text(encoding="utf-8")
     assert "KeyError" in text and "ValueError" in text and "in command" in text
     assert "Kanarie" not in text and "123456782" not in text
+
+
+@pytest.mark.parametrize(
+    ("error", "ends", "said"),
+    [
+        (EOFError(SECRET), 101, "[internal-error]"),
+        (SystemExit(SECRET), 101, "[internal-error]"),
+        (MemoryError(SECRET), 2, "[run-no-memory]"),
+        (OSError(28, SECRET), 2, "[run-no-space]"),
+        (KeyboardInterrupt(SECRET), 130, ""),
+    ],
+)
+def test_whatever_ends_a_command_has_a_documented_exit_code(
+    error: BaseException, ends: int, said: str, run
+) -> None:
+    code, out, err = run("doctor", doctor=raising(error))
+    assert (code, out) == (ends, "")
+    assert said in err and "Kanarie" not in err and "Aborted" not in err
+
+
+def test_what_a_command_does_not_say_itself_goes_to_the_log(
+    run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Without the handlers of the test runner, as in a program.
+    monkeypatch.setattr(logging.getLogger("library"), "propagate", False)
+
+    def command() -> None:
+        logging.getLogger("library").warning(SECRET)
+        thread = threading.Thread(target=raising(ValueError(SECRET)))
+        thread.start()
+        thread.join()
+        with warnings.catch_warnings():
+            warnings.simplefilter("always")
+            warnings.warn(SECRET, stacklevel=1)
+
+    code, out, err = run("doctor", doctor=command)
+    assert (code, out, err) == (0, "", "")
+    text = "".join(path.read_text("utf-8") for path in (tmp_path / "log").iterdir())
+    assert text.count("x 9") >= 3 and "Kanarie" not in text and "1234" not in text
 
 
 def test_an_exception_that_cannot_speak_is_still_recorded() -> None:
