@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
-from causalsig.release import cell_rules, rules
+from pydantic import BaseModel
+
+from causalsig.pooling import pool as pooled
+from causalsig.release import cell_rules, rules, sift
+from causalsig.release.around_fields import AROUND
 from causalsig.release.fields import Field
 from causalsig.release.json_schema import FOLDER, NAMES, schema_text
 from causalsig.release.kinds import FIELDS
 from causalsig.release.pool_fields import POOL
 from causalsig.release.vocabulary import RULE_CODES
+from causalsig.study.models import Diagnostics, Disclosure, Pooling
 from causalsig.texts import catalogue
 from evidence.claim import ROOT
 from evidence.page import table
@@ -45,7 +51,46 @@ _RULES: Final = """
 ## The rules
 
 Each rule is a function with its source. What one of them holds back is listed in the document, with the rule.
+A study may ask for stricter floors than these and a municipality for stricter ones than its study's, never
+for looser ones: the models of both refuse them.
 """
+_AROUND: Final = """
+## Around a document
+
+Each document is sent in an envelope that its signers sign. Beside those above, two small ones are signed: the
+word that a release counts no longer, and the digest of a study.
+"""
+_COMPLEMENTARY: Final[Mapping[str, tuple[Callable[..., object], str]]] = MappingProxyType(
+    {
+        "release-nested-difference": (rules.nested_differences, "own: complementary suppression"),
+        "release-not-estimated": (sift.sift, "own: what a gate withheld has no number"),
+        "release-no-admitted-arm": (rules.admit_arms, "own: one arm alone compares nothing"),
+        "release-pool-not-publishable": (
+            pooled.reasons_to_hold,
+            "own: 6 sites, where vantage6 asks 3",
+        ),
+    }
+)
+"""Rules that look at several blocks or sites at once, by code: where they are, and their source."""
+_FLOORS: Final[Mapping[str, tuple[tuple[type[BaseModel], str], ...]]] = MappingProxyType(
+    {
+        "release-cell-floor": ((Disclosure, "min_households_cell"),),
+        "release-arm-floor": ((Disclosure, "min_households_arm"),),
+        "release-admission": ((Disclosure, "min_expected_class"), (Disclosure, "expected_risk")),
+        "release-class-floor": ((Disclosure, "min_households_cell"),),
+        "release-residual-df": ((Disclosure, "min_residual_df"),),
+        "release-parameters": ((Disclosure, "max_parameter_share"),),
+        "release-dominance": ((Disclosure, "max_largest_weight"), (Disclosure, "max_two_largest_weight")),
+        "release-effective-size": ((Diagnostics, "min_effective_sample_size"),),
+        "release-nested-difference": ((Disclosure, "min_households_cell"),),
+        "release-pool-not-publishable": (
+            (Pooling, "min_sites"),
+            (Pooling, "max_site_weight"),
+            (Pooling, "max_two_site_weight"),
+        ),
+    }
+)
+"""The study's keys that a rule reads, by its code."""
 
 
 def rows_of(fields: Mapping[str, Field]) -> list[dict[str, str]]:
@@ -56,26 +101,45 @@ def rows_of(fields: Mapping[str, Field]) -> list[dict[str, str]]:
             "meaning": field.meaning,
             "unit": field.unit,
             "grid": field.grid,
-            "rule": f"`{field.rule}`" if field.rule in RULE_CODES else field.rule,
+            "rule": f"[`{field.rule}`](#{field.rule})" if field.rule in RULE_CODES else field.rule,
         }
         for path, field in fields.items()
     ]
 
 
 def rules_table() -> list[dict[str, str]]:
-    """Give one row a rule: its code, what it says in both languages, and where it comes from."""
-    english, dutch = catalogue("en"), catalogue("nl")
-    sources = {rule.code: rule.source for rule in cell_rules.rules()}
-    sources |= {rule.code: rule.source for rule in rules.rules()}
+    """Give one row a rule: its code, what it says in both languages, its floors, its source and its place."""
+    found: dict[str, tuple[Callable[..., object], str]] = dict(_COMPLEMENTARY)
+    found |= {rule.code: (rule.holds, rule.source) for rule in cell_rules.rules()}
+    found |= {rule.code: (rule.holds, rule.source) for rule in rules.rules()}
     return [
         {
-            "rule": f"`{code}`",
-            "English": english[f"release.rules.{code}.title"],
-            "Nederlands": dutch[f"release.rules.{code}.title"],
-            "source": sources.get(code, "own: complementary, or follows from the others"),
+            "rule": code,
+            "English": _reason(code, "en"),
+            "Nederlands": _reason(code, "nl"),
+            "default": ", ".join(
+                f"`{name}` = {model.model_fields[name].default:g}" for model, name in _FLOORS.get(code, ())
+            ),
+            "source": found[code][1],
+            "function": f"`{found[code][0].__module__}.{found[code][0].__qualname__}`",
         }
         for code in RULE_CODES
     ]
+
+
+def _reason(code: str, language: str) -> str:
+    words = catalogue(language)
+    return f"**{words[f'release.rules.{code}.title']}.** {words[f'release.rules.{code}.explanation']}"
+
+
+def rules_text() -> str:
+    """Write every rule under a heading of its own, which the tables of fields point to."""
+    parts = []
+    for row in rules_table():
+        default = f"Default: {row['default']}. " if row["default"] else "No floor to set. "
+        about = f"{default}Source: {row['source']}. In {row['function']}."
+        parts.append(f"\n### {row['rule']}\n\n{row['English']}\n\n{row['Nederlands']}\n\n{about}\n")
+    return "".join(parts)
 
 
 def render() -> str:
@@ -83,7 +147,10 @@ def render() -> str:
     parts = [_HEAD]
     for kind, fields in {**FIELDS, "pool": POOL}.items():
         parts += [f"\n## {kind.capitalize()}\n\n", table(rows_of(fields))]
-    return "".join([*parts, _RULES, "\n", table(rules_table())])
+    parts.append(_AROUND)
+    for kind, fields in AROUND.items():
+        parts += [f"\n### {kind.capitalize()}\n\n", table(rows_of(fields))]
+    return "".join([*parts, _RULES, rules_text()])
 
 
 def files(root: Path = ROOT) -> Iterator[tuple[Path, str]]:

@@ -16,6 +16,7 @@ from pydantic import BaseModel
 
 from causalsig.codes import CREDITOR_TYPES
 from causalsig.release import kinds
+from causalsig.release.around_fields import STUDY, WITHDRAWAL
 from causalsig.release.envelope import MAX_SIGNATURES, PAYLOAD_TYPE
 from causalsig.release.fields import Field
 from causalsig.release.monitor_document import GROUPS
@@ -33,7 +34,9 @@ DOCUMENTS: Final[Mapping[str, type[BaseModel]]] = MappingProxyType(
     {**kinds.MODELS, "pool": PoolDocument, "withdrawal": WithdrawalDocument, "study": StudySeal}
 )
 NAMES: Final = (*DOCUMENTS, "envelope")
-_FIELDS: Final[Mapping[str, Mapping[str, Field]]] = MappingProxyType({**kinds.FIELDS, "pool": POOL})
+_FIELDS: Final[Mapping[str, Mapping[str, Field]]] = MappingProxyType(
+    {**kinds.FIELDS, "pool": POOL, "withdrawal": WITHDRAWAL, "study": STUDY}
+)
 _BEYOND: Final = (
     "The shape only. A reader of causalsig also checks what a schema cannot say: that means lie on the grid "
     "their standard errors declare, that correlations are positive definite on theirs, that numbers stay "

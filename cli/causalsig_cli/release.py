@@ -54,9 +54,7 @@ def review(
         value = "-" if row["value"] is None else row["value"]
         if row["stands_for"] is not None:
             value = f"{value} (= {row['stands_for']:.4g})"
-        rule = row["rule"] if row["rule"] == row["code"] else f"{row['rule']} [{row['code']}]"
-        measure = "; ".join(part for part in (row["meaning"], row["unit"], row["grid"]) if part != "-")
-        typer.echo(f"{row['place']:<{width}}  {value}  | {measure} | {rule}")
+        typer.echo(f"{row['place']:<{width}}  {value}  | {row['meaning']}; {row['grid']} | {row['rule']}")
     typer.echo(f"\nSHA-256 of the payload: {found.payload_hash}\nState: {found.state}")
     for entry in found.log:
         typer.echo(f"  {entry.at}  {entry.step}  {entry.role}  {entry.name}  {entry.reason}".rstrip())

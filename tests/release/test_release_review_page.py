@@ -27,6 +27,7 @@ from causalsig.report.field_words import DUTCH
 from causalsig.report.render import POLICY, review_html
 from causalsig.report.reviewed import Grid, Group, document_group, written
 from causalsig.study.models import Study
+from causalsig.texts import catalogue
 from tests.release.desk import run
 from tests.release.memories import memory_for
 from tests.release.test_profile_document import FULL_MONITOR, FULL_PROFILE
@@ -287,6 +288,5 @@ def test_the_terminal_shows_each_value_with_its_rule(
     lines = capsys.readouterr().out.splitlines()
     for leaf in read_leaves(documents["monitor"].model_dump(mode="json")):
         (line,) = [one for one in lines if one.split(" ")[0] == leaf.place]
-        assert line.endswith(
-            f"[{leaf.field.rule}]" if leaf.field.rule.startswith("release-") else leaf.field.rule
-        )
+        rule = catalogue("en").get(f"release.rules.{leaf.field.rule}.title", leaf.field.rule)
+        assert line.endswith(f" | {rule}")

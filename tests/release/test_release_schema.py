@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
@@ -13,11 +14,12 @@ from jsonschema import Draft202012Validator
 
 from causalsig.records import SiteResult
 from causalsig.release import ReleaseIdentity, build_pool_document, build_release, new_keys, read_signing_key
-from causalsig.release.envelope import seal_alone
+from causalsig.release.around_fields import ENVELOPE, PAYLOAD, STUDY, WITHDRAWAL
+from causalsig.release.envelope import payload_bytes, seal_alone
 from causalsig.release.json_schema import DOCUMENTS, NAMES, json_schema
-from causalsig.release.paths import leaves
+from causalsig.release.paths import exported_paths, leaves
 from causalsig.release.strict_json import parse
-from causalsig.study.models import Study
+from causalsig.study.models import Disclosure, Pooling, Study
 from evidence import fields_page
 from tests.release.desk import run
 from tests.release.test_profile_document import FULL_MONITOR, FULL_PROFILE
@@ -144,7 +146,29 @@ def test_the_page_has_a_row_for_every_field_and_every_rule() -> None:
     for kind, fields in {**fields_page.FIELDS, "pool": fields_page.POOL}.items():
         section = text.split(f"\n## {kind.capitalize()}\n")[1].split("\n## ")[0]
         assert [line.split("`")[1] for line in section.splitlines() if line.startswith("| `")] == list(fields)
-    assert all(row["English"] and row["Nederlands"] for row in fields_page.rules_table())
+    for row in fields_page.rules_table():
+        assert f"\n### {row['rule']}\n\n{row['English']}\n\n{row['Nederlands']}\n" in text
+        assert row["source"] in text and row["function"] in text
+
+
+def test_every_rule_that_a_field_names_has_its_heading_and_its_floor_is_the_models() -> None:
+    text = (fields_page.ROOT / fields_page.PAGE).read_text("utf-8")
+    named = set(re.findall(r"\]\(#(release-[a-z-]+)\)", text))
+    assert named and named <= set(re.findall(r"(?m)^### (release-[a-z-]+)$", text))
+    told = {row["rule"]: row["default"] for row in fields_page.rules_table()}
+    assert told["release-arm-floor"] == f"`min_households_arm` = {Disclosure().min_households_arm}"
+    assert told["release-pool-not-publishable"].startswith(f"`min_sites` = {Pooling().min_sites}, ")
+
+
+def test_what_stands_around_a_document_is_in_the_table_and_nothing_else(documents: Documents) -> None:
+    envelope = json_schema("envelope")
+    signature = envelope["properties"]["signatures"]["items"]["properties"]
+    own = {name for name in envelope["properties"] if name != "signatures"}
+    assert set(ENVELOPE) == own | {f"signatures[].{name}" for name in signature}
+    assert {path for _, path, _ in leaves(documents["envelope"])} == set(ENVELOPE)
+    assert set(exported_paths(DOCUMENTS["withdrawal"])) == set(WITHDRAWAL)
+    assert set(exported_paths(DOCUMENTS["study"])) == set(STUDY)
+    assert set(json.loads(payload_bytes({}, demo=True, ledger="a" * 64))) == {"document", *PAYLOAD}
 
 
 def _put(document: Any, place: str, value: Any) -> None:
