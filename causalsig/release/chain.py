@@ -140,7 +140,9 @@ class Chain:
             signature = bytes.fromhex(link.signature)
         except ValueError:
             return False
-        return key is not None and key.verifies(signature, self._message(link.hash))
+        # One signature has one form: hexadecimal in capitals, or with blanks, reads as the same bytes.
+        own_form = signature.hex() == link.signature
+        return own_form and key is not None and key.verifies(signature, self._message(link.hash))
 
     def _whole(self) -> bytes:
         """Return the lines that were written whole."""

@@ -10,7 +10,7 @@ import pytest
 from causalsig.errors import ReleaseError, StudyError
 from causalsig.release.chain import Chain
 from causalsig.release.kept import kept_bytes, kept_values
-from causalsig.release.keys import new_keys, read_provider_key, read_signing_key
+from causalsig.release.keys import new_keys, read_provider_key, read_signing_key, read_trusted
 from causalsig.release.strict_json import MAX_BYTES, parse_any_form
 from causalsig.study.read import read_study
 from evidence.claims.reader_fuzzing import FILES, cases, judge
@@ -93,6 +93,19 @@ def test_a_line_that_gives_true_for_its_number_is_no_line(tmp_path: Path):
     chain.path.write_bytes(whole.replace(b'"number":1', b'"number":true'))
     with pytest.raises(ReleaseError, match="ledger-tampered"):
         chain.links()
+
+
+def test_a_signature_of_a_line_has_one_form(tmp_path: Path):
+    new_keys(tmp_path / "keys")
+    chain = Chain(tmp_path / "chain.jsonl", "test")
+    with chain.held() as links:
+        made = chain.append(links, {"said": "first"}, read_signing_key(tmp_path / "keys", "checker"))
+    trusted = read_trusted(tmp_path / "keys")
+    assert chain.links(trusted) == (made,)
+    shouted = made.signature.upper().encode()
+    chain.path.write_bytes(chain.path.read_bytes().replace(made.signature.encode(), shouted))
+    with pytest.raises(ReleaseError, match="ledger-signature"):
+        chain.links(trusted)
 
 
 def test_what_is_too_large_is_not_parsed(tmp_path: Path):
