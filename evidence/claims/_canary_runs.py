@@ -193,6 +193,9 @@ def release_all(at: Desk) -> dict[str, int]:
             continue
         for form in ("text", "json"):
             ended[f"release review {form}"] = at.run("release", "review", folders[0], "--format", form).code
+        page = at.folder / "checked" / f"{Path(waiting).name}.html"
+        page.parent.mkdir(exist_ok=True)
+        ended["release review --html"] = at.run("release", "review", folders[0], "--html", page).code
         for role in ("operator", "checker"):
             who = ("--as", role, "--name", f"demo {role}", "--outbox", at.folder / "outbox")
             ended[f"release approve {role}"] = at.run(
