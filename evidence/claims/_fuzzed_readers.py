@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import shutil
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -31,6 +30,7 @@ from causalsig.release.withdrawal import withdrawn
 from causalsig.study.read import default_study_text, read_study
 from evidence.claims._fuzzed_bytes import BYTES, CANARY, JSON, Sparse, Spoiled, Way
 from evidence.claims._killed_steps import OTHERS, SITE, World, act, prepare
+from evidence.claims._mutated_formats import scratch_folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,8 @@ class Reader:
 @cache
 def readers() -> Mapping[str, Reader]:
     """Make one good file of every kind, in a folder of its own, once a process."""
-    top = Path(tempfile.mkdtemp(prefix="fuzzed-"))
+    top = scratch_folder() / "fuzzed"
+    top.mkdir()
     world = prepare("pool", top / "world")
     act("pool", world.top)
     _withdraw_one(world)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from functools import cache
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import Any, Final, Literal
 
 from causalsig.release.build import read_model
@@ -16,6 +15,7 @@ from causalsig.release.kinds import read_site_document
 from causalsig.release.life import Memory, approve, read_site_release, write_pool, write_review
 from causalsig.release.pool_document import PoolDocument
 from causalsig.release.strict_json import canonical
+from evidence.claims._mutated_formats import scratch_folder
 
 _PEOPLE: Final[tuple[tuple[Literal["operator", "checker"], str], ...]] = (
     ("operator", "One Person"),
@@ -25,7 +25,7 @@ _PEOPLE: Final[tuple[tuple[Literal["operator", "checker"], str], ...]] = (
 
 @cache
 def _keys() -> Path:
-    folder = Path(mkdtemp(prefix="door-"))
+    folder = scratch_folder() / "door"
     new_keys(folder)
     return folder
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections import Counter
 from functools import cache
 from random import Random
@@ -12,6 +11,7 @@ from causalsig.errors import CausalsigError
 from evidence.claim import Verdict
 from evidence.claims import _killed_steps as steps
 from evidence.claims._killed_child import Done, taken
+from evidence.claims._mutated_formats import scratch_folder
 from evidence.context import Context
 
 CLAIM = """SIGKILL at every operation on files of every step from a site's run to the pool, halfway its
@@ -41,7 +41,7 @@ SEEDS: Final = range(len(steps.STEPS) * KILLS)
 
 @cache
 def _folder() -> str:
-    return tempfile.mkdtemp(prefix="killed-")
+    return str(scratch_folder() / "killed")
 
 
 @cache
