@@ -88,7 +88,8 @@ def _other(draw: Random, document: Document) -> bool:
     one = draw.choice(holders)
     key = draw.choice(list(one))
     same = [other[key] for other in holders if key in other]
-    one[key] = draw.choice((draw.choice(same), draw.choice(same), draw.choice(same), None, 0.5, []))
+    chosen = draw.choice((draw.choice(same), draw.choice(same), draw.choice(same), None, 0.5, []))
+    one[key] = json.loads(json.dumps(chosen))  # a copy: what holds it may be a part of it
     return True
 
 
