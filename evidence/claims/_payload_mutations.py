@@ -88,7 +88,7 @@ def _other(draw: Random, document: Document) -> bool:
     one = draw.choice(holders)
     key = draw.choice(list(one))
     same = [other[key] for other in holders if key in other]
-    chosen = draw.choice((draw.choice(same), draw.choice(same), draw.choice(same), None, 0.5, []))
+    chosen: Any = draw.choice((draw.choice(same), draw.choice(same), draw.choice(same), None, 0.5, []))
     one[key] = json.loads(json.dumps(chosen))  # a copy: what holds it may be a part of it
     return True
 
