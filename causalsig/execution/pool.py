@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 SUFFIX = ".release.json"
 NOTHING_RELEASED = "pool-no-estimate"
+NOT_FRESH = "pool-not-fresh"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,15 +92,18 @@ def pool_folder(
     key = read_signing_key(signing or keys, "university")
     opened = open_folder(releases, trusted, allow_demo)
     refuse_mixture(opened, digest)
+    every_code = {item.document.site_code for _, item in opened}
+    opened, behind = only_fresh(opened, study.pooling.max_months_behind)
     blocks = one_block_a_site(
         block
         for _, item in opened
         for block in (*released_arms(item.document), *released_censored(item.document))
     )
-    codes = sorted({item.document.site_code for _, item in opened})
-    silent = sorted(set(codes) - {block.site for block in blocks})
+    codes = sorted(every_code)
+    silent = every_code - behind - {block.site for block in blocks}
     demo = any(item.demo for _, item in opened)
-    left_out = tuple((site, NOTHING_RELEASED) for site in silent)
+    reasons = dict.fromkeys(silent, NOTHING_RELEASED) | dict.fromkeys(behind, NOT_FRESH)
+    left_out = tuple(sorted(reasons.items()))
     balance = [block for _, item in opened for block in released_balance(item.document)]
     by_wave = sorted((item.document for _, item in opened), key=lambda document: document.wave)
     groups = one_block_a_wave(block for document in by_wave for block in released_groups(document))
@@ -220,3 +224,31 @@ def refuse_mixture(opened: list[tuple[Path, OpenedRelease]], digest: str) -> Non
                 where=f"{seen[code].name}, {path.name}",
             )
         seen[code] = path
+
+
+def only_fresh(
+    opened: list[tuple[Path, OpenedRelease]], months: int
+) -> tuple[list[tuple[Path, OpenedRelease]], frozenset[str]]:
+    """Leave out the sites whose last extract is more than so many months before the newest one of all.
+
+    Age is counted within the pool and not from today, so the same releases give the same pool on any day. A
+    site that does keep up keeps its earlier waves.
+
+    Returns
+    -------
+    fresh : list of (path, release)
+    behind : frozenset of str
+        Codes of the sites that were left out.
+    """
+    last: dict[str, str] = {}
+    for _, item in opened:
+        code = item.document.site_code
+        last[code] = max(last.get(code, ""), item.document.extracted)
+    newest = max(map(_months, last.values()))
+    behind = frozenset(code for code, month in last.items() if newest - _months(month) > months)
+    return [(path, item) for path, item in opened if item.document.site_code not in behind], behind
+
+
+def _months(month: str) -> int:
+    year, of_year = month.split("-")
+    return 12 * int(year) + int(of_year)
