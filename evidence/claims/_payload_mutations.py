@@ -122,8 +122,8 @@ def _status(draw: Random, document: Document) -> bool:
 
 def _floors(draw: Random, document: Document) -> bool:
     floors = document.get("floors")
-    if not floors:
-        return False
+    if not isinstance(floors, dict) or not floors:
+        return False  # an earlier change put something else there
     key = draw.choice(list(floors))
     floors[key] = draw.choice((1, 5, 9, 10, 29, 30, 50, 100, 101, 330, 500, 501, 670, 671, 999))
     return True
