@@ -85,7 +85,7 @@ def unseal(
         ``release-demo``.
     """
     payload, signatures = _open(parse(content))
-    signers = tuple(_signer(key_id, signature, payload, trusted) for key_id, signature in signatures)
+    signers = tuple(check_signature(key_id, signature, payload, trusted) for key_id, signature in signatures)
     missing = [role for role in roles if role not in {signer.role for signer in signers}]
     if missing:
         raise ReleaseError(
@@ -128,7 +128,14 @@ def _open(envelope: Any) -> tuple[bytes, list[tuple[str, bytes]]]:
     return payload, signatures
 
 
-def _signer(key_id: str, signature: bytes, payload: bytes, trusted: TrustedKeys) -> PublicKey:
+def check_signature(key_id: str, signature: bytes, payload: bytes, trusted: TrustedKeys) -> PublicKey:
+    """Check one signature over a payload; return the key that gave it.
+
+    Raises
+    ------
+    ReleaseError
+        ``release-unknown-key``, ``release-revoked-key``, ``release-tampered``.
+    """
     key = trusted.find(key_id)
     if key is None:
         raise ReleaseError(

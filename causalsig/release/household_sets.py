@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalsig.errors import ReleaseError
-from causalsig.release.files import read_bytes, write_atomic
+from causalsig.release.files import is_private, read_bytes, write_atomic
 
 Codes = NDArray[np.uint64]
 _MAX_BYTES = 8 * 10_000_000
@@ -62,6 +62,7 @@ def apart(one: Codes, other: Codes) -> int:
 def write_set(folder: Path, codes: Codes) -> str:
     """Write a set, named by its SHA-256, readable by its owner only; return the name without its ending."""
     content = codes.astype(">u8").tobytes()
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     name = hashlib.sha256(content).hexdigest()
     write_atomic(folder / f"{name}.set", content, mode=0o600)
     return name
@@ -73,9 +74,19 @@ def read_set(folder: Path, name: str) -> Codes:
     Raises
     ------
     ReleaseError
-        ``ledger-set`` when it is not what its name says; ``release-not-readable``.
+        ``ledger-set`` when it is not what its name says; ``ledger-mode`` when others can read or replace it;
+        ``release-not-readable``.
     """
-    content = read_bytes(folder / f"{name}.set", _MAX_BYTES)
+    path = folder / f"{name}.set"
+    if path.exists() and not is_private(path):
+        raise ReleaseError(
+            "ledger-mode",
+            expected="sets that only their owner can read (mode 0600), in a folder only its owner changes",
+            found="one that others can read or replace",
+            mend="Run chmod 600 on the files and chmod 700 on their folder, and verify the ledger.",
+            where=path.name[:12],
+        )
+    content = read_bytes(path, _MAX_BYTES)
     if hashlib.sha256(content).hexdigest() != name:
         raise ReleaseError(
             "ledger-set",

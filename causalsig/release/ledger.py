@@ -70,6 +70,18 @@ class Withdrawn(Closed):
     at: str
 
 
+class Refused(Closed):
+    """A line of the ledger: a document that operator or checker refused, so that no copy of it leaves."""
+
+    event: Literal["refused"] = "refused"
+    payload_hash: Hash
+    at: str
+
+
+Line = Released | Withdrawn | Refused
+_LINES: dict[str, type[Line]] = {"released": Released, "withdrawn": Withdrawn, "refused": Refused}
+
+
 @dataclass(frozen=True, slots=True)
 class Ledger:
     """The ledger in a folder.
@@ -130,7 +142,8 @@ class Ledger:
         Raises
         ------
         RefusedError
-            ``ledger-once``, ``ledger-withdrawn``, ``ledger-few-apart``, ``ledger-budget``.
+            ``ledger-once``, ``ledger-withdrawn``, ``ledger-few-apart``, ``ledger-budget``,
+            ``release-refused``.
         ReleaseError
             Where the ledger itself does not hold; see :meth:`Chain.links` and `read_set`.
         """
@@ -148,6 +161,7 @@ class Ledger:
         """Give the line of a release that is recorded already; refuse one that may not leave."""
         lines = [_read(link) for link in links]
         gone = {line.payload_hash for line in lines if isinstance(line, Withdrawn)}
+        _check_not_refused(candidate, lines)
         for link, line in zip(links, lines, strict=True):
             if isinstance(line, Released) and line.payload_hash == candidate.payload_hash:
                 _check_not_withdrawn(candidate, gone)
@@ -157,6 +171,28 @@ class Ledger:
         self._check_apart(candidate, own, earlier)
         self._check_budget(candidate, own, earlier)
         return None
+
+    def refuse(self, payload_hash: str, key: SigningKey) -> str:
+        """Write that a document was refused: no copy of it is approved after that.
+
+        Raises
+        ------
+        ReleaseError
+            ``release-released``.
+        """
+        with self.chain.held() as links:
+            for link, line in zip(links, map(_read, links), strict=True):
+                if isinstance(line, Refused) and line.payload_hash == payload_hash:
+                    return link.hash
+                if isinstance(line, Released) and line.payload_hash == payload_hash:
+                    raise ReleaseError(
+                        "release-released",
+                        expected="a document that has not left",
+                        found="a released one",
+                        mend="Take it back instead: causalsig release withdraw.",
+                    )
+            content = Refused(payload_hash=payload_hash, at=_now()).model_dump(mode="json")
+            return self.chain.append(links, content, key).hash
 
     def withdraw(self, payload_hash: str, key: SigningKey) -> str:
         """Write that a release counts no longer; what it told still limits what may follow.
@@ -249,7 +285,18 @@ def _check_not_withdrawn(candidate: Candidate, gone: set[str]) -> None:
             "ledger-withdrawn",
             expected="a release that was not withdrawn",
             found="one that was",
-            mend="Run the site again: what was withdrawn does not leave a second time.",
+            mend="What was taken back never leaves again. Run the site once more when what was wrong is "
+            "mended, or on its next extract.",
+        )
+
+
+def _check_not_refused(candidate: Candidate, lines: list[Line]) -> None:
+    if any(isinstance(line, Refused) and line.payload_hash == candidate.payload_hash for line in lines):
+        raise RefusedError(
+            "release-refused",
+            expected="a document that nobody refused",
+            found="a refused one",
+            mend="Make the release again after mending what it was refused for.",
         )
 
 
@@ -265,8 +312,8 @@ def _check_once(candidate: Candidate, standing: list[Released]) -> None:
         )
 
 
-def _read(link: Link) -> Released | Withdrawn:
-    model = Released if link.content.get("event") == "released" else Withdrawn
+def _read(link: Link) -> Line:
+    model = _LINES.get(str(link.content.get("event")), Withdrawn)
     try:
         return model.model_validate_json(json.dumps(link.content))
     except ValidationError:

@@ -36,7 +36,8 @@ def check_ledger(
     """
     links = Ledger(folder).verify(trusted)
     place = {link.hash: link.number for link in links} | {EMPTY: 0}
-    told = {str(link.content["payload_hash"]): link.number for link in reversed(links)}
+    left = [link for link in reversed(links) if link.content["event"] == "released"]
+    told = {str(link.content["payload_hash"]): link.number for link in left}
     files = [path for one in releases for end in SUFFIXES.values() for path in sorted(one.glob(f"*{end}"))]
     for path in files:
         found = verify(path, trusted=trusted, allow_demo=allow_demo)

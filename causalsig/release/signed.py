@@ -11,6 +11,7 @@ from typing import Literal
 
 from causalsig.errors import ReleaseError
 from causalsig.records import PoolResult
+from causalsig.release.approver import check_role
 from causalsig.release.build import read_model
 from causalsig.release.documents import EstimatesDocument
 from causalsig.release.envelope import seal_alone, unseal
@@ -18,7 +19,7 @@ from causalsig.release.files import read_bytes, write_atomic
 from causalsig.release.keys import PublicKey, SigningKey, TrustedKeys
 from causalsig.release.kinds import SiteDocument, read_site_document
 from causalsig.release.pool_document import PoolDocument, pool_result
-from causalsig.release.review import APPROVERS, check_role, document_hash
+from causalsig.release.review import APPROVERS, document_hash
 from causalsig.release.strict_json import MAX_BYTES
 
 

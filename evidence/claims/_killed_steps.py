@@ -64,7 +64,15 @@ class World:
     def sign(self, site: str, role: Role) -> None:
         """Approve a site's review."""
         key = read_signing_key(self.keys, role)
-        approve(self.sites / site, role=role, name=NAMES[role], key=key, outbox=self.outbox)  # type: ignore[arg-type]
+        approve(
+            self.sites / site,
+            role=role,  # type: ignore[arg-type]
+            name=NAMES[role],
+            key=key,
+            trusted=read_trusted(self.keys),
+            outbox=self.outbox,
+            payload=read_review(self.sites / site).payload_hash,
+        )
 
     def put_up(self, site: str) -> None:
         """Put a sound result up for review."""
@@ -169,7 +177,8 @@ def _pool(world: World) -> None:
 
 
 def _refuse(world: World) -> None:
-    refuse(world.sites / SITE, role="checker", name=NAMES["checker"], reason="too many numbers")
+    key = read_signing_key(world.keys, "checker")
+    refuse(world.sites / SITE, role="checker", name=NAMES["checker"], reason="too many numbers", key=key)
 
 
 def _new_keys(world: World) -> None:
@@ -292,7 +301,8 @@ def contents(step: str, top: Path) -> dict[str, str]:
 def _without_times(path: Path) -> str:
     if path.name == "review.json":
         values = json.loads(path.read_bytes())
-        values |= {"log": [{**entry, "at": ""} for entry in values["log"]], "sha256": ""}
+        timeless = {"at": "", "previous": "", "signature": ""}
+        values |= {"log": [{**entry, **timeless} for entry in values["log"]], "sha256": ""}
         return json.dumps(values, sort_keys=True)
     if path.name == "ledger.jsonl":
         lines = [json.loads(line) for line in path.read_bytes().splitlines()]

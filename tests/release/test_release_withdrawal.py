@@ -27,7 +27,7 @@ from causalsig.release.ledger_check import check_ledger
 from causalsig.release.life import read_review
 from causalsig.release.withdrawal import SUFFIX, withdraw, withdrawn
 from causalsig.study.models import Study
-from tests.release.desk import approve_both, run
+from tests.release.desk import approve_both, desks, run
 from tests.release.memories import memory_for
 
 Make = Callable[..., SiteResult]
@@ -99,7 +99,9 @@ def test_an_extract_with_one_household_less_does_not_leave(
     # Beside it another site goes on; the exit code says that something stayed.
     provider.put_up("9002", seed=3)
     for role, name in (("operator", "One Person"), ("checker", "Another Person")):
-        who = ("--as", role, "--name", name, "--keys", provider.keys, "--outbox", provider.outbox)
+        who = ("--as", role, "--name", name, "--outbox", provider.outbox)
+        who = (*who, "--keys", desks(provider.keys)[role])
+        assert run("release", "review", provider.folder / "sites") == 0
         assert run("release", "approve", provider.folder / "sites", *who) == 3
     told = capsys.readouterr().err
     assert "ledger-few-apart" in told and "4999" not in told
