@@ -16,8 +16,8 @@ from evidence.environments import make_environment, run_peer
 CLAIM = """On one thread an effect from a million whole-euro scores takes at most 0.5 seconds, from 100,000
 scores in tens 0.05; five bandwidths, three donuts and eight placebo cutoffs together at most twice one fit,
 of either, scores collapsed in both, variances by nearest neighbours. Beside it, not judged: the sixteen over
-one fit, both from a table that is collapsed already, also with errors by household, which cost more. A million
-continuous scores take no longer than rdrobust 2.1.1 with numba, timed in the same run."""
+one fit, both from a table that is collapsed already, also with errors by household, which cost more. A
+million continuous scores take no longer than rdrobust 2.1.1 with numba, timed in the same run."""
 ISSUE = 9
 COVERS = ("causalsig/estimation/threshold*.py", "evidence/peers/rd_seconds.py")
 
