@@ -21,6 +21,7 @@ from pydantic import ValidationError
 from causalsig.errors import RefusedError, ReleaseError
 from causalsig.release.build import schema_error
 from causalsig.release.crate_entities import (
+    COMPLETED,
     DISCLOSURE_CHECK,
     FAILED,
     LICENSE,
@@ -58,7 +59,7 @@ from causalsig.release.strict_json import MAX_BYTES, canonical
 from causalsig.release.withdrawal import withdrawn
 
 Approver = Literal["operator", "checker"]
-_DOCUMENT, _SITE, _SOFTWARE = "#document", "#site", "#software"
+_DOCUMENT, _SITE = "#document", "#site"
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +130,9 @@ def crate_files(
             found="one that was",
             mend="Send the signed word (*.withdrawn.json) to whoever had it; make no crate of it.",
         )
-    key_ids = {signer.role: signer.key_id for signer in opened.signers if signer.role != "university"}
+    key_ids: dict[Approver, str] = {
+        signer.role: signer.key_id for signer in opened.signers if signer.role != "university"
+    }
     released = _Released(content, document, opened.demo, opened.ledger, key_ids)
     record = None if review is None else _read_record(Path(review), document)
     try:
@@ -170,6 +173,7 @@ def _metadata(released: _Released, record: _Record | None, published: date) -> M
         date_published=published.isoformat(),
         conforms_to=Ref(id=PROFILE),
         license=Ref(id="#terms"),
+        author=Ref(id=_SITE),
         publisher=Ref(id=_SITE),
         has_part=tuple(Ref(id=one.id) for one in files),
         main_entity=Ref(id=released.name),
@@ -192,7 +196,7 @@ def _things(released: _Released) -> Iterator[Entity]:
     yield from _known_by("extract", "#extract", document.snapshot, keyed=True, month=document.extracted)
     yield from _known_by("document", _DOCUMENT, document_hash(document))
     yield Software(
-        id=_SOFTWARE,
+        id=_software(document),
         description=WORDS["software.about"],
         version=document.package_version,
         license=Ref(id=LICENSE),
@@ -209,6 +213,10 @@ def _things(released: _Released) -> Iterator[Entity]:
     yield _digest("#site-code", "site.code", document.site_code, keyed=True)
     if released.ledger is not None:
         yield _digest("#ledger-head", "ledger.head", released.ledger)
+
+
+def _software(document: SiteDocument) -> str:
+    return f"pkg:generic/causalsig@{document.package_version}"
 
 
 def _known_by(
@@ -254,10 +262,12 @@ class _People:
         signers = {role: name for role, name, step in acts if step == "approved"}
         told = dict.fromkeys((role, name) for role, name, _ in acts)
         others = [(role, name) for role, name in told if signers.get(role) != name]
-        self.ids = {(role, name): f"#{role}" for role, name in signers.items()}
+        self.ids: dict[tuple[Approver, str], str] = {
+            (role, name): f"#{role}" for role, name in signers.items()
+        }
         self.ids |= {(role, name): f"#{role}-{at}" for at, (role, name) in enumerate(others, start=2)}
 
-    def ref(self, role: str, name: str = "") -> Ref:
+    def ref(self, role: Approver, name: str = "") -> Ref:
         """Give the id of who acted in a role."""
         return Ref(id=self.ids[role, name] if self.inside else f"#{role}")
 
@@ -273,16 +283,16 @@ class _People:
                     description=WORDS["role.about"],
                     identifier=Ref(id=f"#{role}-key"),
                 )
-        for (role, name), at in self.ids.items():
-            key = Ref(id=f"#{role}-key") if at == f"#{role}" else None
-            yield Recorded(id=at, name=name, identifier=key, job_title=role)
+        for (acted_as, name), at in self.ids.items():
+            key = Ref(id=f"{at}-key") if at == f"#{acted_as}" else None
+            yield Recorded(id=at, name=name, identifier=key, job_title=acted_as)
 
 
 def _signed(released: _Released, people: _People) -> Iterator[Action]:
     """Tell what the signed file itself says was done; when is not in it."""
     yield _run(released)
-    yield _check()
-    for role in APPROVERS:
+    yield _check(released)
+    for role in people.key_ids:
         yield _approval("approve", f"#approve-{role}", role, people.ref(role))
     yield _release(released)
 
@@ -290,16 +300,16 @@ def _signed(released: _Released, people: _People) -> Iterator[Action]:
 def _recorded(released: _Released, people: _People, log: Sequence[LogEntry]) -> Iterator[Action]:
     """Tell what the review records of this document, in its order."""
     for number, entry in enumerate(_last_of_each(log), start=1):
-        if entry.step == "computed":
-            yield _run(released, entry.at)
-        elif entry.step == "checked":
-            yield _check(entry.at)
-        elif entry.step == "released":
-            yield _release(released, entry.at)
-        else:
+        if entry.role != "site":
             step: Literal["approve", "refuse"] = "approve" if entry.step == "approved" else "refuse"
             at = f"#{step}-{entry.role}-{number}"
             yield _approval(step, at, entry.role, people.ref(entry.role, entry.name), entry)
+        elif entry.step == "computed":
+            yield _run(released, entry.at)
+        elif entry.step == "checked":
+            yield _check(released, entry.at)
+        else:
+            yield _release(released, entry.at)
 
 
 def _last_of_each(entries: Sequence[LogEntry]) -> list[LogEntry]:
@@ -317,21 +327,21 @@ def _run(released: _Released, at: str | None = None) -> Action:
         name=WORDS["run" if kind == "estimates" else f"run.{kind}"],
         description=WORDS["run.about"],
         agent=Ref(id=_SITE),
-        instrument=Ref(id=_SOFTWARE),
+        instrument=Ref(id=_software(released.document)),
         object=(*study, Ref(id="#extract")),
         result=Ref(id=_DOCUMENT),
         end_time=at,
     )
 
 
-def _check(at: str | None = None) -> Action:
+def _check(released: _Released, at: str | None = None) -> Action:
     return Action(
         id="#check",
         type="AssessAction",
         name=WORDS["check"],
         description=WORDS["check.about"],
         agent=Ref(id=_SITE),
-        instrument=Ref(id=_SOFTWARE),
+        instrument=Ref(id=_software(released.document)),
         object=(Ref(id=_DOCUMENT),),
         additional_type=Ref(id=DISCLOSURE_CHECK),
         end_time=at,
@@ -351,7 +361,7 @@ def _approval(
         agent=agent,
         object=(Ref(id=_DOCUMENT),),
         additional_type=Ref(id=DISCLOSURE_CHECK),
-        action_status=FAILED if failed else "http://schema.org/CompletedActionStatus",
+        action_status=FAILED if failed else COMPLETED,
         end_time=entry.at if entry else None,
         error=said if failed else None,
         disambiguating_description=None if failed else said,
@@ -366,7 +376,7 @@ def _release(released: _Released, at: str | None = None) -> Action:
         name=WORDS["release"],
         description=WORDS["release.about"],
         agent=Ref(id=_SITE),
-        instrument=Ref(id=_SOFTWARE),
+        instrument=Ref(id=_software(released.document)),
         object=(Ref(id=_DOCUMENT), *ledger),
         result=Ref(id=released.name),
         end_time=at,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import date, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
@@ -19,14 +19,14 @@ from causalsig.release.crate_words import PHRASES
 from causalsig.release.value_types import Closed, Hash, Month, Version
 
 METADATA = "ro-crate-metadata.json"
-CONTEXT = "https://w3id.org/ro/crate/1.1/context"
+CONTEXT: Final = "https://w3id.org/ro/crate/1.1/context"
 SPECIFICATION = "https://w3id.org/ro/crate/1.1"
 PROFILE = "https://w3id.org/ro/wfrun/process/0.5"
 DISCLOSURE_CHECK = "https://w3id.org/shp#DisclosureCheck"
 """Term by which a Five Safes RO-Crate marks the check of what may leave (https://w3id.org/5s-crate/0.4)."""
 LICENSE = "https://spdx.org/licenses/Apache-2.0"
-COMPLETED = "http://schema.org/CompletedActionStatus"
-FAILED = "http://schema.org/FailedActionStatus"
+COMPLETED: Final = "http://schema.org/CompletedActionStatus"
+FAILED: Final = "http://schema.org/FailedActionStatus"
 
 _LOCAL = re.compile(r"#[a-z]+(-[a-z0-9]+)*")
 _FILE = re.compile(r"[0-9a-f]{64}(\.wave[0-9]{1,3})?\.(release|profile|monitor)\.json|review\.json")
@@ -99,6 +99,7 @@ class Root(Node):
     date_published: Day
     conforms_to: Ref
     license: Ref
+    author: Ref
     publisher: Ref
     has_part: tuple[Ref, ...] = Field(min_length=1)
     main_entity: Ref
@@ -240,8 +241,14 @@ class Metadata(Closed):
         return self
 
     def values(self) -> dict[str, Any]:
-        """Return it as it is written."""
-        return self.model_dump(mode="json", by_alias=True, exclude_none=True)
+        """Return it as it is written: one value of a property stands without a list."""
+        found: dict[str, Any] = self.model_dump(mode="json", by_alias=True, exclude_none=True)
+        graph = [{name: _alone(value) for name, value in entity.items()} for entity in found["@graph"]]
+        return found | {"@graph": graph}
+
+
+def _alone(value: Any) -> Any:
+    return value[0] if isinstance(value, list) and len(value) == 1 else value
 
 
 def _refs(entity: Entity) -> Iterator[Ref]:

@@ -15,7 +15,9 @@ _FIRST_DAY = (1980, 1, 1, 0, 0, 0)
 _UNIX = 3
 
 
-def write_files(out: str | Path, files: Mapping[str, bytes], *, force: bool = False, mode: int = 0o644) -> Path:
+def write_files(
+    out: str | Path, files: Mapping[str, bytes], *, force: bool = False, mode: int = 0o644
+) -> Path:
     """Write files into a folder, or into one zip file when the name ends in ``.zip``.
 
     A folder holds these files and no others: what an earlier run left there could leave with them.
