@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 from causalsig.release.reading import Leaf, held_back, read_leaves
 from causalsig.report.field_words import in_language
 from causalsig.report.numbers import Language
-from causalsig.report.reviewed import Group, document_group
+from causalsig.report.reviewed import Grid, Group, Shown, document_group
 from causalsig.report.words import Words
 from causalsig.texts import catalogue
 
@@ -59,12 +59,11 @@ def acro_files(review: Review, language: Language) -> dict[str, bytes]:
     leaves = read_leaves(values)
     results: dict[str, dict[str, Any]] = {}
     tables: dict[str, bytes] = {}
-    groups = [(group, own) for group, own in _groups(document_group(values, language)) if own]
-    for number, (group, own) in enumerate(groups, start=1):
-        uid = f"{number:03d}-{_NAME.sub('-', (group.title or review.document.kind).casefold()).strip('-')}"
-        results[uid], tables[f"{uid}_0.csv"] = told.table(
-            uid, group.title, [leaf for leaf in leaves if leaf.place in own]
-        )
+    parts = [(title, own) for title, own in _parts(document_group(values, language)) if own]
+    for number, (title, own) in enumerate(parts, start=1):
+        uid = f"{number:03d}-{_NAME.sub('-', (title or review.document.kind).casefold()).strip('-')}"
+        own_leaves = [leaf for leaf in leaves if leaf.place in own]
+        results[uid], tables[f"{uid}_0.csv"] = told.table(uid, title, own_leaves)
     results[HELD_BACK], tables[f"{HELD_BACK}_0.csv"] = told.held(held_back(review.document))
     head = {"version": ACRO_VERSION, "tool": _tool(values["package_version"]), "results": results}
     files = {RESULTS: _json(head), CONFIG: _json(values["floors"]), **tables}
@@ -147,14 +146,26 @@ class _Told:
         return self.titles.get(f"release.rules.{code}.title") or in_language(code, self.language)
 
 
-def _groups(group: Group) -> Iterator[tuple[Group, set[str]]]:
-    """Yield every entry of a document with the places of its own values and of its plain lists."""
-    own = [group.own] if group.own else []
-    cells = [cell for _, cell in group.rows]
-    cells += [cell for grid in (*own, *group.grids) for row in grid.rows for cell in row]
-    yield group, {place for cell in cells for place, _ in cell.parts}
+def _parts(group: Group, level: int = 0) -> Iterator[tuple[str, set[str]]]:
+    """Yield every table of a document: its title, and the places of its values.
+
+    A plain list of the document itself is a table of its own; one of a question or a block goes with it.
+    """
+    own = [cell for _, cell in group.rows] + (_cells(group.own) if group.own else [])
+    inside = [] if level == 0 else [cell for grid in group.grids for cell in _cells(grid)]
+    yield group.title, _places([*own, *inside])
+    for grid in group.grids if level == 0 else ():
+        yield grid.name, _places(_cells(grid))
     for inner in group.groups:
-        yield from _groups(inner)
+        yield from _parts(inner, level + 1)
+
+
+def _cells(grid: Grid) -> list[Shown]:
+    return [cell for row in grid.rows for cell in row]
+
+
+def _places(cells: Sequence[Shown]) -> set[str]:
+    return {place for cell in cells for place, _ in cell.parts}
 
 
 def _tool(version: str) -> dict[str, str]:
