@@ -10,7 +10,7 @@ the same crate, so it cannot tell more than they do.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -31,17 +31,16 @@ from causalsig.release.crate_entities import (
     Action,
     Agent,
     Descriptor,
-    Digest,
     Entity,
     File,
     Metadata,
-    Recorded,
     Ref,
     Root,
     Software,
     Term,
     Work,
 )
+from causalsig.release.crate_people import Approver, People, digest
 from causalsig.release.crate_words import WORDS
 from causalsig.release.envelope import unseal
 from causalsig.release.files import read_bytes
@@ -58,7 +57,6 @@ from causalsig.release.review import (
 from causalsig.release.strict_json import MAX_BYTES, canonical
 from causalsig.release.withdrawal import withdrawn
 
-Approver = Literal["operator", "checker"]
 _DOCUMENT, _SITE = "#document", "#site"
 
 
@@ -79,10 +77,11 @@ class _Released:
 
 @dataclass(frozen=True, slots=True)
 class _Record:
-    """The review of a release: its bytes, and what its log says of the document that was released."""
+    """The review of a release: its bytes, its log, and the id of every document that a person judged."""
 
     content: bytes
     log: tuple[LogEntry, ...]
+    documents: Mapping[str, str]
 
 
 def crate_files(
@@ -114,10 +113,10 @@ def crate_files(
     Raises
     ------
     ReleaseError
-        As :func:`causalsig.release.envelope.unseal`; ``release-schema``; ``crate-other-review`` when the
+        As :func:`causalsig.release.envelope.unseal`; ``release-schema``; ``release-other-review`` when the
         review is not that of this release.
     RefusedError
-        ``crate-withdrawn`` when a signed word that takes it back lies beside the release.
+        ``release-crate-withdrawn`` when a signed word that takes it back lies beside the release.
     """
     path = Path(release)
     content = read_bytes(path, MAX_BYTES)
@@ -125,7 +124,7 @@ def crate_files(
     document = read_site_document(opened.document)
     if document_hash(document) in withdrawn(path.parent, trusted, allow_demo=allow_demo):
         raise RefusedError(
-            "crate-withdrawn",
+            "release-crate-withdrawn",
             expected="a release that was not withdrawn",
             found="one that was",
             mend="Send the signed word (*.withdrawn.json) to whoever had it; make no crate of it.",
@@ -149,21 +148,22 @@ def _read_record(folder: Path, document: SiteDocument) -> _Record:
     review = read_review(path)
     if review.state != "released" or review.payload_hash != document_hash(document):
         raise ReleaseError(
-            "crate-other-review",
+            "release-other-review",
             expected="the review that let this release leave",
             found="another one, or one that is not released",
             mend="Give the folder of the site that this file was released from.",
         )
-    log = tuple(entry for entry in review.log if entry.payload_hash == review.payload_hash)
-    return _Record(content, log)
+    judged = dict.fromkeys(entry.payload_hash for entry in review.log if entry.role != "site")
+    earlier = [payload_hash for payload_hash in judged if payload_hash != review.payload_hash]
+    documents = {payload_hash: f"{_DOCUMENT}-{at}" for at, payload_hash in enumerate(earlier, start=2)}
+    return _Record(content, review.log, {review.payload_hash: _DOCUMENT} | documents)
 
 
 def _metadata(released: _Released, record: _Record | None, published: date) -> Metadata:
     inside = record is not None
-    described = [*_things(released), *_files(released, record)]
-    log = record.log if record else None
-    people = _People(log, released.key_ids)
-    actions = list(_signed(released, people) if log is None else _recorded(released, people, log))
+    described = [*_things(released), *_files(released, record), *_earlier(record)]
+    people = People(record.log if record else None, released.key_ids)
+    actions = list(_signed(released, people) if record is None else _recorded(released, people, record))
     kind = released.document.kind
     files = [entity for entity in described if isinstance(entity, File)]
     root = Root(
@@ -202,7 +202,7 @@ def _things(released: _Released) -> Iterator[Entity]:
         license=Ref(id=LICENSE),
         identifier=Ref(id="#lock-digest"),
     )
-    yield _digest("#lock-digest", "software.lock", document.lock_digest)
+    yield digest("#lock-digest", "software.lock", document.lock_digest)
     yield Agent(
         id=_SITE,
         type="Organization",
@@ -210,9 +210,9 @@ def _things(released: _Released) -> Iterator[Entity]:
         description=WORDS["site.about"],
         identifier=Ref(id="#site-code"),
     )
-    yield _digest("#site-code", "site.code", document.site_code, keyed=True)
+    yield digest("#site-code", "site.code", document.site_code, keyed=True)
     if released.ledger is not None:
-        yield _digest("#ledger-head", "ledger.head", released.ledger)
+        yield digest("#ledger-head", "ledger.head", released.ledger)
 
 
 def _software(document: SiteDocument) -> str:
@@ -230,11 +230,7 @@ def _known_by(
         identifier=Ref(id=f"{at}-digest"),
         date_created=month,
     )
-    yield _digest(f"{at}-digest", f"{words}.digest", value, keyed=keyed)
-
-
-def _digest(at: str, words: str, value: str, *, keyed: bool = False) -> Digest:
-    return Digest(id=at, name=WORDS[words], property_id="HMAC-SHA256" if keyed else "SHA-256", value=value)
+    yield digest(f"{at}-digest", f"{words}.digest", value, keyed=keyed)
 
 
 def _files(released: _Released, record: _Record | None) -> Iterator[Entity]:
@@ -249,46 +245,16 @@ def _files(released: _Released, record: _Record | None) -> Iterator[Entity]:
             identifier=Ref(id=f"#{words}-digest"),
             is_based_on=Ref(id=_DOCUMENT),
         )
-        yield _digest(f"#{words}-digest", f"{words}.digest", hashlib.sha256(content).hexdigest())
+        yield digest(f"#{words}-digest", f"{words}.digest", hashlib.sha256(content).hexdigest())
 
 
-class _People:
-    """Who acted: roles by their keys, and inside, as the review records it, people by name."""
-
-    def __init__(self, log: Sequence[LogEntry] | None, key_ids: Mapping[Approver, str]) -> None:
-        self.key_ids, self.inside = key_ids, log is not None
-        acts = [(entry.role, entry.name, entry.step) for entry in log or () if entry.role != "site"]
-        # The last approval of a role is the one that stands.
-        signers = {role: name for role, name, step in acts if step == "approved"}
-        told = dict.fromkeys((role, name) for role, name, _ in acts)
-        others = [(role, name) for role, name in told if signers.get(role) != name]
-        self.ids: dict[tuple[Approver, str], str] = {
-            (role, name): f"#{role}" for role, name in signers.items()
-        }
-        self.ids |= {(role, name): f"#{role}-{at}" for at, (role, name) in enumerate(others, start=2)}
-
-    def ref(self, role: Approver, name: str = "") -> Ref:
-        """Give the id of who acted in a role."""
-        return Ref(id=self.ids[role, name] if self.inside else f"#{role}")
-
-    def entities(self) -> Iterator[Entity]:
-        """Describe everyone, with the keys of those who signed."""
-        for role, key_id in sorted(self.key_ids.items()):
-            yield _digest(f"#{role}-key", f"key.{role}", key_id)
-            if not self.inside:
-                yield Agent(
-                    id=f"#{role}",
-                    type="Person",
-                    name=WORDS[f"role.{role}"],
-                    description=WORDS["role.about"],
-                    identifier=Ref(id=f"#{role}-key"),
-                )
-        for (acted_as, name), at in self.ids.items():
-            key = Ref(id=f"{at}-key") if at == f"#{acted_as}" else None
-            yield Recorded(id=at, name=name, identifier=key, job_title=acted_as)
+def _earlier(record: _Record | None) -> Iterator[Entity]:
+    for payload_hash, at in (record.documents if record else {}).items():
+        if at != _DOCUMENT:
+            yield from _known_by("earlier", at, payload_hash)
 
 
-def _signed(released: _Released, people: _People) -> Iterator[Action]:
+def _signed(released: _Released, people: People) -> Iterator[Action]:
     """Tell what the signed file itself says was done; when is not in it."""
     yield _run(released)
     yield _check(released)
@@ -297,25 +263,23 @@ def _signed(released: _Released, people: _People) -> Iterator[Action]:
     yield _release(released)
 
 
-def _recorded(released: _Released, people: _People, log: Sequence[LogEntry]) -> Iterator[Action]:
-    """Tell what the review records of this document, in its order."""
-    for number, entry in enumerate(_last_of_each(log), start=1):
+def _recorded(released: _Released, people: People, record: _Record) -> Iterator[Action]:
+    """Tell what the review records, in its order: of earlier documents what people said of them."""
+    site = {entry.step: entry for entry in record.log if entry.role == "site"}  # the last of each step
+    for number, entry in enumerate(record.log, start=1):
         if entry.role != "site":
             step: Literal["approve", "refuse"] = "approve" if entry.step == "approved" else "refuse"
             at = f"#{step}-{entry.role}-{number}"
-            yield _approval(step, at, entry.role, people.ref(entry.role, entry.name), entry)
+            document = record.documents[entry.payload_hash]
+            yield _approval(step, at, entry.role, people.ref(entry.role, entry.name), document, entry)
+        elif site[entry.step] is not entry:
+            continue
         elif entry.step == "computed":
             yield _run(released, entry.at)
         elif entry.step == "checked":
             yield _check(released, entry.at)
-        else:
+        elif entry.step == "released":
             yield _release(released, entry.at)
-
-
-def _last_of_each(entries: Sequence[LogEntry]) -> list[LogEntry]:
-    """Keep every act of a person, and of the site's own steps the last: a document may be made again."""
-    steps = {entry.step: entry for entry in entries if entry.role == "site"}
-    return [entry for entry in entries if entry.role != "site" or steps[entry.step] is entry]
 
 
 def _run(released: _Released, at: str | None = None) -> Action:
@@ -349,7 +313,12 @@ def _check(released: _Released, at: str | None = None) -> Action:
 
 
 def _approval(
-    step: Literal["approve", "refuse"], at: str, role: str, agent: Ref, entry: LogEntry | None = None
+    step: Literal["approve", "refuse"],
+    at: str,
+    role: str,
+    agent: Ref,
+    document: str = _DOCUMENT,
+    entry: LogEntry | None = None,
 ) -> Action:
     said = entry.reason if entry and entry.reason else None
     failed = step == "refuse"
@@ -359,7 +328,7 @@ def _approval(
         name=WORDS[f"{step}.{role}"],
         description=WORDS[f"{step}.about"],
         agent=agent,
-        object=(Ref(id=_DOCUMENT),),
+        object=(Ref(id=document),),
         additional_type=Ref(id=DISCLOSURE_CHECK),
         action_status=FAILED if failed else COMPLETED,
         end_time=entry.at if entry else None,

@@ -33,6 +33,9 @@ WORDS: Mapping[str, str] = MappingProxyType(
         "document.about": "What was computed, checked and approved: whole numbers on declared grids and "
         "codes.",
         "document.digest": "Digest of the document in its canonical form (RFC 8785)",
+        "earlier": "Earlier document",
+        "earlier.about": "What was put up for review at this site before, and did not leave in this release.",
+        "earlier.digest": "Digest of the earlier document in its canonical form (RFC 8785)",
         "file": "Released file",
         "file.about": "The document with the signatures of operator and output checker (a DSSE "
         "envelope), byte for byte as it left. `causalsig release verify` checks it.",

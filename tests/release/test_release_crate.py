@@ -19,7 +19,7 @@ from pydantic import ValidationError
 
 from causalsig.errors import RefusedError, ReleaseError
 from causalsig.records import SiteResult
-from causalsig.release import approve, read_signing_key, read_trusted, refuse, write_review
+from causalsig.release import read_signing_key, read_trusted, refuse, write_review
 from causalsig.release.crate import crate_files
 from causalsig.release.crate_entities import Metadata, Root
 from causalsig.release.crate_words import WORDS
@@ -183,36 +183,41 @@ def test_whoever_has_the_file_and_the_public_keys_makes_the_same_crate(provider:
 
 
 def test_inside_tells_who_did_what_when_and_why(provider: Provider) -> None:
-    folder, keys = provider.put_up("9001"), provider.keys
+    folder = provider.put_up("9001")
     refuse(folder, role="checker", name="A Third Person", reason="first ask the provider")
+    earlier = read_review(folder).payload_hash
     provider.put_up("9001", seed=2)
-    provider.put_up("9001")
-    for role, name, why in (("operator", PEOPLE[0], "looked at all"), ("checker", PEOPLE[1], "")):
-        release = approve(
-            folder, role=role, name=name, reason=why, key=read_signing_key(keys, role), outbox=provider.outbox
-        )  # type: ignore[arg-type]
-    assert release is not None
+    release = approve_both(folder, provider.keys, provider.outbox, reason="looked at all")  # type: ignore[arg-type]
     files = crate(provider, release, review=folder)
     check_specification(files)
     found, log = graph(files), read_review(folder).log
-    assessed = [found[one["@id"]] for one in found["./"]["mentions"]]
-    told = [
-        (found[one["agent"]["@id"]]["name"], one["endTime"], one["actionStatus"].rpartition("/")[2])
-        for one in assessed
-        if one["@type"] == "AssessAction" and one["@id"] != "#check"
+    done = [found[one["@id"]] for one in found["./"]["mentions"]]
+    by_people = [one for one in done if found[one["agent"]["@id"]]["@type"] == "Person"]
+    status = {"approved": "CompletedActionStatus", "refused": "FailedActionStatus"}
+    assert [
+        (
+            found[one["agent"]["@id"]]["name"],
+            found[one["agent"]["@id"]]["jobTitle"],
+            one["endTime"],
+            one["actionStatus"].rpartition("/")[2],
+            one.get("error") or one["disambiguatingDescription"],
+            found[found[one["object"]["@id"]]["identifier"]["@id"]]["value"],
+        )
+        for one in by_people
+    ] == [
+        (entry.name, entry.role, entry.at, status[entry.step], entry.reason, entry.payload_hash)
+        for entry in log
+        if entry.name
     ]
-    done = "CompletedActionStatus"
-    times = {entry.name: entry.at for entry in log if entry.name}
-    assert told == [
-        ("A Third Person", times["A Third Person"], "FailedActionStatus"),
-        (PEOPLE[0], times[PEOPLE[0]], done),
-        (PEOPLE[1], times[PEOPLE[1]], done),
-    ]
-    why = {one.get("error") or one.get("disambiguatingDescription") for one in assessed}
-    assert why == {None, "first ask the provider", "looked at all"}
+    assert [entry.name for entry in log if entry.name] == ["A Third Person", *PEOPLE]
+    assert found[by_people[0]["object"]["@id"]]["name"] == "Earlier document"
+    assert earlier != read_review(folder).payload_hash
+    times = {one["@id"]: one["endTime"] for one in done if one not in by_people}
+    last = {entry.step: entry.at for entry in log if entry.role == "site"}
+    assert times == {"#run": last["computed"], "#check": last["checked"], "#release": last["released"]}
     signed = {one.key_id for one in read_review(folder).signatures}
-    keyed = [found[one["agent"]["@id"]].get("identifier") for one in assessed if "#approve" in one["@id"]]
-    assert {found[one["@id"]]["value"] for one in keyed} == signed
+    keys = [found[one["agent"]["@id"]].get("identifier") for one in by_people]
+    assert keys[0] is None and {found[one["@id"]]["value"] for one in keys[1:]} == signed
 
 
 def test_nothing_is_exported_that_may_not_leave(provider: Provider) -> None:
@@ -244,7 +249,7 @@ def test_a_revoked_key_and_a_withdrawal_hold(provider: Provider, tmp_path: Path)
     key = read_signing_key(provider.keys, "checker")
     withdraw(release, ledger=provider.ledger, reason="error", key=key, trusted=provider.trusted)
     shutil.copy(copy, release)  # somebody who kept it puts it back
-    with pytest.raises(RefusedError, match="crate-withdrawn"):
+    with pytest.raises(RefusedError, match="release-crate-withdrawn"):
         crate(provider, release)
     revoke_key(provider.keys, key.public.key_id)
     with pytest.raises(ReleaseError, match="release-revoked-key"):
@@ -254,10 +259,10 @@ def test_a_revoked_key_and_a_withdrawal_hold(provider: Provider, tmp_path: Path)
 def test_the_record_of_another_release_is_refused(provider: Provider) -> None:
     release = provider.release(provider.put_up("9001"))
     waiting = provider.put_up("9002", seed=3, first=5000)
-    with pytest.raises(ReleaseError, match="crate-other-review"):
+    with pytest.raises(ReleaseError, match="release-other-review"):
         crate(provider, release, review=waiting)
     provider.release(waiting)
-    with pytest.raises(ReleaseError, match="crate-other-review"):
+    with pytest.raises(ReleaseError, match="release-other-review"):
         crate(provider, release, review=waiting)
 
 
@@ -309,3 +314,17 @@ def test_a_crate_for_outside_cannot_carry_a_record(provider: Provider) -> None:
     assert Metadata.model_validate_json(text).inside
     with pytest.raises(ValidationError, match="what the review records"):
         Metadata.model_validate_json(text.replace('"inside": true', '"inside": false'))
+
+
+def test_the_page_tells_of_everything_in_a_crate_for_outside(provider: Provider) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "provenance.md").read_text("utf-8")
+    found = graph(crate(provider, provider.release(provider.put_up("9001"))))
+    digests = {one["@id"] for one in found.values() if one["@type"] == "PropertyValue"} - {"#ledger-head"}
+    standing = {METADATA, "https://w3id.org/ro/wfrun/process/0.5", "https://w3id.org/shp#DisclosureCheck"}
+    for at, entity in found.items():
+        if at in digests or at in standing or at in ("#terms", "https://spdx.org/licenses/Apache-2.0"):
+            continue
+        named = re.sub(r"#approve-\w+", "#approve-…", at).replace("@0.1.0", "@VERSION")
+        assert f"`{entity['@type']}`" in page, at
+        assert f"`{named}`" in page or entity["@type"] == "File", at
+    assert all(one in page for one in standing)

@@ -14,15 +14,15 @@ from typing import Any
 import pytest
 
 from causalsig.records import SiteResult
-from causalsig.release import ReleaseIdentity, build_release, write_review
+from causalsig.release import ReleaseIdentity, build_release, new_keys, write_review
 from causalsig.release.kinds import FIELDS, SiteDocument
 from causalsig.release.paths import leaves
 from causalsig.release.reading import held_back, read_leaves
-from causalsig.release.review import Review, read_review, refuse
+from causalsig.release.review import Review, read_review
 from causalsig.report.acro import acro_files
 from causalsig.study.models import Study
 from tests.release.conftest import identity, make_site, study  # noqa: F401
-from tests.release.desk import run
+from tests.release.desk import approve_both, run
 from tests.release.memories import memory_for
 from tests.release.test_profile_document import FULL_MONITOR, FULL_PROFILE
 
@@ -122,12 +122,16 @@ def test_the_command_writes_it_for_its_owner_only_and_twice_the_same(
     assert {stat.S_IMODE(path.stat().st_mode) for path in paths} == {0o600}
     before = {path.relative_to(out).as_posix(): path.read_bytes() for path in paths}
     assert before == acro_files(read_review(folder), "en")
-    refuse(folder, role="checker", name="A Third Person", reason="<b>first ask</b>")
+    new_keys(tmp_path / "keys")
+    said = "<b>looked at all</b>"
+    approve_both(folder, tmp_path / "keys", tmp_path / "outbox", reason=said)  # type: ignore[arg-type]
     assert run("release", "acro", folder, "--out", out) == 0
     after = {path.relative_to(out).as_posix(): path.read_bytes() for path in out.rglob("*") if path.is_file()}
     assert after == before
     everything = b"".join(after.values()).decode()
-    assert "A Third Person" not in everything and "first ask" not in everything and "9001" not in everything
+    assert (
+        "Another Person" not in everything and "looked at all" not in everything and "9001" not in everything
+    )
     (out / "other.txt").write_text("more")
     assert run("release", "acro", folder, "--out", out) == 2
     assert "[release-folder-in-use]" in capsys.readouterr().err
