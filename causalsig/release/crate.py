@@ -129,9 +129,8 @@ def crate_files(
             found="one that was",
             mend="Send the signed word (*.withdrawn.json) to whoever had it; make no crate of it.",
         )
-    key_ids: dict[Approver, str] = {
-        signer.role: signer.key_id for signer in opened.signers if signer.role != "university"
-    }
+    signers = sorted(opened.signers, key=lambda signer: signer.role, reverse=True)  # operator first
+    key_ids: dict[Approver, str] = {one.role: one.key_id for one in signers if one.role != "university"}
     released = _Released(content, document, opened.demo, opened.ledger, key_ids)
     record = None if review is None else _read_record(Path(review), document)
     try:
@@ -284,18 +283,9 @@ def _recorded(released: _Released, people: People, record: _Record) -> Iterator[
 
 def _run(released: _Released, at: str | None = None) -> Action:
     kind = released.document.kind
-    study = (Ref(id="#study"),) if kind == "estimates" else ()
-    return Action(
-        id="#run",
-        type="CreateAction",
-        name=WORDS["run" if kind == "estimates" else f"run.{kind}"],
-        description=WORDS["run.about"],
-        agent=Ref(id=_SITE),
-        instrument=Ref(id=_software(released.document)),
-        object=(*study, Ref(id="#extract")),
-        result=Ref(id=_DOCUMENT),
-        end_time=at,
-    )
+    study = ["#study"] if kind == "estimates" else []
+    words = "run" if kind == "estimates" else f"run.{kind}"
+    return _made(released, "run", words, [*study, "#extract"], _DOCUMENT, at)
 
 
 def _check(released: _Released, at: str | None = None) -> Action:
@@ -338,15 +328,20 @@ def _approval(
 
 
 def _release(released: _Released, at: str | None = None) -> Action:
-    ledger = () if released.ledger is None else (Ref(id="#ledger-head"),)
+    ledger = [] if released.ledger is None else ["#ledger-head"]
+    return _made(released, "release", "release", [_DOCUMENT, *ledger], released.name, at)
+
+
+def _made(released: _Released, step: str, words: str, used: list[str], result: str, at: str | None) -> Action:
+    """Tell of a step in which the package made something of something."""
     return Action(
-        id="#release",
+        id=f"#{step}",
         type="CreateAction",
-        name=WORDS["release"],
-        description=WORDS["release.about"],
+        name=WORDS[words],
+        description=WORDS[f"{step}.about"],
         agent=Ref(id=_SITE),
         instrument=Ref(id=_software(released.document)),
-        object=(Ref(id=_DOCUMENT), *ledger),
-        result=Ref(id=released.name),
+        object=tuple(Ref(id=one) for one in used),
+        result=Ref(id=result),
         end_time=at,
     )

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from causalsig.errors import ReleaseError
-from causalsig.release.files import write_atomic
+from causalsig.release.files import sweep, write_atomic
 
 _FIRST_DAY = (1980, 1, 1, 0, 0, 0)
 """A zip file gives each file a time, and can give none earlier: it tells nothing."""
@@ -20,7 +20,8 @@ def write_files(
 ) -> Path:
     """Write files into a folder, or into one zip file when the name ends in ``.zip``.
 
-    A folder holds these files and no others: what an earlier run left there could leave with them.
+    A folder holds these files and no others: what an earlier run left there could leave with them. What a
+    kill left of a file is swept away.
 
     Parameters
     ----------
@@ -38,9 +39,12 @@ def write_files(
         ``release-exists``; ``release-folder-in-use`` when the folder holds anything else.
     """
     target = Path(out)
-    if target.suffix == ".zip":
+    if target.suffix == ".zip" and not target.is_dir():
         write_atomic(target, _zipped(files), force=force, mode=mode)
         return target
+    for path in (target / name for name in files):
+        if path.parent.is_dir():
+            sweep(path)
     found = {path.relative_to(target).as_posix() for path in target.rglob("*") if not path.is_dir()}
     if target.is_file() or found - set(files):
         raise ReleaseError(

@@ -283,6 +283,8 @@ def test_a_folder_never_mixes_what_stays_with_what_leaves(
     twice = (*asked[:5], "--out", other, *asked[7:])
     assert run(*twice) == run(*twice) == 0
     assert {path.name: path.read_bytes() for path in other.iterdir()} == crate(provider, release)
+    (other / f".{METADATA}-a1b2c3d4").write_text("half of what a kill left")
+    assert run(*twice) == 0 and len([*other.iterdir()]) == 2
     assert run("release", "verify", other / release.name, "--keys", provider.keys) == 0
 
 
