@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -293,6 +294,44 @@ def thresholds(
 
     if not show_again(file, keys, demo=demo, as_json=format_ == "json"):
         raise typer.Exit(1)
+
+
+@app.command()
+def crate(
+    file: Annotated[Path, typer.Argument(help="A released file, in the outbox or as it was received.")],
+    keys: Annotated[Path, typer.Option(help="Folder with the public keys you trust (*.pub.json).")],
+    out: Annotated[Path, typer.Option(help="Folder to write, or a file that ends in .zip.")],
+    day: Annotated[
+        datetime | None,
+        typer.Option("--date", formats=["%Y-%m-%d"], help="Day that the crate is of. Default: today."),
+    ] = None,
+    review: Annotated[
+        Path | None,
+        typer.Option(help="The site's folder: its record goes in, with names. For the provider only."),
+    ] = None,
+    demo: Annotated[bool, typer.Option("--demo", help="Accept a demo approval.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace files of the same names.")] = False,
+) -> None:
+    """Write a release as an RO-Crate: the signed file as it left, and where it comes from, as JSON-LD.
+
+    It tells what the signed file tells, and the day: whoever has file and public keys can make the same.
+    """
+    from causalsig_cli._crates import write_crate
+
+    write_crate(file, keys, out, day=day, review=review, demo=demo, force=force)
+
+
+@app.command()
+def acro(
+    file: Annotated[Path, typer.Argument(help="A review.json, or the folder it is in.")],
+    out: Annotated[Path, typer.Option(help="Folder to write.")],
+    language: Annotated[Literal["nl", "en"], typer.Option(help="Language of the rules.")] = "en",
+    force: Annotated[bool, typer.Option("--force", help="Replace files of the same names.")] = False,
+) -> None:
+    """Write what would leave in the form of ACRO's results, for the SACRO viewer. It stays with you."""
+    from causalsig_cli._crates import write_screen
+
+    write_screen(file, out, language, force=force)
 
 
 def _expand(folders: list[Path]) -> list[Path]:

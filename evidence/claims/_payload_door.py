@@ -24,7 +24,8 @@ _PEOPLE: Final[tuple[tuple[Literal["operator", "checker"], str], ...]] = (
 
 
 @cache
-def _keys() -> Path:
+def door_keys() -> Path:
+    """Make keys of everybody, once a process."""
     folder = scratch_folder() / "door"
     new_keys(folder)
     return folder
@@ -37,7 +38,7 @@ def _members() -> Any:
 
 def through_the_door(document: dict[str, Any], folder: Path) -> dict[str, Any]:
     """Let a document leave, and read the file that did."""
-    keys = _keys()
+    keys = door_keys()
     trusted = read_trusted(keys)
     if document["kind"] == "pool":
         path = write_pool(
