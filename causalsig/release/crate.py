@@ -18,7 +18,7 @@ from typing import Literal
 
 from pydantic import ValidationError
 
-from causalsig.errors import RefusedError, ReleaseError
+from causalsig.errors import ReleaseError
 from causalsig.release.build import schema_error
 from causalsig.release.crate_entities import (
     COMPLETED,
@@ -55,7 +55,7 @@ from causalsig.release.review import (
 )
 from causalsig.release.review_log import LogEntry
 from causalsig.release.strict_json import MAX_BYTES, canonical
-from causalsig.release.withdrawal import withdrawn
+from causalsig.release.withdrawal import refuse_withdrawn
 
 _DOCUMENT, _SITE = "#document", "#site"
 
@@ -116,19 +116,13 @@ def crate_files(
         As :func:`causalsig.release.envelope.unseal`; ``release-schema``; ``release-other-review`` when the
         review is not that of this release.
     RefusedError
-        ``release-crate-withdrawn`` when a signed word that takes it back lies beside the release.
+        ``release-withdrawn`` when a signed word that takes it back lies beside the release.
     """
     path = Path(release)
     content = read_bytes(path, MAX_BYTES)
     opened = unseal(content, trusted, APPROVERS, allow_demo=allow_demo)
     document = read_site_document(opened.document)
-    if document_hash(document) in withdrawn(path.parent, trusted, allow_demo=allow_demo):
-        raise RefusedError(
-            "release-crate-withdrawn",
-            expected="a release that was not withdrawn",
-            found="one that was",
-            mend="Send the signed word (*.withdrawn.json) to whoever had it; make no crate of it.",
-        )
+    refuse_withdrawn(path, document_hash(document), trusted, allow_demo=allow_demo)
     signers = sorted(opened.signers, key=lambda signer: signer.role, reverse=True)  # operator first
     key_ids: dict[Approver, str] = {one.role: one.key_id for one in signers if one.role != "university"}
     released = _Released(content, document, opened.demo, opened.ledger, key_ids)

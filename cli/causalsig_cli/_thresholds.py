@@ -27,9 +27,13 @@ def show_again(file: Path, keys: Path, *, demo: bool, as_json: bool) -> bool:
     from causalsig.pooling.thresholds_again import estimate_again, has_table
     from causalsig.release.crossed_read import released_moves, released_thresholds
     from causalsig.release.keys import read_trusted
-    from causalsig.release.signed import read_release
+    from causalsig.release.signed import open_release
+    from causalsig.release.withdrawal import refuse_withdrawn
 
-    document = read_release(file, trusted=read_trusted(keys), allow_demo=demo)
+    trusted = read_trusted(keys)
+    opened = open_release(file, trusted=trusted, allow_demo=demo)
+    refuse_withdrawn(file, opened.payload_hash, trusted, allow_demo=demo)
+    document = opened.document
     found = [estimate_again(block) for block in released_thresholds(document) if has_table(block)]
     moves = released_moves(document)
     if as_json:

@@ -214,11 +214,26 @@ def verify(
     demo: Annotated[bool, typer.Option("--demo", help="Accept a demo approval.")] = False,
     format_: Format = "text",
 ) -> None:
-    """Check, without a network, that a release or a pool is unchanged and signed by those you trust."""
+    """Check, without a network, that a release or a pool is unchanged and signed by those you trust.
+
+    A word of withdrawal (*.withdrawn.json) too. Exit status 3: such a word lies beside the release.
+    """
     from causalsig.release.keys import read_trusted
     from causalsig.release.signed import verify as check
+    from causalsig.release.withdrawal import SUFFIX, refuse_withdrawn, verify_word
 
-    found = check(file, trusted=read_trusted(keys), allow_demo=demo)
+    trusted = read_trusted(keys)
+    if file.name.endswith(SUFFIX):
+        word = verify_word(file, trusted=trusted, allow_demo=demo)
+        told = word.model_dump(mode="json", exclude={"schema_version"})
+        lines = (
+            f"verified: {word.kind} of {word.of}, reason: {word.reason}",
+            f"payload  {word.payload_hash}",
+        )
+        typer.echo(json.dumps(told, indent=2) if format_ == "json" else "\n".join(lines))
+        return
+    found = check(file, trusted=trusted, allow_demo=demo)
+    refuse_withdrawn(file, found.payload_hash, trusted, allow_demo=demo)
     values = {
         "kind": found.kind,
         "demo": found.demo,

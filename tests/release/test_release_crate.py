@@ -250,7 +250,7 @@ def test_a_revoked_key_and_a_withdrawal_hold(provider: Provider, tmp_path: Path)
     key = read_signing_key(provider.keys, "checker")
     withdraw(release, ledger=provider.ledger, reason="error", key=key, trusted=provider.trusted)
     shutil.copy(copy, release)  # somebody who kept it puts it back
-    with pytest.raises(RefusedError, match="release-crate-withdrawn"):
+    with pytest.raises(RefusedError, match="release-withdrawn"):
         crate(provider, release)
     revoke_key(provider.keys, key.public.key_id)
     with pytest.raises(ReleaseError, match="release-revoked-key"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -25,7 +26,7 @@ from causalsig.release.chain import EMPTY
 from causalsig.release.ledger import Ledger
 from causalsig.release.ledger_check import check_ledger
 from causalsig.release.life import read_review
-from causalsig.release.withdrawal import SUFFIX, withdraw, withdrawn
+from causalsig.release.withdrawal import SUFFIX, verify_word, withdraw, withdrawn
 from causalsig.study.models import Study
 from tests.release.desk import approve_both, desks, run
 from tests.release.memories import memory_for
@@ -199,3 +200,59 @@ def test_withdrawing_again_ends_where_it_ended(provider: Provider) -> None:
     word.unlink()
     with pytest.raises(ReleaseError, match="release-not-readable"):
         taken_back(provider, path)
+
+
+def test_nothing_is_made_of_what_was_taken_back(
+    provider: Provider, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = provider.release(provider.put_up("9001"))
+    provider.release(provider.put_up("9002", seed=2))
+    content, keys = file.read_bytes(), ("--keys", provider.keys)
+    assert run("release", "verify", file, *keys) == 0
+    who = ("--as", "operator", *keys, "--reason", "error")
+    assert run("release", "withdraw", file, "--ledger", provider.ledger, *who) == 0
+    file.write_bytes(content)
+    [word] = provider.outbox.glob(f"*{SUFFIX}")
+    page = tmp_path / "page.html"
+    capsys.readouterr()
+    for command in (
+        ("release", "verify", file, *keys),
+        ("release", "thresholds", file, *keys),
+        ("release", "crate", file, *keys, "--out", tmp_path / "crate"),
+        ("report", "municipality", file, *keys, "--name", "Voorbeeldstad", "--output", page),
+        ("report", "fairness", file, *keys, "--name", "Voorbeeldstad", "--output", page),
+    ):
+        assert run(*command) == 3, command
+        assert "[release-withdrawn]" in capsys.readouterr().err
+    assert not page.exists() and not (tmp_path / "crate").exists()
+    assert run("release", "verify", word, *keys) == 0
+    told = capsys.readouterr().out
+    assert (
+        "withdrawal of estimates, reason: error" in told
+        and verify_word(word, trusted=provider.trusted).payload_hash in told
+    )
+    assert run("study", "flow", "vroegsignalering", provider.outbox, *keys, "--format", "json") == 0
+    assert json.loads(capsys.readouterr().out)["sites"] == 1
+
+
+def test_the_national_page_counts_only_what_stands(
+    provider: Provider, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = provider.release(provider.put_up("9001"))
+    provider.release(provider.put_up("9002", seed=2))
+    out, keys = tmp_path / "pooled", ("--keys", provider.keys)
+    assert run("pool", "vroegsignalering", provider.outbox, *keys, "--out", out) == 0
+    content = file.read_bytes()
+    shown = {}
+    for state in ("standing", "withdrawn"):
+        if state == "withdrawn":
+            who = ("--as", "operator", *keys, "--reason", "error")
+            assert run("release", "withdraw", file, "--ledger", provider.ledger, *who) == 0
+            file.write_bytes(content)
+        page = tmp_path / f"{state}.html"
+        chosen = ("--releases", provider.outbox, "--output", page)
+        assert run("report", "national", out / "pool.json", *keys, *chosen) == 0
+        shown[state] = page.read_text()
+    capsys.readouterr()
+    assert shown["standing"] != shown["withdrawn"]
+    assert "van 2 gemeenten" in shown["standing"] and "van 2 gemeenten" not in shown["withdrawn"]
