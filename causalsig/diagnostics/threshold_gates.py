@@ -31,7 +31,7 @@ TOO_LITTLE = ("estimation-few-scores", "estimation-bandwidth", "estimation-first
 MEDIAN_ERROR = np.pi / 2.0
 """Variance of a median of normal values, in variances of their mean."""
 FEWEST_BINS = 3
-"""Bins a side that lie within the scores, for a heap as wide as the donut; with fewer only the cutoff's own."""
+"""Bins a side within the scores, for a heap as wide as the donut; with fewer only the cutoff's own score."""
 ROUND = 10
 """A cutoff that is a multiple of so many steps of the scores is a round one: amounts are rounded to it."""
 FINE = 20

@@ -109,7 +109,7 @@ def _recipe(table: ScoreTable, matching: Matching, requests: Sequence[ThresholdR
 
 
 def _few_for_covariates(recipe: Recipe, rank: int, refusals: Refusals) -> None:
-    """Set aside what has too few episodes for its covariates at any bandwidth: no choice can be made there."""
+    """Set aside what has too few episodes for its covariates at any bandwidth: there is no choice to make."""
     sides = _pairs(recipe.stretches.episodes(recipe.index, recipe.stretches.size[recipe.index]))
     for r, both in enumerate(sides):
         if refusals.reasons[r] is None:

@@ -136,7 +136,7 @@ def few_scores(wanted: int, found: str) -> EstimationError:
 def few_within(rows: int, degree: int, enough: float = float("nan")) -> EstimationError:
     """Say that fewer scores than a polynomial has coefficients have weight.
 
-    `enough` is a bandwidth that would do, in a round number: a distance between scores is a value of the data.
+    `enough` is a bandwidth that would do, in a round number: a distance between scores is a cell value.
     """
     found = f"{rows} within the bandwidth on one side"
     if not np.isfinite(enough):
