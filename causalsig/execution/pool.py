@@ -41,11 +41,15 @@ NOT_FRESH = "pool-not-fresh"
 
 @dataclass(frozen=True, slots=True)
 class PoolSummary:
-    """What pooling wrote: the pool as its file says it, the file, and the sites with a pool of the others."""
+    """What pooling wrote: the pool as its file says it, the file, and the sites with a pool of the others.
+
+    ``programs`` are the digests of what ran at the sites: more than one, and not all ran the same code.
+    """
 
     pool: PoolResult
     path: Path
     others: tuple[str, ...]
+    programs: tuple[str, ...] = ()
 
 
 def pool_folder(
@@ -148,7 +152,8 @@ def pool_folder(
     for code, result in others.items():
         mine = build_pool_document(result, recipient=code)
         write_pool(out / "others" / f"{code}.json", mine, key=key, force=force)
-    return PoolSummary(pool_result(document), path, tuple(others))
+    programs = tuple(sorted({item.document.lock_digest for _, item in opened}))
+    return PoolSummary(pool_result(document), path, tuple(others), programs)
 
 
 def _forget(folder: Path, codes: list[str]) -> None:

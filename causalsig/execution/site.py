@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from causalsig.execution.digests import file_digest
 from causalsig.sources.schema import Matching
 
 if TYPE_CHECKING:
@@ -97,13 +99,20 @@ def release_site(
     return document_hash(checked.document)
 
 
+@functools.cache
 def lock_digest() -> str:
-    """SHA-256 over the names and versions of every installed package, in hexadecimal.
+    """SHA-256 over what ran, in hexadecimal: this package's own files, and every installed distribution.
 
-    The wheel carries no lock file; what is installed is what ran.
+    Of the package every file's path and content, of the others name and version: the wheel carries no lock
+    file, and what is installed is what ran. A changed line of code is another digest.
     """
     import hashlib
     from importlib.metadata import distributions
 
-    installed = sorted({f"{d.metadata['Name'].lower()}=={d.version}" for d in distributions()})
-    return hashlib.sha256("\n".join(installed).encode()).hexdigest()
+    import causalsig
+
+    top = Path(causalsig.__file__).parent
+    own = (path for path in top.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+    said = sorted(f"{path.relative_to(top).as_posix()} {file_digest(path)}" for path in own)
+    said += sorted({f"{d.metadata['Name'].lower()}=={d.version}" for d in distributions()})
+    return hashlib.sha256("\n".join(said).encode()).hexdigest()

@@ -37,7 +37,7 @@ class Verified:
     """What can be said of a signed file of any kind after it was verified.
 
     `study_digest` is None of a profile and a monitor, `ledger` (the head of the provider's ledger when it was
-    first approved) of a pool.
+    first approved) and `program` (digest of what ran) of a pool.
     """
 
     kind: Literal["estimates", "profile", "monitor", "pool"]
@@ -45,6 +45,7 @@ class Verified:
     study_digest: str | None
     payload_hash: str
     ledger: str | None
+    program: str | None
     signers: tuple[PublicKey, ...]
 
 
@@ -137,4 +138,12 @@ def verify(path: str | Path, *, trusted: TrustedKeys, allow_demo: bool = False) 
     document: PoolDocument | SiteDocument
     document = read_model(PoolDocument, opened.document) if pool else read_site_document(opened.document)
     study = getattr(document, "study_digest", None)
-    return Verified(document.kind, opened.demo, study, document_hash(document), opened.ledger, opened.signers)
+    return Verified(
+        kind=document.kind,
+        demo=opened.demo,
+        study_digest=study,
+        payload_hash=document_hash(document),
+        ledger=opened.ledger,
+        program=getattr(document, "lock_digest", None),
+        signers=opened.signers,
+    )

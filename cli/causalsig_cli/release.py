@@ -226,11 +226,8 @@ def verify(
     if file.name.endswith(SUFFIX):
         word = verify_word(file, trusted=trusted, allow_demo=demo)
         told = word.model_dump(mode="json", exclude={"schema_version"})
-        lines = (
-            f"verified: {word.kind} of {word.of}, reason: {word.reason}",
-            f"payload  {word.payload_hash}",
-        )
-        typer.echo(json.dumps(told, indent=2) if format_ == "json" else "\n".join(lines))
+        lines = f"verified: {word.kind} of {word.of}, reason: {word.reason}\npayload  {word.payload_hash}"
+        typer.echo(json.dumps(told, indent=2) if format_ == "json" else lines)
         return
     found = check(file, trusted=trusted, allow_demo=demo)
     refuse_withdrawn(file, found.payload_hash, trusted, allow_demo=demo)
@@ -240,6 +237,7 @@ def verify(
         "study_digest": found.study_digest,
         "payload_hash": found.payload_hash,
         "ledger": found.ledger,
+        "program": found.program,
         "signers": [{"role": key.role, "key_id": key.key_id} for key in found.signers],
     }
     if format_ == "json":
@@ -251,6 +249,8 @@ def verify(
     typer.echo(f"payload  {found.payload_hash}")
     if found.ledger is not None:
         typer.echo(f"ledger   {found.ledger}")
+    if found.program is not None:
+        typer.echo(f"program  {found.program}")
     for key in found.signers:
         typer.echo(f"signed   {key.role}  {key.key_id}")
 
