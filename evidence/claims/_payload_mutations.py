@@ -27,6 +27,11 @@ TEXTS: Final = (
     "",
     "a" * 64,
     "0.1",
+    "zqvogel",
+    "mw_jansen",
+    "HIV",
+    "9417.3260.5",
+    "codes_signals_vogel",
 )
 NUMBERS: Final = (0, 1, -1, 9, 10, 19, 20, -20, 29, 30, 99, 100, 1000, 10_001, 2**53, 10**6)
 
