@@ -24,7 +24,7 @@ def file_digest(path: Path) -> str:
 
 
 def source_digest(path: Path) -> str | None:
-    """Digest of a source as it lies there; None of a database, which has none until it is read."""
+    """Digest of a source as it lies there, by which an earlier run is kept unread; None of a database."""
     from causalsig.sources.database_address import is_address_file
 
     return None if is_address_file(path) else file_digest(path)
@@ -42,9 +42,10 @@ def snapshot_of(kind: str, site: str, digest: str) -> bytes:
 def content_digest(read: ReadResult) -> str:
     """SHA-256 over what was read of one municipality: canonical tables, extract date and findings.
 
-    A database cannot be read twice in one moment, so its digest is that of the very tables that are analysed.
-    They are in an order of their own, so the order in which the database gave its rows does not count; what
-    it holds of other municipalities does not either.
+    This is what a snapshot is of: a file that is saved again, packed anew or given in another order or format
+    is the same extract. A database cannot be read twice in one moment, so its digest is that of the very
+    tables that are analysed. They are in an order of their own, so the order in which a source gave its rows
+    does not count; what it holds of other municipalities does not either.
     """
     import numpy as np
 

@@ -15,10 +15,10 @@ from causalsig.release.crossed_entries import crossing_numbers
 from causalsig.release.documents import EstimatesDocument
 from causalsig.release.files import read_bytes, write_atomic
 from causalsig.release.floors import per_mille, question_numbers
-from causalsig.release.household_sets import CohortSet, household_codes, write_set
+from causalsig.release.household_sets import CohortSet, Member, cohort_sets, write_sets
 from causalsig.release.kept import kept_bytes, kept_values
 from causalsig.release.kinds import SiteDocument
-from causalsig.release.ledger import Candidate, CohortEntry
+from causalsig.release.ledger import Candidate
 from causalsig.release.paths import leaves
 from causalsig.release.strict_json import canonical
 from causalsig.release.value_types import Closed
@@ -66,9 +66,9 @@ def memory_of(
     provider_key: bytes,
     municipality: str,
     floors: Disclosure,
-    households: Mapping[str, Iterable[str]],
+    households: Mapping[str, Iterable[Member]],
 ) -> Memory:
-    """Turn the households of every analysis into keyed sets.
+    """Turn the households of everything that is told into keyed sets.
 
     Parameters
     ----------
@@ -77,8 +77,9 @@ def memory_of(
     provider_key : bytes
     municipality : str
     floors : Disclosure
-    households : mapping of analysis to the keys of its households
-        An analysis is ``question`` or ``question:months``.
+    households : mapping of name to the keys of its households
+        By what is told of them, as :mod:`causalsig.execution.members` and
+        :mod:`causalsig.sources.monitor_members` name it.
     """
     return Memory(
         ledger=Path(keys).resolve() / LEDGER_FOLDER,
@@ -86,18 +87,12 @@ def memory_of(
         site=site_code(provider_key, municipality, LEDGER_FOLDER),
         floor=floors.min_households_cell,
         share_per_mille=per_mille(floors.max_snapshot_share),
-        cohorts=tuple(
-            CohortSet(analysis, household_codes(provider_key, municipality, members))
-            for analysis, members in households.items()
-        ),
+        cohorts=cohort_sets(provider_key, municipality, households, floor=floors.min_households_cell),
     )
 
 
 def write_candidate(folder: Path, document: SiteDocument, payload_hash: str, memory: Memory) -> None:
     """Write, beside a review, what the ledger has to know; readable by its owner only."""
-    entries = tuple(
-        CohortEntry(analysis=one.analysis, set=write_set(folder / SETS, one.codes)) for one in memory.cohorts
-    )
     candidate = Candidate(
         kind=document.kind,
         site=memory.site,
@@ -108,7 +103,7 @@ def write_candidate(folder: Path, document: SiteDocument, payload_hash: str, mem
         numbers=document_numbers(document),
         floor=memory.floor,
         share_per_mille=memory.share_per_mille,
-        cohorts=entries,
+        sets=write_sets(folder / SETS, memory.cohorts),
     )
     waiting = Waiting(ledger=str(memory.ledger), candidate=candidate)
     content = kept_bytes(waiting.model_dump(mode="json"))

@@ -13,7 +13,7 @@ from random import Random
 from typing import Any, Final
 
 from causalsig.release.envelope import PAYLOAD_TYPE, pre_authentication, seal
-from causalsig.release.household_sets import read_set
+from causalsig.release.household_sets import read_sets
 from causalsig.release.keys import (
     new_keys,
     read_provider_key,
@@ -116,7 +116,9 @@ def readers() -> Mapping[str, Reader]:
         "provider's key": made(provider, lambda: read_provider_key(provider.parent)),
         "public key": made(public, lambda: read_trusted(public.parent)),
         "ledger": made(ledger, lambda: _ledger_and_files(ledger.parent, trusted, outbox)),
-        "set of households": made(lone, lambda: read_set(lone.parent, lone.stem).tobytes()),
+        "set of households": made(
+            lone, lambda: [one.codes.tolist() for one in read_sets(lone.parent, lone.stem)]
+        ),
     }
 
 

@@ -9,7 +9,7 @@ from typing import Any, Final, Literal
 
 from causalsig.release.build import read_model
 from causalsig.release.envelope import unseal
-from causalsig.release.household_sets import CohortSet, household_codes
+from causalsig.release.household_sets import cohort_sets
 from causalsig.release.keys import new_keys, read_signing_key, read_trusted
 from causalsig.release.kinds import read_site_document
 from causalsig.release.life import Memory, approve, read_site_release, write_pool, write_review
@@ -32,7 +32,7 @@ def _keys() -> Path:
 
 @cache
 def _members() -> Any:
-    return household_codes(b"p" * 32, "9001", map(str, range(100_000)))
+    return cohort_sets(b"p" * 32, "9001", {"everybody": map(str, range(100_000))})
 
 
 def through_the_door(document: dict[str, Any], folder: Path) -> dict[str, Any]:
@@ -44,7 +44,7 @@ def through_the_door(document: dict[str, Any], folder: Path) -> dict[str, Any]:
             folder / "pool.json", read_model(PoolDocument, document), key=read_signing_key(keys, "university")
         )
         return unseal(path.read_bytes(), trusted, ("university",)).document
-    memory = Memory(folder / "ledger", "f" * 64, 10, 330, (CohortSet("everybody", _members()),))
+    memory = Memory(folder / "ledger", "f" * 64, 10, 330, _members())
     write_review(folder / "9001", read_site_document(document), memory=memory)
     left: Path | None = None
     for role, name in _PEOPLE:

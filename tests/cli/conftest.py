@@ -178,8 +178,9 @@ def release(folder: Path, result: Any, study: Any, code: str, wave: int = 1) -> 
     inside, keys = folder / "sites" / code, folder / "keys"
     released = replace(result, municipality=code)
     households = {"contact_method:3m14": map(str, range(50_000))}
+    extract = bytes([wave]) * 32
     release_site(
-        released, study, households=households, keys=keys, snapshot=b"s" * 32, wave=wave, folder=inside
+        released, study, households=households, keys=keys, snapshot=extract, wave=wave, folder=inside
     )
     for role in ("operator", "checker"):
         key = read_signing_key(keys, role)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import multiprocessing
 import os
@@ -18,9 +19,16 @@ import pytest
 
 from causalsig.errors import RefusedError, ReleaseError
 from causalsig.release.chain import EMPTY, Chain
-from causalsig.release.household_sets import apart, household_codes, read_set, write_set
+from causalsig.release.household_sets import (
+    Member,
+    cohort_sets,
+    count_households,
+    read_sets,
+    sides,
+    write_sets,
+)
 from causalsig.release.keys import SigningKey, new_key, new_keys, read_signing_key, read_trusted
-from causalsig.release.ledger import Candidate, CohortEntry, Ledger
+from causalsig.release.ledger import Candidate, Ledger
 
 PROVIDER = b"p" * 32
 
@@ -40,11 +48,11 @@ def hexed(text: str) -> str:
     return (text.encode().hex() * 64)[:64]
 
 
-def households(first: int, last: int) -> np.ndarray:
-    return household_codes(PROVIDER, "9001", (f"h{k}" for k in range(first, last)))
+def households(first: int, last: int) -> list[str]:
+    return [f"h{k}" for k in range(first, last)]
 
 
-def candidate(sets: Path, cohorts: dict[str, np.ndarray], **changes: object) -> Candidate:
+def candidate(sets: Path, cohorts: dict[str, list[str]], **changes: object) -> Candidate:
     values: dict[str, object] = {
         "kind": "estimates",
         "site": hexed("site"),
@@ -55,7 +63,7 @@ def candidate(sets: Path, cohorts: dict[str, np.ndarray], **changes: object) -> 
         "numbers": 10,
         "floor": 10,
         "share_per_mille": 330,
-        "cohorts": tuple(CohortEntry(analysis=a, set=write_set(sets, c)) for a, c in cohorts.items()),
+        "sets": write_sets(sets, cohort_sets(PROVIDER, "9001", cohorts)),
     }
     return Candidate.model_validate(values | changes)
 
@@ -125,20 +133,48 @@ def test_others_may_not_read_it(checker: SigningKey, tmp_path: Path) -> None:
     assert caught.value.code == "ledger-mode"
 
 
-def test_households_meet_by_keyed_codes_only(tmp_path: Path) -> None:
-    one = household_codes(PROVIDER, "9001", ["b", "a", "b"])
+def codes(*members: Member, key: bytes = PROVIDER, site: str = "9001") -> np.ndarray:
+    (one,) = cohort_sets(key, site, {"all": members})
+    return one.codes
+
+
+def test_households_meet_by_keyed_codes_only() -> None:
+    one = codes("b", "a", "b")
     assert len(one) == 2 and (np.diff(one.astype(object)) > 0).all()
-    assert apart(one, household_codes(PROVIDER, "9001", ["a", "b"])) == 0
-    assert apart(one, household_codes(PROVIDER, "9001", ["a", "c"])) == 2
-    assert apart(one, household_codes(PROVIDER, "9002", ["a", "b"])) == 4
-    assert apart(one, household_codes(b"q" * 32, "9001", ["a", "b"])) == 4
-    name = write_set(tmp_path, one)
-    assert (read_set(tmp_path, name) == one).all()
-    assert (tmp_path / f"{name}.set").stat().st_mode & 0o777 == 0o600
-    (tmp_path / f"{name}.set").write_bytes(b"\0" * 16)
-    with pytest.raises(ReleaseError) as caught:
-        read_set(tmp_path, name)
-    assert caught.value.code == "ledger-set"
+    assert sides(one, codes("a", "b")) == (0, 0)
+    assert sides(one, codes("a", "c", "d")) == (1, 2)
+    assert sides(one, codes("a", "b", site="9002")) == (2, 2)
+    assert sides(one, codes("a", "b", key=b"q" * 32)) == (2, 2)
+
+
+def test_a_household_that_came_in_twice_counts_once() -> None:
+    one = codes(("a", 18_000), ("a", 18_030), ("b", 18_000))
+    assert len(one) == 3 and count_households(one) == 2
+    assert sides(one, codes(("a", 18_000), ("b", 18_000))) == (1, 0)
+    # Another wave is of other episodes, also of those who come back.
+    assert sides(one, codes(("a", 18_400), ("b", 18_400))) == (2, 2)
+
+
+def test_sets_of_a_release_are_kept_in_one_private_file(tmp_path: Path) -> None:
+    members = {"everybody": households(0, 100), "few": households(0, 9), "month": households(37, 62)}
+    made = cohort_sets(PROVIDER, "9001", members, floor=10)
+    name = write_sets(tmp_path, made)
+    found = {one.analysis: one.codes for one in read_sets(tmp_path, name)}
+    assert list(found) == ["everybody", "month"], "of nine households nothing leaves"
+    assert all((found[one.analysis] == one.codes).all() for one in made)
+    (file,) = tmp_path.iterdir()
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert file.stat().st_size < 8 * 101 + 2 * 13 + 30, "a bit a household and set"
+    whole = file.read_bytes()
+    for other in (b"\0" * 16, whole[:-1], whole + b"\0", b"", b"[]"):
+        file.write_bytes(other)
+        with pytest.raises(ReleaseError, match="ledger-set"):
+            read_sets(tmp_path, name)
+        # Nor under the name that fits what it holds, where it is no file of sets.
+        renamed = hashlib.sha256(other).hexdigest()
+        (tmp_path / f"{renamed}.set").write_bytes(other)
+        with pytest.raises(ReleaseError, match="ledger-set"):
+            read_sets(tmp_path, renamed)
 
 
 @pytest.mark.parametrize(
@@ -148,6 +184,10 @@ def test_households_meet_by_keyed_codes_only(tmp_path: Path) -> None:
         (1, 1000, "contact_method:3", True),  # one erased
         (0, 1009, "contact_method:6", True),  # nine more, at another horizon
         (5, 1004, "contact_method:3", True),  # five out, four in
+        (1, 1500, "contact_method:3", True),  # one erased, and very many new
+        (9, 1500, "contact_method:3", True),  # nine erased
+        (10, 1500, "contact_method:3", False),  # ten erased
+        (1, 1500, "contact_method:6", False),  # at another horizon other outcomes, of many others
         (0, 1010, "contact_method:3", False),  # ten more
         (1000, 2000, "contact_method:3", False),  # a later, disjoint wave
         (1, 1000, "accepted_help:3", False),  # another question: other statistics
@@ -179,16 +219,16 @@ def test_cohorts_a_few_households_apart_do_not_leave(
     assert caught.value.code == "ledger-few-apart"
 
 
-def test_one_release_a_study_snapshot_and_wave(checker: SigningKey, tmp_path: Path) -> None:
+def test_one_release_a_study_and_snapshot(checker: SigningKey, tmp_path: Path) -> None:
     ledger, sets = Ledger(tmp_path / "ledger"), tmp_path / "sets"
     first = candidate(sets, {"contact_method:3": households(0, 1000)})
     line = ledger.record(first, sets, checker)
     assert ledger.record(first, sets, checker) == line, "the same again changes nothing"
     second = first.model_copy(update={"payload_hash": hexed("second")})
-    with pytest.raises(RefusedError) as caught:
-        ledger.record(second, sets, checker)
-    assert caught.value.code == "ledger-once"
-    ledger.record(second.model_copy(update={"wave": 2}), sets, checker)
+    for wave in (1, 2):  # the same extract is no other wave, whatever it is called
+        with pytest.raises(RefusedError) as caught:
+            ledger.record(second.model_copy(update={"wave": wave}), sets, checker)
+        assert caught.value.code == "ledger-once"
     assert ledger.withdraw(first.payload_hash, checker) == ledger.withdraw(first.payload_hash, checker)
     with pytest.raises(RefusedError) as caught:
         ledger.record(first, sets, checker)
@@ -209,11 +249,18 @@ def test_numbers_of_one_extract_are_a_part_of_its_households(checker: SigningKey
         ledger.record(second.model_copy(update={"numbers": 131}), sets, checker)
     assert caught.value.code == "ledger-budget"
     ledger.record(second.model_copy(update={"numbers": 130}), sets, checker)
-    third = second.model_copy(update={"payload_hash": hexed("third"), "numbers": 1, "wave": 2})
-    with pytest.raises(RefusedError) as caught:
-        ledger.record(third, sets, checker)
-    assert caught.value.code == "ledger-budget"
-    ledger.record(third.model_copy(update={"snapshot": hexed("two")}), sets, checker)
+    third = second.model_copy(
+        update={"payload_hash": hexed("third"), "numbers": 1, "study_digest": hexed("third")}
+    )
+    # One more number is one too many, also of an extract that only says it is another: the same households.
+    for snapshot in ("one", "two"):
+        with pytest.raises(RefusedError) as caught:
+            ledger.record(third.model_copy(update={"snapshot": hexed(snapshot)}), sets, checker)
+        assert caught.value.code == "ledger-budget"
+    later = candidate(
+        sets, {"contact_method:3": households(1000, 2000)}, snapshot=hexed("two"), payload_hash=hexed("later")
+    )
+    ledger.record(later, sets, checker)
 
 
 def test_verify_finds_a_changed_set(keys: Path, checker: SigningKey, tmp_path: Path) -> None:
