@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalsig.errors import ReleaseError
-from causalsig.release.files import read_bytes, write_atomic
+from causalsig.release.files import is_private, read_bytes, write_atomic
 from causalsig.release.strict_json import canonical, parse
 
 Codes = NDArray[np.uint64]
@@ -104,6 +104,7 @@ def write_sets(folder: Path, sets: Sequence[CohortSet]) -> str:
     names = canonical([one.analysis for one in sets]) + b"\n"
     rows = [np.packbits(np.isin(codes, one.codes, assume_unique=True)).tobytes() for one in sets]
     content = b"".join([names, len(codes).to_bytes(_WORD, "big"), codes.astype(">u8").tobytes(), *rows])
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     name = hashlib.sha256(content).hexdigest()
     write_atomic(folder / f"{name}.set", content, mode=0o600)
     return name
@@ -115,9 +116,19 @@ def read_sets(folder: Path, name: str) -> tuple[CohortSet, ...]:
     Raises
     ------
     ReleaseError
-        ``ledger-set`` when the file is not what its name says; ``release-not-readable``.
+        ``ledger-set`` when the file is not what its name says; ``ledger-mode`` when others can read or
+        replace it; ``release-not-readable``.
     """
-    content = read_bytes(folder / f"{name}.set", _MAX_BYTES)
+    path = folder / f"{name}.set"
+    if path.exists() and not is_private(path):
+        raise ReleaseError(
+            "ledger-mode",
+            expected="sets that only their owner can read (mode 0600), in a folder only its owner changes",
+            found="one that others can read or replace",
+            mend="Run chmod 600 on the files and chmod 700 on their folder, and verify the ledger.",
+            where=path.name[:12],
+        )
+    content = read_bytes(path, _MAX_BYTES)
     found = _sets(content) if hashlib.sha256(content).hexdigest() == name else None
     if found is None:
         raise ReleaseError(

@@ -9,7 +9,8 @@ from a whole release), and only who remembers the first can refuse the second.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +23,7 @@ from pydantic import Field, ValidationError
 from causalsig.errors import RefusedError, ReleaseError
 from causalsig.release.apart import few_apart
 from causalsig.release.chain import Chain, Link, head_of
+from causalsig.release.files import write_atomic
 from causalsig.release.household_sets import (
     CohortSet,
     count_households,
@@ -71,8 +73,18 @@ class Withdrawn(Closed):
     at: str
 
 
-Line = Released | Withdrawn
-_LINES: Final[Mapping[str, type[Line]]] = MappingProxyType({"released": Released, "withdrawn": Withdrawn})
+class Refused(Closed):
+    """A line of the ledger: a document that operator or checker refused, so that no copy of it leaves."""
+
+    event: Literal["refused"] = "refused"
+    payload_hash: Hash
+    at: str
+
+
+Line = Released | Withdrawn | Refused
+_LINES: Final[Mapping[str, type[Line]]] = MappingProxyType(
+    {"released": Released, "withdrawn": Withdrawn, "refused": Refused}
+)
 """A new kind of line is one entry."""
 
 
@@ -83,7 +95,7 @@ class Ledger:
     Parameters
     ----------
     folder : Path
-        Made, with mode 0700, when the first release is recorded.
+        Made, with mode 0700, together with the provider's key, or by :meth:`create`.
     """
 
     folder: Path
@@ -93,10 +105,44 @@ class Ledger:
         """Its lines."""
         return Chain(self.folder / LEDGER_FILE, "ledger")
 
+    def create(self) -> None:
+        """Begin a ledger that holds nothing; one that is there stays as it is."""
+        if not self.chain.path.exists():
+            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            write_atomic(self.chain.path, b"", mode=0o600)
+
+    def links(self) -> tuple[Link, ...]:
+        """Give every line.
+
+        Raises
+        ------
+        ReleaseError
+            ``ledger-absent``: a ledger that is gone has forgotten what left, and is not begun again unasked.
+            As :meth:`Chain.links`.
+        """
+        self._check_there()
+        return self.chain.links()
+
+    def _check_there(self) -> None:
+        if not self.chain.path.exists():
+            raise ReleaseError(
+                "ledger-absent",
+                expected=f"the provider's ledger ({LEDGER_FILE}), which is made with the provider's key",
+                found="none in this folder",
+                mend="Put back a copy. Only if nothing ever left: causalsig ledger new FOLDER.",
+                where=self.folder.name,
+            )
+
+    @contextmanager
+    def _held(self) -> Iterator[tuple[Link, ...]]:
+        self._check_there()
+        with self.chain.held() as links:
+            yield links
+
     def rows(self) -> list[dict[str, Any]]:
         """Give every line as plain values, without the sets' names."""
         found = []
-        for link in self.chain.links():
+        for link in self.links():
             line = _read(link)
             values = line.model_dump(mode="json", exclude={"sets"})
             found.append({"number": link.number, "hash": link.hash} | values)
@@ -110,7 +156,7 @@ class Ledger:
         RefusedError, ReleaseError
             As :meth:`record`.
         """
-        with self.chain.held() as links:
+        with self._held() as links:
             self._standing(links, candidate, _sets(candidate, sets))
             return head_of(links)
 
@@ -136,12 +182,13 @@ class Ledger:
         Raises
         ------
         RefusedError
-            ``ledger-once``, ``ledger-withdrawn``, ``ledger-few-apart``, ``ledger-budget``.
+            ``ledger-once``, ``ledger-withdrawn``, ``ledger-few-apart``, ``ledger-budget``,
+            ``release-refused``.
         ReleaseError
             Where the ledger itself does not hold; see :meth:`Chain.links` and `read_set`.
         """
         own = _sets(candidate, sets)
-        with self.chain.held() as links:
+        with self._held() as links:
             recorded = self._standing(links, candidate, own)
             if recorded is not None:
                 return recorded.hash
@@ -155,6 +202,7 @@ class Ledger:
         """Give the line of a release that is recorded already; refuse one that may not leave."""
         lines = [_read(link) for link in links]
         gone = {line.payload_hash for line in lines if isinstance(line, Withdrawn)}
+        _check_not_refused(candidate, lines)
         for link, line in zip(links, lines, strict=True):
             if isinstance(line, Released) and line.payload_hash == candidate.payload_hash:
                 _check_not_withdrawn(candidate, gone)
@@ -165,6 +213,28 @@ class Ledger:
         self._check_budget(candidate, own, earlier)
         return None
 
+    def refuse(self, payload_hash: str, key: SigningKey) -> str:
+        """Write that a document was refused: no copy of it is approved after that.
+
+        Raises
+        ------
+        ReleaseError
+            ``release-released``.
+        """
+        with self._held() as links:
+            for link, line in zip(links, map(_read, links), strict=True):
+                if isinstance(line, Refused) and line.payload_hash == payload_hash:
+                    return link.hash
+                if isinstance(line, Released) and line.payload_hash == payload_hash:
+                    raise ReleaseError(
+                        "release-released",
+                        expected="a document that has not left",
+                        found="a released one",
+                        mend="Take it back instead: causalsig release withdraw.",
+                    )
+            content = Refused(payload_hash=payload_hash, at=_now()).model_dump(mode="json")
+            return self.chain.append(links, content, key).hash
+
     def withdraw(self, payload_hash: str, key: SigningKey) -> str:
         """Write that a release counts no longer; what it told still limits what may follow.
 
@@ -173,7 +243,7 @@ class Ledger:
         ReleaseError
             ``ledger-not-released``.
         """
-        with self.chain.held() as links:
+        with self._held() as links:
             lines = [_read(link) for link in links]
             if not any(isinstance(line, Released) and line.payload_hash == payload_hash for line in lines):
                 raise ReleaseError(
@@ -194,9 +264,10 @@ class Ledger:
         Raises
         ------
         ReleaseError
-            ``ledger-tampered``, ``ledger-signature``, ``ledger-set``, ``ledger-mode``,
+            ``ledger-absent``, ``ledger-tampered``, ``ledger-signature``, ``ledger-set``, ``ledger-mode``,
             ``release-not-readable``.
         """
+        self._check_there()
         links = self.chain.links(trusted)
         for line in map(_read, links):
             if isinstance(line, Released):
@@ -268,7 +339,18 @@ def _check_not_withdrawn(candidate: Candidate, gone: set[str]) -> None:
             "ledger-withdrawn",
             expected="a release that was not withdrawn",
             found="one that was",
-            mend="Run the site again: what was withdrawn does not leave a second time.",
+            mend="What was taken back never leaves again. Run the site once more when what was wrong is "
+            "mended, or on its next extract.",
+        )
+
+
+def _check_not_refused(candidate: Candidate, lines: list[Line]) -> None:
+    if any(isinstance(line, Refused) and line.payload_hash == candidate.payload_hash for line in lines):
+        raise RefusedError(
+            "release-refused",
+            expected="a document that nobody refused",
+            found="a refused one",
+            mend="Make the release again after mending what it was refused for.",
         )
 
 

@@ -27,28 +27,49 @@ Format = Annotated[Literal["text", "json"], typer.Option("--format", help="How t
 
 @app.command()
 def review(
-    file: Annotated[Path, typer.Argument(help="A review.json, or the folder it is in.")],
+    folders: Annotated[
+        list[Path], typer.Argument(help="A review.json, the folder it is in, or folders of such folders.")
+    ],
     language: Annotated[Literal["nl", "en"], typer.Option(help="Language of the rules.")] = "en",
     format_: Format = "text",
     html: Annotated[
-        Path | None, typer.Option("--html", help="Write it as one HTML page instead; it stays with you.")
+        Path | None,
+        typer.Option("--html", help="Write one HTML page instead; of several reviews a folder of pages."),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace the page when it is there.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace a page that is there.")] = False,
 ) -> None:
-    """Show exactly what would leave, each value with the rule that lets it pass."""
-    from causalsig.release.life import read_review
+    """Show exactly what would leave, each value with the rule that lets it pass.
+
+    The log of the review keeps that it was shown: what was not shown since it was made, or since the other
+    person approved it, cannot be approved.
+    """
+    from causalsig.release.life import look, what_ledger_is_told
+
+    chosen = _expand(folders)
+    for place, folder in enumerate(chosen):
+        found = look(folder)
+        if html is not None:
+            page = html if len(chosen) == 1 else html / f"{folder.name}.html"
+            _write_page(found, page, language, force=force)
+        elif format_ == "json":
+            head = {"state": found.state, "demo": found.demo, "payload_hash": found.payload_hash}
+            log = [entry.model_dump() for entry in found.log]
+            told = {**head, "log": log, "fields": _rows(found, language)}
+            typer.echo(json.dumps(told, ensure_ascii=False, indent=2))
+        else:
+            if len(chosen) > 1:
+                typer.echo(f"{'' if place == 0 else chr(10)}== {folder.name}")
+            _show(found, language)
+            for line in what_ledger_is_told(folder, found):
+                typer.echo(f"Ledger: {line}")
+    if html is not None:
+        say("for operator and output checker; it names people, so keep it inside.")
+
+
+def _show(found: Review, language: str) -> None:
     from causalsig.release.reading import held_back
 
-    found = read_review(file)
-    if html is not None:
-        _write_page(found, html, language, force=force)
-        return
     rows = _rows(found, language)
-    if format_ == "json":
-        head = {"state": found.state, "demo": found.demo, "payload_hash": found.payload_hash}
-        log = [entry.model_dump() for entry in found.log]
-        typer.echo(json.dumps({**head, "log": log, "fields": rows}, ensure_ascii=False, indent=2))
-        return
     width = max(len(row["place"]) for row in rows)
     for row in rows:
         value = "-" if row["value"] is None else row["value"]
@@ -69,7 +90,6 @@ def _write_page(found: Review, html: Path, language: Literal["nl", "en"], *, for
     write_atomic(html, review_html(found, language).encode(), force=force, mode=0o600)
     html.chmod(0o600)  # also where the same page was there already
     typer.echo(str(html))
-    say("for operator and output checker; it names people, so keep it inside.")
 
 
 def _rows(found: Review, language: str) -> list[dict[str, Any]]:
@@ -96,7 +116,19 @@ def approve(
     folders: Folders,
     role: Approver,
     name: Name,
-    keys: Annotated[Path, typer.Option(help="Folder with your private key.")],
+    keys: Annotated[
+        Path, typer.Option(help="Folder with your private key, and the public key of the other person.")
+    ],
+    payload: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Hash of the payload you mean, or its start, as review prints it; may be repeated."
+        ),
+    ] = None,
+    ledger: Annotated[
+        Path | None,
+        typer.Option(help="The provider's ledger, so that no other is told; default: the one review shows."),
+    ] = None,
     outbox: Annotated[
         Path | None, typer.Option(help="Where a release goes; default: outbox beside the site's folder.")
     ] = None,
@@ -106,17 +138,33 @@ def approve(
     ] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace an earlier release in the outbox.")] = False,
 ) -> None:
-    """Approve what was reviewed; after operator and output checker, two people, it is released."""
-    from causalsig.release.keys import read_signing_key
+    """Approve what was reviewed; after operator and output checker, two people, it is released.
+
+    Only what was shown (causalsig release review) since it was made, and since the other person approved it,
+    can be approved, or what --payload names.
+    """
+    from causalsig.release.keys import check_one_person, read_signing_key, read_trusted
     from causalsig.release.life import approve as sign
 
-    key = read_signing_key(keys, role)
+    key, trusted = read_signing_key(keys, role), read_trusted(keys)
+    if not demo:
+        check_one_person(keys)
     waiting = refused = 0
     for folder in _expand(folders):
         target = outbox or folder.parent / "outbox"
         try:
             released = sign(
-                folder, role=role, name=name, key=key, outbox=target, demo=demo, reason=reason, force=force
+                folder,
+                role=role,
+                name=name,
+                key=key,
+                trusted=trusted,
+                outbox=target,
+                payload=_meant(folder, payload),
+                ledger=ledger,
+                demo=demo,
+                reason=reason,
+                force=force,
             )
         except RefusedError as error:
             # One that may not leave keeps none of the others in.
@@ -137,18 +185,31 @@ def approve(
         raise typer.Exit(RefusedError.exit_code)
 
 
+def _meant(folder: Path, payloads: list[str] | None) -> str | None:
+    """Pick, of the payloads that were named, that of a folder; else any one, which approving refuses."""
+    from causalsig.release.life import read_review
+
+    if not payloads:
+        return None
+    own = read_review(folder).payload_hash
+    return next((one for one in payloads if own.startswith(one)), payloads[0])
+
+
 @app.command()
 def refuse(
     folders: Folders,
     role: Approver,
     name: Name,
+    keys: Annotated[Path, typer.Option(help="Folder with your private key.")],
     reason: Annotated[str, typer.Option(help="Why; kept in the log.")],
 ) -> None:
-    """Refuse: nothing leaves, and the refusal is kept."""
+    """Refuse: nothing leaves, and the refusal is kept, for every copy of the same document."""
+    from causalsig.release.keys import read_signing_key
     from causalsig.release.life import refuse as keep_inside
 
+    key = read_signing_key(keys, role)
     for folder in _expand(folders):
-        keep_inside(folder, role=role, name=name, reason=reason)
+        keep_inside(folder, role=role, name=name, reason=reason, key=key)
         typer.echo(str(folder))
 
 
@@ -244,7 +305,7 @@ def thresholds(
 def _expand(folders: list[Path]) -> list[Path]:
     """Let a folder without a review stand for the folders in it that have one."""
     found: list[Path] = []
-    for folder in folders:
+    for folder in (path.parent if path.name == "review.json" else path for path in folders):
         inside = sorted(path.parent for path in folder.glob("*/review.json"))
         found.extend([folder] if (folder / "review.json").exists() or not inside else inside)
     return found

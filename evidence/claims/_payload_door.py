@@ -12,7 +12,8 @@ from causalsig.release.envelope import unseal
 from causalsig.release.household_sets import cohort_sets
 from causalsig.release.keys import new_keys, read_signing_key, read_trusted
 from causalsig.release.kinds import read_site_document
-from causalsig.release.life import Memory, approve, read_site_release, write_pool, write_review
+from causalsig.release.ledger import Ledger
+from causalsig.release.life import Memory, approve, look, read_site_release, write_pool, write_review
 from causalsig.release.pool_document import PoolDocument
 from causalsig.release.strict_json import canonical
 from evidence.claims._mutated_formats import scratch_folder
@@ -44,12 +45,16 @@ def through_the_door(document: dict[str, Any], folder: Path) -> dict[str, Any]:
             folder / "pool.json", read_model(PoolDocument, document), key=read_signing_key(keys, "university")
         )
         return unseal(path.read_bytes(), trusted, ("university",)).document
+    Ledger(folder / "ledger").create()
     memory = Memory(folder / "ledger", "f" * 64, 10, 330, _members())
     write_review(folder / "9001", read_site_document(document), memory=memory)
     left: Path | None = None
     for role, name in _PEOPLE:
         key = read_signing_key(keys, role)
-        left = approve(folder / "9001", role=role, name=name, key=key, outbox=folder / "outbox")
+        look(folder / "9001")
+        left = approve(
+            folder / "9001", role=role, name=name, key=key, trusted=trusted, outbox=folder / "outbox"
+        )
     assert left is not None
     said: dict[str, Any] = json.loads(
         canonical(read_site_release(left, trusted=trusted)[0].model_dump(mode="json"))

@@ -172,8 +172,8 @@ def release(folder: Path, result: Any, study: Any, code: str, wave: int = 1) -> 
     from dataclasses import replace
 
     from causalsig.execution.site import release_site
-    from causalsig.release.keys import read_signing_key
-    from causalsig.release.life import approve
+    from causalsig.release.keys import read_signing_key, read_trusted
+    from causalsig.release.life import approve, look
 
     inside, keys = folder / "sites" / code, folder / "keys"
     released = replace(result, municipality=code)
@@ -184,7 +184,16 @@ def release(folder: Path, result: Any, study: Any, code: str, wave: int = 1) -> 
     )
     for role in ("operator", "checker"):
         key = read_signing_key(keys, role)
-        approve(inside, role=role, name=f"demo {role}", key=key, outbox=folder / "outbox", demo=True)
+        look(inside)
+        approve(
+            inside,
+            role=role,
+            name=f"demo {role}",
+            key=key,
+            trusted=read_trusted(keys),
+            outbox=folder / "outbox",
+            demo=True,
+        )
 
 
 @pytest.fixture(scope="session")

@@ -75,8 +75,8 @@ def test_one_bad_release_stops_the_pool(
 
 def test_releases_of_different_studies_are_not_mixed(run: Any, outbox: Any, analysed: Any) -> None:
     from causalsig.execution.site import release_site
-    from causalsig.release.keys import read_signing_key
-    from causalsig.release.life import approve
+    from causalsig.release.keys import read_signing_key, read_trusted
+    from causalsig.release.life import approve, look
 
     other = read_study("vroegsignalering").model_copy(update={"seed": 1})
     result = replace(analysed, municipality="9004", study_digest=study_digest(other))
@@ -87,7 +87,16 @@ def test_releases_of_different_studies_are_not_mixed(run: Any, outbox: Any, anal
     )
     for role in ("operator", "checker"):
         key = read_signing_key(outbox.keys, role)
-        approve(inside, role=role, name=f"demo {role}", key=key, outbox=outbox.releases, demo=True)
+        look(inside)
+        approve(
+            inside,
+            role=role,
+            name=f"demo {role}",
+            key=key,
+            trusted=read_trusted(outbox.keys),
+            outbox=outbox.releases,
+            demo=True,
+        )
     found = run(*outbox.pool()).error("pool-other-study")
     assert study_digest(other)[:12] in found and outbox.written == []
 

@@ -20,8 +20,8 @@ from causalsig.pooling.thresholds_again import estimate_again, has_table
 from causalsig.release.build import CheckedRelease, ReleaseIdentity, build_release, released_arms
 from causalsig.release.crossed_read import released_moves, released_thresholds
 from causalsig.release.documents import EstimatesDocument
-from causalsig.release.keys import new_keys, read_signing_key
-from causalsig.release.life import approve, write_review
+from causalsig.release.keys import new_keys, read_signing_key, read_trusted
+from causalsig.release.life import approve, look, write_review
 from causalsig.release.pool_document import PoolDocument, build_pool_document, pool_result
 from causalsig.report.gather import municipality_page, national_page
 from causalsig.report.render import municipality_html, national_html
@@ -155,7 +155,16 @@ def test_the_pool_command_prints_each_candidate_with_its_routes(
     roles: tuple[Literal["operator", "checker"], ...] = ("operator", "checker")
     for role in roles:
         key = read_signing_key(keys, role)
-        approve(tmp_path / "site", role=role, name=f"The {role}", key=key, outbox=outbox, demo=True)
+        look(tmp_path / "site")
+        approve(
+            tmp_path / "site",
+            role=role,
+            name=f"The {role}",
+            key=key,
+            trusted=read_trusted(keys),
+            outbox=outbox,
+            demo=True,
+        )
     path = tmp_path / "study.toml"
     text = default_study_text().replace(DECLARED, f"expected_risk = {SMALL_ARMS}")
     path.write_text(text, encoding="utf-8")
@@ -183,11 +192,13 @@ def test_the_command_tells_whether_a_signed_number_is_its_tables(
     roles: tuple[Literal["operator", "checker"], ...] = ("operator", "checker")
     for role in roles:
         key = read_signing_key(keys, role)
+        look(tmp_path / "site")
         file = approve(
             tmp_path / "site",
             role=role,
             name=f"The {role}",
             key=key,
+            trusted=read_trusted(keys),
             outbox=tmp_path / "outbox",
             demo=True,
         )

@@ -6,10 +6,12 @@ from pathlib import Path
 
 from causalsig.release import Memory
 from causalsig.release.household_sets import cohort_sets
+from causalsig.release.ledger import Ledger
 
 
 def memory_for(folder: Path, *, first: int = 0, households: int = 5000) -> Memory:
     """Give what the ledger of the site's neighbours has to know of the site in `folder`."""
+    Ledger(folder.parent / "ledger").create()
     members = (str(number) for number in range(first, first + households))
     return Memory(
         ledger=folder.parent / "ledger",

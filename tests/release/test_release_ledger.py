@@ -29,6 +29,7 @@ from causalsig.release.household_sets import (
 )
 from causalsig.release.keys import SigningKey, new_key, new_keys, read_signing_key, read_trusted
 from causalsig.release.ledger import Candidate, Ledger
+from tests.release.desk import run
 
 PROVIDER = b"p" * 32
 
@@ -42,6 +43,13 @@ def keys(tmp_path: Path) -> Path:
 @pytest.fixture
 def checker(keys: Path) -> SigningKey:
     return read_signing_key(keys, "checker")
+
+
+def begun(folder: Path) -> Ledger:
+    """Begin a ledger in a folder."""
+    ledger = Ledger(folder / "ledger")
+    ledger.create()
+    return ledger
 
 
 def hexed(text: str) -> str:
@@ -173,6 +181,7 @@ def test_sets_of_a_release_are_kept_in_one_private_file(tmp_path: Path) -> None:
         # Nor under the name that fits what it holds, where it is no file of sets.
         renamed = hashlib.sha256(other).hexdigest()
         (tmp_path / f"{renamed}.set").write_bytes(other)
+        (tmp_path / f"{renamed}.set").chmod(0o600)
         with pytest.raises(ReleaseError, match="ledger-set"):
             read_sets(tmp_path, renamed)
 
@@ -196,7 +205,7 @@ def test_sets_of_a_release_are_kept_in_one_private_file(tmp_path: Path) -> None:
 def test_cohorts_a_few_households_apart_do_not_leave(
     checker: SigningKey, tmp_path: Path, first: int, last: int, question: str, *, refused: bool
 ) -> None:
-    ledger, sets = Ledger(tmp_path / "ledger"), tmp_path / "sets"
+    ledger, sets = begun(tmp_path), tmp_path / "sets"
     ledger.record(candidate(sets, {"contact_method:3": households(0, 1000)}), sets, checker)
     later = candidate(
         sets, {question: households(first, last)}, payload_hash=hexed("second"), snapshot=hexed("two")
@@ -220,7 +229,7 @@ def test_cohorts_a_few_households_apart_do_not_leave(
 
 
 def test_one_release_a_study_and_snapshot(checker: SigningKey, tmp_path: Path) -> None:
-    ledger, sets = Ledger(tmp_path / "ledger"), tmp_path / "sets"
+    ledger, sets = begun(tmp_path), tmp_path / "sets"
     first = candidate(sets, {"contact_method:3": households(0, 1000)})
     line = ledger.record(first, sets, checker)
     assert ledger.record(first, sets, checker) == line, "the same again changes nothing"
@@ -240,7 +249,7 @@ def test_one_release_a_study_and_snapshot(checker: SigningKey, tmp_path: Path) -
 
 
 def test_numbers_of_one_extract_are_a_part_of_its_households(checker: SigningKey, tmp_path: Path) -> None:
-    ledger, sets = Ledger(tmp_path / "ledger"), tmp_path / "sets"
+    ledger, sets = begun(tmp_path), tmp_path / "sets"
     cohorts = {"contact_method:3": households(0, 800), "accepted_help:3": households(500, 1000)}
     first = candidate(sets, cohorts, numbers=200)
     ledger.record(first, sets, checker)
@@ -264,7 +273,7 @@ def test_numbers_of_one_extract_are_a_part_of_its_households(checker: SigningKey
 
 
 def test_verify_finds_a_changed_set(keys: Path, checker: SigningKey, tmp_path: Path) -> None:
-    ledger, sets = Ledger(tmp_path / "ledger"), tmp_path / "sets"
+    ledger, sets = begun(tmp_path), tmp_path / "sets"
     ledger.record(candidate(sets, {"contact_method:3": households(0, 1000)}), sets, checker)
     assert len(ledger.verify(read_trusted(keys))) == 1
     (file,) = (tmp_path / "ledger" / "sets").glob("*.set")
@@ -333,7 +342,7 @@ def test_a_kill_loses_nothing_that_was_told(keys: Path, tmp_path: Path) -> None:
 
 
 def test_a_line_of_another_version_is_no_line(checker: SigningKey, tmp_path: Path) -> None:
-    ledger, sets = Ledger(tmp_path / "ledger"), tmp_path / "sets"
+    ledger, sets = begun(tmp_path), tmp_path / "sets"
     with ledger.chain.held() as links:
         ledger.chain.append(links, {"event": "rejoiced"}, checker)
     with pytest.raises(ReleaseError) as caught:
@@ -343,7 +352,7 @@ def test_a_line_of_another_version_is_no_line(checker: SigningKey, tmp_path: Pat
 
 
 def test_a_ledger_is_signed_by_who_completes_the_release(keys: Path, tmp_path: Path) -> None:
-    ledger, sets = Ledger(tmp_path / "ledger"), tmp_path / "sets"
+    ledger, sets = begun(tmp_path), tmp_path / "sets"
     new_key(tmp_path / "second", "operator")
     ledger.record(
         candidate(sets, {"contact_method:3": households(0, 1000)}),
@@ -353,3 +362,49 @@ def test_a_ledger_is_signed_by_who_completes_the_release(keys: Path, tmp_path: P
     with pytest.raises(ReleaseError) as caught:
         ledger.verify(read_trusted(keys))
     assert caught.value.code == "ledger-signature"
+
+
+def test_a_ledger_that_is_gone_is_not_begun_again_unasked(
+    keys: Path, checker: SigningKey, tmp_path: Path
+) -> None:
+    ledger, sets = Ledger(tmp_path / "ledger"), tmp_path / "sets"
+    first = candidate(sets, {"contact_method:3": households(0, 1000)})
+    for act in (
+        lambda: ledger.record(first, sets, checker),
+        lambda: ledger.admit(first, sets),
+        lambda: ledger.refuse(first.payload_hash, checker),
+        lambda: ledger.withdraw(first.payload_hash, checker),
+        lambda: ledger.verify(read_trusted(keys)),
+        ledger.rows,
+    ):
+        with pytest.raises(ReleaseError, match="ledger-absent"):
+            act()
+    assert not ledger.folder.exists()
+    # The provider's key brings one, and a command begins one; what is there is never emptied.
+    assert Ledger(keys / "ledger").rows() == []
+    assert run("ledger", "new", ledger.folder) == 0
+    ledger.record(first, sets, checker)
+    assert run("ledger", "new", ledger.folder) == 0
+    assert len(ledger.rows()) == 1
+    assert ledger.chain.path.stat().st_mode & 0o777 == 0o600
+    assert ledger.folder.stat().st_mode & 0o777 == 0o700
+
+
+def test_verify_says_what_it_cannot_tell(
+    keys: Path,
+    checker: SigningKey,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ledger, sets = begun(tmp_path), tmp_path / "sets"
+    ledger.record(candidate(sets, {"contact_method:3": households(0, 1000)}), sets, checker)
+    monkeypatch.setattr("causalsig.release.ledger._now", lambda: "1999-01-01T00:00:00+00:00")
+    ledger.refuse(hexed("other"), checker)
+    with ledger.chain.path.open("ab") as file:
+        file.write(b'{"half')
+    assert run("ledger", "verify", ledger.folder, "--keys", keys) == 0
+    told = capsys.readouterr().out
+    assert "end       not checked" in told
+    assert "torn      6 bytes" in told
+    assert "line 2 is dated before" in told
