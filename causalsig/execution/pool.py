@@ -208,8 +208,9 @@ def _open(path: Path, trusted: TrustedKeys, allow_demo: bool) -> OpenedRelease:
 
 
 def refuse_mixture(opened: list[tuple[Path, OpenedRelease]], digest: str) -> None:
-    """Refuse releases of another study, and two of one wave of a site."""
+    """Refuse releases of another study, two of one wave of a site, and two waves of one extract."""
     seen: dict[tuple[str, int], Path] = {}
+    extracts: dict[tuple[str, str], Path] = {}
     for path, item in opened:
         if item.document.study_digest != digest:
             raise PoolError(
@@ -229,6 +230,16 @@ def refuse_mixture(opened: list[tuple[Path, OpenedRelease]], digest: str) -> Non
                 where=f"{seen[code].name}, {path.name}",
             )
         seen[code] = path
+        extract = (item.document.site_code, item.document.snapshot)
+        if extract in extracts:
+            raise PoolError(
+                "pool-extract-twice",
+                expected="each extract of a site in one wave",
+                found="two waves of a site that were made of one and the same extract",
+                mend="Ask the provider which of the two is right, and to withdraw the other.",
+                where=f"{extracts[extract].name}, {path.name}",
+            )
+        extracts[extract] = path
 
 
 def only_fresh(

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from causalsig.records import SiteResult
+    from causalsig.release.household_sets import Member
     from causalsig.sources.findings import ReadResult
     from causalsig.study.inventory import Site
     from causalsig.study.models import Study
@@ -53,7 +54,7 @@ def release_site(
     result: SiteResult,
     study: Study,
     *,
-    households: Mapping[str, Iterable[str]],
+    households: Mapping[str, Iterable[Member]],
     keys: Path,
     snapshot: bytes,
     wave: int,
@@ -65,12 +66,12 @@ def release_site(
     ----------
     result : SiteResult
     study : Study
-    households : mapping of analysis to keys of its households
-        For the ledger, which keeps their keyed hashes.
+    households : mapping of what is told to the households it is told of
+        For the ledger, which keeps their keyed hashes: see :mod:`causalsig.execution.members`.
     keys : Path
         Folder with the provider's key, which turns the municipality's code into a site code.
     snapshot : bytes
-        Digest of the municipality's part of the source.
+        Digest of the content that was read of the municipality.
     wave : int
     folder : Path
         The site's folder.

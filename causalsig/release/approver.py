@@ -83,7 +83,8 @@ def check_meant(review: Review, payload: str | None) -> None:
 def without_revoked(review: Review, role: Role, trusted: TrustedKeys) -> Review:
     """Check what the other signed, and take an approval away whose key was revoked since."""
     check_signatures(review.log, trusted)
-    payload = payload_bytes(review.document.model_dump(mode="json"), demo=review.demo, ledger=review.ledger)
+    document = review.document.model_dump(mode="json")
+    payload = payload_bytes(document, demo=review.demo, ledger=review.ledger, told=review.told)
     standing = []
     for item in review.signatures:
         known = trusted.find(item.key_id)

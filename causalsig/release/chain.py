@@ -120,6 +120,13 @@ class Chain:
         sync_folder(self.path.parent)
         return link
 
+    def torn(self) -> int:
+        """Count the bytes behind the last whole line: what a crash left of one that nobody was told of."""
+        if not self.path.exists():
+            return 0
+        content = read_bytes(self.path, _MAX_BYTES)
+        return len(content) - (content.rfind(b"\n") + 1)
+
     def _fitting(self, line: bytes, number: int, previous: str) -> Link | None:
         link = _read(line)
         if link is None or (link.number, link.previous) != (number, previous):

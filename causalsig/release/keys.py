@@ -177,13 +177,17 @@ def check_outside_repository(folder: str | Path) -> None:
 
 
 def new_provider_key(folder: str | Path, *, demo: bool = False) -> None:
-    """Make ``provider.key`` (mode 0600): 32 random bytes for site codes and snapshot hashes."""
+    """Make ``provider.key`` (mode 0600), 32 random bytes for site codes and snapshots, and its ledger."""
     secret = {
         "demo": demo,
         "kind": "causalsig-provider-key",
         "private": secrets.token_hex(32),
         "role": PROVIDER,
     }
+    from causalsig.release.ledger import Ledger
+    from causalsig.release.remember import LEDGER_FOLDER
+
+    Ledger(_folder(folder) / LEDGER_FOLDER).create()
     _write_new(_folder(folder) / f"{PROVIDER}.key", secret, mode=0o600)
 
 

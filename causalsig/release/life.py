@@ -16,6 +16,7 @@ from causalsig.release.review import (
     read_review,
     refuse,
     release_name,
+    what_ledger_is_told,
     write_review,
 )
 from causalsig.release.signed import (
@@ -47,6 +48,7 @@ __all__ = [
     "refuse",
     "release_name",
     "verify",
+    "what_ledger_is_told",
     "write_pool",
     "write_review",
 ]

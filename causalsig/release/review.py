@@ -25,7 +25,7 @@ from causalsig.release.keys import Role, SigningKey, TrustedKeys
 from causalsig.release.kinds import SUFFIXES, SiteDocument, read_site_document
 from causalsig.release.ledger import Ledger
 from causalsig.release.pool_document import PoolDocument
-from causalsig.release.remember import SETS, Memory, read_waiting, write_candidate
+from causalsig.release.remember import SETS, Memory, read_waiting, words_of, write_candidate
 from causalsig.release.review_log import (
     Log,
     LogEntry,
@@ -51,13 +51,18 @@ class SignatureEntry(Closed):
 
 
 class Review(Closed):
-    """``review.json``; ``ledger`` is the head of the provider's ledger at the first approval."""
+    """``review.json``.
+
+    ``ledger`` is the head of the provider's ledger at the first approval, ``told`` the digest of what it will
+    be told.
+    """
 
     kind: Literal["causalsig-review"]
     state: State
     demo: bool
     payload_hash: Hash
     ledger: Hash | None = None
+    told: Hash | None = None
     document: Annotated[SiteDocument, Field(discriminator="kind")]
     signatures: tuple[SignatureEntry, ...] = Field(max_length=2)
     log: tuple[LogEntry, ...]
@@ -120,7 +125,8 @@ def write_review(
         if path.exists():
             review = read_review(path)
             if review.payload_hash == payload_hash:
-                write_candidate(path.parent, document, payload_hash, memory)
+                if review.state != "released":
+                    _tell(path, review, write_candidate(path.parent, document, payload_hash, memory))
                 return path
             if not force:
                 raise ReleaseError(
@@ -131,7 +137,7 @@ def write_review(
                     where=str(path.parent.name),
                 )
             log = review.log
-        write_candidate(path.parent, document, payload_hash, memory)
+        told = write_candidate(path.parent, document, payload_hash, memory)
         state: State = "refused" if was_refused(log, payload_hash) else "checked"
         steps: tuple[Step, ...] = ("computed", "checked")
         for step in steps:
@@ -141,6 +147,7 @@ def write_review(
             state=state,
             demo=False,
             payload_hash=payload_hash,
+            told=told,
             document=document,
             signatures=(),
             log=log,
@@ -185,6 +192,19 @@ def look(folder: str | Path) -> Review:
     return review
 
 
+def what_ledger_is_told(folder: str | Path, review: Review) -> tuple[str, ...]:
+    """Say in words what the ledger will be told of a review, and how much it holds; counts in bands.
+
+    Raises
+    ------
+    ReleaseError
+        As `read_waiting`, ``ledger-absent``.
+    """
+    path = Path(folder)
+    inside = path if path.is_dir() else path.parent
+    return words_of(inside, read_waiting(inside, review.document, review.payload_hash, review.told))
+
+
 def approve(
     folder: str | Path,
     *,
@@ -194,6 +214,7 @@ def approve(
     trusted: TrustedKeys,
     outbox: str | Path,
     payload: str | None = None,
+    ledger: Path | None = None,
     demo: bool = False,
     reason: str = "",
     force: bool = False,
@@ -214,6 +235,8 @@ def approve(
     payload : str, optional
         The hash, or its first eight characters or more, of the document that is meant. Default: the one that
         was shown (:func:`look`) since it was made and since the other approved.
+    ledger : Path, optional
+        The provider's ledger, as who approves knows it; default: the one the run named.
     demo : bool
         A demo approval: part of what is signed, so the pool can tell.
     force : bool
@@ -231,7 +254,7 @@ def approve(
     ReleaseError
         ``release-key-role``, ``release-demo-key``, ``release-same-person``, ``release-mixed-demo``,
         ``release-name``, ``release-not-seen``, ``release-other-payload``, ``release-unknown-key``,
-        ``release-tampered``.
+        ``release-tampered``, ``ledger-no-candidate``, ``ledger-other``, ``ledger-absent``.
     RefusedError
         ``release-refused`` when the review was refused; what the ledger refuses (`Ledger.record`), before
         the approval is kept.
@@ -240,13 +263,14 @@ def approve(
     with locked(path.parent):
         review = without_revoked(read_review(path), role, trusted)
         check_approver(review, role, name, key, demo)
-        waiting = read_waiting(path.parent, review.payload_hash)
-        ledger = Ledger(Path(waiting.ledger))
+        waiting = read_waiting(path.parent, review.document, review.payload_hash, review.told, ledger)
+        book = Ledger(Path(waiting.ledger))
         if (role, key.public.key_id) not in {(item.role, item.key_id) for item in review.signatures}:
             check_meant(review, payload)
-            now = ledger.admit(waiting.candidate, path.parent / SETS)
+            now = book.admit(waiting.candidate, path.parent / SETS)
             head = review.ledger if review.signatures else now
-            signed_bytes = payload_bytes(review.document.model_dump(mode="json"), demo=demo, ledger=head)
+            document = review.document.model_dump(mode="json")
+            signed_bytes = payload_bytes(document, demo=demo, ledger=head, told=review.told)
             signature = key.sign(pre_authentication(signed_bytes)).hex()
             signed = (
                 *(item for item in review.signatures if item.role != role),
@@ -267,7 +291,7 @@ def approve(
             _save(path, review)
         if review.state == "checked":
             return None
-        ledger.record(waiting.candidate, path.parent / SETS, key)
+        book.record(waiting.candidate, path.parent / SETS, key)
         return _release(path, review, Path(outbox), force)
 
 
@@ -301,7 +325,7 @@ def refuse(
             log = continued(
                 review.log, "refused", review.payload_hash, role=role, name=name, reason=reason, key=key
             )
-            waiting = read_waiting(path.parent, review.payload_hash)
+            waiting = read_waiting(path.parent, review.document, review.payload_hash, review.told)
             Ledger(Path(waiting.ledger)).refuse(review.payload_hash, key)
             update = {"state": "refused", "signatures": (), "ledger": None, "log": log}
             _save(path, review.model_copy(update=update))
@@ -321,7 +345,7 @@ def _again(document: SiteDocument) -> SiteDocument:
 def _release(path: Path, review: Review, outbox: Path, force: bool) -> Path:
     """Write the envelope, then say so in the review: a kill between the two is mended by repeating."""
     document = review.document.model_dump(mode="json")
-    payload = payload_bytes(document, demo=review.demo, ledger=review.ledger)
+    payload = payload_bytes(document, demo=review.demo, ledger=review.ledger, told=review.told)
     signatures = [(item.key_id, bytes.fromhex(item.signature)) for item in review.signatures]
     target = outbox / release_name(review.document)
     write_atomic(target, seal(payload, signatures), force=force)
@@ -329,6 +353,14 @@ def _release(path: Path, review: Review, outbox: Path, force: bool) -> Path:
         log = continued(review.log, "released", review.payload_hash)
         _save(path, review.model_copy(update={"state": "released", "log": log}))
     return target
+
+
+def _tell(path: Path, review: Review, told: str) -> None:
+    """Keep what the ledger will be told of a document; if that changed, it has to be approved anew."""
+    if told != review.told:
+        state: State = "refused" if review.state == "refused" else "checked"
+        update = {"told": told, "signatures": (), "ledger": None, "state": state}
+        _save(path, review.model_copy(update=update))
 
 
 def _save(path: Path, review: Review) -> None:

@@ -36,8 +36,8 @@ class OpenedRelease:
 class Verified:
     """What can be said of a signed file of any kind after it was verified.
 
-    `study_digest` is None of a profile and a monitor, `ledger` (the head of the provider's ledger when it was
-    first approved) and `program` (digest of what ran) of a pool.
+    `study_digest` is None of a profile and a monitor; of a pool `ledger` (head of the provider's ledger when it
+    was first approved), `told` (digest of what that ledger was told of it) and `program` (digest of what ran).
     """
 
     kind: Literal["estimates", "profile", "monitor", "pool"]
@@ -45,6 +45,7 @@ class Verified:
     study_digest: str | None
     payload_hash: str
     ledger: str | None
+    told: str | None
     program: str | None
     signers: tuple[PublicKey, ...]
 
@@ -144,6 +145,7 @@ def verify(path: str | Path, *, trusted: TrustedKeys, allow_demo: bool = False) 
         study_digest=study,
         payload_hash=document_hash(document),
         ledger=opened.ledger,
+        told=opened.told,
         program=getattr(document, "lock_digest", None),
         signers=opened.signers,
     )

@@ -44,7 +44,7 @@ def review(
     The log of the review keeps that it was shown: what was not shown since it was made, or since the other
     person approved it, cannot be approved.
     """
-    from causalsig.release.life import look
+    from causalsig.release.life import look, what_ledger_is_told
 
     chosen = _expand(folders)
     for place, folder in enumerate(chosen):
@@ -61,6 +61,8 @@ def review(
             if len(chosen) > 1:
                 typer.echo(f"{'' if place == 0 else chr(10)}== {folder.name}")
             _show(found, language)
+            for line in what_ledger_is_told(folder, found):
+                typer.echo(f"Ledger: {line}")
     if html is not None:
         say("for operator and output checker; it names people, so keep it inside.")
 
@@ -124,6 +126,10 @@ def approve(
             help="Hash of the payload you mean, or its start, as review prints it; may be repeated."
         ),
     ] = None,
+    ledger: Annotated[
+        Path | None,
+        typer.Option(help="The provider's ledger, so that no other is told; default: the one review shows."),
+    ] = None,
     outbox: Annotated[
         Path | None, typer.Option(help="Where a release goes; default: outbox beside the site's folder.")
     ] = None,
@@ -156,6 +162,7 @@ def approve(
                 trusted=trusted,
                 outbox=target,
                 payload=_meant(folder, payload),
+                ledger=ledger,
                 demo=demo,
                 reason=reason,
                 force=force,

@@ -9,9 +9,10 @@ from typing import Any, Final, Literal
 
 from causalsig.release.build import read_model
 from causalsig.release.envelope import unseal
-from causalsig.release.household_sets import CohortSet, household_codes
+from causalsig.release.household_sets import cohort_sets
 from causalsig.release.keys import new_keys, read_signing_key, read_trusted
 from causalsig.release.kinds import read_site_document
+from causalsig.release.ledger import Ledger
 from causalsig.release.life import Memory, approve, look, read_site_release, write_pool, write_review
 from causalsig.release.pool_document import PoolDocument
 from causalsig.release.strict_json import canonical
@@ -33,7 +34,7 @@ def door_keys() -> Path:
 
 @cache
 def _members() -> Any:
-    return household_codes(b"p" * 32, "9001", map(str, range(100_000)))
+    return cohort_sets(b"p" * 32, "9001", {"everybody": map(str, range(100_000))})
 
 
 def through_the_door(document: dict[str, Any], folder: Path) -> dict[str, Any]:
@@ -45,7 +46,8 @@ def through_the_door(document: dict[str, Any], folder: Path) -> dict[str, Any]:
             folder / "pool.json", read_model(PoolDocument, document), key=read_signing_key(keys, "university")
         )
         return unseal(path.read_bytes(), trusted, ("university",)).document
-    memory = Memory(folder / "ledger", "f" * 64, 10, 330, (CohortSet("everybody", _members()),))
+    Ledger(folder / "ledger").create()
+    memory = Memory(folder / "ledger", "f" * 64, 10, 330, _members())
     write_review(folder / "9001", read_site_document(document), memory=memory)
     left: Path | None = None
     for role, name in _PEOPLE:

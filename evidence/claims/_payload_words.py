@@ -30,7 +30,8 @@ _CREDITORS += " mortgage other"
 _ARMS = "letter message phone home_visit none accepted not_accepted"
 _CODE_LISTS = f"""{_CREDITORS} yes no missing unknown morning afternoon evening email letter text_message
     phone home_visit card_left office_appointment other_trajectory administrative already_paid deceased
-    declined follow_up_help follow_up_help_financial follow_up_help_other known_in_debt_help lost_after_contact
+    declined follow_up_help follow_up_help_financial follow_up_help_other known_in_debt_help
+    lost_after_contact
     not_reached not_resident not_taken_up_other not_taken_up_repeat not_taken_up_unjustified quick_fix
     referred_without_resident"""
 _COVARIATES = """age-18-26 age-27-45 age-46-65 age-66-plus age-missing amount-missing calendar_month

@@ -167,8 +167,10 @@ class Outbox:
         return sorted((self.releases.parent / "pooled").rglob("*"))
 
 
-def release(folder: Path, result: Any, study: Any, code: str, wave: int = 1) -> None:
-    """Put a result up for review as the site `code` and approve it twice."""
+def release(
+    folder: Path, result: Any, study: Any, code: str, wave: int = 1, extract: int | None = None
+) -> None:
+    """Put a result up for review as the site `code` and approve it twice; each wave of its own extract."""
     from dataclasses import replace
 
     from causalsig.execution.site import release_site
@@ -178,8 +180,9 @@ def release(folder: Path, result: Any, study: Any, code: str, wave: int = 1) -> 
     inside, keys = folder / "sites" / code, folder / "keys"
     released = replace(result, municipality=code)
     households = {"contact_method:3m14": map(str, range(50_000))}
+    snapshot = bytes([extract or wave]) * 32
     release_site(
-        released, study, households=households, keys=keys, snapshot=b"s" * 32, wave=wave, folder=inside
+        released, study, households=households, keys=keys, snapshot=snapshot, wave=wave, folder=inside
     )
     for role in ("operator", "checker"):
         key = read_signing_key(keys, role)
