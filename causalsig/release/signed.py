@@ -36,8 +36,8 @@ class OpenedRelease:
 class Verified:
     """What can be said of a signed file of any kind after it was verified.
 
-    `study_digest` is None of a profile and a monitor; of a pool `ledger` (head of the provider's ledger when it
-    was first approved), `told` (digest of what that ledger was told of it) and `program` (digest of what ran).
+    `study_digest` is None of a profile and a monitor. Of a pool None are `ledger`, the head of the provider's
+    ledger when it was first approved; `told`, the digest of what the ledger was told; `program`, of what ran.
     """
 
     kind: Literal["estimates", "profile", "monitor", "pool"]
