@@ -6,8 +6,8 @@ classes (*held back*), as if such a block were missing; all arms of 30 household
 arms with ten households of each class (*by outcome*), a rule that looks at outcomes. Differences are paired,
 within a replication. Beside it stand networks of generated municipalities through the whole chain, for a
 study that declares 20 %, about the largest true risk there, so that there are classes. There the pool is held
-against one in which only the blocks with a class are as they were; beside it, not judged, against one in which
-nothing is rounded to the grid either.
+against one in which only the blocks with a class are as they were; beside it, not judged, against one in
+which nothing is rounded to the grid either.
 
 Any signal is nested in new arrears: its block is held back where both differ by 1 to 9 households in an arm.
 That rule looks at outcomes too. Its bias is shown and not judged: it touches no primary outcome.
