@@ -70,6 +70,30 @@ class Withdrawn(Closed):
     at: str
 
 
+class Drawn(Closed):
+    """A line of the ledger: noise was drawn for a private release, and its epsilon is spent.
+
+    `site` as of :class:`Candidate`; `payload_hash` the only document that may come of it.
+    """
+
+    event: Literal["drawn"] = "drawn"
+    site: Hash
+    study_digest: Hash
+    snapshot: Hash
+    wave: int = Field(ge=1, le=999)
+    epsilon_per_mille: int = Field(ge=10, le=10_000)
+    budget_per_mille: int = Field(ge=10, le=100_000)
+    payload_hash: Hash
+    at: str
+
+
+_EVENTS: dict[Any, type[Released | Withdrawn | Drawn]] = {
+    "released": Released,
+    "withdrawn": Withdrawn,
+    "drawn": Drawn,
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Ledger:
     """The ledger in a folder.
@@ -91,7 +115,7 @@ class Ledger:
         """Give every line as plain values, without the sets' names."""
         found = []
         for link in self.chain.links():
-            line = _read(link)
+            line = read_line(link)
             values = line.model_dump(mode="json", exclude={"cohorts"})
             found.append({"number": link.number, "hash": link.hash} | values)
         return found
@@ -141,12 +165,12 @@ class Ledger:
                 return recorded.hash
             for one in own:
                 write_set(self.folder / SETS, one.codes)
-            content = Released(**candidate.model_dump(), at=_now()).model_dump(mode="json")
+            content = Released(**candidate.model_dump(), at=now()).model_dump(mode="json")
             return self.chain.append(links, content, key).hash
 
     def _standing(self, links: tuple[Link, ...], candidate: Candidate, own: list[CohortSet]) -> Link | None:
         """Give the line of a release that is recorded already; refuse one that may not leave."""
-        lines = [_read(link) for link in links]
+        lines = [read_line(link) for link in links]
         gone = {line.payload_hash for line in lines if isinstance(line, Withdrawn)}
         for link, line in zip(links, lines, strict=True):
             if isinstance(line, Released) and line.payload_hash == candidate.payload_hash:
@@ -167,7 +191,7 @@ class Ledger:
             ``ledger-not-released``.
         """
         with self.chain.held() as links:
-            lines = [_read(link) for link in links]
+            lines = [read_line(link) for link in links]
             if not any(isinstance(line, Released) and line.payload_hash == payload_hash for line in lines):
                 raise ReleaseError(
                     "ledger-not-released",
@@ -178,7 +202,7 @@ class Ledger:
             for link, line in zip(links, lines, strict=True):
                 if isinstance(line, Withdrawn) and line.payload_hash == payload_hash:
                     return link.hash
-            content = Withdrawn(payload_hash=payload_hash, at=_now()).model_dump(mode="json")
+            content = Withdrawn(payload_hash=payload_hash, at=now()).model_dump(mode="json")
             return self.chain.append(links, content, key).hash
 
     def verify(self, trusted: TrustedKeys) -> tuple[Link, ...]:
@@ -191,7 +215,7 @@ class Ledger:
             ``release-not-readable``.
         """
         links = self.chain.links(trusted)
-        for line in map(_read, links):
+        for line in map(read_line, links):
             for one in line.cohorts if isinstance(line, Released) else ():
                 read_set(self.folder / SETS, one.set)
         return links
@@ -265,8 +289,15 @@ def _check_once(candidate: Candidate, standing: list[Released]) -> None:
         )
 
 
-def _read(link: Link) -> Released | Withdrawn:
-    model = Released if link.content.get("event") == "released" else Withdrawn
+def read_line(link: Link) -> Released | Withdrawn | Drawn:
+    """Read one line.
+
+    Raises
+    ------
+    ReleaseError
+        ``ledger-tampered``
+    """
+    model = _EVENTS.get(link.content.get("event"), Withdrawn)
     try:
         return model.model_validate_json(json.dumps(link.content))
     except ValidationError:
@@ -279,5 +310,6 @@ def _read(link: Link) -> Released | Withdrawn:
         ) from None
 
 
-def _now() -> str:
+def now() -> str:
+    """Give the time as a line of the ledger has it."""
     return datetime.now(UTC).isoformat(timespec="seconds")

@@ -20,6 +20,7 @@ from causalsig.release.kept import kept_bytes, kept_values
 from causalsig.release.kinds import SiteDocument
 from causalsig.release.ledger import Candidate, CohortEntry
 from causalsig.release.paths import leaves
+from causalsig.release.private_entries import private_numbers
 from causalsig.release.strict_json import canonical
 from causalsig.release.value_types import Closed
 from causalsig.study.models import Disclosure
@@ -142,6 +143,7 @@ def document_numbers(document: SiteDocument) -> int:
     """Count the free numbers that a document tells: of estimates as its floors do, else every figure."""
     if isinstance(document, EstimatesDocument):
         told = sum(map(question_numbers, document.questions))
+        told += sum(private_numbers(one) for question in document.questions for one in question.private)
         return told + sum(crossing_numbers(one) for part in document.thresholds for one in part.crossings)
     values = document.model_dump(mode="json", exclude={"floors", "wave"})
     figures = (value for place, _, value in leaves(values) if not place.endswith("exponent"))
