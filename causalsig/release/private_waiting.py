@@ -165,12 +165,14 @@ def write_private(
 def _question(result: QuestionResult, study: Study, limits: Limits) -> QuestionSums:
     check_names(result, study)
     primary = [one for one, _ in sift(result, study, limits).released if one.primary]
-    block = _block(primary[0], study, limits) if primary else None
+    block = block_sums(primary[0], study) if primary else None
     return QuestionSums.model_validate({"question": result.question, "block": block})
 
 
-def _block(analysis: Analysis, study: Study, limits: Limits) -> BlockSums:
+def block_sums(analysis: Analysis, study: Study) -> BlockSums:
+    """Add up one analysis's households under the bounds of a study with privacy."""
     assert study.privacy is not None
+    limits = Limits.of(study)
     floors = applied_floors(limits.disclosure, limits.min_effective_size)
     bound = int(getattr(study.privacy.bounds, analysis.question) * 1000 + 1e-9)
     found = household_sums(
