@@ -64,8 +64,8 @@ def draw(folder: str | Path, *, key: SigningKey, force: bool = False) -> Path:
     RefusedError
         ``release-private-budget`` when the account does not hold the release's epsilon.
     ReleaseError
-        ``release-private-nothing-waits``, ``release-private-no-opendp``, ``release-private-draw-lost``, ``release-key-role``,
-        ``release-exists``, and where the ledger does not hold.
+        ``release-private-nothing-waits``, ``release-private-no-opendp``, ``release-private-draw-lost``,
+        ``release-key-role``, ``release-exists``, and where the ledger does not hold.
     """
     check_role(key, "operator")
     folder = Path(folder)

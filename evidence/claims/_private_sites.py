@@ -148,10 +148,8 @@ def _floors() -> Any:
 def _document(place: int, parts: dict[str, Any]) -> EstimatesDocument:
     from causalsig.release.documents import SCHEMA_VERSION, EstimatesDocument, QuestionEntry
 
-    question = QuestionEntry(
-        **{"question": QUESTION, "status": "estimated", "attrition": (), "verdicts": (), "refusals": ()},
-        **({"analyses": (), "suppressions": ()} | parts),
-    )
+    empty: dict[str, Any] = dict.fromkeys(("attrition", "verdicts", "refusals", "suppressions"), ())
+    question = QuestionEntry(question=QUESTION, status="estimated", **empty, **parts)
     return EstimatesDocument(
         kind="estimates", schema_version=SCHEMA_VERSION, study_digest=HEX, package_version="0.1.0",
         lock_digest=HEX, snapshot=HEX, site_code=f"{place:064x}", wave=1, extracted="2026-09",
