@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from dataclasses import replace
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from causalsig.study.models import Study
 
 ARMS = ("not_accepted", "accepted")
-QUESTION, OUTCOME, ESTIMAND = "accepted_help", "any_new_arrears_3m", "ATO"
+QUESTION: Final = "accepted_help"
+OUTCOME, ESTIMAND = "any_new_arrears_3m", "ATO"
 BOUND = 5.0
 """Of a household's contributions: a weight of overlap is at most one, and their mean is a fifth here."""
 RISK = 0.2
@@ -60,7 +61,7 @@ def one_site(r: np.random.Generator, households: int, effect: float) -> ArmMeans
     arms = np.where(accepts, 1, 0)
     seed = int(r.integers(2**31))
     fitted = fit_propensity(x, arms, households=codes, seed=seed)
-    found = doubly_robust(
+    found: ArmMeans = doubly_robust(
         x, arms, outcome, estimand=ESTIMAND, propensity=fitted, outcome_model="least_squares"
     )
     return replace(found, arms=ARMS)
