@@ -36,14 +36,14 @@ EPSILONS = (1.0, 3.0)
 BAND, AT_LEAST = (0.93, 0.97), (0.93, 1.0)
 EFFECT = -0.03
 CELLS: dict[str, tuple[int, float, int, tuple[float, float]]] = {
-    "12 sites, apart": (12, 0.025, 1500, BAND),
-    "24 sites, apart": (24, 0.025, 1000, BAND),
-    "12 sites, alike": (12, 0.0, 500, AT_LEAST),
+    "12 sites, apart": (12, 0.025, 800, BAND),
+    "24 sites, apart": (24, 0.025, 500, BAND),
+    "12 sites, alike": (12, 0.0, 300, AT_LEAST),
 }
 """Sites, spread of their effects, pools, and the band of their coverage."""
 SIZES = (300, 1000, 3000, 10_000)
 """Households of a site."""
-REPEATS, DRAWS = 400, 5
+REPEATS, DRAWS = 200, 5
 """Sites of a size, and draws of the noise of each."""
 LARGEST_GAP = 0.15
 """Between stated and seen standard error; the Monte Carlo error of the latter is 4 % and more."""
