@@ -112,7 +112,7 @@ def test_beside_noise_nothing_without_noise_leaves(provider: Provider) -> None:
     ).document.model_dump(mode="json")
     mixed = document.model_dump(mode="json")
     mixed["questions"][0]["attrition"] = plain["questions"][0]["attrition"]
-    with pytest.raises(ReleaseError, match="release-schema|schema"):
+    with pytest.raises(ReleaseError, match="schema"):
         read_model(EstimatesDocument, mixed)
     unsaid = document.model_dump(mode="json")
     unsaid["privacy"] = []
@@ -174,7 +174,7 @@ def test_a_budget_is_of_the_site_over_all_extracts_and_studies(provider: Provide
 
 def test_a_larger_budget_later_does_not_lift_an_earlier_smaller_one(provider: Provider) -> None:
     draw(provider.wait(budget=1.5), key=provider.operator)
-    with pytest.raises(RefusedError, match="1.5"):
+    with pytest.raises(RefusedError, match=r"epsilon of 1\.5"):
         draw(provider.wait(snapshot="d", wave=2, budget=50.0), key=provider.operator, force=True)
 
 
