@@ -31,6 +31,7 @@ def render(records: Mapping[str, Mapping[str, Any]]) -> str:
     pools = [
         {
             "pool": row["cell"],
+            "interval": row["interval"],
             "epsilon": "no noise" if row["epsilon"] is None else f"{row['epsilon']:g}",
             "pools": row["replications"],
             "intervals that hold the truth": row["rate"],

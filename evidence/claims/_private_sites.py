@@ -111,11 +111,13 @@ def waiting(site: ArmMeans, place: int, epsilon: float) -> PrivateWaiting:
     )  # fmt: skip
 
 
-def pooled(blocks: list[ReleasedArms]) -> tuple[float, float, float, float]:
+def pooled(blocks: list[ReleasedArms], interval: str) -> tuple[float, float, float, float]:
     """Pool the sites as the university does: estimate, standard error, and interval."""
     from causalsig.pooling import pool_arms
 
-    [row] = pool_arms(blocks, private_study(1.0), HEX).contrasts
+    study = private_study(1.0)
+    choices = study.pooling.model_copy(update={"interval": interval})
+    [row] = pool_arms(blocks, study.model_copy(update={"pooling": choices}), HEX).contrasts
     return row.estimate, row.std_error, row.conf_low, row.conf_high
 
 
