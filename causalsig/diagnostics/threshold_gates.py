@@ -30,6 +30,14 @@ TOO_LITTLE = ("estimation-few-scores", "estimation-bandwidth", "estimation-first
 """What an estimate is refused for where there is too little to make it from."""
 MEDIAN_ERROR = np.pi / 2.0
 """Variance of a median of normal values, in variances of their mean."""
+FEWEST_BINS = 3
+"""Bins a side within the scores, for a heap as wide as the donut; with fewer only the cutoff's own score."""
+ROUND = 10
+"""A cutoff that is a multiple of so many steps of the scores is a round one: amounts are rounded to it."""
+FINE = 20
+"""Distinct scores a side, at least, where leaving one of them out costs little."""
+SAME_STEP = 1e-6
+"""Steps that a round cutoff may lie beside a multiple, by rounding of the scores."""
 NORMAL_MAD = 1.4826
 """Standard deviation of normal values, in median absolute deviations."""
 
@@ -46,6 +54,7 @@ class ThresholdSettings:
     smallest_f : of the first stage; below it only the Anderson-Rubin set is to be read
     largest_heap : standard errors by which scores at the cutoff may exceed those around it
     donut : half-width of the heap, and of the donut that then becomes the primary analysis; unit of the score
+    round_donut : whether scores at a round cutoff itself are left out beforehand, heap or no heap
     heap_bins : bins of that width on each side that say what to expect
     error_rate : of the density test and, over all of them together (Holm), of jumps in facts from before
     """
@@ -56,6 +65,7 @@ class ThresholdSettings:
     smallest_f: float = 10.0
     largest_heap: float = 3.0
     donut: float = 2.0
+    round_donut: bool = True
     heap_bins: int = 10
     error_rate: float = 0.05
 
@@ -68,11 +78,13 @@ class Heap:
     ----------
     episodes : int; expected : float, the middle of the medians of both sides
     excess : float, in standard errors, overdispersion counted
+    donut : float, half-width that was judged: as asked, or of the cutoff's own score where scores are few
     """
 
     episodes: int
     expected: float
     excess: float
+    donut: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +97,7 @@ class ThresholdGate:
         `HEAPING` failing makes the donut primary; `DENSITY` is advice; `FIRST_STAGE` decides how the effect
         of the treatment is read; the others, failing, withhold the effect.
     heap : Heap
-    donut : float, of the primary analysis: 0, or the settings'
+    donut : float, of the primary analysis: 0; of a round cutoff's own score (`donut_at_round`); or the heap's
     admitted : bool, whether an effect may be computed at all
     low : bool, whether few episodes make it a weak one
     """
@@ -111,22 +123,59 @@ def heap_at(table: ScoreTable, cutoff: float, *, donut: float, bins: int = 10) -
 
     Medians, because other round amounts have heaps of their own; the spread of the bins around their side's
     median says how far counts stray. Every bin has room for as many scores as the heap: where scores are
-    whole euros, ``± 2`` holds five of them.
+    whole euros, ``± 2`` holds five of them. Bins that reach beyond the scores say nothing and are left out;
+    where a side has fewer than `FEWEST_BINS` others, the cutoff's own score is compared with single scores.
     """
-    step = float(np.diff(table.values).min(initial=np.inf))
+    step = _step(table)
     width = (2.0 * np.floor(donut / step) + 1.0) * step if np.isfinite(step) else 2.0 * donut
+    sides = _bins_beside(table, cutoff, width, bins, step)
+    if np.isfinite(step) and min(map(len, sides)) < FEWEST_BINS:
+        donut = min(donut, step / 2.0)
+        sides = _bins_beside(table, cutoff, step, bins, step)
+    near = np.searchsorted(table.values, [cutoff - donut, np.nextafter(cutoff + donut, np.inf)])
+    episodes = float(table.all.counts[near[0] : near[1]].sum())
+    sides = [side for side in sides if len(side)]
+    if not sides:
+        return Heap(int(episodes), episodes, 0.0, donut)
+    medians = [float(np.median(side)) for side in sides]
+    expected = float(np.mean(medians))
+    strays = np.concatenate([np.abs(side - m) for side, m in zip(sides, medians, strict=True)])
+    variance = max((NORMAL_MAD * float(np.median(strays))) ** 2, expected, 1.0)
+    error = np.sqrt(variance * (1.0 + MEDIAN_ERROR / len(strays)))
+    return Heap(int(episodes), expected, float((episodes - expected) / error), donut)
+
+
+def donut_at_round(table: ScoreTable, cutoff: float) -> float:
+    """Half-width that leaves out the score of a round cutoff itself, or 0.
+
+    Who rounds, and who wants to be over the line, ends up at the cutoff's own score; where too few do so for
+    a heap to show, they bias the jump all the same. It is decided from the scores alone, before outcomes: the
+    cutoff is a multiple of `ROUND` steps of the scores, and each side has `FINE` distinct ones.
+    """
+    step = _step(table)
+    below = int(np.searchsorted(table.values, cutoff))
+    if min(below, len(table.values) - below) < FINE:
+        return 0.0
+    place = cutoff / (ROUND * step)
+    return step / 2.0 if abs(place - round(place)) * ROUND < SAME_STEP else 0.0
+
+
+def _step(table: ScoreTable) -> float:
+    """Smallest difference between two scores; infinite of one score."""
+    return float(np.diff(table.values).min(initial=np.inf))
+
+
+def _bins_beside(
+    table: ScoreTable, cutoff: float, width: float, bins: int, step: float
+) -> list[NDArray[np.float64]]:
+    """Count the episodes of the bins below and above the middle one, as far as there are scores."""
     edges = cutoff + width * (np.arange(-bins, bins + 2) - 0.5)
     upto = np.concatenate([[0.0], np.cumsum(table.all.counts)])
     counts: NDArray[np.float64] = np.diff(upto[np.searchsorted(table.values, edges)])
-    near = np.searchsorted(table.values, [cutoff - donut, np.nextafter(cutoff + donut, np.inf)])
-    counts[bins] = upto[near[1]] - upto[near[0]]
-    sides = (counts[:bins], counts[bins + 1 :])
-    medians = [float(np.median(side)) for side in sides]
-    expected = 0.5 * (medians[0] + medians[1])
-    strays = np.concatenate([np.abs(side - m) for side, m in zip(sides, medians, strict=True)])
-    variance = max((NORMAL_MAD * float(np.median(strays))) ** 2, expected, 1.0)
-    error = np.sqrt(variance * (1.0 + MEDIAN_ERROR / (2.0 * bins)))
-    return Heap(int(counts[bins]), expected, float((counts[bins] - expected) / error))
+    # Half a step more: a bin's outermost score lies within its edge.
+    room = 0.5 * step * (1.0 + SAME_STEP) if np.isfinite(step) else 0.0
+    whole = (edges[:-1] >= table.values[0] - room) & (edges[1:] <= table.values[-1] + room)
+    return [counts[:bins][whole[:bins]], counts[bins + 1 :][whole[bins + 1 :]]]
 
 
 def threshold_gate(
@@ -164,7 +213,9 @@ def threshold_gate(
     cutoff = read_request(table, cutoff, outcome, options).cutoff
     heap = heap_at(table, cutoff, donut=asked.donut, bins=asked.heap_bins)
     verdicts = [_verdict(HEAPING, heap.excess <= asked.largest_heap, heap.excess, asked.largest_heap)]
-    donut = 0.0 if verdicts[0].passed else asked.donut
+    donut = donut_at_round(table, cutoff) if asked.round_donut and asked.donut > 0.0 else 0.0
+    if not verdicts[0].passed:
+        donut = heap.donut
     fewest = min(len(side.distance) for side in cut(table, cutoff, donut=donut))
     verdicts.append(_verdict(VALUES, fewest >= asked.fewest_values, fewest, asked.fewest_values))
     smallest = 0

@@ -1,7 +1,9 @@
 """Route 1: the threshold really moved. The band it moved over, against a band whose handling stayed.
 
 Difference in differences by score: Card and Krueger (1994); Angrist and Pischke (2009), chapter 5. That a
-passing test of earlier trends proves little: Roth (2022), doi:10.1257/aeri.20210236.
+passing test of earlier trends proves little: Roth (2022), doi:10.1257/aeri.20210236. Worst
+case over bounded drifts, and the smallest that takes the answer away: Rambachan and Roth (2023),
+doi:10.1093/restud/rdad018.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from causalsig.errors import EstimationError
 from causalsig.estimation.inputs import check_aligned, read_numbers
 from causalsig.estimation.moving_request import Change, read_level, read_range
 from causalsig.estimation.moving_results import BandEffect, Check, band_effect, check_within
+from causalsig.estimation.option_numbers import read_number
 from causalsig.estimation.threshold_table import codes_of
 from causalsig.results import Floats, Integers
 
@@ -22,6 +25,8 @@ FEWEST_EPISODES = 50
 """In the band and beside it, before and after: as the gate asks of each side of a threshold."""
 FEWEST_MONTHS = 3
 """Before the change: fewer show no trend."""
+HALVINGS = 60
+"""Of the range in which the breakdown drift lies: below the last digit of a double."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,6 +46,15 @@ class _Rows:
         )
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Coefficient:
+    """A coefficient, its error, and the weights (months,) of the band's means in it."""
+
+    value: float
+    error: float
+    weights: Floats
+
+
 def changed_band(
     score: Any,
     outcome: Any,
@@ -52,6 +66,7 @@ def changed_band(
     comparison: tuple[float, float],
     band: tuple[float, float] | None = None,
     households: Any = None,
+    drift_bound: float = 0.0,
     level: float = 0.95,
 ) -> BandEffect:
     """Estimate what a threshold that moved did to the scores it moved over.
@@ -75,12 +90,17 @@ def changed_band(
     band : (low, high) or None
         A part of the scores between the two thresholds; None is all of them.
     households : (n,) labels or None; episodes of one household may go together
+    drift_bound : float
+        By how much a month, in the outcome's unit, the band may drift from its comparison, either way and not
+        always as fast. The interval covers for every such drift. Declare it; the months before can only
+        refute it. 0 takes them to go together exactly.
     level : float
 
     Returns
     -------
     BandEffect
-        With one check, ``estimation-trends-differ``: the band's drift a month against the comparison's.
+        With one check, ``estimation-trends-differ``: the band's drift a month against the comparison's,
+        beyond the bound. `breakdown` is the smallest drift bound at which the interval holds zero.
 
     Raises
     ------
@@ -90,6 +110,7 @@ def changed_band(
     """
     change = Change.read(changed, before, after)
     level = read_level(level)
+    drift_bound = read_number(drift_bound, "drift_bound", lowest=0.0)
     band = change.band if band is None else read_range(band, "band")
     comparison = read_range(comparison, "comparison")
     change.check_band(band)
@@ -97,17 +118,42 @@ def changed_band(
     rows = _read(score, outcome, month, households, band, comparison)
     late = rows.months >= change.month
     _check_cells(rows, late)
-    beta, error = _interaction(rows, late.astype(np.float64))
+    fit = _interaction(rows, late.astype(np.float64))
+    bias = _bias_of_drift(fit.weights, rows.months)
     episodes = float((late[rows.month] & (rows.inside == 1)).sum())
     return band_effect(
         "changed_band",
         band,
-        beta if change.after < change.before else -beta,
-        error,
+        fit.value if change.after < change.before else -fit.value,
+        fit.error,
         level=level,
         episodes=episodes,
-        checks=(_trend(rows, late),),
+        largest_bias=drift_bound * bias,
+        checks=(_trend(rows, late, drift_bound),),
+        breakdown=_breakdown(fit.value, fit.error, bias, level),
     )
+
+
+def _bias_of_drift(weights: Floats, months: Floats) -> float:
+    """Largest bias of ``Σ w_m δ_m`` over paths δ that change by at most 1 a month.
+
+    The weights sum to zero, so by parts it is ``Σ |w_1 + … + w_m| (m' - m)``, m' the next month.
+    """
+    return float(np.abs(np.cumsum(weights)[:-1]) @ np.diff(months))
+
+
+def _breakdown(estimate: float, error: float, bias: float, level: float) -> float:
+    """Smallest drift a month with which the interval holds zero; 0 where it does without any."""
+    from causalsig.estimation.threshold_honest import critical_value
+
+    low, high = 0.0, abs(estimate) / bias
+    if not error > 0.0 or critical_value(0.0, level) * error >= abs(estimate):
+        return 0.0
+    for _ in range(HALVINGS):
+        middle = 0.5 * (low + high)
+        holds_zero = critical_value(middle * bias / error, level) * error >= abs(estimate)
+        low, high = (low, middle) if holds_zero else (middle, high)
+    return high
 
 
 def _read(
@@ -154,14 +200,14 @@ def _check_cells(rows: _Rows, late: Any) -> None:
         )
 
 
-def _trend(rows: _Rows, late: Any) -> Check:
+def _trend(rows: _Rows, late: Any, bound: float) -> Check:
     """Drift of the band against its comparison, a month, before the change."""
     early = rows.chosen(~late[rows.month])
-    drift, error = _interaction(early, rows.months - rows.months[~late].mean())
-    return check_within("estimation-trends-differ", drift, error)
+    drift = _interaction(early, rows.months - rows.months[~late].mean())
+    return check_within("estimation-trends-differ", drift.value, drift.error, bound)
 
 
-def _interaction(rows: _Rows, factor: Floats) -> tuple[float, float]:
+def _interaction(rows: _Rows, factor: Floats) -> _Coefficient:
     """Coefficient of ``band × factor(month)`` beside the band and every month; error clustered by household.
 
     Frisch and Waugh: the factor less its part along the others is one number a cell, band by month.
@@ -185,4 +231,5 @@ def _interaction(rows: _Rows, factor: Floats) -> tuple[float, float]:
     groups = len(np.unique(rows.household))
     parameters = np.linalg.matrix_rank(root * others) + 1
     factor_ = groups / (groups - 1.0) * (n.sum() - 1.0) / (n.sum() - parameters)
-    return beta, float(np.sqrt(factor_ * (scores @ scores))) / below
+    error = float(np.sqrt(factor_ * (scores @ scores))) / below
+    return _Coefficient(beta, error, (n * z)[m:] / below)

@@ -59,6 +59,9 @@ class BandEffect:
     bandwidths : tuple of float
         Of `bounded_continuation` that of its line; of `changed_jumps` left and right, at the threshold after
         the change and then at that before it. Empty of other routes.
+    breakdown : float or None
+        Of `changed_band`: the smallest drift a month, in the outcome's unit, that its interval need allow to
+        hold zero; 0 where it does already. None of other routes.
     """
 
     route: Route
@@ -73,6 +76,7 @@ class BandEffect:
     episodes: float
     checks: tuple[Check, ...]
     bandwidths: tuple[float, ...] = ()
+    breakdown: float | None = None
 
     @property
     def holds(self) -> bool:
@@ -91,6 +95,7 @@ def band_effect(
     largest_bias: float = 0.0,
     checks: tuple[Check, ...] = (),
     bandwidths: tuple[float, ...] = (),
+    breakdown: float | None = None,
 ) -> BandEffect:
     """Put an interval around an estimate whose bias is at most `largest_bias`.
 
@@ -115,6 +120,7 @@ def band_effect(
         float(episodes),
         checks,
         bandwidths,
+        breakdown,
     )
 
 

@@ -22,7 +22,7 @@ def read_number(value: Any, where: str, *, lowest: float = -np.inf, strict: bool
         ``estimation-option``.
     """
     try:
-        number = float(value)
+        number = float("nan") if isinstance(value, str) else float(value)
     except (TypeError, ValueError):
         number = float("nan")
     low = number < lowest or (strict and number == lowest)

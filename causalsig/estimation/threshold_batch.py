@@ -18,7 +18,7 @@ from causalsig.estimation.threshold_bandwidth import (
     is_rounded,
     select_bandwidths,
 )
-from causalsig.estimation.threshold_columns import columns_of
+from causalsig.estimation.threshold_columns import columns_of, many_covariates, rank_of_covariates
 from causalsig.estimation.threshold_estimates import estimate_jumps
 from causalsig.estimation.threshold_honest import honest_interval
 from causalsig.estimation.threshold_inference import jump, root
@@ -35,6 +35,10 @@ NORMAL = 1e12
 """Degrees of freedom that make a t-quantile normal to the last digit."""
 ROUNDING = 1e-12
 """A share, or its variance, below this is zero and left by rounding."""
+SMALLEST_F = 10.0
+"""First stage below which the ratio and its interval are not to be read (Staiger and Stock 1997)."""
+FEWEST_CLUSTERS = 20
+"""Households of several episodes a side: with fewer a clustered variance is itself too uncertain."""
 AT_ONCE = 2**17
 """Values that the sides of a batch may have together: with more the arrays outgrow the processor's cache."""
 Found = ThresholdResult | EstimationError
@@ -74,6 +78,7 @@ def _batch(table: ScoreTable, matching: Matching, requests: Sequence[ThresholdRe
     if recipe.variance != "nn":
         everybody = [side.households_within(len(side.distance)) for side in recipe.sides]
         refusals.where(any_side(np.array(everybody)[recipe.index] < 2), lambda _: _one_household("side"))
+    _few_for_covariates(recipe, rank_of_covariates(table), refusals)
     honest = _honest(recipe, requests, refusals)
     chosen = _bandwidths(table, recipe, requests, honest, refusals)
     left = [r for r, reason in enumerate(refusals.reasons) if reason is None]
@@ -101,6 +106,14 @@ def _recipe(table: ScoreTable, matching: Matching, requests: Sequence[ThresholdR
     if table.members is not None or any(asked.curvature_bound is not None for asked in requests):
         sides = tuple(side for p in range(len(places)) for side in sides_of(table, cuts, p))
     return Recipe(cuts, sides, index, columns, first.degree, first.kernel, first.variance)
+
+
+def _few_for_covariates(recipe: Recipe, rank: int, refusals: Refusals) -> None:
+    """Set aside what has too few episodes for its covariates at any bandwidth: there is no choice to make."""
+    sides = _pairs(recipe.stretches.episodes(recipe.index, recipe.stretches.size[recipe.index]))
+    for r, both in enumerate(sides):
+        if refusals.reasons[r] is None:
+            refusals.reasons[r] = many_covariates(rank, both)
 
 
 def _honest(
@@ -213,7 +226,7 @@ def _results(
         if recipe.variance != "nn":
             refusals.where(any_side(np.array(inside) < 2), lambda _: _one_household("side's bandwidth"))
     n, distinct = _pairs(cuts.episodes(index, size)), _pairs(size)
-    rounded = any_side(is_rounded(cuts, index))
+    rounded, rank = any_side(is_rounded(cuts, index)), rank_of_covariates(table)
     found: list[Found] = []
     for r, (asked, h, honest) in enumerate(going):
         jumped = _Jumped(
@@ -223,7 +236,7 @@ def _results(
             estimates.robust_covariance[r],
         )
         try:
-            reason = refusals.reasons[r]
+            reason = refusals.reasons[r] or many_covariates(rank, effective[r])
             if reason is not None:
                 raise reason
             effects = _effects(jumped, asked.level)
@@ -246,10 +259,23 @@ def _results(
                 variance=asked.variance,
                 degree=asked.degree,
                 level=asked.level,
-                notes=("estimation-rounded-scores",) if rounded[r] and asked.curvature_bound is None else (),
+                notes=_notes(asked, effects["first_stage"], bool(rounded[r]), households[r]),
             )
         )
     return found
+
+
+def _notes(
+    asked: ThresholdRequest, first_stage: JumpInTreatment | None, rounded: bool, households: tuple[int, int]
+) -> tuple[str, ...]:
+    """Codes of what a reader of the result must know."""
+    told = {
+        "estimation-rounded-scores": rounded and asked.curvature_bound is None,
+        "estimation-instrument-weak": first_stage is not None and first_stage.f_statistic < SMALLEST_F,
+        "estimation-few-clusters": asked.variance != "nn" and min(households) < FEWEST_CLUSTERS,
+        "estimation-households-unused": asked.variance == "nn" and asked.grouped,
+    }
+    return tuple(code for code, holds in told.items() if holds)
 
 
 def _one_household(where: str) -> EstimationError:

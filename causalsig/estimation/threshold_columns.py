@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from causalsig.errors import EstimationError
 from causalsig.estimation.threshold_local import LocalFits
 from causalsig.estimation.threshold_side import Side
 from causalsig.estimation.threshold_table import ScoreTable
@@ -14,6 +15,11 @@ from causalsig.results import Floats
 
 SAME = 1e-10
 """A direction of the covariates with this part of the largest spread is one that follows from others."""
+COVARIATE_SHARE = 0.05
+"""Covariates an episode of the smaller side within the bandwidth, at most.
+
+With twice as many, 95 % intervals cover 91 %; with eight times as many, 84 %.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +82,51 @@ def adjust(crosses: Floats | None, columns: Columns) -> Floats:
     size = np.sqrt(np.maximum(np.einsum("qii->qi", among), 0.0))
     size = np.where(size > 0.0, size, 1.0)
     among = among / (size[:, :, None] * size[:, None, :])
-    found[:, z] = -np.linalg.pinv(among, SAME) @ (with_targets / size[:, :, None]) / size[:, :, None]
+    found[:, z] = -_pinv(among) @ (with_targets / size[:, :, None]) / size[:, :, None]
     return found
+
+
+def _pinv(among: Floats) -> Floats:
+    try:
+        return np.asarray(np.linalg.pinv(among, SAME))
+    except np.linalg.LinAlgError:
+        raise EstimationError(
+            "estimation-many-covariates",
+            expected="covariates whose correlations near the cutoff can be told",
+            found="correlations that do not come out",
+            mend="Give fewer covariates, or a wider bandwidth.",
+            where="covariates",
+        ) from None
+
+
+def rank_of_covariates(table: ScoreTable) -> int:
+    """Count the directions in which the covariates vary, over all episodes."""
+    p = table.covariates
+    if not p:
+        return 0
+    sums = table.all.sums[:, -p:].sum(axis=0)
+    spread = table.all.products[:, -p:, -p:].sum(axis=0) - np.outer(sums, sums) / table.all.counts.sum()
+    size = np.sqrt(np.maximum(np.diagonal(spread), 0.0))
+    size = np.where(size > 0.0, size, 1.0)
+    return int(np.linalg.matrix_rank(spread / np.outer(size, size), tol=SAME * p, hermitian=True))
+
+
+def many_covariates(rank: int, effective_n: tuple[int, int]) -> EstimationError | None:
+    """Refuse covariates that are many against the episodes of a side within the bandwidth.
+
+    Their slopes are fitted to the same outcomes, and what they take away of the error is taken for precision.
+    """
+    fewest = min(effective_n)
+    if rank <= COVARIATE_SHARE * fewest:
+        return None
+    return EstimationError(
+        "estimation-many-covariates",
+        expected=f"at most {int(COVARIATE_SHARE * fewest)} covariates that do not follow from each other: "
+        f"one for every {round(1.0 / COVARIATE_SHARE)} episodes of a side within the bandwidth",
+        found=f"{rank}",
+        mend="Give the few that say most of the outcome, or a wider bandwidth.",
+        where="covariates",
+    )
 
 
 def adjust_sides(sides: Sequence[Side], fits: Sequence[LocalFits], columns: Columns) -> Floats:

@@ -223,6 +223,9 @@ def _pilot(scores: _Scores, degree: int, order: int) -> float:
     z = mean / sd
     density = float(np.exp(-(z**2) / 2.0) / np.sqrt(2.0 * np.pi))
     slope = float(np.polynomial.hermite_e.hermeval(z, np.eye(degree + 1)[degree])) * density
+    # Where a normal density has no slope nothing speaks against the widest bandwidth there is.
+    if slope == 0.0:
+        return float("inf")
     ratio = density / slope**2
     constant = factorial(degree + 1) ** 2 * _variance_constant(degree, order)
     constant /= _bias_constant(degree, order, "uniform") ** 2

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from causalsig.errors import EstimationError
 from causalsig.estimation.threshold_bandwidth import any_side
 from causalsig.estimation.threshold_columns import adjust
 from causalsig.estimation.threshold_inference import across
@@ -82,9 +83,20 @@ def _fits(recipe: Recipe, bandwidth: Floats, degree: int, refusals: Refusals) ->
     few = rows <= degree
     fits = cuts.moments(index, rows, bandwidth, degree, recipe.kernel).solve(degree, few)
     fewest = rows.reshape(-1, 2)
-    refusals.where(any_side(few), lambda r: few_within(int(fewest[r][fewest[r] <= degree][0]), degree))
+
+    def too_few(r: int) -> EstimationError:
+        reach = cuts.distance[index[2 * r : 2 * r + 2], degree].max()
+        return few_within(int(fewest[r][fewest[r] <= degree][0]), degree, round_up(float(reach)))
+
+    refusals.where(any_side(few), too_few)
     refusals.where(any_side(fits.singular), lambda _: alike(degree))
     return rows, fits
+
+
+def round_up(number: float) -> float:
+    """Smallest number of one significant digit above a positive one."""
+    digit = 10.0 ** np.floor(np.log10(number))
+    return float((np.floor(number / digit) + 1.0) * digit)
 
 
 def _combinations(recipe: Recipe, fits: LocalFits) -> Floats:

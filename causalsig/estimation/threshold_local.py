@@ -133,9 +133,21 @@ def few_scores(wanted: int, found: str) -> EstimationError:
     )
 
 
-def few_within(rows: int, degree: int) -> EstimationError:
-    """Say that fewer scores than a polynomial has coefficients have weight."""
-    return few_scores(degree + 1, f"{rows} within the bandwidth on one side")
+def few_within(rows: int, degree: int, enough: float = float("nan")) -> EstimationError:
+    """Say that fewer scores than a polynomial has coefficients have weight.
+
+    `enough` is a bandwidth that would do, in a round number: a distance between scores is a cell value.
+    """
+    found = f"{rows} within the bandwidth on one side"
+    if not np.isfinite(enough):
+        return few_scores(degree + 1, found)
+    return EstimationError(
+        "estimation-few-scores",
+        expected=f"at least {degree + 1} distinct scores within the bandwidth on each side of the cutoff",
+        found=found,
+        mend=f"Give a bandwidth of {enough:g} or more, or compare means with local_randomisation.",
+        where="bandwidth",
+    )
 
 
 def alike(degree: int) -> EstimationError:

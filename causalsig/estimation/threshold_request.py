@@ -26,7 +26,8 @@ OPTIONS = {
 class ThresholdRequest:
     """The options of `threshold_effect`, checked; `bandwidth` is a selector or (h, b).
 
-    Only scores from `within[0]` up to, not with, `within[1]` take part.
+    Only scores from `within[0]` up to, not with, `within[1]` take part; `grouped`: households were given, and
+    some have several episodes.
     """
 
     cutoff: float
@@ -40,6 +41,7 @@ class ThresholdRequest:
     scale: Scale
     level: float
     within: tuple[float, float] = EVERYWHERE
+    grouped: bool = False
 
     @property
     def place(self) -> Place:
@@ -89,6 +91,7 @@ def read_request(
         scale=scale,
         level=level,
         within=within,
+        grouped=table.members is not None and len(table.members.value) > 0,
     )
 
 

@@ -25,6 +25,7 @@ from causalsig.execution.crossed import threshold_findings
 from causalsig.execution.falsify import falsification
 from causalsig.execution.grouped import group_block
 from causalsig.execution.hidden import hidden_findings
+from causalsig.execution.horizons import merge_plans, of_outcomes
 from causalsig.execution.later import known_failures, later_verdicts, pooling_of
 from causalsig.execution.members import Members, tell_question
 from causalsig.execution.routes import Route, clone_route, treatment_route
@@ -124,7 +125,7 @@ def analyse_site(
                 found, falsification=falsification(found, cohort, facts, study, seed, kept_days(plan))
             )
         parts = partial.setdefault(plan.question, [])
-        parts.append(_of_outcomes(found, plan) if parts else found)
+        parts.append(of_outcomes(found, plan) if parts else found)
     crossed = None
     if thresholds or (thresholds is None and plans is None):
         step("threshold")
@@ -133,7 +134,7 @@ def analyse_site(
         municipality=site.code,
         study_digest=study_digest(study),
         extracted_on=tables.extracted_on,
-        questions=tuple(_merge(parts) for parts in partial.values()),
+        questions=tuple(merge_plans(parts) for parts in partial.values()),
         finding_codes=codes,
         thresholds=crossed,
     )
@@ -378,39 +379,3 @@ def _admission_row(cohort: Cohort, rows: np.ndarray) -> AttritionRow:
 
 def _without_effects(cohort: Cohort, status: QuestionStatus, refusals: tuple[Refusal, ...]) -> QuestionResult:
     return QuestionResult(cohort.plan.question, status, cohort.attrition, (), (), (), refusals)
-
-
-def _of_outcomes(found: QuestionResult, plan: CohortPlan) -> QuestionResult:
-    """Say of each outcome of a longer horizon what was said of its whole plan.
-
-    Without the outcome it would read as if the question itself were refused.
-    """
-    refusals: list[Refusal] = []
-    for refusal in found.refusals:
-        outcomes = [outcome.id for outcome in plan.outcomes] if refusal.outcome is None else [refusal.outcome]
-        refusals += [replace(refusal, outcome=outcome) for outcome in outcomes]
-    return replace(found, refusals=tuple(refusals))
-
-
-def _merge(parts: list[QuestionResult]) -> QuestionResult:
-    """One result a question: the first plan (with the primary outcome) decides status, flow and balance.
-
-    A question that is withheld or refused carries no effect anywhere, whatever a longer horizon's gate said.
-    A longer horizon's verdicts do not come along: a verdict names no outcome, so theirs would read as the
-    question's. What they closed is told by outcome: by a refusal of every estimand the design gate withheld,
-    and by an analysis that is not `pooled`.
-    """
-    first = parts[0]
-    analyses = tuple(analysis for part in parts for analysis in part.analyses)
-    return replace(
-        first,
-        analyses=analyses if first.status == "estimated" else (),
-        hidden=first.hidden if first.status == "estimated" else None,
-        components=first.components if first.status == "estimated" else None,
-        rulers=first.rulers if first.status == "estimated" else (),
-        falsification=first.falsification if first.status == "estimated" else None,
-        groups=first.groups if first.status == "estimated" else None,
-        rule=first.rule if first.status == "estimated" else None,
-        given=first.given if first.status == "estimated" else (),
-        refusals=tuple(dict.fromkeys(refusal for part in parts for refusal in part.refusals)),
-    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +16,7 @@ from causalsig.threads import one_thread
 
 if TYPE_CHECKING:
     from causalsig.release.build import ReleaseIdentity
+    from causalsig.release.household_sets import Member
     from causalsig.release.kinds import SiteDocument
     from causalsig.sources.findings import ReadResult
     from causalsig.study.inventory import Site
@@ -42,12 +43,24 @@ class Described:
 
 
 Build = Callable[["ReadResult", "ReleaseIdentity"], "SiteDocument"]
+OfWhom = Callable[["ReadResult"], "Mapping[str, Iterable[Member]]"]
 
 
 def describe(
-    kind: str, source: Path, site: Site, build: Build, *, keys: Path, folder: Path, wave: int, force: bool
+    kind: str,
+    source: Path,
+    site: Site,
+    build: Build,
+    of_whom: OfWhom,
+    *,
+    keys: Path,
+    folder: Path,
+    wave: int,
+    force: bool,
 ) -> Described:
     """Read a source, build the document of this kind, and put it up for review in ``folder``.
+
+    `of_whom` gives, for the ledger, the households of everything the document can tell.
 
     Raises
     ------
@@ -68,18 +81,18 @@ def describe(
     found = source_digest(source)
     with one_thread(), silenced():
         read = read_site(source, site)
-        digest = found or content_digest(read)
+        content = content_digest(read)
         # The kind stands where a study's digest would: codes of a profile, a monitor and a study do not link.
         identity = ReleaseIdentity(
             site_code=site_code(key, site.code, kind),
-            snapshot=snapshot_hash(key, snapshot_of(kind, site.code, digest)),
+            snapshot=snapshot_hash(key, snapshot_of(kind, site.code, content)),
             package_version=__version__,
             lock_digest=lock_digest(),
             wave=wave,
         )
         document = build(read, identity)
-    # One cohort: everybody who is counted, whatever is counted of them.
-    memory = memory_of(keys, key, site.code, site.floors, {kind: _households(read)})
+        households = of_whom(read)
+    memory = memory_of(keys, key, site.code, site.floors, households)
     write_review(folder, document, memory=memory, force=force)
     payload_hash = document_hash(document)
     write_json(
@@ -88,7 +101,8 @@ def describe(
             "kind": kind,
             "site": site.code,
             "wave": wave,
-            "inputs": {"source": digest},
+            "inputs": {"source": found or content},
+            "content_digest": content,
             "package_version": __version__,
             "payload_hash": payload_hash,
             "seconds": round(time.perf_counter() - begin, 3),
@@ -96,10 +110,3 @@ def describe(
     )
     errors = sorted({finding.code for finding in read.findings if finding.severity == "error"})
     return Described(document, payload_hash, folder, tuple(errors))
-
-
-def _households(read: ReadResult) -> list[str]:
-    """Name every household that a table knows."""
-    tables = (getattr(read.tables, name) for name in ("signals", "episodes", "cases"))
-    columns = (table["household_key"].dropna().astype(str) for table in tables)
-    return sorted(set().union(*columns))

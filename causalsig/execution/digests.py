@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from numpy.typing import NDArray
 
     from causalsig.sources.findings import ReadResult
 
@@ -24,7 +26,7 @@ def file_digest(path: Path) -> str:
 
 
 def source_digest(path: Path) -> str | None:
-    """Digest of a source as it lies there; None of a database, which has none until it is read."""
+    """Digest of a source as it lies there, by which an earlier run is kept unread; None of a database."""
     from causalsig.sources.database_address import is_address_file
 
     return None if is_address_file(path) else file_digest(path)
@@ -42,12 +44,11 @@ def snapshot_of(kind: str, site: str, digest: str) -> bytes:
 def content_digest(read: ReadResult) -> str:
     """SHA-256 over what was read of one municipality: canonical tables, extract date and findings.
 
-    A database cannot be read twice in one moment, so its digest is that of the very tables that are analysed.
-    They are in an order of their own, so the order in which the database gave its rows does not count; what
-    it holds of other municipalities does not either.
+    This is what a snapshot is of: a file that is saved again, packed anew or given in another order or format
+    is the same extract. A database cannot be read twice in one moment, so its digest is that of the very
+    tables that are analysed. The order of rows does not count, nor what the source holds of other
+    municipalities.
     """
-    import numpy as np
-
     from causalsig.sources.schema import TABLES
 
     total = hashlib.sha256()
@@ -60,13 +61,14 @@ def content_digest(read: ReadResult) -> str:
     add("findings", [[f.code, f.table, f.column, f.count, f.severity] for f in read.findings])
     for table in TABLES:
         frame = getattr(tables, table)
-        for column in frame.columns:
-            values = frame[column].to_numpy()
-            if values.dtype.kind == "f":
-                values = np.where(np.isnan(values), np.nan, values)  # one bit pattern for what is missing
-            if values.dtype.kind in "fiubM":
-                add(f"{table}.{column}", str(values.dtype))
-                total.update(np.ascontiguousarray(values).tobytes())
-            else:
-                add(f"{table}.{column}", values.tolist())
+        add(table, [[column, str(frame[column].dtype)] for column in frame.columns])
+        columns = [_plain(frame[column].to_numpy()) for column in frame.columns]
+        for row in sorted(json.dumps(row, default=str) for row in zip(*columns, strict=True)):
+            total.update(f"{row}\n".encode())
     return total.hexdigest()
+
+
+def _plain(values: NDArray[Any]) -> list[Any]:
+    """Give the values of a column as JSON has them; a date as its number of days, hours or less."""
+    plain: list[Any] = (values.astype("int64") if values.dtype.kind == "M" else values).tolist()
+    return plain

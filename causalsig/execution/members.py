@@ -1,40 +1,99 @@
-"""Whose numbers an analysis is: the keys of its households, told to the ledger and kept in no result."""
+"""Whose numbers something is: the keys of its households, told to the ledger and kept in no result.
+
+A set for each thing that is told of its own: a cohort, each of its arms, a group and its arms, the leaves of
+a rule, a region, both sides of a threshold. Each episode is named by its household and its day: another wave
+of a study is of other episodes, also where households come back.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from causalsig.cohort.crossing import pivotal_sets
+from causalsig.diagnostics.questions import questions_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from causalsig.cohort.build import Cohort
     from causalsig.cohort.crossing import CrossingCohort
+    from causalsig.diagnosed import RegionCondition
     from causalsig.records import QuestionResult
 
-Members = Callable[[str, Iterable[str]], None]
-"""Called with the name of each analysis that can leave, and the keys of its households, each once."""
+    Rows = NDArray[np.bool_]
+
+Members = Callable[[str, Iterable[tuple[str, int]]], None]
+"""Called with the name of each set that something can be told of, and its episodes: household and day.
+
+A name is ``question:window`` or ``question:window.part``."""
 
 
 def tell_question(found: QuestionResult, cohort: Cohort, members: Members) -> None:
-    """Name the households of the arms that were compared; of shares of contact alone all of the cohort."""
+    """Name the episodes of the arms that were compared, else of all that were followed, and their parts."""
     arms = {arm for analysis in found.analyses for arm in analysis.result.arms}
-    if arms or found.contacts is not None:
-        rows = np.isin(cohort.treatment.astype(str), sorted(arms)) if arms else np.full(cohort.size, True)
-        plan = cohort.plan
-        members(f"{plan.question}:{plan.months}m{plan.from_day}", _names(cohort.household_keys, rows))
+    if not arms and found.contacts is None and not found.regions:
+        return
+    treatment, plan = cohort.treatment.astype(str), cohort.plan
+    rows = np.isin(treatment, sorted(arms)) if arms else np.full(cohort.size, True)
+    whole = f"{plan.question}:{plan.months}m{plan.from_day}"
+
+    def tell(part: str, inside: Rows) -> None:
+        members(f"{whole}{part}", _episodes(cohort.household_keys, cohort.time_zero, inside))
+
+    tell("", rows)
+    if found.contacts is not None and not rows.all():
+        tell(".everybody", np.full(cohort.size, True))
+    parts = {f".{arm}": treatment == arm for arm in sorted(arms)}
+    for part, inside in parts.items():
+        tell(part, inside)
+    if found.groups is not None or found.contacts is not None:
+        for family, groups in cohort.groups.items():
+            for group, inside in groups.items():
+                tell(f".{family}.{group}", inside)
+                for part, of_arm in parts.items():
+                    tell(f".{family}.{group}{part}", inside & of_arm)
+    asked = [leaf.conditions for leaf in found.rule.leaves] if found.rule is not None else []
+    asked += [region.conditions for region in found.regions]
+    for conditions, inside in _holding(dict.fromkeys(asked), cohort, rows):
+        tell(f".{_named(conditions)}", inside)
 
 
 def tell_thresholds(cohorts: Sequence[CrossingCohort], members: Members) -> None:
-    """Name the households that each threshold decides on, window by window: that is all that leaves of it."""
+    """Name the episodes that each threshold decides on, and those of either side of it, window by window."""
     for window, cohort in enumerate(cohorts):
-        for place, pivotal in enumerate(pivotal_sets(cohort) if cohort.size else ()):
-            members(f"threshold:{place}w{window}", _names(cohort.household_keys, pivotal.members))
+        for pivotal in pivotal_sets(cohort) if cohort.size else ():
+            cutoff = pivotal.cutoff
+            of = f"{cutoff.score}-{'total' if pivotal.total else 'largest'}-{cutoff.value:g}"
+            name = f"threshold:{window}.{of}.{pivotal.below}-{pivotal.above}"
+            above = pivotal.members & (pivotal.values >= cutoff.value)
+            below = pivotal.members & (pivotal.values < cutoff.value)
+            for part, rows in (("", pivotal.members), (".above", above), (".below", below)):
+                members(f"{name}{part}", _episodes(cohort.household_keys, cohort.time_zero, rows))
 
 
-def _names(keys: NDArray[np.object_], rows: NDArray[np.bool_]) -> list[str]:
-    return sorted(set(keys[rows].astype(str).tolist()))
+def _holding(
+    asked: Iterable[tuple[RegionCondition, ...]], cohort: Cohort, rows: Rows
+) -> Iterator[tuple[tuple[RegionCondition, ...], Rows]]:
+    """Find the episodes for which all of some conditions hold, as they are asked of `rows`."""
+    answers, questions, _ = questions_of(cohort.covariates[rows], cohort.covariate_names)
+    places = {(one.question, one.value): place for place, one in enumerate(questions)}
+    for conditions in asked:
+        if {(one.question, one.value) for one in conditions} <= places.keys():
+            inside = rows.copy()
+            for one in conditions:
+                inside[rows] &= answers[:, places[one.question, one.value]] == one.holds
+            yield conditions, inside
+
+
+def _named(conditions: Sequence[RegionCondition]) -> str:
+    told = (f"{one.question}={one.value}" if one.value is not None else one.question for one in conditions)
+    return "and".join(
+        f"({name})" if one.holds else f"not({name})" for name, one in zip(told, conditions, strict=True)
+    )
+
+
+def _episodes(keys: NDArray[np.object_], days: NDArray[np.int64], rows: Rows) -> list[tuple[str, int]]:
+    return list(zip(keys[rows].astype(str).tolist(), days[rows].tolist(), strict=True))

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 CENTS = 100.0
 
 
-def monitor_of(tables: SiteTables, site: Site, *, carries: Carries = "all_signals") -> MonitorCounts:
+def monitor_of(
+    tables: SiteTables, site: Site, *, carries: Carries = "all_signals", since: str | None = None
+) -> MonitorCounts:
     """Count a site's monitor figures with what the inventory says of it, but for what the source cannot give.
 
     Parameters
@@ -27,6 +29,8 @@ def monitor_of(tables: SiteTables, site: Site, *, carries: Carries = "all_signal
     site : Site
     carries : {"all_signals", "cases_only"}
         What the format of the source declares.
+    since : str, optional
+        First month that may be counted, "2026-05".
     """
     from causalsig.sources.monitor import monitor_counts
     from causalsig.sources.monitor_absent import leave_out_absent
@@ -36,19 +40,40 @@ def monitor_of(tables: SiteTables, site: Site, *, carries: Carries = "all_signal
         inhabitants=site.inhabitants,
         guaranteed_months=site.guaranteed_months,
         threshold_cents=site.rule.threshold_eur * CENTS,
+        since=since,
     )
     return leave_out_absent(counts, carries)
 
 
 def monitor_site(
-    source: Path, site: Site, *, keys: Path, folder: Path, wave: int = 1, force: bool = False
+    source: Path,
+    site: Site,
+    *,
+    keys: Path,
+    folder: Path,
+    wave: int = 1,
+    force: bool = False,
+    since: str | None = None,
 ) -> Described:
-    """Make the monitor of one site; see :func:`causalsig.execution.describe.describe`."""
+    """Make the monitor of one site, from the month `since` on where one is given.
+
+    See :func:`causalsig.execution.describe.describe`.
+    """
 
     def build(read: ReadResult, identity: ReleaseIdentity) -> MonitorDocument:
         from causalsig.release.monitor_document import build_monitor
 
-        counts = monitor_of(read.tables, site, carries=read.carries)
+        counts = monitor_of(read.tables, site, carries=read.carries, since=since)
         return build_monitor(counts, identity=identity, floors=site.floors)
 
-    return describe("monitor", source, site, build, keys=keys, folder=folder, wave=wave, force=force)
+    def of_whom(read: ReadResult) -> dict[str, list[tuple[str, int]]]:
+        from causalsig.sources.monitor_members import monitor_members
+
+        return monitor_members(
+            read.tables,
+            guaranteed_months=site.guaranteed_months,
+            threshold_cents=site.rule.threshold_eur * CENTS,
+            since=since,
+        )
+
+    return describe("monitor", source, site, build, of_whom, keys=keys, folder=folder, wave=wave, force=force)

@@ -99,6 +99,7 @@ class _Changes:
                     self.came_back,
                     donut=max(sizes),
                     effect_curvature=self.made.asked.moving.effect_curvature,
+                    drift_bound=self.made.asked.moving.drift_bound,
                 )
             told.append(self.found[key])
         return tuple(one for one in told if one is not None)

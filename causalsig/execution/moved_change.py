@@ -41,7 +41,7 @@ class Changed:
     change : Change
     earlier : (n,) float or None
         A fact settled before.
-    effect_curvature : float
+    effect_curvature, drift_bound : float
     """
 
     score: Floats
@@ -53,6 +53,7 @@ class Changed:
     change: Change
     earlier: Floats | None
     effect_curvature: float
+    drift_bound: float
 
     @property
     def comparison(self) -> tuple[float, float]:
@@ -68,7 +69,11 @@ class Changed:
     def by_band(self, band: tuple[float, float]) -> Answer:
         """Answer by difference in differences on the band."""
         place = {"changed": self.change.month, "before": self.change.before, "after": self.change.after}
-        return ask_route(changed_band, **self._told, **place, comparison=self.comparison, band=band)
+        return ask_route(changed_band, **self._told, **place, **self._beside, band=band)
+
+    @property
+    def _beside(self) -> dict[str, Any]:
+        return {"comparison": self.comparison, "drift_bound": self.drift_bound}
 
     def by_jumps(self, band: tuple[float, float]) -> Answer:
         """Answer by the jumps at both ends of what changed."""
@@ -146,6 +151,7 @@ def changed(
     *,
     donut: float,
     effect_curvature: float,
+    drift_bound: float = 0.0,
 ) -> Changed | None:
     """Collect the episodes for whom the threshold decides by the rule before and by the rule after.
 
@@ -159,7 +165,7 @@ def changed(
     came_back : (m,) bool
     donut : float
         Scores this close to either place of the threshold are left out.
-    effect_curvature : float
+    effect_curvature, drift_bound : float
 
     Returns
     -------
@@ -190,6 +196,7 @@ def changed(
         change=Change.read(month, first.cutoff.value, second.cutoff.value),
         earlier=_earlier(cohort, first, keep),
         effect_curvature=effect_curvature,
+        drift_bound=drift_bound,
     )
 
 

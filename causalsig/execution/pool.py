@@ -36,15 +36,20 @@ if TYPE_CHECKING:
 
 SUFFIX = ".release.json"
 NOTHING_RELEASED = "pool-no-estimate"
+NOT_FRESH = "pool-not-fresh"
 
 
 @dataclass(frozen=True, slots=True)
 class PoolSummary:
-    """What pooling wrote: the pool as its file says it, the file, and the sites with a pool of the others."""
+    """What pooling wrote: the pool as its file says it, the file, and the sites with a pool of the others.
+
+    ``programs`` are the digests of what ran at the sites: more than one, and not all ran the same code.
+    """
 
     pool: PoolResult
     path: Path
     others: tuple[str, ...]
+    programs: tuple[str, ...] = ()
 
 
 def pool_folder(
@@ -91,15 +96,18 @@ def pool_folder(
     key = read_signing_key(signing or keys, "university")
     opened = open_folder(releases, trusted, allow_demo)
     refuse_mixture(opened, digest)
+    every_code = {item.document.site_code for _, item in opened}
+    opened, behind = only_fresh(opened, study.pooling.max_months_behind)
     blocks = one_block_a_site(
         block
         for _, item in opened
         for block in (*released_arms(item.document), *released_censored(item.document))
     )
-    codes = sorted({item.document.site_code for _, item in opened})
-    silent = sorted(set(codes) - {block.site for block in blocks})
+    codes = sorted(every_code)
+    silent = every_code - behind - {block.site for block in blocks}
     demo = any(item.demo for _, item in opened)
-    left_out = tuple((site, NOTHING_RELEASED) for site in silent)
+    reasons = dict.fromkeys(silent, NOTHING_RELEASED) | dict.fromkeys(behind, NOT_FRESH)
+    left_out = tuple(sorted(reasons.items()))
     balance = [block for _, item in opened for block in released_balance(item.document)]
     by_wave = sorted((item.document for _, item in opened), key=lambda document: document.wave)
     groups = one_block_a_wave(block for document in by_wave for block in released_groups(document))
@@ -144,7 +152,8 @@ def pool_folder(
     for code, result in others.items():
         mine = build_pool_document(result, recipient=code)
         write_pool(out / "others" / f"{code}.json", mine, key=key, force=force)
-    return PoolSummary(pool_result(document), path, tuple(others))
+    programs = tuple(sorted({item.document.lock_digest for _, item in opened}))
+    return PoolSummary(pool_result(document), path, tuple(others), programs)
 
 
 def _forget(folder: Path, codes: list[str]) -> None:
@@ -199,8 +208,9 @@ def _open(path: Path, trusted: TrustedKeys, allow_demo: bool) -> OpenedRelease:
 
 
 def refuse_mixture(opened: list[tuple[Path, OpenedRelease]], digest: str) -> None:
-    """Refuse releases of another study, and two of one wave of a site."""
+    """Refuse releases of another study, two of one wave of a site, and two waves of one extract."""
     seen: dict[tuple[str, int], Path] = {}
+    extracts: dict[tuple[str, str], Path] = {}
     for path, item in opened:
         if item.document.study_digest != digest:
             raise PoolError(
@@ -220,3 +230,41 @@ def refuse_mixture(opened: list[tuple[Path, OpenedRelease]], digest: str) -> Non
                 where=f"{seen[code].name}, {path.name}",
             )
         seen[code] = path
+        extract = (item.document.site_code, item.document.snapshot)
+        if extract in extracts:
+            raise PoolError(
+                "pool-extract-twice",
+                expected="each extract of a site in one wave",
+                found="two waves of a site that were made of one and the same extract",
+                mend="Ask the provider which of the two is right, and to withdraw the other.",
+                where=f"{extracts[extract].name}, {path.name}",
+            )
+        extracts[extract] = path
+
+
+def only_fresh(
+    opened: list[tuple[Path, OpenedRelease]], months: int
+) -> tuple[list[tuple[Path, OpenedRelease]], frozenset[str]]:
+    """Leave out the sites whose last extract is more than so many months before the newest one of all.
+
+    Age is counted within the pool and not from today, so the same releases give the same pool on any day. A
+    site that does keep up keeps its earlier waves.
+
+    Returns
+    -------
+    fresh : list of (path, release)
+    behind : frozenset of str
+        Codes of the sites that were left out.
+    """
+    last: dict[str, str] = {}
+    for _, item in opened:
+        code = item.document.site_code
+        last[code] = max(last.get(code, ""), item.document.extracted)
+    newest = max(map(_months, last.values()))
+    behind = frozenset(code for code, month in last.items() if newest - _months(month) > months)
+    return [(path, item) for path, item in opened if item.document.site_code not in behind], behind
+
+
+def _months(month: str) -> int:
+    year, of_year = month.split("-")
+    return 12 * int(year) + int(of_year)

@@ -9,6 +9,7 @@ from causalsig.execution.describe import Described, describe
 
 if TYPE_CHECKING:
     from causalsig.release.build import ReleaseIdentity
+    from causalsig.release.household_sets import Member
     from causalsig.release.profile_document import ProfileDocument
     from causalsig.sources.findings import ReadResult
     from causalsig.study.inventory import Site
@@ -26,4 +27,12 @@ def profile_site(
         counts = profile_counts(read.tables, read.findings, amount_locale=site.amount_locale)
         return build_profile(counts, identity=identity, floors=site.floors)
 
-    return describe("profile", source, site, build, keys=keys, folder=folder, wave=wave, force=force)
+    def of_whom(read: ReadResult) -> dict[str, list[Member]]:
+        from causalsig.sources.monitor_members import EVERYBODY, everybody_of
+
+        # A profile tells nothing of a part of its households but bands.
+        tables = (getattr(read.tables, name) for name in ("signals", "episodes", "cases"))
+        columns = (table["household_key"].dropna().astype(str) for table in tables)
+        return {EVERYBODY: [*everybody_of(read.tables)], "profile": sorted(set[str]().union(*columns))}
+
+    return describe("profile", source, site, build, of_whom, keys=keys, folder=folder, wave=wave, force=force)

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import as_completed
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from causalsig.execution.processes import process_pool
 
@@ -45,7 +45,7 @@ def kept_replications(
     for _ in range(len(numbers) - len(todo)):
         tell()
     if todo:
-        with path.open("a", encoding="utf-8") as stream, process_pool(min(workers, len(todo))) as pool:
+        with _opened(path) as stream, process_pool(min(workers, len(todo))) as pool:
             futures = {pool.submit(function, number): number for number in todo}
             for future in as_completed(futures):
                 number = futures[future]
@@ -69,3 +69,8 @@ def _read(path: Path) -> dict[int, Any]:
             stream.truncate(len(whole))
     records = [json.loads(line) for line in whole.decode("utf-8").splitlines()]
     return {record["number"]: record["result"] for record in records}
+
+
+def _opened(path: Path) -> TextIO:
+    """Open a file to add lines to, for its owner only: a draw of a site's own households is near to them."""
+    return open(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "a", encoding="utf-8")

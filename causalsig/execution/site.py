@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from causalsig.execution.digests import file_digest
 from causalsig.sources.schema import Matching
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from causalsig.records import SiteResult
+    from causalsig.release.household_sets import Member
     from causalsig.sources.findings import ReadResult
     from causalsig.study.inventory import Site
     from causalsig.study.models import Study
@@ -51,7 +54,7 @@ def release_site(
     result: SiteResult,
     study: Study,
     *,
-    households: Mapping[str, Iterable[str]],
+    households: Mapping[str, Iterable[Member]],
     keys: Path,
     snapshot: bytes,
     wave: int,
@@ -63,12 +66,12 @@ def release_site(
     ----------
     result : SiteResult
     study : Study
-    households : mapping of analysis to keys of its households
-        For the ledger, which keeps their keyed hashes.
+    households : mapping of what is told to the households it is told of
+        For the ledger, which keeps their keyed hashes: see :mod:`causalsig.execution.members`.
     keys : Path
         Folder with the provider's key, which turns the municipality's code into a site code.
     snapshot : bytes
-        Digest of the municipality's part of the source.
+        Digest of the content that was read of the municipality.
     wave : int
     folder : Path
         The site's folder.
@@ -101,13 +104,20 @@ def release_site(
     return document_hash(checked.document)
 
 
+@functools.cache
 def lock_digest() -> str:
-    """SHA-256 over the names and versions of every installed package, in hexadecimal.
+    """SHA-256 over what ran, in hexadecimal: this package's own files, and every installed distribution.
 
-    The wheel carries no lock file; what is installed is what ran.
+    Of the package every file's path and content, of the others name and version: the wheel carries no lock
+    file, and what is installed is what ran. A changed line of code is another digest.
     """
     import hashlib
     from importlib.metadata import distributions
 
-    installed = sorted({f"{d.metadata['Name'].lower()}=={d.version}" for d in distributions()})
-    return hashlib.sha256("\n".join(installed).encode()).hexdigest()
+    import causalsig
+
+    top = Path(causalsig.__file__).parent
+    own = (path for path in top.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+    said = sorted(f"{path.relative_to(top).as_posix()} {file_digest(path)}" for path in own)
+    said += sorted({f"{d.metadata['Name'].lower()}=={d.version}" for d in distributions()})
+    return hashlib.sha256("\n".join(said).encode()).hexdigest()

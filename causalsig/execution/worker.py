@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from causalsig.execution.members import Members
     from causalsig.records import SiteResult
+    from causalsig.release.household_sets import Member
     from causalsig.sources.findings import Finding, ReadResult
     from causalsig.study.inventory import Site
     from causalsig.study.models import Study
@@ -95,13 +96,13 @@ def run_job(job: Job) -> Literal["done", "kept"]:
         with _timed(timings, "read"):
             read = read_site(Path(job.source), site)
             refuse_errors(read.findings, job.site)
-            inputs = job.inputs
+            inputs, content = job.inputs, content_digest(read)
             if "source" not in inputs:
-                inputs = inputs | {"source": content_digest(read)}
+                inputs = inputs | {"source": content}
                 inputs = with_certificate(inputs, folder)
                 if standing(folder, inputs, job.wave) is not None:
                     return "kept"
-        households: dict[str, Iterable[str]] = {}
+        households: dict[str, Iterable[Member]] = {}
         with _timed(timings, "analyse"):
             result = _analyse(read, study, site, households.__setitem__)
             result = replace(result, certificate=certificate_of(folder, inputs))
@@ -112,7 +113,7 @@ def run_job(job: Job) -> Literal["done", "kept"]:
                 study,
                 households=households,
                 keys=Path(job.keys),
-                snapshot=snapshot_of("estimates", job.site, inputs["source"]),
+                snapshot=snapshot_of("estimates", job.site, content),
                 wave=job.wave,
                 folder=folder,
             )
@@ -124,6 +125,7 @@ def run_job(job: Job) -> Literal["done", "kept"]:
             "site": job.site,
             "wave": job.wave,
             "inputs": inputs,
+            "content_digest": content,
             "study_digest": study_digest(study),
             "seed": study.seed,
             "package_version": __version__,

@@ -1,8 +1,8 @@
 """A threshold's effect estimated again from its released table of bins, by the site's choices and by others.
 
 Whoever holds a release can check the site's number, and see what other bandwidths, donuts and placebo cutoffs
-would have given, without asking the site. Rounding and bins move an estimate by a tenth of its standard error
-or so; variances are by nearest neighbours, since a table knows no households.
+would have given, without asking the site. Bins move an estimate the more the fewer there are within its
+bandwidth; variances are by nearest neighbours, since a table knows no households.
 """
 
 from __future__ import annotations
@@ -23,9 +23,13 @@ if TYPE_CHECKING:
     from causalsig.estimation.threshold_results import Jump, ThresholdResult
     from causalsig.estimation.threshold_table import ScoreTable
 
-FAR = 0.5
-"""Standard errors between a site's number and that of its table from which they do not agree. Half a step of
-the grid is an eighth, bins and their rounding a tenth to a fifth at few thousand episodes."""
+FEWEST_BINS = 10
+"""Bins within the bandwidth, on the side with fewest, below which a table cannot check a number."""
+NOISE = 1.4
+"""Root mean square of what bins move an estimate, in errors, over ``(1 / left² + 1 / right²) ** 0.5``
+of the bins within the bandwidth: 1.0 to 1.35 is measured from 9 to 95 of them (claim ``threshold-bins``)."""
+DEVIATIONS = 3.0
+"""So many of them away is no accident: under a normal curve one honest number in 370 is."""
 FACTORS = (0.5, 0.75, 1.5, 2.0)
 DONUTS = (0.05, 0.1, 0.2)
 """Half-widths of a hole at the cutoff, in bandwidths."""
@@ -59,18 +63,34 @@ class Again:
         The first is by the site's own choices.
     away : float or None
         From the site's number to the table's, in the site's standard errors; None where the table gives none.
-    agrees : bool
+    allowed : float or None
+        How far away an honest site's number may be, in the same unit; None where a side has fewer than
+        `FEWEST_BINS` bins within the bandwidth, too few to check it.
     """
 
     block: ReleasedThreshold
     rows: tuple[AgainRow, ...]
     away: float | None
-    agrees: bool
+    allowed: float | None
+
+    @property
+    def agrees(self) -> bool | None:
+        """Whether the site's number is its table's; None where the table cannot tell."""
+        if self.allowed is None:
+            return None
+        return self.away is not None and self.away <= self.allowed
 
 
 def has_table(block: ReleasedThreshold) -> bool:
     """Say whether a block can be estimated again: a ratio needs bins that tell the share handled."""
     return bool(block.bins) and (block.estimand == "E1" or block.bins[0].taken_up is not None)
+
+
+def bins_within(block: ReleasedThreshold) -> tuple[int, int]:
+    """Count bins within the bandwidth, below and above the cutoff."""
+    h_left, h_right = block.bandwidths[:2]
+    distance = [one.distance for one in block.bins]
+    return sum(-h_left <= x < 0.0 for x in distance), sum(0.0 <= x <= h_right for x in distance)
 
 
 def estimate_again(
@@ -115,7 +135,16 @@ def estimate_again(
         rows.append(_row(kind, middle, own, block, middle, bandwidth=(h, b)))
     first = rows[0].estimate
     away = None if first is None else abs(first - block.estimate) / block.std_error
-    return Again(block, tuple(rows), away, away is not None and away <= FAR)
+    return Again(block, tuple(rows), away, _allowed(block))
+
+
+def _allowed(block: ReleasedThreshold) -> float | None:
+    """Half a step of the grid, and what so many bins within the bandwidth may move: in standard errors."""
+    left, right = bins_within(block)
+    if min(left, right) < FEWEST_BINS:
+        return None
+    moved = NOISE * float(np.hypot(1.0 / left, 1.0 / right))
+    return block.steps / (2.0 * block.std_error) + DEVIATIONS * moved
 
 
 def _row(

@@ -26,6 +26,7 @@ _EXPORTS = {
     "read_trusted": "keys",
     "OpenedRelease": "life",
     "approve": "life",
+    "look": "life",
     "open_release": "life",
     "read_pool": "life",
     "read_release": "life",

@@ -12,7 +12,7 @@ _KIND = Field("kind of document", "code", "-", "public")
 _VERSION = Field("version of this schema", "-", "0.1", "public")
 ENVELOPE: Mapping[str, Field] = MappingProxyType(
     {
-        "payload": Field("what is signed: document, demo and ledger", "base64", "RFC 8785 bytes", "public"),
+        "payload": Field("what is signed: document and all beside it", "base64", "RFC 8785 bytes", "public"),
         "payloadType": Field("what the payload is", "code", "one constant", "public"),
         "signatures[].keyid": Field("key of who signed", "hash", _HASH, "public"),
         "signatures[].sig": Field("signature over the payload", "base64", "Ed25519", "public"),
@@ -24,6 +24,12 @@ PAYLOAD: Mapping[str, Field] = MappingProxyType(
         "demo": Field("whether the approval was a demo", "yes or no", "-", "public"),
         "ledger": Field(
             "head of the provider's ledger at the first approval; of a site's release only",
+            "hash",
+            f"{_HASH} over keyed hashes",
+            "keyed hash",
+        ),
+        "told": Field(
+            "digest of what the provider's ledger was told of it; of a site's release only",
             "hash",
             f"{_HASH} over keyed hashes",
             "keyed hash",

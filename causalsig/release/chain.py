@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from causalsig.errors import ReleaseError
-from causalsig.release.files import locked, read_bytes, sync_folder
+from causalsig.release.files import is_private, locked, read_bytes, sync_folder
 from causalsig.release.keys import SigningKey, TrustedKeys
 from causalsig.release.strict_json import canonical, parse
 
@@ -121,6 +120,13 @@ class Chain:
         sync_folder(self.path.parent)
         return link
 
+    def torn(self) -> int:
+        """Count the bytes behind the last whole line: what a crash left of one that nobody was told of."""
+        if not self.path.exists():
+            return 0
+        content = read_bytes(self.path, _MAX_BYTES)
+        return len(content) - (content.rfind(b"\n") + 1)
+
     def _fitting(self, line: bytes, number: int, previous: str) -> Link | None:
         link = _read(line)
         if link is None or (link.number, link.previous) != (number, previous):
@@ -147,12 +153,12 @@ class Chain:
     def _whole(self) -> bytes:
         """Return the lines that were written whole."""
         try:
-            if stat.S_IMODE(os.stat(self.path).st_mode) & 0o077:
+            if not is_private(self.path):
                 raise self._error(
                     "ledger-mode",
-                    "a file that only its owner can read (mode 0600)",
-                    "one that others can read or change",
-                    "Run chmod 600 on it, and verify it.",
+                    "a file that only its owner can read (mode 0600), in a folder only its owner changes",
+                    "one that others can read, change or replace",
+                    "Run chmod 600 on it and chmod 700 on its folder, and verify it.",
                 )
         except FileNotFoundError:
             return b""

@@ -287,9 +287,8 @@ class EstimatesDocument(Closed):
             check_block(block, self.floors)
         for few in (one for question in self.questions for one in question.censored):
             check_censored(few, self.floors)
-        if self.schema_version != "0.1":
-            for question in self.questions:
-                check_question(question, self.floors)
+        for question in self.questions:
+            check_question(question, self.floors)
         newer = bool(self.certificate) or any(map(_is_newer, self.questions))
         if self.schema_version == "0.1" and newer:
             raise ValueError("a document of version 0.1 carries what 0.2 added")
@@ -309,9 +308,9 @@ class EstimatesDocument(Closed):
     def _verdicts_tell_no_household(self) -> EstimatesDocument:
         silent = [v for one in self.questions for v in one.verdicts if v.code in WITHOUT_VALUE]
         told = any(v.value is not None or v.size is not None or (v.passed and v.arm) for v in silent)
-        if self.schema_version != "0.1" and told:
+        if told:
             raise ValueError("a verdict carries the figure of a gate of which only the answer leaves")
-        if self.schema_version != "0.1" and any(map(_speaks_of_a_held_block, self.questions)):
+        if any(map(_speaks_of_a_held_block, self.questions)):
             raise ValueError("a later gate's figure stands beside no primary block")
         return self
 

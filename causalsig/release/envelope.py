@@ -1,9 +1,9 @@
 """DSSE envelopes: who signed exactly which bytes.
 
 The payload is the RFC 8785 form of ``{"demo": ..., "document": ...}``, of a site's release with the head of
-the provider's ledger as ``"ledger"``; the signatures are Ed25519 over DSSE's
-pre-authentication encoding (https://github.com/secure-systems-lab/dsse, protocol v1). The envelope itself is
-canonical too, so that no byte of the file can change unseen.
+the provider's ledger as ``"ledger"`` and the digest of what it was told as ``"told"``; the signatures are
+Ed25519 over DSSE's pre-authentication encoding (https://github.com/secure-systems-lab/dsse, protocol v1). The
+envelope itself is canonical too, so that no byte of the file can change unseen.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from causalsig.release.strict_json import canonical, parse
 
 PAYLOAD_TYPE = "application/vnd.causalsig.release+json"
 MAX_SIGNATURES = 4
-_HEAD = re.compile(r"[0-9a-f]{64}")
+_HASH = re.compile(r"[0-9a-f]{64}")
+_BESIDE = ("ledger", "told")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,16 +32,20 @@ class Opened:
     document: dict[str, Any]
     demo: bool
     ledger: str | None
+    told: str | None
     signers: tuple[PublicKey, ...]
 
 
-def payload_bytes(document: dict[str, Any], *, demo: bool, ledger: str | None = None) -> bytes:
+def payload_bytes(
+    document: dict[str, Any], *, demo: bool, ledger: str | None = None, told: str | None = None
+) -> bytes:
     """Return the bytes that are signed; `demo` is part of them, so it cannot be taken off afterwards.
 
     `ledger` is the head of the provider's ledger when the release was first approved: whoever has the release
-    can tell that the ledger still holds what it held then.
+    can tell that the ledger still holds what it held then. `told` is the digest of what the ledger was told
+    of the release, of whose households above all: its line cannot say anything else.
     """
-    beside = {} if ledger is None else {"ledger": ledger}
+    beside = {name: value for name, value in (("ledger", ledger), ("told", told)) if value is not None}
     return canonical({"demo": demo, "document": document} | beside)
 
 
@@ -85,7 +90,7 @@ def unseal(
         ``release-demo``.
     """
     payload, signatures = _open(parse(content))
-    signers = tuple(_signer(key_id, signature, payload, trusted) for key_id, signature in signatures)
+    signers = tuple(check_signature(key_id, signature, payload, trusted) for key_id, signature in signatures)
     missing = [role for role in roles if role not in {signer.role for signer in signers}]
     if missing:
         raise ReleaseError(
@@ -94,7 +99,7 @@ def unseal(
             found="none of " + " and ".join(missing),
             mend="Have it approved: nothing leaves without operator and output checker.",
         )
-    document, demo, ledger = _wrapped(parse(payload))
+    document, demo, beside = _wrapped(parse(payload))
     demo = demo or any(signer.demo for signer in signers)
     if demo and not allow_demo:
         raise ReleaseError(
@@ -103,7 +108,7 @@ def unseal(
             found="a demo approval",
             mend="A demo approval is for synthetic data only; say --demo to read it as such.",
         )
-    return Opened(document, demo, ledger, signers)
+    return Opened(document, demo, beside.get("ledger"), beside.get("told"), signers)
 
 
 def _open(envelope: Any) -> tuple[bytes, list[tuple[str, bytes]]]:
@@ -128,7 +133,14 @@ def _open(envelope: Any) -> tuple[bytes, list[tuple[str, bytes]]]:
     return payload, signatures
 
 
-def _signer(key_id: str, signature: bytes, payload: bytes, trusted: TrustedKeys) -> PublicKey:
+def check_signature(key_id: str, signature: bytes, payload: bytes, trusted: TrustedKeys) -> PublicKey:
+    """Check one signature over a payload; return the key that gave it.
+
+    Raises
+    ------
+    ReleaseError
+        ``release-unknown-key``, ``release-revoked-key``, ``release-tampered``.
+    """
     key = trusted.find(key_id)
     if key is None:
         raise ReleaseError(
@@ -154,14 +166,14 @@ def _signer(key_id: str, signature: bytes, payload: bytes, trusted: TrustedKeys)
     return key
 
 
-def _wrapped(value: Any) -> tuple[dict[str, Any], bool, str | None]:
-    fits = isinstance(value, dict) and set(value) - {"ledger"} == {"demo", "document"}
+def _wrapped(value: Any) -> tuple[dict[str, Any], bool, dict[str, str]]:
+    fits = isinstance(value, dict) and set(value) - set(_BESIDE) == {"demo", "document"}
     if not fits or not isinstance(value["demo"], bool) or not isinstance(value["document"], dict):
         raise _not_an_envelope()
-    head = value.get("ledger")
-    if "ledger" in value and not (isinstance(head, str) and _HEAD.fullmatch(head)):
+    beside = {name: value[name] for name in _BESIDE if name in value}
+    if not all(isinstance(one, str) and _HASH.fullmatch(one) for one in beside.values()):
         raise _not_an_envelope()
-    return value["document"], value["demo"], head
+    return value["document"], value["demo"], beside
 
 
 def _not_an_envelope() -> ReleaseError:

@@ -145,7 +145,12 @@ ESTIMATES: Mapping[str, Field] = MappingProxyType(
         "schema_version": Field("version of this schema", "-", "0.1 to 0.3", _PUBLIC),
         "study_digest": Field("SHA-256 of the study", "hash", "-", _PUBLIC),
         "package_version": Field("version of causalsig", "-", "digits and dots", _PUBLIC),
-        "lock_digest": Field("SHA-256 of the lock of all libraries", "hash", "-", _PUBLIC),
+        "lock_digest": Field(
+            "SHA-256 of what ran: the package's own files, names and versions of all libraries",
+            "hash",
+            "-",
+            _PUBLIC,
+        ),
         "snapshot": Field("the extract that was read", "hash", "HMAC-SHA256", "keyed hash"),
         "site_code": Field("the site", "hash", "HMAC-SHA256", "keyed hash"),
         "wave": Field("which extract of this study", "number", "integer", _PUBLIC),

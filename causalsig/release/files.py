@@ -7,6 +7,7 @@ left, and goes when the same file is written again.
 from __future__ import annotations
 
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -103,6 +104,17 @@ def _exists(path: Path) -> ReleaseError:
         mend="Write to another folder, or say --force to replace it.",
         where=path.name,
     )
+
+
+def is_private(path: Path) -> bool:
+    """Say whether only its owner can read and change a file, and put another in its place.
+
+    A folder with the sticky bit lets nobody replace what is somebody else's.
+    """
+    own = os.stat(path)
+    above = os.stat(Path(path).parent)
+    closed = stat.S_IMODE(own.st_mode) & 0o077 == 0 and own.st_uid in (os.geteuid(), 0)
+    return closed and (above.st_mode & 0o022 == 0 or bool(above.st_mode & stat.S_ISVTX))
 
 
 @contextmanager

@@ -171,7 +171,7 @@ def _envelope() -> dict[str, Any]:
     }
     payload = (
         'base64 of the RFC 8785 form of {"demo": true or false, "document": one of the other schemas, '
-        "\"ledger\": head of the provider's ledger, of a site's release}"
+        '"ledger": head of the ledger of the provider and "told": digest of what it was told, both of a site}'
     )
     return {
         "$schema": DIALECT,

@@ -8,9 +8,7 @@ codes.
 from __future__ import annotations
 
 import hashlib
-import os
 import secrets
-import stat
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -20,7 +18,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from causalsig.errors import ReleaseError
-from causalsig.release.files import read_bytes, sweep, sync_folder, write_atomic
+from causalsig.release.files import is_private, read_bytes, sweep, sync_folder, write_atomic
 from causalsig.release.kept import kept_bytes, kept_values
 
 Role = Literal["operator", "checker", "university"]
@@ -133,14 +131,63 @@ def new_key(folder: str | Path, role: Role, *, demo: bool = False) -> PublicKey:
     return public
 
 
+def check_one_person(folder: str | Path) -> None:
+    """Refuse a folder with the private keys of operator and output checker: they are two people.
+
+    Raises
+    ------
+    ReleaseError
+        ``release-both-keys``.
+    """
+    if all((Path(folder) / f"{role}.key").exists() for role in ("operator", "checker")):
+        raise ReleaseError(
+            "release-both-keys",
+            expected="the private key of operator or of output checker: they are two people",
+            found="both in one folder",
+            mend="Let each make a key in a folder of their own (causalsig keys new FOLDER --role ROLE).",
+            where=Path(folder).name,
+        )
+
+
+def check_outside_repository(folder: str | Path) -> None:
+    """Refuse a folder from which a private key could be committed.
+
+    Raises
+    ------
+    ReleaseError
+        ``release-key-in-repository``: inside a git work tree that does not ignore it.
+    """
+    import subprocess
+
+    place = Path(folder).resolve()
+    if not any((parent / ".git").exists() for parent in (place, *place.parents)):
+        return
+    existing = next(parent for parent in (place, *place.parents) if parent.is_dir())
+    with suppress(OSError):  # no git here: then nobody can say that it is ignored
+        asked = ("git", "-C", str(existing), "check-ignore", "--quiet", str(place / "operator.key"))
+        if subprocess.run(asked, capture_output=True, check=False).returncode == 0:
+            return
+    raise ReleaseError(
+        "release-key-in-repository",
+        expected="a folder outside any git work tree, or one that it ignores",
+        found="a folder from which a key could be committed",
+        mend="Make the keys elsewhere, or put *.key in .gitignore.",
+        where=place.name,
+    )
+
+
 def new_provider_key(folder: str | Path, *, demo: bool = False) -> None:
-    """Make ``provider.key`` (mode 0600): 32 random bytes for site codes and snapshot hashes."""
+    """Make ``provider.key`` (mode 0600), 32 random bytes for site codes and snapshots, and its ledger."""
     secret = {
         "demo": demo,
         "kind": "causalsig-provider-key",
         "private": secrets.token_hex(32),
         "role": PROVIDER,
     }
+    from causalsig.release.ledger import Ledger
+    from causalsig.release.remember import LEDGER_FOLDER
+
+    Ledger(_folder(folder) / LEDGER_FOLDER).create()
     _write_new(_folder(folder) / f"{PROVIDER}.key", secret, mode=0o600)
 
 
@@ -325,12 +372,12 @@ def _not_a_key(path: Path) -> ReleaseError:
 
 
 def _secret(path: Path, kind: str, role: str) -> tuple[bytes, bool]:
-    if path.exists() and stat.S_IMODE(os.stat(path).st_mode) & 0o077:
+    if path.exists() and not is_private(path):
         raise ReleaseError(
             "release-key-mode",
-            expected="a private key that only its owner can read (mode 0600)",
-            found="a file that others can read or change",
-            mend="Run chmod 600 on it; if others may have read it, make a new one.",
+            expected="a private key for its owner only (mode 0600), in a folder only its owner changes",
+            found="one that others can read, change or replace",
+            mend="Run chmod 600 on it, chmod go-w on its folder; if others may have read it, make a new one.",
             where=path.name,
         )
     values = _load(path, kind)

@@ -1,7 +1,7 @@
 """The ledger: what has left of whom, so that two releases together do not tell what each keeps to itself.
 
 One folder a provider: ``ledger.jsonl``, a signed hash chain (:mod:`causalsig.release.chain`), and ``sets/``
-with the keyed households of every analysis that left. A grid or a floor looks at one release; what one person
+with the keyed households of everything that left. A grid or a floor looks at one release; what one person
 adds is told by two that differ by that person (disclosure handbook: 74 to 92 % of such outcomes come back
 from a whole release), and only who remembers the first can refuse the second.
 """
@@ -9,18 +9,28 @@ from a whole release), and only who remembers the first can refuse the second.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import reduce
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from types import MappingProxyType
+from typing import Any, Final, Literal
 
 import numpy as np
 from pydantic import Field, ValidationError
 
 from causalsig.errors import RefusedError, ReleaseError
+from causalsig.release.apart import few_apart
 from causalsig.release.chain import Chain, Link, head_of
-from causalsig.release.household_sets import CohortSet, apart, read_set, write_set
+from causalsig.release.files import write_atomic
+from causalsig.release.household_sets import (
+    CohortSet,
+    count_households,
+    everybody,
+    read_sets,
+    write_sets,
+)
 from causalsig.release.keys import SigningKey, TrustedKeys
 from causalsig.release.value_types import Closed, Hash
 
@@ -29,18 +39,11 @@ SETS = "sets"
 Kind = Literal["estimates", "profile", "monitor"]
 
 
-class CohortEntry(Closed):
-    """One analysis's households, as the name of their set; the name's part before ``:`` is the question."""
-
-    analysis: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{1,60}(:[a-z0-9_.-]{1,60})?$")]
-    set: Hash
-
-
 class Candidate(Closed):
     """What the ledger has to know of a release before it may leave. Stays with the provider.
 
     `site` is keyed over the municipality alone, the same for every study; `share_per_mille` the part of its
-    households that the numbers of one snapshot may be.
+    households that the numbers of one snapshot may be; `sets` names the file of whom it tells what.
     """
 
     kind: Kind
@@ -52,7 +55,7 @@ class Candidate(Closed):
     numbers: int = Field(ge=0)
     floor: int = Field(ge=10)
     share_per_mille: int = Field(ge=1, le=1000)
-    cohorts: tuple[CohortEntry, ...]
+    sets: Hash
 
 
 class Released(Candidate):
@@ -66,6 +69,14 @@ class Withdrawn(Closed):
     """A line of the ledger: a release that counts no longer; what it told stays told."""
 
     event: Literal["withdrawn"] = "withdrawn"
+    payload_hash: Hash
+    at: str
+
+
+class Refused(Closed):
+    """A line of the ledger: a document that operator or checker refused, so that no copy of it leaves."""
+
+    event: Literal["refused"] = "refused"
     payload_hash: Hash
     at: str
 
@@ -87,11 +98,11 @@ class Drawn(Closed):
     at: str
 
 
-_EVENTS: dict[Any, type[Released | Withdrawn | Drawn]] = {
-    "released": Released,
-    "withdrawn": Withdrawn,
-    "drawn": Drawn,
-}
+Line = Released | Withdrawn | Refused | Drawn
+_LINES: Final[Mapping[str, type[Line]]] = MappingProxyType(
+    {"released": Released, "withdrawn": Withdrawn, "refused": Refused, "drawn": Drawn}
+)
+"""A new kind of line is one entry."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +112,7 @@ class Ledger:
     Parameters
     ----------
     folder : Path
-        Made, with mode 0700, when the first release is recorded.
+        Made, with mode 0700, together with the provider's key, or by :meth:`create`.
     """
 
     folder: Path
@@ -111,12 +122,47 @@ class Ledger:
         """Its lines."""
         return Chain(self.folder / LEDGER_FILE, "ledger")
 
+    def create(self) -> None:
+        """Begin a ledger that holds nothing; one that is there stays as it is."""
+        if not self.chain.path.exists():
+            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            write_atomic(self.chain.path, b"", mode=0o600)
+
+    def links(self) -> tuple[Link, ...]:
+        """Give every line.
+
+        Raises
+        ------
+        ReleaseError
+            ``ledger-absent``: a ledger that is gone has forgotten what left, and is not begun again unasked.
+            As :meth:`Chain.links`.
+        """
+        self._check_there()
+        return self.chain.links()
+
+    def _check_there(self) -> None:
+        if not self.chain.path.exists():
+            raise ReleaseError(
+                "ledger-absent",
+                expected=f"the provider's ledger ({LEDGER_FILE}), which is made with the provider's key",
+                found="none in this folder",
+                mend="Put back a copy. Only if nothing ever left: causalsig ledger new FOLDER.",
+                where=self.folder.name,
+            )
+
+    @contextmanager
+    def held(self) -> Iterator[tuple[Link, ...]]:
+        """Hold the ledger while something is decided by it and written to it; yields its lines."""
+        self._check_there()
+        with self.chain.held() as links:
+            yield links
+
     def rows(self) -> list[dict[str, Any]]:
         """Give every line as plain values, without the sets' names."""
         found = []
-        for link in self.chain.links():
+        for link in self.links():
             line = read_line(link)
-            values = line.model_dump(mode="json", exclude={"cohorts"})
+            values = line.model_dump(mode="json", exclude={"sets"})
             found.append({"number": link.number, "hash": link.hash} | values)
         return found
 
@@ -128,7 +174,7 @@ class Ledger:
         RefusedError, ReleaseError
             As :meth:`record`.
         """
-        with self.chain.held() as links:
+        with self.held() as links:
             self._standing(links, candidate, _sets(candidate, sets))
             return head_of(links)
 
@@ -154,24 +200,27 @@ class Ledger:
         Raises
         ------
         RefusedError
-            ``ledger-once``, ``ledger-withdrawn``, ``ledger-few-apart``, ``ledger-budget``.
+            ``ledger-once``, ``ledger-withdrawn``, ``ledger-few-apart``, ``ledger-budget``,
+            ``release-refused``.
         ReleaseError
             Where the ledger itself does not hold; see :meth:`Chain.links` and `read_set`.
         """
         own = _sets(candidate, sets)
-        with self.chain.held() as links:
+        with self.held() as links:
             recorded = self._standing(links, candidate, own)
             if recorded is not None:
                 return recorded.hash
-            for one in own:
-                write_set(self.folder / SETS, one.codes)
+            write_sets(self.folder / SETS, own)
             content = Released(**candidate.model_dump(), at=now()).model_dump(mode="json")
             return self.chain.append(links, content, key).hash
 
-    def _standing(self, links: tuple[Link, ...], candidate: Candidate, own: list[CohortSet]) -> Link | None:
+    def _standing(
+        self, links: tuple[Link, ...], candidate: Candidate, own: tuple[CohortSet, ...]
+    ) -> Link | None:
         """Give the line of a release that is recorded already; refuse one that may not leave."""
         lines = [read_line(link) for link in links]
         gone = {line.payload_hash for line in lines if isinstance(line, Withdrawn)}
+        _check_not_refused(candidate, lines)
         for link, line in zip(links, lines, strict=True):
             if isinstance(line, Released) and line.payload_hash == candidate.payload_hash:
                 _check_not_withdrawn(candidate, gone)
@@ -182,6 +231,28 @@ class Ledger:
         self._check_budget(candidate, own, earlier)
         return None
 
+    def refuse(self, payload_hash: str, key: SigningKey) -> str:
+        """Write that a document was refused: no copy of it is approved after that.
+
+        Raises
+        ------
+        ReleaseError
+            ``release-released``.
+        """
+        with self.held() as links:
+            for link, line in zip(links, map(read_line, links), strict=True):
+                if isinstance(line, Refused) and line.payload_hash == payload_hash:
+                    return link.hash
+                if isinstance(line, Released) and line.payload_hash == payload_hash:
+                    raise ReleaseError(
+                        "release-released",
+                        expected="a document that has not left",
+                        found="a released one",
+                        mend="Take it back instead: causalsig release withdraw.",
+                    )
+            content = Refused(payload_hash=payload_hash, at=now()).model_dump(mode="json")
+            return self.chain.append(links, content, key).hash
+
     def withdraw(self, payload_hash: str, key: SigningKey) -> str:
         """Write that a release counts no longer; what it told still limits what may follow.
 
@@ -190,7 +261,7 @@ class Ledger:
         ReleaseError
             ``ledger-not-released``.
         """
-        with self.chain.held() as links:
+        with self.held() as links:
             lines = [read_line(link) for link in links]
             if not any(isinstance(line, Released) and line.payload_hash == payload_hash for line in lines):
                 raise ReleaseError(
@@ -211,42 +282,49 @@ class Ledger:
         Raises
         ------
         ReleaseError
-            ``ledger-tampered``, ``ledger-signature``, ``ledger-set``, ``ledger-mode``,
+            ``ledger-absent``, ``ledger-tampered``, ``ledger-signature``, ``ledger-set``, ``ledger-mode``,
             ``release-not-readable``.
         """
+        self._check_there()
         links = self.chain.links(trusted)
         for line in map(read_line, links):
-            for one in line.cohorts if isinstance(line, Released) else ():
-                read_set(self.folder / SETS, one.set)
+            if isinstance(line, Released):
+                _sets(line, self.folder / SETS)
         return links
 
-    def _check_apart(self, candidate: Candidate, own: list[CohortSet], earlier: list[Released]) -> None:
-        """Refuse a cohort that differs by one to nine households from one that the same question had."""
-        like = [line for line in earlier if line.kind == candidate.kind]
-        floor = max([candidate.floor, *(line.floor for line in like)])
-        asked = {_question(one.analysis) for one in own}
-        told = {(_question(c.analysis), c.set) for line in like for c in line.cohorts}
-        for question, name in sorted(told):
-            if question not in asked:
-                continue
-            before = read_set(self.folder / SETS, name)
-            for one in own:
-                if _question(one.analysis) == question and 0 < apart(one.codes, before) < floor:
-                    raise RefusedError(
-                        "ledger-few-apart",
-                        expected=f"cohorts that differ by nobody, or by {floor} households or more, from "
-                        "those released before",
-                        found="one that differs by fewer",
-                        mend="What the few add could be read off. Wait for the next extract, or keep the "
-                        "earlier release.",
-                    )
+    def _check_apart(self, candidate: Candidate, own: tuple[CohortSet, ...], earlier: list[Released]) -> None:
+        """Refuse sets that differ by one to nine households from those that tell the same before."""
+        floor = max([candidate.floor, *(line.floor for line in earlier)])
+        for line in earlier:
+            near = few_apart(own, _sets(line, self.folder / SETS), floor)
+            if near is not None:
+                raise RefusedError(
+                    "ledger-few-apart",
+                    expected=f"households that were told of before, and others, to be nobody or {floor} or "
+                    "more of each",
+                    found="a few who came, or went, since an earlier release",
+                    mend=_MEND_FEW[candidate.kind],
+                    where=near,
+                )
 
-    def _check_budget(self, candidate: Candidate, own: list[CohortSet], earlier: list[Released]) -> None:
-        """Refuse more numbers of one snapshot than a part of its households."""
-        same = [line for line in earlier if line.snapshot == candidate.snapshot]
-        names = {c.set for line in same for c in line.cohorts}
-        sets = [one.codes for one in own] + [read_set(self.folder / SETS, name) for name in sorted(names)]
-        households = len(reduce(np.union1d, sets)) if sets else 0
+    def _check_budget(
+        self, candidate: Candidate, own: tuple[CohortSet, ...], earlier: list[Released]
+    ) -> None:
+        """Refuse more numbers of one extract than a part of its households.
+
+        An extract is the same when its content is; a document of its kind on the very same households too.
+        """
+        like = [line for line in earlier if line.kind == candidate.kind]
+        sets = {line.payload_hash: _sets(line, self.folder / SETS) for line in like}
+        codes = everybody(own)
+        same = [
+            line
+            for line in like
+            if line.snapshot == candidate.snapshot
+            or np.array_equal(everybody(sets[line.payload_hash]), codes)
+        ]
+        told = [one for line in same for one in sets[line.payload_hash]]
+        households = count_households(everybody([*own, *told]))
         numbers = candidate.numbers + sum(line.numbers for line in same)
         share = min([candidate.share_per_mille, *(line.share_per_mille for line in same)])
         if numbers * 1000 > share * households:
@@ -259,12 +337,18 @@ class Ledger:
             )
 
 
-def _question(analysis: str) -> str:
-    return analysis.partition(":")[0]
+_WAIT = "What the few did could be read off. Keep the earlier release, or wait until ten or more differ."
+_MEND_FEW: Final[Mapping[Kind, str]] = MappingProxyType(
+    {
+        "estimates": f"{_WAIT} A next wave, of other episodes, may leave.",
+        "profile": _WAIT,
+        "monitor": f"{_WAIT} Or leave out the months that were told (causalsig site monitor --since).",
+    }
+)
 
 
-def _sets(candidate: Candidate, folder: Path) -> list[CohortSet]:
-    return [CohortSet(one.analysis, read_set(folder, one.set)) for one in candidate.cohorts]
+def _sets(candidate: Candidate, folder: Path) -> tuple[CohortSet, ...]:
+    return read_sets(folder, candidate.sets)
 
 
 def _check_not_withdrawn(candidate: Candidate, gone: set[str]) -> None:
@@ -273,34 +357,38 @@ def _check_not_withdrawn(candidate: Candidate, gone: set[str]) -> None:
             "ledger-withdrawn",
             expected="a release that was not withdrawn",
             found="one that was",
-            mend="Run the site again: what was withdrawn does not leave a second time.",
+            mend="What was taken back never leaves again. Run the site once more when what was wrong is "
+            "mended, or on its next extract.",
+        )
+
+
+def _check_not_refused(candidate: Candidate, lines: list[Line]) -> None:
+    if any(isinstance(line, Refused) and line.payload_hash == candidate.payload_hash for line in lines):
+        raise RefusedError(
+            "release-refused",
+            expected="a document that nobody refused",
+            found="a refused one",
+            mend="Make the release again after mending what it was refused for.",
         )
 
 
 def _check_once(candidate: Candidate, standing: list[Released]) -> None:
-    """Refuse a second release of one study, snapshot and wave."""
-    what = (candidate.kind, candidate.study_digest, candidate.snapshot, candidate.wave)
-    if any((line.kind, line.study_digest, line.snapshot, line.wave) == what for line in standing):
+    """Refuse a second release of one study and snapshot, under whatever number of a wave."""
+    what = (candidate.kind, candidate.study_digest, candidate.snapshot)
+    if any((line.kind, line.study_digest, line.snapshot) == what for line in standing):
         raise RefusedError(
             "ledger-once",
-            expected="one release of a study, an extract and a wave",
+            expected="one release of a study and an extract",
             found="an earlier one with other numbers",
             mend="Keep the earlier one, or withdraw it first (causalsig release withdraw).",
         )
 
 
-def read_line(link: Link) -> Released | Withdrawn | Drawn:
-    """Read one line.
-
-    Raises
-    ------
-    ReleaseError
-        ``ledger-tampered``
-    """
-    model = _EVENTS.get(link.content.get("event"), Withdrawn)
+def read_line(link: Link) -> Line:
+    """Read what one line says; ``ledger-tampered`` when it is of no kind that is known."""
     try:
-        return model.model_validate_json(json.dumps(link.content))
-    except ValidationError:
+        return _LINES[link.content["event"]].model_validate_json(json.dumps(link.content))
+    except (KeyError, TypeError, ValidationError):
         raise ReleaseError(
             "ledger-tampered",
             expected="lines of this version of causalsig",

@@ -2,25 +2,52 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from causalsig.errors import ReleaseError
 from causalsig.release.chain import EMPTY, head_of
 from causalsig.release.keys import TrustedKeys
 from causalsig.release.kinds import SUFFIXES
-from causalsig.release.ledger import Ledger
+from causalsig.release.ledger import Ledger, Released
+from causalsig.release.remember import candidate_digest
 from causalsig.release.signed import verify
+from causalsig.release.strict_json import canonical
 from causalsig.release.withdrawal import withdrawn
+
+if TYPE_CHECKING:
+    from causalsig.release.chain import Link
+    from causalsig.release.signed import Verified
 
 
 @dataclass(frozen=True, slots=True)
 class LedgerCheck:
-    """A ledger that holds: its lines, its head, and how many released files were held against it."""
+    """A ledger that holds.
+
+    Attributes
+    ----------
+    lines : int
+    head : str
+        Hash of the last line.
+    releases : int
+        Released files that were held against it.
+    end : bool
+        Whether there were any: without them nobody can tell whether lines were taken off the end.
+    torn : int
+        Bytes behind the last whole line, of one that was never told to anybody.
+    backwards : tuple of int
+        Numbers of the lines that are dated before the line they follow.
+    """
 
     lines: int
     head: str
     releases: int
+    end: bool
+    torn: int
+    backwards: tuple[int, ...]
 
 
 def check_ledger(
@@ -31,24 +58,45 @@ def check_ledger(
     Raises
     ------
     ReleaseError
-        As `Ledger.verify`; ``ledger-lost`` when a file or a word left that the ledger does not have, or the
-        ledger does not hold what it held when a file was approved.
+        As `Ledger.verify`; ``ledger-lost`` when a file or a word left that the ledger does not have, or has
+        with other households or numbers than were signed, or the ledger does not hold what it held when a
+        file was approved; ``ledger-word-missing`` for a file that it has as withdrawn, and that stands
+        without the word.
     """
-    links = Ledger(folder).verify(trusted)
-    place = {link.hash: link.number for link in links} | {EMPTY: 0}
-    told = {str(link.content["payload_hash"]): link.number for link in reversed(links)}
-    files = [path for one in releases for end in SUFFIXES.values() for path in sorted(one.glob(f"*{end}"))]
-    for path in files:
-        found = verify(path, trusted=trusted, allow_demo=allow_demo)
-        own = told.get(found.payload_hash)
-        before = place.get(found.ledger or "")
-        if own is None or before is None or before >= own:
-            raise _lost("every released file in the ledger, behind the head it carries", path.name[:12])
+    ledger = Ledger(folder)
+    links = ledger.verify(trusted)
+    paths = [path for one in releases for end in SUFFIXES.values() for path in sorted(one.glob(f"*{end}"))]
+    files = [(path, verify(path, trusted=trusted, allow_demo=allow_demo)) for path in paths]
+    for path, file in files:
+        if not _holds(file, links):
+            raise _lost("every released file in the ledger as it was signed, behind its head", path.name[:12])
     gone = {link.content["payload_hash"] for link in links if link.content["event"] == "withdrawn"}
     words = frozenset[str]().union(*(withdrawn(one, trusted, allow_demo=allow_demo) for one in releases))
     if words - gone:
         raise _lost("every word that takes a release back in the ledger", "")
-    return LedgerCheck(len(links), head_of(links), len(files))
+    for path, file in files:
+        if file.payload_hash in gone - words:
+            raise ReleaseError(
+                "ledger-word-missing",
+                expected="a word of withdrawal for every file that was withdrawn",
+                found="a file that the ledger has as withdrawn, and no word",
+                mend="Run causalsig release withdraw on it again: it ends what was broken off.",
+                where=path.name[:12],
+            )
+    dates = [str(link.content["at"]) for link in links]
+    backwards = tuple(number for number, (one, later) in enumerate(pairwise(dates), start=2) if later < one)
+    return LedgerCheck(len(links), head_of(links), len(files), bool(files), ledger.chain.torn(), backwards)
+
+
+def _holds(file: Verified, links: Sequence[Link]) -> bool:
+    """Whether a file has its line, with what was signed of it, and behind the head it carries."""
+    of = ("released", file.payload_hash)
+    own = next((one for one in links if (one.content["event"], one.content.get("payload_hash")) == of), None)
+    places = {link.hash: link.number for link in links} | {EMPTY: 0}
+    before = places.get(file.ledger or "")
+    if own is None or before is None or before >= own.number:
+        return False
+    return file.told == candidate_digest(Released.model_validate_json(canonical(own.content)))
 
 
 def _lost(expected: str, where: str) -> ReleaseError:

@@ -12,9 +12,11 @@ from causalsig.release.review import (
     Review,
     approve,
     document_hash,
+    look,
     read_review,
     refuse,
     release_name,
+    what_ledger_is_told,
     write_review,
 )
 from causalsig.release.signed import (
@@ -36,6 +38,7 @@ __all__ = [
     "Verified",
     "approve",
     "document_hash",
+    "look",
     "memory_of",
     "open_release",
     "read_pool",
@@ -45,6 +48,7 @@ __all__ = [
     "refuse",
     "release_name",
     "verify",
+    "what_ledger_is_told",
     "write_pool",
     "write_review",
 ]

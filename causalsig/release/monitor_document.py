@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field, model_validator
 
@@ -26,6 +26,7 @@ from causalsig.release.site_documents import (
     Share,
     ShownBand,
     budget,
+    check_tables,
     header,
     make,
     share_fields,
@@ -58,6 +59,11 @@ ShareName = Literal[
     "accepted_by_method",
     "accepted_by_creditor",
 ]
+
+HELD_TABLES = frozenset(
+    f"{name}{by}" for name in (*get_args(RateName), *get_args(ShareName)) for by in ("", "_by_month")
+)
+"""Every table of which something can be held back."""
 
 
 class RateEntry(Closed):
@@ -115,6 +121,11 @@ class MonitorDocument(Header):
     shares: tuple[ShareEntry, ...] = Field(max_length=5000)
     absent: tuple[AbsentEntry, ...] = Field(max_length=30)
     suppressions: tuple[HeldBack, ...] = Field(max_length=100)
+
+    @model_validator(mode="after")
+    def _known_tables(self) -> MonitorDocument:
+        check_tables(self.suppressions, HELD_TABLES)
+        return self
 
     @model_validator(mode="after")
     def _holds_together(self) -> MonitorDocument:

@@ -12,7 +12,6 @@ and the sites that were left out are not listed.
 
 from __future__ import annotations
 
-import math
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -24,7 +23,6 @@ from pydantic import (
 )
 
 from causalsig.records import PooledContrast, PooledMean, PoolResult
-from causalsig.release import grid
 from causalsig.release.build import schema_error
 from causalsig.release.documents import (
     SCHEMA_VERSION,
@@ -44,6 +42,7 @@ from causalsig.release.pool_beside import (
     robustness_entries,
 )
 from causalsig.release.pool_contacts import PooledContactEntry, contact_entries, decode_contacts
+from causalsig.release.pool_contrasts import contrast_entry, decode_contrast, decode_mean, mean_entry
 from causalsig.release.pool_controls import (
     CalibratedEntry,
     ControlEntry,
@@ -56,12 +55,6 @@ from causalsig.release.pool_entries import (
     LeftOutEntry,
     PooledContrastEntry,
     PooledMeanEntry,
-    PooledNumbers,
-    TwoDigits,
-    from_pair,
-    in_steps,
-    interval_exponent,
-    two_digits,
 )
 from causalsig.release.pool_groups import PooledGroupEntry, decode_groups, group_entries
 from causalsig.release.pool_moved import (
@@ -85,8 +78,6 @@ from causalsig.release.vocabulary import to_code
 
 Tau2Name = Literal["EE", "DL", "HE", "HS", "SJ", "ML", "REML", "EB", "PM"]
 IntervalName = Literal["wald", "t", "knapp-hartung", "knapp-hartung-floored", "mixture"]
-_OPEN = "open"
-_EMPTY = "empty"
 _SINCE = {
     "0.2": ("robustness", "balance", "controls", "calibrated"),
     "0.3": ("groups", "contacts", "rules", "thresholds", "curves", "moves", "moved_by_others"),
@@ -216,8 +207,8 @@ def build_pool_document(
             level_per_mille=round(result.level * 1000),
             sites=result.sites,
             demo=result.demo,
-            contrasts=tuple(_contrast(contrast, others) for contrast in result.contrasts),
-            means=tuple(entry for mean in means if (entry := _mean(mean, result.level)) is not None),
+            contrasts=tuple(contrast_entry(contrast, others) for contrast in result.contrasts),
+            means=tuple(entry for mean in means if (entry := mean_entry(mean, result.level)) is not None),
             left_out=()
             if others
             else tuple(LeftOutEntry(site_code=s, reason=to_code(r)) for s, r in result.left_out),
@@ -253,76 +244,6 @@ def _publishable_levels(result: PoolResult) -> set[tuple[str, str, str, str, str
     return shown & enough
 
 
-def _names(item: PooledMean | PooledContrast) -> dict[str, Any]:
-    fields = ("question", "outcome", "estimand", "estimator", "kind", "months", "arm", "sites")
-    return {name: getattr(item, name) for name in fields}
-
-
-def _contrast(contrast: PooledContrast, others: bool) -> PooledContrastEntry:
-    may = contrast.publishable and contrast.sites >= MIN_SITES
-    hidden = others and not may
-    reasons = [to_code(reason) for reason in contrast.reasons]
-    if (hidden or may != contrast.publishable) and not reasons:
-        reasons.append("release-pool-not-publishable")
-    return PooledContrastEntry(
-        **_names(contrast),
-        reference=contrast.reference,  # type: ignore[arg-type]
-        primary=contrast.primary,
-        publishable=may,
-        reasons=tuple(reasons),
-        numbers=None if hidden else _numbers(contrast),
-    )
-
-
-def _numbers(contrast: PooledContrast) -> PooledNumbers | None:
-    defined = (
-        math.isfinite(contrast.estimate) and math.isfinite(contrast.std_error) and contrast.std_error > 0
-    )
-    if not defined:
-        return None
-    digits, decimal = grid.two_digits_up(contrast.std_error)
-    step = grid.step_exponent(grid.from_two_digits(digits, decimal))
-    low, high = contrast.tau2_interval
-    state = _EMPTY if math.isnan(low) or math.isnan(high) else _OPEN if math.isinf(high) else "closed"
-    return PooledNumbers(
-        exponent=step,
-        estimate=grid.to_steps(contrast.estimate, step),
-        std_error=digits,
-        std_error_exponent=decimal,
-        df_tenths=_scaled(contrast.df, 10, math.floor),
-        conf_low=_scaled(contrast.conf_low, 2.0**-step, math.floor),
-        conf_high=_scaled(contrast.conf_high, 2.0**-step, math.ceil),
-        prediction_low=_scaled(contrast.prediction_low, 2.0**-step, math.floor),
-        prediction_high=_scaled(contrast.prediction_high, 2.0**-step, math.ceil),
-        p_value=_scaled(contrast.p_value, 1000, math.ceil),
-        tau2=two_digits(contrast.tau2),
-        tau2_low=None if state == _EMPTY else two_digits(low, down=True),
-        tau2_high=two_digits(high) if state == "closed" else None,
-        tau2_interval=state,  # type: ignore[arg-type]
-        i2_percent=_scaled(contrast.i2, 1, round),
-        q=two_digits(contrast.q),
-        q_p_value=_scaled(contrast.q_p_value, 1000, math.ceil),
-    )
-
-
-def _mean(mean: PooledMean, level: float) -> PooledMeanEntry | None:
-    width = mean.conf_high - mean.conf_low
-    if not (math.isfinite(mean.estimate) and math.isfinite(width) and width > 0):
-        return None
-    step = interval_exponent(mean.conf_low, mean.conf_high, level)
-    return PooledMeanEntry(
-        **_names(mean),
-        exponent=step,
-        estimate=grid.to_steps(mean.estimate, step),
-        conf_low=math.floor(mean.conf_low * 2.0**-step),
-        conf_high=math.ceil(mean.conf_high * 2.0**-step),
-    )
-
-
-def _scaled(value: float | None, factor: float, rounding: Any) -> int | None:
-    return None if value is None or not math.isfinite(value) else in_steps(value, factor, rounding)
-
-
 def pool_result(document: PoolDocument) -> PoolResult:
     """Decode a pool; numbers that are not there (not publishable, or not defined) are NaN."""
     return PoolResult(
@@ -331,8 +252,8 @@ def pool_result(document: PoolDocument) -> PoolResult:
         method=f"{document.tau2}, {document.interval}",
         level=document.level_per_mille / 1000,
         sites=document.sites,
-        contrasts=tuple(_decode_contrast(entry) for entry in document.contrasts),
-        means=tuple(_decode_mean(entry) for entry in document.means),
+        contrasts=tuple(decode_contrast(entry) for entry in document.contrasts),
+        means=tuple(decode_mean(entry) for entry in document.means),
         left_out=tuple((entry.site_code, entry.reason) for entry in document.left_out),
         demo=document.demo,
         robustness=decode_robustness(document.robustness),
@@ -347,75 +268,3 @@ def pool_result(document: PoolDocument) -> PoolResult:
         controls=decode_controls(document.controls),
         calibrated=decode_calibrated(document.calibrated),
     )
-
-
-def _decode_contrast(entry: PooledContrastEntry) -> PooledContrast:
-    numbers = entry.numbers
-    values: dict[str, Any] = dict.fromkeys(_NUMBER_FIELDS, math.nan) | {"df": None}
-    values["tau2_interval"] = (math.nan, math.nan)
-    if numbers is not None:
-        values = _decode_numbers(numbers)
-    return PooledContrast(
-        **_names_of(entry),
-        reference=entry.reference,
-        primary=entry.primary,
-        publishable=entry.publishable,
-        reasons=entry.reasons,
-        **values,
-    )
-
-
-_NUMBER_FIELDS = (
-    "estimate",
-    "std_error",
-    "conf_low",
-    "conf_high",
-    "p_value",
-    "tau2",
-    "i2",
-    "q",
-    "q_p_value",
-    "prediction_low",
-    "prediction_high",
-)
-
-
-def _decode_numbers(numbers: PooledNumbers) -> dict[str, Any]:
-    steps = ("estimate", "conf_low", "conf_high", "prediction_low", "prediction_high")
-    values: dict[str, Any] = {name: _steps(getattr(numbers, name), numbers.exponent) for name in steps}
-    values["std_error"] = grid.from_two_digits(numbers.std_error, numbers.std_error_exponent)
-    values["df"] = None if numbers.df_tenths is None else numbers.df_tenths / 10
-    values["p_value"] = _divided(numbers.p_value, 1000)
-    values["q_p_value"] = _divided(numbers.q_p_value, 1000)
-    values["i2"] = _divided(numbers.i2_percent, 1)
-    values["tau2"], values["q"] = _value(numbers.tau2), _value(numbers.q)
-    high = math.inf if numbers.tau2_interval == _OPEN else _value(numbers.tau2_high)
-    values["tau2_interval"] = (_value(numbers.tau2_low), high)
-    return values
-
-
-def _decode_mean(entry: PooledMeanEntry) -> PooledMean:
-    return PooledMean(
-        **_names_of(entry),
-        estimate=grid.from_steps(entry.estimate, entry.exponent),
-        conf_low=grid.from_steps(entry.conf_low, entry.exponent),
-        conf_high=grid.from_steps(entry.conf_high, entry.exponent),
-    )
-
-
-def _names_of(entry: PooledContrastEntry | PooledMeanEntry) -> dict[str, Any]:
-    fields = ("question", "outcome", "estimand", "estimator", "kind", "months", "arm", "sites")
-    return {name: getattr(entry, name) for name in fields}
-
-
-def _steps(value: int | None, exponent: int) -> float:
-    return math.nan if value is None else grid.from_steps(value, exponent)
-
-
-def _divided(value: int | None, by: int) -> float:
-    return math.nan if value is None else value / by
-
-
-def _value(number: TwoDigits | None) -> float:
-    value = from_pair(number)
-    return math.nan if value is None else value

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from causalsig.errors import RefusedError, ReleaseError
+from causalsig.release.approver import check_role
 from causalsig.release.build import read_model
 from causalsig.release.documents import SCHEMA_VERSION, EstimatesDocument, QuestionEntry
 from causalsig.release.files import read_bytes, write_atomic
@@ -28,7 +29,7 @@ from causalsig.release.private_waiting import (
     public_centre,
     read_private,
 )
-from causalsig.release.review import check_role, document_hash, write_review
+from causalsig.release.review import document_hash, write_review
 from causalsig.release.strict_json import MAX_BYTES, canonical
 
 DRAWS = "draws"
@@ -84,7 +85,7 @@ def account(ledger: Path, site: str) -> Account:
     site : str
         The ledger's keyed code of the municipality.
     """
-    lines = [line for line in map(read_line, Ledger(ledger).chain.links()) if isinstance(line, Drawn)]
+    lines = [line for line in map(read_line, Ledger(ledger).links()) if isinstance(line, Drawn)]
     own = [line for line in lines if line.site == site]
     return Account(
         sum(line.epsilon_per_mille for line in own),
@@ -96,7 +97,7 @@ def _drawn(waiting: PrivateWaiting, key: SigningKey) -> EstimatesDocument:
     """Give the document of one study, extract and wave with its noise, drawn now or before."""
     ledger = Ledger(Path(waiting.ledger))
     path = ledger.folder / DRAWS / f"{_name(waiting)}.json"
-    with ledger.chain.held() as links:
+    with ledger.held() as links:
         own = [
             line for line in map(read_line, links) if isinstance(line, Drawn) and line.site == waiting.site
         ]

@@ -19,9 +19,8 @@ from causalsig.release.build import ReleaseIdentity, check_names
 from causalsig.release.documents import Hash, Month, QuestionCode, Version
 from causalsig.release.files import read_bytes, write_atomic
 from causalsig.release.floors import AppliedFloors, applied_floors
-from causalsig.release.household_sets import CohortSet, read_set, write_set
+from causalsig.release.household_sets import read_sets, write_sets
 from causalsig.release.kept import kept_bytes, kept_values
-from causalsig.release.ledger import CohortEntry
 from causalsig.release.private_mechanism import PrivateSums, household_sums
 from causalsig.release.remember import SETS, Memory
 from causalsig.release.rules import Limits
@@ -96,7 +95,7 @@ class PrivateWaiting(Closed):
     ledger: str
     site: Hash
     share_per_mille: int = Field(ge=1, le=1000)
-    cohorts: tuple[CohortEntry, ...]
+    sets: Hash
 
     def memory(self, folder: Path) -> Memory:
         """Give what the ledger has to know; the sets of households lie in the site's folder."""
@@ -105,7 +104,7 @@ class PrivateWaiting(Closed):
             site=self.site,
             floor=self.floors.min_households_cell,
             share_per_mille=self.share_per_mille,
-            cohorts=tuple(CohortSet(one.analysis, read_set(folder / SETS, one.set)) for one in self.cohorts),
+            cohorts=read_sets(folder / SETS, self.sets),
         )
 
 
@@ -153,10 +152,7 @@ def write_private(
         ledger=str(memory.ledger),
         site=memory.site,
         share_per_mille=memory.share_per_mille,
-        cohorts=tuple(
-            CohortEntry(analysis=one.analysis, set=write_set(folder / SETS, one.codes))
-            for one in memory.cohorts
-        ),
+        sets=write_sets(folder / SETS, memory.cohorts),
     )
     write_atomic(folder / PRIVATE_FILE, kept_bytes(waiting.model_dump(mode="json")), force=True, mode=0o600)
     return waiting_hash(waiting)

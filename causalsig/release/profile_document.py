@@ -28,6 +28,7 @@ from causalsig.release.site_documents import (
     TableName,
     budget,
     check_share,
+    check_tables,
     header,
     make,
     share_fields,
@@ -70,6 +71,12 @@ CODE_LISTS: Mapping[tuple[str, str], tuple[str, ...]] = MappingProxyType(
     }
 )
 """Every code that is counted, by table and column."""
+HELD_TABLES = frozenset(
+    {"findings", "scale", "missing", "links", "acceptance"}
+    | {f"codes_{table}_{column}" for table, column in CODE_LISTS}
+    | {f"months_{table}" for table in COLUMNS}
+)
+"""Every table of which something can be held back."""
 LINKS = (
     "signals_to_households",
     "signals_to_cases",
@@ -225,6 +232,11 @@ class ProfileDocument(Header):
     links: tuple[LinkEntry, ...] = Field(max_length=len(LINKS))
     acceptance: tuple[AcceptanceEntry, ...] = Field(max_length=len(ACCEPTANCE))
     suppressions: tuple[HeldBack, ...] = Field(max_length=100)
+
+    @model_validator(mode="after")
+    def _known_tables(self) -> ProfileDocument:
+        check_tables(self.suppressions, HELD_TABLES)
+        return self
 
     @model_validator(mode="after")
     def _within_budget(self) -> ProfileDocument:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -11,14 +12,24 @@ from pydantic import ValidationError
 
 from causalsig.errors import ReleaseError
 from causalsig.release.build import site_code
+from causalsig.release.chain import head_of
 from causalsig.release.crossed_entries import crossing_numbers
 from causalsig.release.documents import EstimatesDocument
 from causalsig.release.files import read_bytes, write_atomic
 from causalsig.release.floors import per_mille, question_numbers
-from causalsig.release.household_sets import CohortSet, household_codes, write_set
+from causalsig.release.grid import BANDS, band, band_limits
+from causalsig.release.household_sets import (
+    CohortSet,
+    Member,
+    cohort_sets,
+    count_households,
+    everybody,
+    read_sets,
+    write_sets,
+)
 from causalsig.release.kept import kept_bytes, kept_values
 from causalsig.release.kinds import SiteDocument
-from causalsig.release.ledger import Candidate, CohortEntry
+from causalsig.release.ledger import Candidate, Ledger
 from causalsig.release.paths import leaves
 from causalsig.release.private_entries import private_numbers
 from causalsig.release.strict_json import canonical
@@ -29,6 +40,7 @@ CANDIDATE_FILE = "ledger-candidate.json"
 SETS = "households"
 LEDGER_FOLDER = "ledger"
 _MAX_BYTES = 1_000_000
+_TOLD = ("arms[].households", "shares[].households", "rates[].households")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,15 +73,26 @@ class Waiting(Closed):
     ledger: str
     candidate: Candidate
 
+    @property
+    def digest(self) -> str:
+        """SHA-256, in hexadecimal, of what the ledger will be told: part of the review, and signed."""
+        return candidate_digest(self.candidate)
+
+
+def candidate_digest(candidate: Candidate) -> str:
+    """SHA-256, in hexadecimal, over what the ledger is told of a release."""
+    told = {name: getattr(candidate, name) for name in Candidate.model_fields}
+    return hashlib.sha256(canonical(told)).hexdigest()
+
 
 def memory_of(
     keys: Path,
     provider_key: bytes,
     municipality: str,
     floors: Disclosure,
-    households: Mapping[str, Iterable[str]],
+    households: Mapping[str, Iterable[Member]],
 ) -> Memory:
-    """Turn the households of every analysis into keyed sets.
+    """Turn the households of everything that is told into keyed sets.
 
     Parameters
     ----------
@@ -78,8 +101,9 @@ def memory_of(
     provider_key : bytes
     municipality : str
     floors : Disclosure
-    households : mapping of analysis to the keys of its households
-        An analysis is ``question`` or ``question:months``.
+    households : mapping of name to the keys of its households
+        By what is told of them, as :mod:`causalsig.execution.members` and
+        :mod:`causalsig.sources.monitor_members` name it.
     """
     return Memory(
         ledger=Path(keys).resolve() / LEDGER_FOLDER,
@@ -87,18 +111,12 @@ def memory_of(
         site=site_code(provider_key, municipality, LEDGER_FOLDER),
         floor=floors.min_households_cell,
         share_per_mille=per_mille(floors.max_snapshot_share),
-        cohorts=tuple(
-            CohortSet(analysis, household_codes(provider_key, municipality, members))
-            for analysis, members in households.items()
-        ),
+        cohorts=cohort_sets(provider_key, municipality, households, floor=floors.min_households_cell),
     )
 
 
-def write_candidate(folder: Path, document: SiteDocument, payload_hash: str, memory: Memory) -> None:
-    """Write, beside a review, what the ledger has to know; readable by its owner only."""
-    entries = tuple(
-        CohortEntry(analysis=one.analysis, set=write_set(folder / SETS, one.codes)) for one in memory.cohorts
-    )
+def write_candidate(folder: Path, document: SiteDocument, payload_hash: str, memory: Memory) -> str:
+    """Write, beside a review, what the ledger has to know, for its owner only; return its digest."""
     candidate = Candidate(
         kind=document.kind,
         site=memory.site,
@@ -109,34 +127,107 @@ def write_candidate(folder: Path, document: SiteDocument, payload_hash: str, mem
         numbers=document_numbers(document),
         floor=memory.floor,
         share_per_mille=memory.share_per_mille,
-        cohorts=entries,
+        sets=write_sets(folder / SETS, memory.cohorts),
     )
     waiting = Waiting(ledger=str(memory.ledger), candidate=candidate)
     content = kept_bytes(waiting.model_dump(mode="json"))
     write_atomic(folder / CANDIDATE_FILE, content, force=True, mode=0o600)
+    return waiting.digest
 
 
-def read_waiting(folder: Path, payload_hash: str) -> Waiting:
-    """Read what stands beside a review.
+def read_waiting(
+    folder: Path, document: SiteDocument, payload_hash: str, digest: str | None, ledger: Path | None = None
+) -> Waiting:
+    """Read what stands beside a review, and hold it against the document.
+
+    Parameters
+    ----------
+    folder : Path
+    document : SiteDocument
+        Under review.
+    payload_hash : str
+        Of that document.
+    digest : str, optional
+        Of what the ledger is to be told, as the review has it.
+    ledger : Path, optional
+        The provider's ledger, as who approves knows it.
 
     Raises
     ------
     ReleaseError
-        ``ledger-no-candidate`` when it is not there, not what it must be, or of another document.
+        ``ledger-no-candidate`` when it is not there, not what it must be, of another document, or tells the
+        ledger other things than the document says; ``ledger-other`` when it names another ledger.
     """
     found: Waiting | None = None
     with suppress(ValidationError, ReleaseError):
         values = kept_values(read_bytes(folder / CANDIDATE_FILE, _MAX_BYTES))
         found = Waiting.model_validate_json(canonical(values))
-    if found is None or found.candidate.payload_hash != payload_hash:
+    fits = (
+        found is not None
+        and found.candidate.payload_hash == payload_hash
+        and found.digest == digest
+        and _fits(folder, document, found.candidate)
+    )
+    if found is None or not fits:
         raise ReleaseError(
             "ledger-no-candidate",
-            expected="what the ledger has to know beside the review",
-            found="none, or that of another document",
+            expected="what the ledger has to know of this document beside its review",
+            found="none, or other things than the review and the document say",
             mend="Run the site again; nothing leaves that the ledger cannot remember.",
             where=folder.name,
         )
+    if ledger is not None and Path(found.ledger).resolve() != Path(ledger).resolve():
+        raise ReleaseError(
+            "ledger-other",
+            expected="the ledger that you named",
+            found="a review that would be told to another",
+            mend="Run the site again with the provider's own folder of keys (--keys).",
+            where=folder.name,
+        )
     return found
+
+
+def words_of(folder: Path, waiting: Waiting) -> tuple[str, ...]:
+    """Say what a ledger will be told, and how much it holds; households in bands.
+
+    Raises
+    ------
+    ReleaseError
+        ``ledger-absent``; as :func:`read_sets`.
+    """
+    sets = read_sets(folder / SETS, waiting.candidate.sets)
+    households = band(count_households(everybody(sets)))
+    ledger = Ledger(Path(waiting.ledger))
+    links = ledger.links()
+    return (
+        f"{ledger.folder}, {len(links)} lines, head {head_of(links)}",
+        f"will be told: {waiting.candidate.numbers} numbers; {len(sets)} sets of {households} households",
+        f"SHA-256 of what it will be told: {waiting.digest}",
+    )
+
+
+def _fits(folder: Path, document: SiteDocument, candidate: Candidate) -> bool:
+    """Whether the ledger is told what the document says, and of households enough for its largest figure."""
+    told = (candidate.kind, candidate.study_digest, candidate.snapshot, candidate.wave, candidate.numbers)
+    said = (
+        document.kind,
+        getattr(document, "study_digest", None),
+        document.snapshot,
+        document.wave,
+        document_numbers(document),
+    )
+    households = count_households(everybody(read_sets(folder / SETS, candidate.sets)))
+    floor = document.floors.min_households_cell
+    return told == said and candidate.floor >= floor and households >= _fewest(document)
+
+
+def _fewest(document: SiteDocument) -> int:
+    """Households of whom the largest figure of a document is, at the least."""
+    values = document.model_dump(mode="json")
+    # A size with noise says nothing of how many there are.
+    exact = ((path, value) for _, path, value in leaves(values) if ".private[]." not in path)
+    counts = (value for path, value in exact if path.endswith(_TOLD) and isinstance(value, str))
+    return max((band_limits(value)[0] for value in counts if value in BANDS), default=0)
 
 
 def document_numbers(document: SiteDocument) -> int:

@@ -9,40 +9,37 @@ outbox; that file holds the document and the signatures and nothing of the log.
 from __future__ import annotations
 
 import hashlib
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
-from causalsig.errors import RefusedError, ReleaseError
+from causalsig.errors import ReleaseError
+from causalsig.release.approver import check_approver, check_meant, check_role, state_error, without_revoked
 from causalsig.release.build import CheckedRelease, schema_error
 from causalsig.release.documents import Closed, Hash
 from causalsig.release.envelope import payload_bytes, pre_authentication, seal
 from causalsig.release.files import locked, read_bytes, write_atomic
 from causalsig.release.kept import kept_bytes, kept_values
-from causalsig.release.keys import Role, SigningKey
+from causalsig.release.keys import Role, SigningKey, TrustedKeys
 from causalsig.release.kinds import SUFFIXES, SiteDocument, read_site_document
 from causalsig.release.ledger import Ledger
 from causalsig.release.pool_document import PoolDocument
-from causalsig.release.remember import SETS, Memory, read_waiting, write_candidate
+from causalsig.release.remember import SETS, Memory, read_waiting, words_of, write_candidate
+from causalsig.release.review_log import (
+    Log,
+    LogEntry,
+    Step,
+    continued,
+    follows,
+    seen_since,
+    was_refused,
+)
 from causalsig.release.strict_json import MAX_BYTES, canonical
 
 REVIEW_FILE = "review.json"
 APPROVERS: tuple[Role, Role] = ("operator", "checker")
 State = Literal["checked", "approved", "refused", "released"]
-Step = Literal["computed", "checked", "approved", "refused", "released"]
-
-
-class LogEntry(Closed):
-    """Who did what, when, as what, why, and over which payload. Stays with the provider."""
-
-    step: Step
-    at: str
-    role: Literal["site", "operator", "checker"]
-    name: str = Field(max_length=200)
-    reason: str = Field(max_length=2000)
-    payload_hash: Hash
 
 
 class SignatureEntry(Closed):
@@ -54,16 +51,27 @@ class SignatureEntry(Closed):
 
 
 class Review(Closed):
-    """``review.json``; ``ledger`` is the head of the provider's ledger at the first approval."""
+    """``review.json``.
+
+    ``ledger`` is the head of the provider's ledger at the first approval, ``told`` the digest of what it will
+    be told.
+    """
 
     kind: Literal["causalsig-review"]
     state: State
     demo: bool
     payload_hash: Hash
     ledger: Hash | None = None
+    told: Hash | None = None
     document: Annotated[SiteDocument, Field(discriminator="kind")]
     signatures: tuple[SignatureEntry, ...] = Field(max_length=2)
     log: tuple[LogEntry, ...]
+
+    @model_validator(mode="after")
+    def _log_follows(self) -> Review:
+        if not follows(self.log):
+            raise ValueError("an entry of the log does not follow from the one before it")
+        return self
 
     @model_validator(mode="after")
     def _hash_fits(self) -> Review:
@@ -88,7 +96,7 @@ def write_review(
 
     The same document again changes nothing, whatever its state, so a run that was killed can be repeated.
     Another document is refused unless `force` is given; the log of the earlier one, refusals included, is
-    kept.
+    kept, and a document that was refused before stays refused.
 
     Parameters
     ----------
@@ -111,13 +119,14 @@ def write_review(
     path = Path(folder) / REVIEW_FILE
     document = _again(release.document if isinstance(release, CheckedRelease) else release)
     payload_hash = document_hash(document)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with locked(path.parent):
-        earlier: tuple[LogEntry, ...] = ()
+        log: Log = ()
         if path.exists():
             review = read_review(path)
             if review.payload_hash == payload_hash:
-                write_candidate(path.parent, document, payload_hash, memory)
+                if review.state != "released":
+                    _tell(path, review, write_candidate(path.parent, document, payload_hash, memory))
                 return path
             if not force:
                 raise ReleaseError(
@@ -127,18 +136,21 @@ def write_review(
                     mend="Look at it (`causalsig release review`); say --force to review the new one.",
                     where=str(path.parent.name),
                 )
-            earlier = review.log
-        write_candidate(path.parent, document, payload_hash, memory)
+            log = review.log
+        told = write_candidate(path.parent, document, payload_hash, memory)
+        state: State = "refused" if was_refused(log, payload_hash) else "checked"
         steps: tuple[Step, ...] = ("computed", "checked")
-        log = tuple(_entry(step, "site", "", "", payload_hash) for step in steps)
+        for step in steps:
+            log = continued(log, step, payload_hash)
         review = Review(
             kind="causalsig-review",
-            state="checked",
+            state=state,
             demo=False,
             payload_hash=payload_hash,
+            told=told,
             document=document,
             signatures=(),
-            log=(*earlier, *log),
+            log=log,
         )
         _save(path, review)
     return path
@@ -160,13 +172,49 @@ def read_review(path: str | Path) -> Review:
         raise schema_error(error) from None
 
 
+def look(folder: str | Path) -> Review:
+    """Read a review to show it, and say so in its log: what nobody was shown is not approved.
+
+    Raises
+    ------
+    ReleaseError
+        As :func:`read_review`.
+    """
+    path = Path(folder)
+    path = path / REVIEW_FILE if path.is_dir() else path
+    review = read_review(path)
+    if review.state == "refused" or seen_since(review.log, review.payload_hash):
+        return review
+    with locked(path.parent):
+        review = read_review(path)
+        review = review.model_copy(update={"log": continued(review.log, "seen", review.payload_hash)})
+        _save(path, review)
+    return review
+
+
+def what_ledger_is_told(folder: str | Path, review: Review) -> tuple[str, ...]:
+    """Say in words what the ledger will be told of a review, and how much it holds; counts in bands.
+
+    Raises
+    ------
+    ReleaseError
+        As `read_waiting`, ``ledger-absent``.
+    """
+    path = Path(folder)
+    inside = path if path.is_dir() else path.parent
+    return words_of(inside, read_waiting(inside, review.document, review.payload_hash, review.told))
+
+
 def approve(
     folder: str | Path,
     *,
     role: Literal["operator", "checker"],
     name: str,
     key: SigningKey,
+    trusted: TrustedKeys,
     outbox: str | Path,
+    payload: str | None = None,
+    ledger: Path | None = None,
     demo: bool = False,
     reason: str = "",
     force: bool = False,
@@ -181,7 +229,14 @@ def approve(
         Of the person; for the log, which stays with the provider.
     key : SigningKey
         Of that role.
+    trusted : TrustedKeys
+        Public keys of both: the other's approval counts while its key stands.
     outbox : path of the folder for what may leave
+    payload : str, optional
+        The hash, or its first eight characters or more, of the document that is meant. Default: the one that
+        was shown (:func:`look`) since it was made and since the other approved.
+    ledger : Path, optional
+        The provider's ledger, as who approves knows it; default: the one the run named.
     demo : bool
         A demo approval: part of what is signed, so the pool can tell.
     force : bool
@@ -191,30 +246,38 @@ def approve(
     -------
     Path or None
         The released file when both have approved, else None. Repeating an approval changes nothing; with
-        another key of the role it takes the place of the one before, as after a key was revoked.
+        another key of the role it takes the place of the one before. An approval by a key that was revoked
+        since is no approval: who gave it has to give it again.
 
     Raises
     ------
     ReleaseError
-        ``release-key-role``, ``release-demo-key``, ``release-same-person``, ``release-mixed-demo``.
+        ``release-key-role``, ``release-demo-key``, ``release-same-person``, ``release-mixed-demo``,
+        ``release-name``, ``release-not-seen``, ``release-other-payload``, ``release-unknown-key``,
+        ``release-tampered``, ``ledger-no-candidate``, ``ledger-other``, ``ledger-absent``.
     RefusedError
         ``release-refused`` when the review was refused; what the ledger refuses (`Ledger.record`), before
         the approval is kept.
     """
     path = Path(folder) / REVIEW_FILE
     with locked(path.parent):
-        review = read_review(path)
-        _may_approve(review, role, name, key, demo)
-        waiting = read_waiting(path.parent, review.payload_hash)
-        ledger = Ledger(Path(waiting.ledger))
+        review = without_revoked(read_review(path), role, trusted)
+        check_approver(review, role, name, key, demo)
+        waiting = read_waiting(path.parent, review.document, review.payload_hash, review.told, ledger)
+        book = Ledger(Path(waiting.ledger))
         if (role, key.public.key_id) not in {(item.role, item.key_id) for item in review.signatures}:
-            now = ledger.admit(waiting.candidate, path.parent / SETS)
+            check_meant(review, payload)
+            now = book.admit(waiting.candidate, path.parent / SETS)
             head = review.ledger if review.signatures else now
-            payload = payload_bytes(review.document.model_dump(mode="json"), demo=demo, ledger=head)
-            signature = key.sign(pre_authentication(payload)).hex()
+            document = review.document.model_dump(mode="json")
+            signed_bytes = payload_bytes(document, demo=demo, ledger=head, told=review.told)
+            signature = key.sign(pre_authentication(signed_bytes)).hex()
             signed = (
                 *(item for item in review.signatures if item.role != role),
                 SignatureEntry(role=role, key_id=key.public.key_id, signature=signature),
+            )
+            log = continued(
+                review.log, "approved", review.payload_hash, role=role, name=name, reason=reason, key=key
             )
             review = review.model_copy(
                 update={
@@ -222,40 +285,48 @@ def approve(
                     "ledger": head,
                     "signatures": signed,
                     "state": "approved" if len(signed) == len(APPROVERS) else "checked",
-                    "log": (*review.log, _entry("approved", role, name, reason, review.payload_hash)),
+                    "log": log,
                 }
             )
             _save(path, review)
         if review.state == "checked":
             return None
-        ledger.record(waiting.candidate, path.parent / SETS, key)
+        book.record(waiting.candidate, path.parent / SETS, key)
         return _release(path, review, Path(outbox), force)
 
 
-def refuse(folder: str | Path, *, role: Literal["operator", "checker"], name: str, reason: str) -> None:
-    """Refuse a review, with a reason; it is kept.
+def refuse(
+    folder: str | Path, *, role: Literal["operator", "checker"], name: str, reason: str, key: SigningKey
+) -> None:
+    """Refuse a review, with a reason; it is kept, and the ledger keeps it for every copy of the document.
 
     Raises
     ------
     ReleaseError
-        ``release-released`` when it has left already; ``release-no-reason`` without a reason.
+        ``release-released`` when it has left already; ``release-no-reason`` without a reason;
+        ``release-key-role``, ``release-name``, ``ledger-no-candidate``.
     """
     path = Path(folder) / REVIEW_FILE
     with locked(path.parent):
         review = read_review(path)
+        check_role(key, role)
         if not reason.strip() or not name.strip():
-            raise _state_error(
+            raise state_error(
                 "release-no-reason", "a name and a reason", "none", "Say who refuses it and why."
             )
         if review.state == "released":
-            raise _state_error(
+            raise state_error(
                 "release-released",
                 "a review that has not left",
                 "a released one",
                 "Ask those who have the file to withdraw it.",
             )
         if review.state != "refused":
-            log = (*review.log, _entry("refused", role, name, reason, review.payload_hash))
+            log = continued(
+                review.log, "refused", review.payload_hash, role=role, name=name, reason=reason, key=key
+            )
+            waiting = read_waiting(path.parent, review.document, review.payload_hash, review.told)
+            Ledger(Path(waiting.ledger)).refuse(review.payload_hash, key)
             update = {"state": "refused", "signatures": (), "ledger": None, "log": log}
             _save(path, review.model_copy(update=update))
 
@@ -271,82 +342,26 @@ def _again(document: SiteDocument) -> SiteDocument:
     return read_site_document(document.model_dump(mode="json"))
 
 
-def _may_approve(review: Review, role: Role, name: str, key: SigningKey, demo: bool) -> None:
-    check_role(key, role)
-    if review.state == "refused":
-        raise RefusedError(
-            "release-refused",
-            expected="a review that nobody refused",
-            found="a refused one",
-            mend="Make the release again after mending what it was refused for.",
-        )
-    if key.public.demo and not demo:
-        raise _state_error(
-            "release-demo-key", "a key of a person", "a demo key", "Say --demo, or use a real key."
-        )
-    if not name.strip():
-        raise _state_error("release-no-name", "the name of who approves", "none", "Say --name.")
-    others = [item for item in review.signatures if item.role != role]
-    if others and review.demo != demo:
-        raise _state_error(
-            "release-mixed-demo", "two approvals of one kind", "a demo and a real one", "Approve both alike."
-        )
-    approved_by = [
-        item.name
-        for item in review.log
-        if item.step == "approved" and item.role != role and item.payload_hash == review.payload_hash
-    ]
-    same_key = any(item.key_id == key.public.key_id for item in others)
-    if same_key or (others and _person(name) in {_person(item) for item in approved_by}):
-        raise _state_error(
-            "release-same-person",
-            "two people: operator and output checker",
-            "one in both roles",
-            "Have someone else approve it.",
-        )
-
-
-def _person(name: str) -> str:
-    return " ".join(name.casefold().split())
-
-
-def check_role(key: SigningKey, role: Role) -> None:
-    """Refuse a key of another role (``release-key-role``)."""
-    if key.public.role != role:
-        raise _state_error(
-            "release-key-role",
-            f"the key of the {role}",
-            f"that of the {key.public.role}",
-            "Use the right key.",
-        )
-
-
 def _release(path: Path, review: Review, outbox: Path, force: bool) -> Path:
     """Write the envelope, then say so in the review: a kill between the two is mended by repeating."""
     document = review.document.model_dump(mode="json")
-    payload = payload_bytes(document, demo=review.demo, ledger=review.ledger)
+    payload = payload_bytes(document, demo=review.demo, ledger=review.ledger, told=review.told)
     signatures = [(item.key_id, bytes.fromhex(item.signature)) for item in review.signatures]
     target = outbox / release_name(review.document)
     write_atomic(target, seal(payload, signatures), force=force)
     if review.state != "released":
-        entry = _entry("released", "site", "", "", review.payload_hash)
-        _save(path, review.model_copy(update={"state": "released", "log": (*review.log, entry)}))
+        log = continued(review.log, "released", review.payload_hash)
+        _save(path, review.model_copy(update={"state": "released", "log": log}))
     return target
 
 
-def _entry(
-    step: Step, role: Literal["site", "operator", "checker"], name: str, reason: str, payload_hash: str
-) -> LogEntry:
-    at = datetime.now(UTC).isoformat(timespec="seconds")
-    try:
-        return LogEntry(step=step, at=at, role=role, name=name, reason=reason, payload_hash=payload_hash)
-    except ValidationError as error:
-        raise schema_error(error) from None
+def _tell(path: Path, review: Review, told: str) -> None:
+    """Keep what the ledger will be told of a document; if that changed, it has to be approved anew."""
+    if told != review.told:
+        state: State = "refused" if review.state == "refused" else "checked"
+        update = {"told": told, "signatures": (), "ledger": None, "state": state}
+        _save(path, review.model_copy(update=update))
 
 
 def _save(path: Path, review: Review) -> None:
     write_atomic(path, kept_bytes(review.model_dump(mode="json")), force=True, mode=0o600)
-
-
-def _state_error(code: str, expected: str, found: str, mend: str) -> ReleaseError:
-    return ReleaseError(code, expected=expected, found=found, mend=mend)

@@ -11,6 +11,7 @@ from typing import Literal
 
 from causalsig.errors import ReleaseError
 from causalsig.records import PoolResult
+from causalsig.release.approver import check_role
 from causalsig.release.build import read_model
 from causalsig.release.documents import EstimatesDocument
 from causalsig.release.envelope import seal_alone, unseal
@@ -18,7 +19,7 @@ from causalsig.release.files import read_bytes, write_atomic
 from causalsig.release.keys import PublicKey, SigningKey, TrustedKeys
 from causalsig.release.kinds import SiteDocument, read_site_document
 from causalsig.release.pool_document import PoolDocument, pool_result
-from causalsig.release.review import APPROVERS, check_role, document_hash
+from causalsig.release.review import APPROVERS, document_hash
 from causalsig.release.strict_json import MAX_BYTES
 
 
@@ -35,8 +36,8 @@ class OpenedRelease:
 class Verified:
     """What can be said of a signed file of any kind after it was verified.
 
-    `study_digest` is None of a profile and a monitor, `ledger` (the head of the provider's ledger when it was
-    first approved) of a pool.
+    `study_digest` is None of a profile and a monitor; of a pool `ledger` (head of the provider's ledger when it
+    was first approved), `told` (digest of what that ledger was told of it) and `program` (digest of what ran).
     """
 
     kind: Literal["estimates", "profile", "monitor", "pool"]
@@ -44,6 +45,8 @@ class Verified:
     study_digest: str | None
     payload_hash: str
     ledger: str | None
+    told: str | None
+    program: str | None
     signers: tuple[PublicKey, ...]
 
 
@@ -136,4 +139,13 @@ def verify(path: str | Path, *, trusted: TrustedKeys, allow_demo: bool = False) 
     document: PoolDocument | SiteDocument
     document = read_model(PoolDocument, opened.document) if pool else read_site_document(opened.document)
     study = getattr(document, "study_digest", None)
-    return Verified(document.kind, opened.demo, study, document_hash(document), opened.ledger, opened.signers)
+    return Verified(
+        kind=document.kind,
+        demo=opened.demo,
+        study_digest=study,
+        payload_hash=document_hash(document),
+        ledger=opened.ledger,
+        told=opened.told,
+        program=getattr(document, "lock_digest", None),
+        signers=opened.signers,
+    )

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Literal
 
 from causalsig.errors import ReleaseError, StudyError
+from causalsig.release.approver import check_role
 from causalsig.release.build import read_model
 from causalsig.release.envelope import seal_alone, unseal
 from causalsig.release.files import read_bytes, write_atomic
 from causalsig.release.keys import SigningKey, TrustedKeys
-from causalsig.release.review import check_role
 from causalsig.release.strict_json import MAX_BYTES
 from causalsig.release.value_types import Closed, Hash
 from causalsig.study.digest import study_digest

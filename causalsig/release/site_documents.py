@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container, Iterable
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import Field, ValidationError, model_validator
@@ -71,6 +72,12 @@ class HeldBack(Closed):
 
     rule: RuleCode
     table: str = Field(pattern=r"^[a-z][a-z0-9_]{1,40}$")
+
+
+def check_tables(held: Iterable[HeldBack], known: Container[str]) -> None:
+    """Refuse the name of a table that a kind of document does not have (ValueError, for pydantic)."""
+    if not all(one.table in known for one in held):
+        raise ValueError("held back is named of no table of this kind")
 
 
 def header(identity: ReleaseIdentity, extracted: str, households: int, floors: Disclosure) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from causalsig.release.vocabulary import check_code, check_rule
 from causalsig.study.models import AcceptedArm, Method
 
 Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-Version = Annotated[str, Field(pattern=r"^[0-9]{1,4}(\.[0-9]{1,4}){1,3}((a|b|rc|\.dev)[0-9]{1,4})?$")]
+Version = Annotated[str, Field(pattern=r"^[0-9]{1,2}\.[0-9]{1,2}\.[0-9]{1,2}((a|b|rc|\.dev)[0-9]{1,2})?$")]
 Month = Annotated[str, Field(pattern=r"^20[0-9]{2}-(0[1-9]|1[0-2])$")]
 Code = Annotated[str, AfterValidator(check_code)]
 RuleCode = Annotated[str, AfterValidator(check_rule)]

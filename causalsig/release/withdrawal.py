@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from causalsig.errors import ReleaseError
+from causalsig.errors import RefusedError, ReleaseError
 from causalsig.release.build import read_model
 from causalsig.release.envelope import seal_alone, unseal
 from causalsig.release.files import read_bytes, sync_folder, write_atomic
@@ -101,10 +101,44 @@ def withdrawn(folder: Path, trusted: TrustedKeys, *, allow_demo: bool = False) -
     ReleaseError
         As :func:`causalsig.release.envelope.unseal`; ``release-unsigned``, ``release-schema``.
     """
-    return frozenset(_read(path, trusted, allow_demo) for path in sorted(Path(folder).glob(f"*{SUFFIX}")))
+    words = sorted(Path(folder).glob(f"*{SUFFIX}"))
+    return frozenset(_read(path, trusted, allow_demo).payload_hash for path in words)
 
 
-def _read(path: Path, trusted: TrustedKeys, allow_demo: bool) -> str:
+def refuse_withdrawn(
+    file: str | Path, payload_hash: str, trusted: TrustedKeys, *, allow_demo: bool = False
+) -> None:
+    """Refuse a released file when a signed word that takes it back lies beside it.
+
+    Raises
+    ------
+    RefusedError
+        ``release-withdrawn``.
+    ReleaseError
+        As :func:`withdrawn`.
+    """
+    if payload_hash in withdrawn(Path(file).parent, trusted, allow_demo=allow_demo):
+        raise RefusedError(
+            "release-withdrawn",
+            expected="a release that was not withdrawn",
+            found="one that was",
+            mend="It counts no longer: send the signed word (*.withdrawn.json) to whoever had it.",
+            where=Path(file).name[:12],
+        )
+
+
+def verify_word(path: str | Path, *, trusted: TrustedKeys, allow_demo: bool = False) -> WithdrawalDocument:
+    """Verify a signed word of withdrawal.
+
+    Raises
+    ------
+    ReleaseError
+        As :func:`withdrawn`.
+    """
+    return _read(Path(path), trusted, allow_demo)
+
+
+def _read(path: Path, trusted: TrustedKeys, allow_demo: bool) -> WithdrawalDocument:
     opened = unseal(read_bytes(path, MAX_BYTES), trusted, (), allow_demo=allow_demo)
     if not any(signer.role in APPROVERS for signer in opened.signers):
         raise ReleaseError(
@@ -114,4 +148,4 @@ def _read(path: Path, trusted: TrustedKeys, allow_demo: bool) -> str:
             mend="Ask the provider for it again.",
             where=path.name[:12],
         )
-    return read_model(WithdrawalDocument, opened.document).payload_hash
+    return read_model(WithdrawalDocument, opened.document)

@@ -113,7 +113,9 @@ _HEADS: Final = {
     "version of this schema": "versie van dit schema",
     "SHA-256 of the study": "SHA-256 van de studie",
     "version of causalsig": "versie van causalsig",
-    "SHA-256 of the lock of all libraries": "SHA-256 van de lijst van alle bibliotheken",
+    "SHA-256 of what ran: the package's own files, names and versions of all libraries": (
+        "SHA-256 van wat draaide: de bestanden van het programma, namen en versies van alle bibliotheken"
+    ),
     "the extract that was read": "het uittreksel dat is gelezen",
     "the site": "de gemeente",
     "which extract of this study": "het hoeveelste uittreksel voor deze studie",

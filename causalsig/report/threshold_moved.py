@@ -200,6 +200,8 @@ def _how(words: Words, own: OwnMove) -> Markup:
         parts += [words("threshold.moved.no-route"), *_reasons(words, own)]
     else:
         parts.append(words(f"threshold.moved.route.{own.band.route}", sites=own.others))
+        if own.band.route == "changed_band":
+            parts.append(words(f"threshold.moved.drift{'-bounded' if own.band.largest_bias > 0.0 else ''}"))
         if own.band.largest_bias > 0.0:
             parts.append(words("threshold.moved.bounded"))
         if own.price is not None and cost_per_avoided(own) is None and own.move.kind in said.PER_1000:

@@ -41,7 +41,7 @@ LOOK_BACK: Final = tuple(f"repeat_m{month}" for month in range(1, 7))
 
 
 @dataclass(frozen=True, slots=True)
-class _Window:
+class MonitorWindow:
     """The months that are counted, numbered from 0."""
 
     first: np.datetime64
@@ -57,11 +57,17 @@ class _Window:
         return np.where(inside, number, UNKNOWN)
 
     def name(self, number: int) -> str:
+        """Write a month, "2026-05"."""
         return str(self.first + number)
 
 
 def monitor_counts(
-    tables: SiteTables, *, inhabitants: int, guaranteed_months: int, threshold_cents: float = 0.0
+    tables: SiteTables,
+    *,
+    inhabitants: int,
+    guaranteed_months: int,
+    threshold_cents: float = 0.0,
+    since: str | None = None,
 ) -> MonitorCounts:
     """Count the monitor's indicators of one site.
 
@@ -74,6 +80,8 @@ def monitor_counts(
         ones that the signals cover.
     threshold_cents : float
         Episodes that owe less in total are never taken up, so they are not offered help.
+    since : str, optional
+        No month before this one ("2026-05"): those were told before.
 
     Returns
     -------
@@ -83,11 +91,12 @@ def monitor_counts(
     Raises
     ------
     SourceError
-        ``source-no-whole-month``: the extract holds no month that is guaranteed and whole.
+        ``source-no-whole-month``: the extract holds no month that is guaranteed, whole and not before
+        `since`.
     """
     signals = tables.signals
     household = cells.households_of(signals["household_key"])
-    window = _window(tables, guaranteed_months, household)
+    window = monitor_window(tables, guaranteed_months, household, since=since)
     month = window.number(signals["received_on"].to_numpy("datetime64[D]"))
     episodes = _episodes(tables, window, household)
     contact = _contact(tables, window, threshold_cents)
@@ -113,8 +122,16 @@ def monitor_counts(
     )
 
 
-def _window(tables: SiteTables, guaranteed_months: int, household: NDArray[np.int64]) -> _Window:
-    """Give the last whole months that are guaranteed, and that the signals cover: see ``covered_months``."""
+def monitor_window(
+    tables: SiteTables, guaranteed_months: int, household: NDArray[np.int64], *, since: str | None = None
+) -> MonitorWindow:
+    """Give the last whole months that are guaranteed, and that the signals cover: see ``covered_months``.
+
+    Raises
+    ------
+    SourceError
+        ``source-no-whole-month``.
+    """
     # The month of the extract counts when the extract is of its last day.
     end = (np.datetime64(tables.extracted_on, "D") + 1).astype("datetime64[M]")
     first = end - guaranteed_months
@@ -122,11 +139,8 @@ def _window(tables: SiteTables, guaranteed_months: int, household: NDArray[np.in
     number = (received.astype("datetime64[M]") - first).astype(np.int64)
     number = np.where(np.isnat(received), UNKNOWN, number)
     if not ((number >= 0) & (number < guaranteed_months)).any():
-        raise SourceError(
-            "source-no-whole-month",
-            expected="at least one whole month of signals before the extraction date",
-            found="none",
-            mend="Make an extract that holds whole months, or check retention_months in the inventory.",
+        raise _no_month(
+            "Make an extract that holds whole months, or check retention_months in the inventory."
         )
     begin, last = covered_months(number, household, guaranteed_months) or (0, guaranteed_months - 1)
     edge = retention_edge(View.of(tables))
@@ -136,7 +150,20 @@ def _window(tables: SiteTables, guaranteed_months: int, household: NDArray[np.in
         begin = kept if begin + 1 < kept <= last else begin
     whole = last - begin + 1
     months = min(whole, LONGEST_WINDOW)
-    return _Window(first + last + 1 - months, months, max(months - MONTHS_TO_CLOSE, 0), whole - months)
+    if since is not None:
+        months = min(months, int((first + last + 1 - np.datetime64(since, "M")).astype(np.int64)))
+        if months < 1:
+            raise _no_month("Give an earlier month for --since, or wait for a later extract.")
+    return MonitorWindow(first + last + 1 - months, months, max(months - MONTHS_TO_CLOSE, 0), whole - months)
+
+
+def _no_month(mend: str) -> SourceError:
+    return SourceError(
+        "source-no-whole-month",
+        expected="at least one whole month of signals before the extraction date",
+        found="none",
+        mend=mend,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +177,7 @@ class _Episodes:
     known: NDArray[np.bool_]
 
 
-def _episodes(tables: SiteTables, window: _Window, household: NDArray[np.int64]) -> _Episodes:
+def _episodes(tables: SiteTables, window: MonitorWindow, household: NDArray[np.int64]) -> _Episodes:
     signals = tables.signals
     month = window.number(signals["received_on"].to_numpy("datetime64[D]"))
     flags = signals[list(LOOK_BACK)].to_numpy("float64")
@@ -178,7 +205,7 @@ def _episodes(tables: SiteTables, window: _Window, household: NDArray[np.int64])
 
 
 def _rates(
-    window: _Window,
+    window: MonitorWindow,
     month: NDArray[np.int64],
     household: NDArray[np.int64],
     episodes: _Episodes,
@@ -218,7 +245,7 @@ def _flat(month: NDArray[np.int64], overall: bool) -> NDArray[np.int64]:
     return np.minimum(month, 0) if overall else month
 
 
-def _mix(window: _Window, episodes: _Episodes, *, by_month: bool) -> list[ShareCount]:
+def _mix(window: MonitorWindow, episodes: _Episodes, *, by_month: bool) -> list[ShareCount]:
     """Count single, multiple and successive episodes; only multiple needs no record of earlier signals."""
     multiple = episodes.signals >= 2
     looked_back = np.where(episodes.known, episodes.month, UNKNOWN)
@@ -233,7 +260,7 @@ def _mix(window: _Window, episodes: _Episodes, *, by_month: bool) -> list[ShareC
 
 
 def _by_creditor(
-    window: _Window,
+    window: MonitorWindow,
     signals: pd.DataFrame,
     month: NDArray[np.int64],
     household: NDArray[np.int64],
@@ -248,7 +275,7 @@ def _by_creditor(
 
 
 def _share(
-    window: _Window,
+    window: MonitorWindow,
     figure: str,
     group: str,
     month: NDArray[np.int64],
@@ -283,7 +310,7 @@ class _Shares:
     by_month: list[ShareCount]
 
 
-def _contact(tables: SiteTables, window: _Window, threshold_cents: float) -> _Shares:
+def _contact(tables: SiteTables, window: MonitorWindow, threshold_cents: float) -> _Shares:
     """Reach of those who were or could have been offered help, acceptance of the reached."""
     seen = offered(tables, window.first, window.contact_months, threshold_cents)
     reached_only = np.where(seen.reached, seen.month, UNKNOWN)

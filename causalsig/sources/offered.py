@@ -27,6 +27,8 @@ class Offered:
         Number of the month in which the case was opened, or the episode was matched.
     household : int64
         -1: not known.
+    keys : object
+        As the source names them; of an unknown one no string.
     reached, accepted : bool
         By any attempt; an accepted result of a reached case.
     by_method : dict of bool arrays
@@ -38,6 +40,7 @@ class Offered:
 
     month: NDArray[np.int64]
     household: NDArray[np.int64]
+    keys: NDArray[np.object_]
     reached: NDArray[np.bool_]
     accepted: NDArray[np.bool_]
     by_method: dict[str, NDArray[np.bool_]]
@@ -68,13 +71,12 @@ def offered(tables: SiteTables, first: np.datetime64, months: int, threshold_cen
     reached = names.isin(own["case_id"][own["reached"] > 0]).to_numpy()
     accepted = cases["result"][held].isin(ACCEPTED_RESULTS).to_numpy() & reached
     none = np.zeros(len(never), np.bool_)
-    household = households_of(
-        pd.concat([cases["household_key"][held], never["household_key"]], ignore_index=True)
-    )
+    keys = pd.concat([cases["household_key"][held], never["household_key"]], ignore_index=True)
     matched = _number(never["matched_on"], first)
     return Offered(
         month=np.concatenate([opened[held], matched]),
-        household=household,
+        household=households_of(keys),
+        keys=keys.to_numpy(object),
         reached=np.concatenate([reached, none]),
         accepted=np.concatenate([accepted, none]),
         by_method={

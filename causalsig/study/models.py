@@ -233,6 +233,8 @@ class Pooling(Closed):
     min_sites: int = Field(default=6, ge=6)
     max_site_weight: float = Field(default=0.5, gt=0, le=0.5)
     max_two_site_weight: float = Field(default=0.67, gt=0, le=0.67)
+    max_months_behind: int = Field(default=24, ge=1)
+    """A site whose last extract is older than this, counted from the newest one of the pool, is left out."""
 
 
 class ReportChoices(Closed):

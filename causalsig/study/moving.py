@@ -26,6 +26,13 @@ class Moving(Closed):
         description="Largest second derivative of the mean outcome, to continue it beyond the cutoff; none: "
         "that route is not tried.",
     )
+    drift_bound: float = Field(
+        default=0.0,
+        ge=0,
+        le=10,
+        description="Largest drift a month between a band whose handling changed and the scores beside it; "
+        "0: they are taken to go together exactly.",
+    )
     effect_curvature: float = Field(
         default=0.0,
         ge=0,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -72,6 +73,10 @@ def monitor(
     only: Only = None,
     out: Annotated[Path, typer.Option(help="Folder; CODE/ in it holds the site's files.")] = Path("monitor"),
     language: Language = "nl",
+    since: Annotated[
+        str | None,
+        typer.Option(help="First month, such as 2026-05: leave out earlier ones, which were told before."),
+    ] = None,
     wave: Wave = 1,
     force: Force = False,
     format_: Format = "text",
@@ -86,14 +91,23 @@ def monitor(
     from causalsig.execution.monitor import monitor_site
     from causalsig.report.render import monitor_html
 
+    _check_month(since)
+
     def one(path: Path, site: Site) -> int:
-        made = monitor_site(path, site, keys=keys, folder=out / site.code, wave=wave, force=force)
+        made = monitor_site(
+            path, site, keys=keys, folder=out / site.code, wave=wave, force=force, since=since
+        )
         document = made.document
         assert document.kind == "monitor"
         html = monitor_html(document, made.payload_hash, language)
         return _finish(made, html, language, keys, force, format_)
 
     raise typer.Exit(each_site(find_sites(source, inventory, only), one))
+
+
+def _check_month(since: str | None) -> None:
+    if since is not None and not re.fullmatch(r"20[0-9]{2}-(0[1-9]|1[0-2])", since):
+        raise typer.BadParameter("expected a month such as 2026-05", param_hint="--since")
 
 
 def find_sites(source: Path, inventory: Path, only: list[str] | None) -> list[tuple[Path, Site]]:

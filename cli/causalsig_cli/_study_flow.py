@@ -45,13 +45,16 @@ def flow(
     """
     from causalsig.release.keys import read_trusted
     from causalsig.release.signed import open_release, read_pool
+    from causalsig.release.withdrawal import withdrawn
     from causalsig.report.flow import study_flow
     from causalsig.report.flow_words import flow_lines
     from causalsig.report.words import Words
     from causalsig.study.read import read_study
 
     trusted, chosen = read_trusted(keys), read_study(study)
-    opened = [open_release(file, trusted=trusted, allow_demo=demo) for file in _files(releases)]
+    read = {file: open_release(file, trusted=trusted, allow_demo=demo) for file in _files(releases)}
+    gone = {folder: withdrawn(folder, trusted, allow_demo=demo) for folder in {file.parent for file in read}}
+    opened = [one for file, one in read.items() if one.payload_hash not in gone[file.parent]]
     pooled = None if pool is None else read_pool(pool, trusted=trusted, allow_demo=demo)
     found = study_flow(chosen, [one.document for one in opened])
     spoken = language or chosen.report.language

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from causalsig_cli._screen import say
+from causalsig_cli._site_thresholds import print_passed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,13 +23,17 @@ _SHOWN = ("question", "outcome", "estimand", "below", "above", "score", "cutoff"
 
 
 def show_again(file: Path, keys: Path, *, demo: bool, as_json: bool) -> bool:
-    """Print a release's effects beside those of its tables; say whether all agree."""
+    """Print a release's effects beside those of its tables; say whether none that can be checked differs."""
     from causalsig.pooling.thresholds_again import estimate_again, has_table
     from causalsig.release.crossed_read import released_moves, released_thresholds
     from causalsig.release.keys import read_trusted
-    from causalsig.release.signed import read_release
+    from causalsig.release.signed import open_release
+    from causalsig.release.withdrawal import refuse_withdrawn
 
-    document = read_release(file, trusted=read_trusted(keys), allow_demo=demo)
+    trusted = read_trusted(keys)
+    opened = open_release(file, trusted=trusted, allow_demo=demo)
+    refuse_withdrawn(file, opened.payload_hash, trusted, allow_demo=demo)
+    document = opened.document
     found = [estimate_again(block) for block in released_thresholds(document) if has_table(block)]
     moves = released_moves(document)
     if as_json:
@@ -39,7 +44,7 @@ def show_again(file: Path, keys: Path, *, demo: bool, as_json: bool) -> bool:
             _print_move(move)
     if not found:
         say("no effect at a cutoff with a table of bins in this release.")
-    return all(one.agrees for one in found)
+    return all(one.agrees is not False for one in found)
 
 
 def _beside(one: Again, moves: Sequence[ReleasedMove]) -> list[ReleasedMove]:
@@ -53,7 +58,7 @@ def _beside(one: Again, moves: Sequence[ReleasedMove]) -> list[ReleasedMove]:
 def _values(one: Again, moves: Sequence[ReleasedMove]) -> dict[str, Any]:
     block = {name: getattr(one.block, name) for name in (*_SHOWN, "estimate", "std_error")}
     rows = {"rows": [asdict(row) for row in one.rows], "moves": [_told(move) for move in moves]}
-    return {**block, "agrees": one.agrees, "away": one.away, **rows}
+    return {**block, "agrees": one.agrees, "away": one.away, "allowed": one.allowed, **rows}
 
 
 def _told(move: ReleasedMove) -> dict[str, Any]:
@@ -73,8 +78,7 @@ def _print_move(move: ReleasedMove) -> None:
         effect += f"  {band.route}"
     typer.echo(f"  {f'moved to {move.part:.0%}':<26}{effect or ' ' * 9 + '-' + ' ' * 9 + '-'}")
     typer.echo(f"    contacts a year {contacts}")
-    for one in move.passed:
-        typer.echo(f"    not by {one.route} [{one.code}]")
+    print_passed((one.route, one.code) for one in move.passed)
 
 
 def _print(one: Again) -> None:
@@ -83,11 +87,23 @@ def _print(one: Again) -> None:
         f"{block.outcome}, {block.estimand}: {block.above} against {block.below} at {block.score} "
         f"{block.cutoff:g}"
     )
+    typer.echo(f"  {'':<26}{'estimate':>10}{'error':>10}  interval")
     typer.echo(f"  {'released':<26}{block.estimate:>+10.4f}{block.std_error:>10.4f}")
     for row in one.rows:
         typer.echo(f"  {_name(row, block):<26}{_numbers(row)}")
-    away = "none" if one.away is None else f"{one.away:.2f} standard errors"
-    typer.echo(f"  {'agrees' if one.agrees else 'DOES NOT AGREE'}: {away} away")
+    typer.echo(f"  {judged(one)}")
+
+
+def judged(one: Again) -> str:
+    """Say whether a number is its table's, or that so few bins cannot tell."""
+    from causalsig.pooling.thresholds_again import FEWEST_BINS, bins_within
+
+    away = "its table gives no number" if one.away is None else f"{one.away:.2f} standard errors away"
+    if one.allowed is None:
+        left, right = bins_within(one.block)
+        few = f"{left} and {right} bins within the bandwidth, {FEWEST_BINS} a side needed"
+        return f"cannot be checked from so few bins: {few} ({away})"
+    return f"{'agrees' if one.agrees else 'DOES NOT AGREE'}: {away}, up to {one.allowed:.2f} is allowed"
 
 
 def _name(row: AgainRow, block: ReleasedThreshold) -> str:
@@ -105,5 +121,5 @@ def _name(row: AgainRow, block: ReleasedThreshold) -> str:
 
 def _numbers(row: AgainRow) -> str:
     if row.estimate is None or row.std_error is None:
-        return f"{'-':>10}{'-':>10}  {row.reason}"
+        return f"{'-':>10}{'-':>10}  [{row.reason}]"
     return f"{row.estimate:>+10.4f}{row.std_error:>10.4f}  {row.conf_low:+.4f} to {row.conf_high:+.4f}"

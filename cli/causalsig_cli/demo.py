@@ -146,9 +146,10 @@ def _run(folders: Folders, workers: int) -> None:
 
 
 def _approve(folders: Folders) -> int:
-    from causalsig.release.keys import read_signing_key
-    from causalsig.release.life import approve
+    from causalsig.release.keys import read_signing_key, read_trusted
+    from causalsig.release.life import approve, read_review
 
+    trusted = read_trusted(folders.keys)
     sites = sorted(path.parent for path in (folders.provider / "sites").glob("*/review.json"))
     with progress("3/5 approving releases (demo)", 2 * len(sites)) as step:
         for role in ("operator", "checker"):
@@ -159,7 +160,9 @@ def _approve(folders: Folders) -> int:
                     role=role,
                     name=f"demo {role}",
                     key=key,
+                    trusted=trusted,
                     outbox=folders.outbox,
+                    payload=read_review(site).payload_hash,
                     demo=True,
                 )
                 step()

@@ -19,15 +19,26 @@ def new(
     folder: Annotated[Path, typer.Argument(help="Folder for the keys; only its owner can read them.")],
     role: Annotated[
         Literal["all", "operator", "checker", "university", "provider"],
-        typer.Option(help="Whose key; operator and checker are two people, each with a folder of their own."),
+        typer.Option(
+            help="Whose key; operator and checker are two people, each with a folder of their own. "
+            "All of them only with --demo."
+        ),
     ] = "all",
     demo: Annotated[
         bool, typer.Option("--demo", help="Throwaway keys: what they sign is marked demo.")
     ] = False,
 ) -> None:
     """Make new keys; an existing key is never overwritten."""
-    from causalsig.release.keys import new_key, new_keys, new_provider_key
+    from causalsig.release.keys import check_outside_repository, new_key, new_keys, new_provider_key
 
+    if role == "all" and not demo:
+        raise typer.BadParameter(
+            "Operator, output checker, university and provider are four desks: say whose key (--role), or "
+            "--demo for throwaway keys of all of them.",
+            param_hint="--role",
+        )
+    if not demo:
+        check_outside_repository(folder)
     if role == "all":
         new_keys(folder, demo=demo)
     elif role == "provider":

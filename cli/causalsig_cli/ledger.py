@@ -59,3 +59,22 @@ def verify(
     found = check_ledger(folder, read_trusted(keys), tuple(releases or ()), allow_demo=demo)
     typer.echo(f"verified: {found.lines} lines, {found.releases} released files held against them")
     typer.echo(f"head      {found.head}")
+    if not found.end:
+        typer.echo("end       not checked: give --releases with the files that left")
+    if found.torn:
+        typer.echo(f"torn      {found.torn} bytes of a line that was never finished, and told to nobody")
+    for number in found.backwards:
+        typer.echo(f"dated     line {number} is dated before the line it follows: look at the clock")
+
+
+@app.command()
+def new(folder: Folder) -> None:
+    """Begin a ledger that holds nothing, where there is none: else it is made with the provider's key.
+
+    Only where nothing ever left: a ledger that is lost is put back from a copy, for a new one has forgotten
+    everything that was told.
+    """
+    from causalsig.release.ledger import Ledger
+
+    Ledger(folder).create()
+    typer.echo(str(folder))

@@ -80,6 +80,11 @@ def command(
             f"{question}, {', '.join(contrasts)}: for the statistician only, municipalities are not shown "
             f"it ({', '.join(codes)}; `causalsig explain CODE` tells a code)."
         )
+    if len(summary.programs) > 1:
+        say(
+            f"the releases were made by {len(summary.programs)} different programs (package or libraries): "
+            "causalsig release verify shows which; see with the providers that they run the same."
+        )
     say(
         f"{summary.pool.sites} sites pooled, {len(summary.pool.left_out)} gave no number. "
         f"Next: causalsig report national {summary.path} --keys {signing or keys}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -27,28 +28,49 @@ Format = Annotated[Literal["text", "json"], typer.Option("--format", help="How t
 
 @app.command()
 def review(
-    file: Annotated[Path, typer.Argument(help="A review.json, or the folder it is in.")],
+    folders: Annotated[
+        list[Path], typer.Argument(help="A review.json, the folder it is in, or folders of such folders.")
+    ],
     language: Annotated[Literal["nl", "en"], typer.Option(help="Language of the rules.")] = "en",
     format_: Format = "text",
     html: Annotated[
-        Path | None, typer.Option("--html", help="Write it as one HTML page instead; it stays with you.")
+        Path | None,
+        typer.Option("--html", help="Write one HTML page instead; of several reviews a folder of pages."),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace the page when it is there.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace a page that is there.")] = False,
 ) -> None:
-    """Show exactly what would leave, each value with the rule that lets it pass."""
-    from causalsig.release.life import read_review
+    """Show exactly what would leave, each value with the rule that lets it pass.
+
+    The log of the review keeps that it was shown: what was not shown since it was made, or since the other
+    person approved it, cannot be approved.
+    """
+    from causalsig.release.life import look, what_ledger_is_told
+
+    chosen = _expand(folders)
+    for place, folder in enumerate(chosen):
+        found = look(folder)
+        if html is not None:
+            page = html if len(chosen) == 1 else html / f"{folder.name}.html"
+            _write_page(found, page, language, force=force)
+        elif format_ == "json":
+            head = {"state": found.state, "demo": found.demo, "payload_hash": found.payload_hash}
+            log = [entry.model_dump() for entry in found.log]
+            told = {**head, "log": log, "fields": _rows(found, language)}
+            typer.echo(json.dumps(told, ensure_ascii=False, indent=2))
+        else:
+            if len(chosen) > 1:
+                typer.echo(f"{'' if place == 0 else chr(10)}== {folder.name}")
+            _show(found, language)
+            for line in what_ledger_is_told(folder, found):
+                typer.echo(f"Ledger: {line}")
+    if html is not None:
+        say("for operator and output checker; it names people, so keep it inside.")
+
+
+def _show(found: Review, language: str) -> None:
     from causalsig.release.reading import held_back
 
-    found = read_review(file)
-    if html is not None:
-        _write_page(found, html, language, force=force)
-        return
     rows = _rows(found, language)
-    if format_ == "json":
-        head = {"state": found.state, "demo": found.demo, "payload_hash": found.payload_hash}
-        log = [entry.model_dump() for entry in found.log]
-        typer.echo(json.dumps({**head, "log": log, "fields": rows}, ensure_ascii=False, indent=2))
-        return
     width = max(len(row["place"]) for row in rows)
     for row in rows:
         value = "-" if row["value"] is None else row["value"]
@@ -69,7 +91,6 @@ def _write_page(found: Review, html: Path, language: Literal["nl", "en"], *, for
     write_atomic(html, review_html(found, language).encode(), force=force, mode=0o600)
     html.chmod(0o600)  # also where the same page was there already
     typer.echo(str(html))
-    say("for operator and output checker; it names people, so keep it inside.")
 
 
 def _rows(found: Review, language: str) -> list[dict[str, Any]]:
@@ -127,7 +148,19 @@ def approve(
     folders: Folders,
     role: Approver,
     name: Name,
-    keys: Annotated[Path, typer.Option(help="Folder with your private key.")],
+    keys: Annotated[
+        Path, typer.Option(help="Folder with your private key, and the public key of the other person.")
+    ],
+    payload: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Hash of the payload you mean, or its start, as review prints it; may be repeated."
+        ),
+    ] = None,
+    ledger: Annotated[
+        Path | None,
+        typer.Option(help="The provider's ledger, so that no other is told; default: the one review shows."),
+    ] = None,
     outbox: Annotated[
         Path | None, typer.Option(help="Where a release goes; default: outbox beside the site's folder.")
     ] = None,
@@ -137,17 +170,33 @@ def approve(
     ] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace an earlier release in the outbox.")] = False,
 ) -> None:
-    """Approve what was reviewed; after operator and output checker, two people, it is released."""
-    from causalsig.release.keys import read_signing_key
+    """Approve what was reviewed; after operator and output checker, two people, it is released.
+
+    Only what was shown (causalsig release review) since it was made, and since the other person approved it,
+    can be approved, or what --payload names.
+    """
+    from causalsig.release.keys import check_one_person, read_signing_key, read_trusted
     from causalsig.release.life import approve as sign
 
-    key = read_signing_key(keys, role)
+    key, trusted = read_signing_key(keys, role), read_trusted(keys)
+    if not demo:
+        check_one_person(keys)
     waiting = refused = 0
     for folder in _expand(folders):
         target = outbox or folder.parent / "outbox"
         try:
             released = sign(
-                folder, role=role, name=name, key=key, outbox=target, demo=demo, reason=reason, force=force
+                folder,
+                role=role,
+                name=name,
+                key=key,
+                trusted=trusted,
+                outbox=target,
+                payload=_meant(folder, payload),
+                ledger=ledger,
+                demo=demo,
+                reason=reason,
+                force=force,
             )
         except RefusedError as error:
             # One that may not leave keeps none of the others in.
@@ -168,18 +217,31 @@ def approve(
         raise typer.Exit(RefusedError.exit_code)
 
 
+def _meant(folder: Path, payloads: list[str] | None) -> str | None:
+    """Pick, of the payloads that were named, that of a folder; else any one, which approving refuses."""
+    from causalsig.release.life import read_review
+
+    if not payloads:
+        return None
+    own = read_review(folder).payload_hash
+    return next((one for one in payloads if own.startswith(one)), payloads[0])
+
+
 @app.command()
 def refuse(
     folders: Folders,
     role: Approver,
     name: Name,
+    keys: Annotated[Path, typer.Option(help="Folder with your private key.")],
     reason: Annotated[str, typer.Option(help="Why; kept in the log.")],
 ) -> None:
-    """Refuse: nothing leaves, and the refusal is kept."""
+    """Refuse: nothing leaves, and the refusal is kept, for every copy of the same document."""
+    from causalsig.release.keys import read_signing_key
     from causalsig.release.life import refuse as keep_inside
 
+    key = read_signing_key(keys, role)
     for folder in _expand(folders):
-        keep_inside(folder, role=role, name=name, reason=reason)
+        keep_inside(folder, role=role, name=name, reason=reason, key=key)
         typer.echo(str(folder))
 
 
@@ -190,17 +252,30 @@ def verify(
     demo: Annotated[bool, typer.Option("--demo", help="Accept a demo approval.")] = False,
     format_: Format = "text",
 ) -> None:
-    """Check, without a network, that a release or a pool is unchanged and signed by those you trust."""
+    """Check, without a network, that a release or a pool is unchanged and signed by those you trust.
+
+    A word of withdrawal (*.withdrawn.json) too. Exit status 3: such a word lies beside the release.
+    """
     from causalsig.release.keys import read_trusted
     from causalsig.release.signed import verify as check
+    from causalsig.release.withdrawal import SUFFIX, refuse_withdrawn, verify_word
 
-    found = check(file, trusted=read_trusted(keys), allow_demo=demo)
+    trusted = read_trusted(keys)
+    if file.name.endswith(SUFFIX):
+        word = verify_word(file, trusted=trusted, allow_demo=demo)
+        told = word.model_dump(mode="json", exclude={"schema_version"})
+        lines = f"verified: {word.kind} of {word.of}, reason: {word.reason}\npayload  {word.payload_hash}"
+        typer.echo(json.dumps(told, indent=2) if format_ == "json" else lines)
+        return
+    found = check(file, trusted=trusted, allow_demo=demo)
+    refuse_withdrawn(file, found.payload_hash, trusted, allow_demo=demo)
     values = {
         "kind": found.kind,
         "demo": found.demo,
         "study_digest": found.study_digest,
         "payload_hash": found.payload_hash,
         "ledger": found.ledger,
+        "program": found.program,
         "signers": [{"role": key.role, "key_id": key.key_id} for key in found.signers],
     }
     if format_ == "json":
@@ -212,6 +287,8 @@ def verify(
     typer.echo(f"payload  {found.payload_hash}")
     if found.ledger is not None:
         typer.echo(f"ledger   {found.ledger}")
+    if found.program is not None:
+        typer.echo(f"program  {found.program}")
     for key in found.signers:
         typer.echo(f"signed   {key.role}  {key.key_id}")
 
@@ -272,10 +349,48 @@ def thresholds(
         raise typer.Exit(1)
 
 
+@app.command()
+def crate(
+    file: Annotated[Path, typer.Argument(help="A released file, in the outbox or as it was received.")],
+    keys: Annotated[Path, typer.Option(help="Folder with the public keys you trust (*.pub.json).")],
+    out: Annotated[Path, typer.Option(help="Folder to write, or a file that ends in .zip.")],
+    day: Annotated[
+        datetime | None,
+        typer.Option("--date", formats=["%Y-%m-%d"], help="Day that the crate is of. Default: today."),
+    ] = None,
+    review: Annotated[
+        Path | None,
+        typer.Option(help="The site's folder: its record goes in, with names. For the provider only."),
+    ] = None,
+    demo: Annotated[bool, typer.Option("--demo", help="Accept a demo approval.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace files of the same names.")] = False,
+) -> None:
+    """Write a release as an RO-Crate: the signed file as it left, and where it comes from, as JSON-LD.
+
+    It tells what the signed file tells, and the day: whoever has file and public keys can make the same.
+    """
+    from causalsig_cli._crates import write_crate
+
+    write_crate(file, keys, out, day=day, review=review, demo=demo, force=force)
+
+
+@app.command()
+def acro(
+    file: Annotated[Path, typer.Argument(help="A review.json, or the folder it is in.")],
+    out: Annotated[Path, typer.Option(help="Folder to write.")],
+    language: Annotated[Literal["nl", "en"], typer.Option(help="Language of the rules.")] = "en",
+    force: Annotated[bool, typer.Option("--force", help="Replace files of the same names.")] = False,
+) -> None:
+    """Write what would leave in the form of ACRO's results, for the SACRO viewer. It stays with you."""
+    from causalsig_cli._crates import write_screen
+
+    write_screen(file, out, language, force=force)
+
+
 def _expand(folders: list[Path], name: str = "review.json") -> list[Path]:
     """Let a folder without such a file stand for the folders in it that have one."""
     found: list[Path] = []
-    for folder in folders:
+    for folder in (path.parent if path.name == name else path for path in folders):
         inside = sorted(path.parent for path in folder.glob(f"*/{name}"))
         found.extend([folder] if (folder / name).exists() or not inside else inside)
     return found

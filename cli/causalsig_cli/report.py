@@ -153,12 +153,14 @@ def write_municipality(
     from causalsig.release.files import write_atomic
     from causalsig.release.keys import read_trusted
     from causalsig.release.signed import open_release, read_pool
+    from causalsig.release.withdrawal import refuse_withdrawn
     from causalsig.report.gather import municipality_page
     from causalsig.report.render import fairness_html, municipality_html
     from causalsig.study.read import read_study
 
     trusted, chosen = read_trusted(keys), read_study(study)
     opened = open_release(release, trusted=trusted, allow_demo=demo)
+    refuse_withdrawn(release, opened.payload_hash, trusted, allow_demo=demo)
     site = opened.document.site_code
     pool = None
     if others is not None:
@@ -193,9 +195,10 @@ def write_national(
     force: bool,
 ) -> None:
     """Verify a pool and the releases behind it, and write the page."""
+    from causalsig.execution.pool import open_folder
     from causalsig.release.files import write_atomic
     from causalsig.release.keys import read_trusted
-    from causalsig.release.signed import read_pool, read_release
+    from causalsig.release.signed import read_pool
     from causalsig.report.gather import national_page
     from causalsig.report.render import national_html
     from causalsig.study.read import read_study
@@ -208,12 +211,12 @@ def write_national(
             mend="Add --releases, or leave --sites out.",
         )
     trusted, chosen = read_trusted(keys), read_study(study)
-    files = [] if releases is None else sorted(releases.glob("*.release.json"))
+    opened = [] if releases is None else open_folder(releases, trusted, demo)
     page = national_page(
         read_pool(pool, trusted=trusted, allow_demo=demo),
         chosen,
         written_on=written_on,
-        documents=[read_release(file, trusted=trusted, allow_demo=demo) for file in files],
+        documents=[one.document for _, one in opened],
         with_sites=sites,
         verify_command=_verify(pool.name, demo),
     )

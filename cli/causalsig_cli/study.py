@@ -127,6 +127,7 @@ def _threshold(asked: Threshold) -> list[str]:
     others = ", ".join(f"{part:.0%}" for part in asked.candidates)
     bounds = {
         "mean bends": moving.curvature,
+        "band drifts a month": moving.drift_bound,
         "effect bends": moving.effect_curvature,
         "gap of sites slopes": moving.slope_bound,
     }

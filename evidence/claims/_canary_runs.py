@@ -197,6 +197,7 @@ def release_all(at: Desk) -> dict[str, int]:
         page.parent.mkdir(exist_ok=True)
         ended["release review --html"] = at.run("release", "review", folders[0], "--html", page).code
         for role in ("operator", "checker"):
+            ended["release review, of all"] = at.run("release", "review", at.folder / waiting).code
             who = ("--as", role, "--name", f"demo {role}", "--outbox", at.folder / "outbox")
             ended[f"release approve {role}"] = at.run(
                 "release", "approve", at.folder / waiting, *who, *demo

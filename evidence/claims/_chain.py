@@ -20,7 +20,7 @@ SITE = (
             "estimation": "augmented clone_censoring clone_checks clone_strategies clone_target clone_weights"
             " design folds inference inputs multinomial nuisances ordering outcome_models person_periods"
             " prepare propensity regressions request reuse stacked tilting weighted_clones weighting",
-            "execution": "analyse later routes truth",
+            "execution": "analyse horizons later routes truth",
             "release": "rules",
             "simulation": "acceptance accepted arrears attempts calendar choice clones draws episode_facts"
             " ledger months policies population rules scenario scenario_files seasons second_signals site"

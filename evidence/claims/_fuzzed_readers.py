@@ -13,7 +13,7 @@ from random import Random
 from typing import Any, Final
 
 from causalsig.release.envelope import PAYLOAD_TYPE, pre_authentication, seal
-from causalsig.release.household_sets import read_set
+from causalsig.release.household_sets import read_sets
 from causalsig.release.keys import (
     new_keys,
     read_provider_key,
@@ -24,6 +24,7 @@ from causalsig.release.ledger import Ledger
 from causalsig.release.ledger_check import check_ledger
 from causalsig.release.life import open_release, read_pool, read_review, verify
 from causalsig.release.remember import CANDIDATE_FILE, read_waiting
+from causalsig.release.review import Review
 from causalsig.release.signed_study import SUFFIX, check_study, sign_study
 from causalsig.release.strict_json import canonical
 from causalsig.release.withdrawal import withdrawn
@@ -88,7 +89,8 @@ def readers() -> Mapping[str, Reader]:
     site = world.sites / SITE
     review = taken(site / "review.json", "site/review.json", mode=0o600)
     candidate = taken(site / CANDIDATE_FILE, f"site/{CANDIDATE_FILE}", mode=0o600)
-    payload_hash = read_review(review).payload_hash
+    waits = read_review(review)
+    shutil.copytree(site / "households", candidate.parent / "households")
     private = taken(world.keys / "operator.key", "private/operator.key", mode=0o600)
     provider = taken(world.keys / "provider.key", "provider/provider.key", mode=0o600)
     public = taken(world.keys / "operator.pub.json", "public/operator.pub.json")
@@ -111,13 +113,19 @@ def readers() -> Mapping[str, Reader]:
         "study's signature": made(seal_file, lambda: check_study(study, trusted=trusted), True),
         "study": made(study, lambda: _study(study, trusted)),
         "review": made(review, lambda: read_review(review).model_dump()),
-        "candidate": made(candidate, lambda: read_waiting(candidate.parent, payload_hash)),
+        "candidate": made(candidate, lambda: _waiting(candidate.parent, waits)),
         "private key": made(private, lambda: _private(private.parent)),
         "provider's key": made(provider, lambda: read_provider_key(provider.parent)),
         "public key": made(public, lambda: read_trusted(public.parent)),
         "ledger": made(ledger, lambda: _ledger_and_files(ledger.parent, trusted, outbox)),
-        "set of households": made(lone, lambda: read_set(lone.parent, lone.stem).tobytes()),
+        "set of households": made(
+            lone, lambda: [one.codes.tolist() for one in read_sets(lone.parent, lone.stem)]
+        ),
     }
+
+
+def _waiting(folder: Path, review: Review) -> Any:
+    return read_waiting(folder, review.document, review.payload_hash, review.told)
 
 
 def _study(path: Path, trusted: Any) -> Any:

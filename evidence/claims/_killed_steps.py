@@ -18,6 +18,7 @@ from causalsig.execution.worker import main as work
 from causalsig.release.keys import (
     ROLES,
     Role,
+    TrustedKeys,
     new_keys,
     read_provider_key,
     read_signing_key,
@@ -25,6 +26,7 @@ from causalsig.release.keys import (
     revoke_key,
     rotate_key,
 )
+from causalsig.release.ledger import Ledger
 from causalsig.release.ledger_check import check_ledger
 from causalsig.release.life import approve, read_review, refuse, release_name, verify
 from causalsig.release.remember import LEDGER_FOLDER
@@ -64,7 +66,15 @@ class World:
     def sign(self, site: str, role: Role) -> None:
         """Approve a site's review."""
         key = read_signing_key(self.keys, role)
-        approve(self.sites / site, role=role, name=NAMES[role], key=key, outbox=self.outbox)  # type: ignore[arg-type]
+        approve(
+            self.sites / site,
+            role=role,  # type: ignore[arg-type]
+            name=NAMES[role],
+            key=key,
+            trusted=read_trusted(self.keys),
+            outbox=self.outbox,
+            payload=read_review(self.sites / site).payload_hash,
+        )
 
     def put_up(self, site: str) -> None:
         """Put a sound result up for review."""
@@ -169,7 +179,8 @@ def _pool(world: World) -> None:
 
 
 def _refuse(world: World) -> None:
-    refuse(world.sites / SITE, role="checker", name=NAMES["checker"], reason="too many numbers")
+    key = read_signing_key(world.keys, "checker")
+    refuse(world.sites / SITE, role="checker", name=NAMES["checker"], reason="too many numbers", key=key)
 
 
 def _new_keys(world: World) -> None:
@@ -231,7 +242,7 @@ def wrong_now(step: str, top: Path) -> list[str]:
     if step == "keys revoke" and trusted.find(signer_of(world)).state == "revoked":  # type: ignore[union-attr]
         return _open_secrets(world)
     # Every file that left is signed by two people, whole, and in a ledger that holds.
-    check_ledger(world.ledger, trusted, (world.outbox,) if world.outbox.exists() else ())
+    found += _ledger_at_odds(world, trusted)
     for path in sorted(world.outbox.glob("*")) if world.outbox.exists() else ():
         named = path.name.endswith((".release.json", SUFFIX))
         if not named and not path.name.startswith("."):
@@ -246,6 +257,22 @@ def wrong_now(step: str, top: Path) -> list[str]:
         if trusted.find(key.key_id) is None:
             found.append("a key that signs and that nobody can check")
     return found + _open_secrets(world)
+
+
+def _ledger_at_odds(world: World, trusted: TrustedKeys) -> list[str]:
+    """Hold the ledger against the outbox; of a withdrawal that a kill broke off the check has to tell."""
+    outbox = (world.outbox,) if world.outbox.exists() else ()
+    gone = {row["payload_hash"] for row in Ledger(world.ledger).rows() if row["event"] == "withdrawn"}
+    standing = {
+        verify(path, trusted=trusted).payload_hash for one in outbox for path in one.glob("*.release.json")
+    }
+    words = withdrawn(world.outbox, trusted) if outbox else frozenset()
+    half = bool(standing & gone - words)
+    try:
+        check_ledger(world.ledger, trusted, outbox)
+    except ReleaseError as error:
+        return [] if half and error.code == "ledger-word-missing" else [error.code]
+    return ["a withdrawal that was broken off, and no check that tells"] * half
 
 
 def wrong_afterwards(step: str, top: Path) -> list[str]:
@@ -267,6 +294,7 @@ def wrong_afterwards(step: str, top: Path) -> list[str]:
         check_study(world.study, trusted=read_trusted(world.keys))
     if step != "keys revoke":
         found += wrong_now(step, top)
+        check_ledger(world.ledger, read_trusted(world.keys), (world.outbox,) if world.outbox.exists() else ())
     return found
 
 
@@ -292,7 +320,8 @@ def contents(step: str, top: Path) -> dict[str, str]:
 def _without_times(path: Path) -> str:
     if path.name == "review.json":
         values = json.loads(path.read_bytes())
-        values |= {"log": [{**entry, "at": ""} for entry in values["log"]], "sha256": ""}
+        timeless = {"at": "", "previous": "", "signature": ""}
+        values |= {"log": [{**entry, **timeless} for entry in values["log"]], "sha256": ""}
         return json.dumps(values, sort_keys=True)
     if path.name == "ledger.jsonl":
         lines = [json.loads(line) for line in path.read_bytes().splitlines()]

@@ -16,6 +16,8 @@ BOUND = 0.2
 """Declared: how fast gaps between sites may change, a unit of the logarithm."""
 CURVATURE = 1.0
 """Declared: of the mean, a squared unit of the logarithm."""
+DRIFT = 0.01
+"""Declared: of the band from its comparison, a month; half of what the check without a bound must see."""
 CANDIDATES = (-0.4, -0.2, 0.2, 0.4)
 
 
@@ -29,13 +31,13 @@ def _row(found: Any, truth: float) -> dict[str, Any]:
     }
 
 
-def band(seed: int, **world: Any) -> dict[str, Any]:
+def band(seed: int, *, drift_bound: float = 0.0, **world: Any) -> dict[str, Any]:
     from causalsig.estimation import changed_band
 
     data = moved(seed, **world)
     truth = data.pop("truth")
     change: dict[str, Any] = {"changed": CHANGED, "before": OLD, "after": NEW}
-    return _row(changed_band(**data, **change, comparison=(-1.0, NEW)), truth)
+    return _row(changed_band(**data, **change, comparison=(-1.0, NEW), drift_bound=drift_bound), truth)
 
 
 def jumps(seed: int, **world: Any) -> dict[str, Any]:
@@ -133,6 +135,10 @@ A_LITTLE_WRONG: dict[str, Callable[[int], dict[str, Any]]] = {
 CELLS: dict[str, Callable[[int], dict[str, Any]]] = {
     "band": band,
     "band-drifts": partial(band, drift=0.02),
+    "band-drifts-as-declared": partial(band, drift=DRIFT, drift_bound=DRIFT),
+    "band-drifts-the-other-way-as-declared": partial(band, drift=-DRIFT, drift_bound=DRIFT),
+    "band-drifts-half-of-declared": partial(band, drift=0.5 * DRIFT, drift_bound=DRIFT),
+    "band-drifts-beyond-declared": partial(band, drift=4.0 * DRIFT, drift_bound=DRIFT),
     "band-other-event": partial(band, event=0.3),
     "jumps-rival": partial(jumps, rival=0.15),
     "jumps-rival-grows": partial(jumps, rival=0.15, rival_grows=9.0),

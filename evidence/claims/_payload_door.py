@@ -9,10 +9,11 @@ from typing import Any, Final, Literal
 
 from causalsig.release.build import read_model
 from causalsig.release.envelope import unseal
-from causalsig.release.household_sets import CohortSet, household_codes
+from causalsig.release.household_sets import cohort_sets
 from causalsig.release.keys import new_keys, read_signing_key, read_trusted
 from causalsig.release.kinds import read_site_document
-from causalsig.release.life import Memory, approve, read_site_release, write_pool, write_review
+from causalsig.release.ledger import Ledger
+from causalsig.release.life import Memory, approve, look, read_site_release, write_pool, write_review
 from causalsig.release.pool_document import PoolDocument
 from causalsig.release.strict_json import canonical
 from evidence.claims._mutated_formats import scratch_folder
@@ -24,7 +25,8 @@ _PEOPLE: Final[tuple[tuple[Literal["operator", "checker"], str], ...]] = (
 
 
 @cache
-def _keys() -> Path:
+def door_keys() -> Path:
+    """Make keys of everybody, once a process."""
     folder = scratch_folder() / "door"
     new_keys(folder)
     return folder
@@ -32,24 +34,28 @@ def _keys() -> Path:
 
 @cache
 def _members() -> Any:
-    return household_codes(b"p" * 32, "9001", map(str, range(100_000)))
+    return cohort_sets(b"p" * 32, "9001", {"everybody": map(str, range(100_000))})
 
 
 def through_the_door(document: dict[str, Any], folder: Path) -> dict[str, Any]:
     """Let a document leave, and read the file that did."""
-    keys = _keys()
+    keys = door_keys()
     trusted = read_trusted(keys)
     if document["kind"] == "pool":
         path = write_pool(
             folder / "pool.json", read_model(PoolDocument, document), key=read_signing_key(keys, "university")
         )
         return unseal(path.read_bytes(), trusted, ("university",)).document
-    memory = Memory(folder / "ledger", "f" * 64, 10, 330, (CohortSet("everybody", _members()),))
+    Ledger(folder / "ledger").create()
+    memory = Memory(folder / "ledger", "f" * 64, 10, 330, _members())
     write_review(folder / "9001", read_site_document(document), memory=memory)
     left: Path | None = None
     for role, name in _PEOPLE:
         key = read_signing_key(keys, role)
-        left = approve(folder / "9001", role=role, name=name, key=key, outbox=folder / "outbox")
+        look(folder / "9001")
+        left = approve(
+            folder / "9001", role=role, name=name, key=key, trusted=trusted, outbox=folder / "outbox"
+        )
     assert left is not None
     said: dict[str, Any] = json.loads(
         canonical(read_site_release(left, trusted=trusted)[0].model_dump(mode="json"))

@@ -27,6 +27,11 @@ TEXTS: Final = (
     "",
     "a" * 64,
     "0.1",
+    "zqvogel",
+    "mw_jansen",
+    "HIV",
+    "9417.3260.5",
+    "codes_signals_vogel",
 )
 NUMBERS: Final = (0, 1, -1, 9, 10, 19, 20, -20, 29, 30, 99, 100, 1000, 10_001, 2**53, 10**6)
 
@@ -122,8 +127,8 @@ def _status(draw: Random, document: Document) -> bool:
 
 def _floors(draw: Random, document: Document) -> bool:
     floors = document.get("floors")
-    if not floors:
-        return False
+    if not isinstance(floors, dict) or not floors:
+        return False  # an earlier change put something else there
     key = draw.choice(list(floors))
     floors[key] = draw.choice((1, 5, 9, 10, 29, 30, 50, 100, 101, 330, 500, 501, 670, 671, 999))
     return True

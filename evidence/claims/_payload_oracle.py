@@ -7,7 +7,6 @@ Written from the handbook's table. Where a rule needs what the site knows,
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from functools import cache
@@ -16,6 +15,7 @@ from typing import Any, Final
 
 from evidence.claims._payload_classes import classes_false, most_of_classes, numbers_of_classes
 from evidence.claims._payload_grids import BANDS, ROUNDING, definite
+from evidence.claims._payload_words import may_say
 
 HOUSE: Final = {
     "cell": 10,
@@ -32,10 +32,6 @@ MOST_STEPS: Final = 10_000
 POOL_STEPS: Final = 1_000_000
 SITES: Final = 6
 SILENT_GATE: Final = "gate-follow-up"
-_TEXT: Final = re.compile(
-    r"[a-z][a-z0-9_.-]{0,60}|[A-Z]{2,6}|[0-9a-f]{64}|20[0-9]{2}-[01][0-9]|[0-9]+(\.[0-9]+)+"
-)
-_WORDS: Final = frozenset({"", *BANDS, "E1", "E2", "knapp-hartung", "knapp-hartung-floored"})
 
 
 def band_of(count: float) -> str:
@@ -64,16 +60,6 @@ def objects(value: Any) -> Iterable[dict[str, Any]]:
     elif isinstance(value, list):
         for inner in value:
             yield from objects(inner)
-
-
-@cache
-def known_words() -> frozenset[str]:
-    """Every code of the catalogue and every slug of the default study: what a string may say."""
-    from causalsig.texts import catalogue
-
-    codes = {key.split(".")[1] for key in catalogue("en") if key.startswith("codes.")}
-    rules = {key.split(".")[2] for key in catalogue("en") if key.startswith("release.rules.")}
-    return frozenset(codes | rules | _WORDS | {"other"})
 
 
 @cache
@@ -117,7 +103,7 @@ def _not_closed(document: Mapping[str, Any]) -> list[str]:
     for key, value in leaves(document):
         if isinstance(value, float) or (isinstance(value, int) and abs(value) >= 2**53):
             found.append(f"closed: a number that is no small integer in {key}")
-        elif isinstance(value, str) and not (value in known_words() or _TEXT.fullmatch(value)):
+        elif isinstance(value, str) and not may_say(key, value):
             found.append(f"closed: a text of no list in {key}")
     return found
 

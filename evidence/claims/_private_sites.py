@@ -107,7 +107,7 @@ def waiting(site: ArmMeans, place: int, epsilon: float) -> PrivateWaiting:
         kind="causalsig-private", study_digest=HEX, package_version="0.1.0", lock_digest=HEX, snapshot=HEX,
         site_code=f"{place:064x}", wave=1, extracted="2026-09", floors=_floors(),
         epsilon_per_mille=round(epsilon * 1000), budget_per_mille=10_000, max_episodes=2,
-        questions=(question,), ledger="", site=HEX, share_per_mille=330, cohorts=(),
+        questions=(question,), ledger="", site=HEX, share_per_mille=330, sets=HEX,
     )  # fmt: skip
 
 

@@ -16,6 +16,8 @@ CURVATURE = 1.0
 """Bound, and curvature, of the discrete design: its mean is the worst the bound allows on either side."""
 MONTHS = 12
 """Distinct scores a side of the discrete design."""
+DOSES = (0.0, 0.02, 0.04, 0.06, 0.12)
+"""Smaller heaps than `HEAP_SHARE`: most are too small for a test of heaping to see."""
 HEAP_SHARE, HEAP_HARM = 0.25, 0.8
 """Of scores close to the cutoff, those moved to it, and what they differ in outcome."""
 STEP, NEAR = 0.01, 0.2
@@ -115,14 +117,14 @@ def discrete(seed: int, *, months: int = MONTHS) -> dict[str, Any]:
     return _row(found.honest, EFFECT) | {"covered, no curvature": _row(flat, EFFECT)["covered"]}
 
 
-def heaped(seed: int) -> dict[str, Any]:
+def heaped(seed: int, *, dose: float = HEAP_SHARE) -> dict[str, Any]:
     """Move some who are close to the cutoff onto it: they come back more often."""
     from causalsig.diagnostics.threshold_gates import ThresholdSettings, threshold_gate
     from causalsig.estimation import collapse_scores, effect_at_cutoff
 
     r = np.random.default_rng([seed, 5])
     data = draw(seed, N, decimals=2)
-    moved = (np.abs(data["score"]) < NEAR) & (r.random(N) < HEAP_SHARE)
+    moved = (np.abs(data["score"]) < NEAR) & (r.random(N) < dose)
     score = np.rint(np.where(moved, 0.0, data["score"]) / STEP)
     outcome = data["outcome"] + HEAP_HARM * moved + EFFECT * (moved & (data["score"] < 0.0))
     table = collapse_scores(score, outcome)
@@ -131,7 +133,8 @@ def heaped(seed: int) -> dict[str, Any]:
     primary = effect_at_cutoff(table, 0.0, donut=gate.donut)
     return _row(primary.robust, EFFECT) | {
         "covered without the gate": _row(plain.robust, EFFECT)["covered"],
-        "gate changed the primary": gate.donut > 0.0,
+        "gate saw a heap": not gate.verdicts[0].passed,
+        "standard error over the plain one": float(primary.robust.std_error / plain.robust.std_error),
     }
 
 
@@ -144,4 +147,5 @@ CELLS: dict[str, Callable[[int], dict[str, Any]]] = {
     "discrete": discrete,
     **{f"discrete, {few} scores a side": partial(discrete, months=few) for few in (3, 4, 6)},
     "heaped": heaped,
+    **{f"heaped, {100 * dose:g} %": partial(heaped, dose=dose) for dose in DOSES},
 }

@@ -25,6 +25,7 @@ COVERS = (
     "causalsig/cohort/*.py",
     "causalsig/estimation/*.py",
     "causalsig/execution/analyse.py",
+    "causalsig/execution/horizons.py",
     "causalsig/sources/*.py",
     "evidence/claims/_reordered_sites.py",
 )

@@ -24,6 +24,7 @@ COVERS = (
     "causalsig/diagnostics/*.py",
     "causalsig/estimation/*.py",
     "causalsig/execution/analyse.py",
+    "causalsig/execution/horizons.py",
     "causalsig/execution/power*.py",
     "causalsig/execution/truth.py",
     "causalsig/meta/*.py",

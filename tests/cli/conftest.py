@@ -167,23 +167,35 @@ class Outbox:
         return sorted((self.releases.parent / "pooled").rglob("*"))
 
 
-def release(folder: Path, result: Any, study: Any, code: str, wave: int = 1) -> None:
-    """Put a result up for review as the site `code` and approve it twice."""
+def release(
+    folder: Path, result: Any, study: Any, code: str, wave: int = 1, extract: int | None = None
+) -> None:
+    """Put a result up for review as the site `code` and approve it twice; each wave of its own extract."""
     from dataclasses import replace
 
     from causalsig.execution.site import release_site
-    from causalsig.release.keys import read_signing_key
-    from causalsig.release.life import approve
+    from causalsig.release.keys import read_signing_key, read_trusted
+    from causalsig.release.life import approve, look
 
     inside, keys = folder / "sites" / code, folder / "keys"
     released = replace(result, municipality=code)
     households = {"contact_method:3m14": map(str, range(50_000))}
+    snapshot = bytes([extract or wave]) * 32
     release_site(
-        released, study, households=households, keys=keys, snapshot=b"s" * 32, wave=wave, folder=inside
+        released, study, households=households, keys=keys, snapshot=snapshot, wave=wave, folder=inside
     )
     for role in ("operator", "checker"):
         key = read_signing_key(keys, role)
-        approve(inside, role=role, name=f"demo {role}", key=key, outbox=folder / "outbox", demo=True)
+        look(inside)
+        approve(
+            inside,
+            role=role,
+            name=f"demo {role}",
+            key=key,
+            trusted=read_trusted(keys),
+            outbox=folder / "outbox",
+            demo=True,
+        )
 
 
 @pytest.fixture(scope="session")

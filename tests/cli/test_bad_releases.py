@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
-from causalsig.execution.pool import pool_folder
-from causalsig.release.keys import new_keys
+from causalsig.errors import PoolError, RefusedError
+from causalsig.execution.pool import open_folder, pool_folder, refuse_mixture
+from causalsig.release.keys import new_keys, read_trusted
 from causalsig.study.digest import study_digest
 from causalsig.study.read import read_study
 
@@ -75,8 +76,8 @@ def test_one_bad_release_stops_the_pool(
 
 def test_releases_of_different_studies_are_not_mixed(run: Any, outbox: Any, analysed: Any) -> None:
     from causalsig.execution.site import release_site
-    from causalsig.release.keys import read_signing_key
-    from causalsig.release.life import approve
+    from causalsig.release.keys import read_signing_key, read_trusted
+    from causalsig.release.life import approve, look
 
     other = read_study("vroegsignalering").model_copy(update={"seed": 1})
     result = replace(analysed, municipality="9004", study_digest=study_digest(other))
@@ -87,7 +88,16 @@ def test_releases_of_different_studies_are_not_mixed(run: Any, outbox: Any, anal
     )
     for role in ("operator", "checker"):
         key = read_signing_key(outbox.keys, role)
-        approve(inside, role=role, name=f"demo {role}", key=key, outbox=outbox.releases, demo=True)
+        look(inside)
+        approve(
+            inside,
+            role=role,
+            name=f"demo {role}",
+            key=key,
+            trusted=read_trusted(outbox.keys),
+            outbox=outbox.releases,
+            demo=True,
+        )
     found = run(*outbox.pool()).error("pool-other-study")
     assert study_digest(other)[:12] in found and outbox.written == []
 
@@ -107,6 +117,26 @@ def test_the_same_site_twice_is_refused(run: Any, outbox: Any) -> None:
     shutil.copy(first, first.with_name("copy.release.json"))
     found = run(*outbox.pool()).error("pool-site-twice")
     assert "copy.release.json" in found and outbox.written == []
+
+
+def test_an_extract_that_says_it_is_another_wave_is_no_new_information(analysed: Any, tmp_path: Path) -> None:
+    from tests.cli.conftest import release
+
+    study = read_study("vroegsignalering")
+    new_keys(tmp_path / "keys", demo=True)
+    for place, extract in enumerate((1, 2)):
+        release(tmp_path, analysed, study, "9001", wave=place + 1, extract=extract)
+    opened = open_folder(tmp_path / "outbox", read_trusted(tmp_path / "keys"), True)
+    refuse_mixture(opened, study_digest(study))
+    same = replace(
+        opened[1][1],
+        document=opened[1][1].document.model_copy(update={"snapshot": opened[0][1].document.snapshot}),
+    )
+    with pytest.raises(PoolError, match="pool-extract-twice"):
+        refuse_mixture([opened[0], (opened[1][0], same)], study_digest(study))
+    # The provider's ledger does not let it leave in the first place.
+    with pytest.raises(RefusedError, match="ledger-once"):
+        release(tmp_path, analysed, study, "9001", wave=3, extract=2)
 
 
 def test_a_demo_is_no_result(run: Any, outbox: Any) -> None:

@@ -129,6 +129,7 @@ def test_two_people_release_it_and_anyone_can_verify_it(ready: Desk, run: Run, k
     for role in ("operator", "checker"):
         assert not outbox.exists()
         who = ("--as", role, "--name", f"demo {role}", "--keys", ready.keys, "--demo")
+        assert run("release", "review", ready.folder / kind / "9001").code == 0
         assert run("release", "approve", ready.folder / kind / "9001", *who).code == 0
     [file] = outbox.iterdir()
     assert file.name.endswith(f".{kind}.json")

@@ -20,7 +20,7 @@ from causalsig.execution.worker import Job, run_job
 from causalsig.grouped import RuleBehind, RuleBlock, RuleGain, RuleLeaf
 from causalsig.release.build import site_code
 from causalsig.release.keys import new_keys, read_provider_key, read_signing_key, read_trusted
-from causalsig.release.life import approve
+from causalsig.release.life import approve, look
 from causalsig.release.signed import read_release
 from causalsig.simulation import SiteSpec, load_scenario, simulate_site
 from causalsig.simulation.xxllnc import write_workbook
@@ -75,7 +75,16 @@ class Provider:
     def approve(self, inside: Path, outbox: str) -> None:
         for role in ("operator", "checker"):
             key = read_signing_key(self.keys, role)
-            approve(inside, role=role, name=f"demo {role}", key=key, outbox=self.folder / outbox, demo=True)
+            look(inside)
+            approve(
+                inside,
+                role=role,
+                name=f"demo {role}",
+                key=key,
+                trusted=read_trusted(self.keys),
+                outbox=self.folder / outbox,
+                demo=True,
+            )
 
     def learned(self, rules: dict[str, RuleBlock | None]) -> None:
         """Release the first study, with what its rule is said to be at each site."""

@@ -8,7 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from causalsig.diagnostics.threshold_gates import ThresholdSettings, heap_at, robustness, threshold_gate
+from causalsig.diagnostics.threshold_gates import (
+    ThresholdSettings,
+    donut_at_round,
+    heap_at,
+    robustness,
+    threshold_gate,
+)
 from causalsig.diagnostics.words import verdict_sentence
 from causalsig.errors import EstimationError
 from causalsig.estimation import (
@@ -42,10 +48,57 @@ def failed(gate: Any) -> set[str]:
     return {verdict.code for verdict in gate.verdicts if not verdict.passed}
 
 
-def test_a_threshold_without_trouble_passes_and_keeps_every_score() -> None:
+def test_a_threshold_without_trouble_passes_and_keeps_every_score_but_a_round_one() -> None:
     gate = threshold_gate(table_of(1), 500.0, before=[1])
     assert failed(gate) == set()
-    assert gate.admitted and gate.donut == 0.0 and not gate.low
+    assert gate.admitted and gate.donut == 0.5 and not gate.low
+    assert threshold_gate(table_of(1), 503.0, before=[1]).donut == 0.0
+    kept = threshold_gate(table_of(1), 500.0, before=[1], settings=ThresholdSettings(round_donut=False))
+    assert kept.donut == 0.0
+
+
+@pytest.mark.parametrize(
+    ("scores", "cutoff", "donut"),
+    [
+        (np.arange(0.0, 1000.0), 500.0, 0.5),
+        (np.arange(0.0, 1000.0), 505.0, 0.0),
+        (np.arange(0.0, 1000.0, 10.0), 500.0, 5.0),
+        (np.arange(0.0, 1000.0, 10.0), 450.0, 0.0),
+        (np.arange(0, 100_000) / 100.0, 500.0, 0.005),
+        (np.arange(0.0, 30.0), 10.0, 0.0),
+        (np.arange(1.0, 13.0), 10.0, 0.0),
+    ],
+)
+def test_a_round_cutoff_of_fine_scores_is_left_out_whatever_the_counts(
+    scores: Any, cutoff: float, donut: float
+) -> None:
+    found = donut_at_round(collapse_scores(scores, scores), cutoff)
+    assert found == pytest.approx(donut, rel=1e-6)
+    again = np.append(scores, np.full(500, cutoff))
+    assert donut_at_round(collapse_scores(again, again), cutoff) == found
+
+
+def test_a_small_harmful_heap_that_no_test_sees_is_left_out_all_the_same() -> None:
+    found, plain = [], []
+    for seed in range(30):
+        table = table_of(300 + seed, heap=0.06)
+        gate = threshold_gate(table, 500.0)
+        found.append(effect_at_cutoff(table, 500.0, donut=gate.donut).robust.estimate)
+        plain.append(effect_at_cutoff(table, 500.0).robust.estimate)
+    spread = np.std(found, ddof=1) / np.sqrt(len(found))
+    assert abs(np.mean(found) - 0.3) < 3.0 * spread < np.mean(plain) - 0.3
+
+
+@pytest.mark.parametrize("donut", [0.0, 2.0, 5.0])
+@pytest.mark.parametrize("cutoff", [3.0, 7.0, 11.0])
+def test_months_are_compared_with_months_and_not_with_what_lies_beyond_them(
+    cutoff: float, donut: float
+) -> None:
+    months = np.repeat(np.arange(1.0, 13.0), 200)
+    found = heap_at(collapse_scores(months, months), cutoff, donut=donut)
+    assert (found.episodes, found.expected, found.excess) == (200, 200.0, 0.0)
+    heaped = np.append(months, np.full(300, cutoff))
+    assert heap_at(collapse_scores(heaped, heaped), cutoff, donut=donut).excess > 3.0
 
 
 def test_a_heap_at_the_threshold_makes_the_donut_primary() -> None:

@@ -71,6 +71,38 @@ def test_the_band_is_the_regression_with_a_column_a_month() -> None:
     assert found.holds and found.conf_low < -0.2 < found.conf_high
 
 
+def test_a_drift_within_its_bound_is_at_most_the_bias_that_is_told() -> None:
+    """Without noise the whole error of a drifting band is the drift's; the steady one is the worst."""
+    told = {**CHANGE, "comparison": (300.0, 500.0)}
+    steady, still = town(noise=0.0, drift=0.004), town(noise=0.0)
+    found = changed_band(**steady, **told, drift_bound=0.004)
+    apart = found.estimate - changed_band(**still, **told).estimate
+    assert apart == pytest.approx(found.largest_bias, rel=1e-6)
+    wild = dict(still)
+    inside = (still["score"] >= 500.0) & (still["score"] < 700.0)
+    steps = np.random.default_rng(3).choice([-0.004, 0.004], 24).cumsum()
+    wild["outcome"] = still["outcome"] + inside * steps[still["month"].astype(int)]
+    moved = changed_band(**wild, **told).estimate - changed_band(**still, **told).estimate
+    assert abs(moved) < found.largest_bias
+
+
+def test_the_breakdown_is_the_drift_at_which_the_interval_reaches_zero() -> None:
+    data, told = town(), {**CHANGE, "comparison": (300.0, 500.0)}
+    found = changed_band(**data, **told)
+    assert found.breakdown is not None and found.breakdown > 0.0
+    ends = [changed_band(**data, **told, drift_bound=f * found.breakdown).conf_high for f in (0.99, 1.01)]
+    assert ends[0] < 0.0 < ends[1]
+    flat = town()
+    flat["outcome"] = np.random.default_rng(4).normal(size=len(flat["score"]))
+    assert changed_band(**flat, **told).breakdown == 0.0
+
+
+def test_a_drift_within_its_bound_passes_the_check_and_one_beyond_does_not() -> None:
+    told = {**CHANGE, "comparison": (300.0, 500.0), "drift_bound": 0.02}
+    assert changed_band(**town(drift=0.02), **told).holds
+    assert not changed_band(**town(drift=0.06), **told).holds
+
+
 def test_a_constant_effect_without_noise_is_found_exactly() -> None:
     data = town(noise=0.0)
     data["outcome"] = data["outcome"] - 0.001 * data["score"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -144,3 +145,41 @@ def test_an_outcome_far_from_zero_is_refused_before_its_squares_lose_their_digit
         with pytest.raises(EstimationError) as raised:
             threshold_effect(**({"score": SCORE, "outcome": OUTCOME, "cutoff": 500.0} | beside))
         assert raised.value.code == "estimation-magnitude"
+
+
+def test_a_cutoff_as_text_is_no_number() -> None:
+    found = refused("threshold_effect", SCORE, OUTCOME, "500")  # type: ignore[arg-type]
+    assert (found.where, found.found) == ("cutoff", "text")
+
+
+def test_a_bandwidth_that_is_too_narrow_is_told_one_that_does() -> None:
+    with pytest.raises(EstimationError) as caught:
+        threshold_effect(SCORE, OUTCOME, 500.0, bandwidth=0.5)
+    assert caught.value.where == "bandwidth"
+    enough = float(re.findall(r"bandwidth of ([0-9.e+-]+) or more", caught.value.mend)[0])
+    assert enough > 0.5
+    assert (
+        threshold_effect(SCORE, OUTCOME, 500.0, bandwidth=(enough, 10.0 * enough)).bandwidths.left == enough
+    )
+
+
+def test_more_covariates_than_the_episodes_bear_are_refused_with_how_many_they_do() -> None:
+    many = R.normal(size=(len(SCORE), 40))
+    with pytest.raises(EstimationError, match="estimation-many-covariates") as caught:
+        threshold_effect(SCORE, OUTCOME, 500.0, covariates=many)
+    assert caught.value.found == "40"
+    copies = np.repeat(many[:, :1], 40, axis=1)
+    alone = threshold_effect(SCORE, OUTCOME, 500.0, covariates=many[:, :1])
+    together = threshold_effect(SCORE, OUTCOME, 500.0, covariates=copies)
+    assert together.robust.estimate == pytest.approx(alone.robust.estimate, rel=1e-6)
+
+
+def test_what_a_reader_must_know_is_noted() -> None:
+    homes = np.arange(len(SCORE)) // 2
+    taken = (R.random(len(SCORE)) < 0.5).astype(float)
+    weak = threshold_effect(SCORE, OUTCOME, 500.0, taken_up=taken, households=homes, bandwidth=300.0)
+    assert {"estimation-instrument-weak", "estimation-households-unused"} <= set(weak.notes)
+    few = threshold_effect(SCORE, OUTCOME, 500.0, households=np.arange(len(SCORE)) % 15, variance="cluster")
+    assert "estimation-few-clusters" in few.notes
+    well = threshold_effect(SCORE, OUTCOME, 500.0, households=homes, variance="cluster")
+    assert set(well.notes) <= {"estimation-rounded-scores"}

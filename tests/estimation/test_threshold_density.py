@@ -163,3 +163,13 @@ def test_lots_that_cannot_be_drawn_are_refused(options: dict[str, Any], code: st
     with pytest.raises(EstimationError) as raised:
         local_randomisation(score, outcome, **({"cutoff": 4.0, "window": 1.0} | options))
     assert raised.value.code == code
+
+
+def test_a_mean_at_the_cutoff_leaves_a_density_of_lines_to_be_tested() -> None:
+    score = np.linspace(-1.0, 1.0, 2001)
+    score = np.concatenate([score - score.mean(), -score + score.mean()]) + 0.0005 * np.repeat(
+        [1.0, -1.0], 2001
+    )
+    found = density_test(score, 0.0, degree=1)
+    assert found.p_value > 0.05
+    assert found.densities == pytest.approx((0.5, 0.5), rel=0.05)

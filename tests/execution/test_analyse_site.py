@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from causalsig.cohort import build_cohort, plan_cohorts
 from causalsig.cohort.build import Cohort
-from causalsig.execution.analyse import INCOMPLETE_ARMS, WITHHELD, _merge, analyse_site, answer, seed_of
+from causalsig.execution.analyse import INCOMPLETE_ARMS, WITHHELD, analyse_site, answer, seed_of
+from causalsig.execution.horizons import merge_plans
 from causalsig.execution.record import site_record
 from causalsig.records import QuestionResult, SiteResult, Verdict
 from causalsig.release.build import CheckedRelease, ReleaseIdentity, build_release
@@ -177,7 +178,7 @@ def test_what_a_longer_horizon_s_gate_closed_is_told_by_outcome(cohort: Cohort, 
     first = answer(cohort, study)
     closed = answer(cohort, with_gates(study, min_effective_sample_size=1e6))
     assert (first.status, closed.status) == ("estimated", "withheld")
-    found = _merge([first, closed])
+    found = merge_plans([first, closed])
     assert (found.status, found.verdicts) == ("estimated", first.verdicts)
     told = {(r.outcome, r.estimand) for r in found.refusals if r.code == WITHHELD}
     assert told == {(o.id, e) for o in cohort.plan.outcomes for e in ("ATO", "ATE")}

@@ -20,8 +20,8 @@ from causalsig.pooling.thresholds_again import estimate_again, has_table
 from causalsig.release.build import CheckedRelease, ReleaseIdentity, build_release, released_arms
 from causalsig.release.crossed_read import released_moves, released_thresholds
 from causalsig.release.documents import EstimatesDocument
-from causalsig.release.keys import new_keys, read_signing_key
-from causalsig.release.life import approve, write_review
+from causalsig.release.keys import new_keys, read_signing_key, read_trusted
+from causalsig.release.life import approve, look, write_review
 from causalsig.release.pool_document import PoolDocument, build_pool_document, pool_result
 from causalsig.report.gather import municipality_page, national_page
 from causalsig.report.render import municipality_html, national_html
@@ -76,7 +76,12 @@ def test_the_released_table_gives_the_released_number(document: EstimatesDocumen
     assert blocks
     for block in blocks:
         found = estimate_again(block)
-        assert found.agrees, (block.cutoff, block.estimand, found.away)
+        # Fourteen bins are too few to check it, but near it they are.
+        assert found.agrees is not False and found.away is not None and found.away < 0.5, (
+            block.cutoff,
+            block.estimand,
+            found.away,
+        )
 
 
 def test_municipalities_with_one_number_are_pooled_to_it(
@@ -155,7 +160,16 @@ def test_the_pool_command_prints_each_candidate_with_its_routes(
     roles: tuple[Literal["operator", "checker"], ...] = ("operator", "checker")
     for role in roles:
         key = read_signing_key(keys, role)
-        approve(tmp_path / "site", role=role, name=f"The {role}", key=key, outbox=outbox, demo=True)
+        look(tmp_path / "site")
+        approve(
+            tmp_path / "site",
+            role=role,
+            name=f"The {role}",
+            key=key,
+            trusted=read_trusted(keys),
+            outbox=outbox,
+            demo=True,
+        )
     path = tmp_path / "study.toml"
     text = default_study_text().replace(DECLARED, f"expected_risk = {SMALL_ARMS}")
     path.write_text(text, encoding="utf-8")
@@ -183,11 +197,13 @@ def test_the_command_tells_whether_a_signed_number_is_its_tables(
     roles: tuple[Literal["operator", "checker"], ...] = ("operator", "checker")
     for role in roles:
         key = read_signing_key(keys, role)
+        look(tmp_path / "site")
         file = approve(
             tmp_path / "site",
             role=role,
             name=f"The {role}",
             key=key,
+            trusted=read_trusted(keys),
             outbox=tmp_path / "outbox",
             demo=True,
         )
@@ -195,9 +211,10 @@ def test_the_command_tells_whether_a_signed_number_is_its_tables(
     said = capsys.readouterr().out
     assert "from its table" in said and "bandwidth x 0.5" in said and "placebo at" in said
     assert "moved to 75%" in said and "  changed_band\n    contacts a year" in said
-    assert said.count("  agrees: ") == said.count("released ") and "DOES NOT" not in said
+    verdicts = said.count("  agrees: ") + said.count("  cannot be checked from so few bins: ")
+    assert verdicts == said.count("released ") and "DOES NOT" not in said
     assert again(file, "--keys", keys, "--demo", "--format", "json") == 0
     for one in json.loads(capsys.readouterr().out):
-        assert one["agrees"] and one["rows"][0]["kind"] == "table"
+        assert one["agrees"] is not False and one["rows"][0]["kind"] == "table"
         beside = one["estimand"] == "E1" and one["outcome"] == "any_new_arrears_3m"
         assert [move["part"] for move in one["moves"]] == ([0.5, 0.75, 1.5, 2.0] if beside else [])

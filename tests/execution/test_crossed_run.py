@@ -126,6 +126,17 @@ def test_what_another_threshold_would_do_is_recorded_released_and_shown(
         assert f"at amount {block['cutoff']:g}" in text
         for row in block["moved"]:
             assert f"contacts a year {row['extra_contacts']:+.0f}" in text
+        below, above = block["effects"][0]["households"]
+        assert f"{below} households below and {above} above within the bandwidth" in text
+    # The first threshold's few handled are too few for a ratio; the second has one.
+    first, second = text.split("at amount 200")
+    assert "not passed: [gate-first-stage]" in first and "weak: few episodes; 6 of 7 passed" in first
+    assert "read the Anderson-Rubin set only" in first and "read the Anderson-Rubin" not in second
+    assert "7 of 7 passed" in second and second.count("all scores, no donut") == 1
+    handled = record[1]["effects"][0]["handled"]
+    assert f"F {handled['f_statistic']:.1f}" in second
+    assert f"{handled['effect']['robust']['estimate']:+.3f}" in second
+    assert text.count("[estimation-route-without-data]") == len(record)
     assert ended("site", "thresholds", ran, "--format", "json") == 0
     assert json.loads(capsys.readouterr().out) == record
     assert ended("release", "review", ran, "--format", "json") == 0

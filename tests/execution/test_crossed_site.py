@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from causalsig_cli.app import main
 
 from causalsig.cohort.build import site_facts
 from causalsig.cohort.crossing import crossing_cohort
@@ -17,6 +19,7 @@ from causalsig.estimation import effect_at_cutoff, threshold_effect
 from causalsig.estimation.threshold_released import table_of_bins
 from causalsig.execution.analyse import analyse_site
 from causalsig.execution.crossed import refused_findings, threshold_findings
+from causalsig.execution.crossed_record import thresholds_record
 from causalsig.execution.invented_rules import handling_of
 from causalsig.execution.record import site_record
 from causalsig.execution.truth import inventory_site
@@ -26,6 +29,7 @@ from causalsig.release.crossed_read import released_thresholds
 from causalsig.simulation import draw_sites, load_scenario, simulate_site
 from causalsig.study.handling import HandlingRule
 from causalsig.study.models import Study
+from causalsig.texts import text
 
 INHABITANTS, MONTHS = 60_000, 30
 IDENTITY = ReleaseIdentity("a" * 64, "b" * 64, "0.1.0", "c" * 64)
@@ -195,7 +199,7 @@ def test_the_order_of_the_rows_changes_nothing(town: Any, study: Study, found: T
 
 
 def test_a_heap_at_the_threshold_makes_the_donut_primary(
-    town: Any, study: Study, found: ThresholdFindings
+    town: Any, study: Study, found: ThresholdFindings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     _, tables, _, _ = town
     signals = tables.signals.copy()
@@ -204,11 +208,16 @@ def test_a_heap_at_the_threshold_makes_the_donut_primary(
     heaped = asked(town, study, replace(tables, signals=signals))
     block = heaped.blocks[0]
     assert {v.code: v.passed for v in block.verdicts}["gate-heaping"] is False
-    assert block.donut == 2.0 and found.blocks[0].donut == 0.0
+    assert block.donut == 2.0
+    # A round amount in whole cents: beforehand its own score only is left out.
+    assert found.blocks[0].donut == pytest.approx(0.005)
     assert block.admitted and block.effects
     assert min(abs(np.expm1(one.distance)) * 300.0 for one in block.bins) > 2.0
     entry = released(heaped, study).document.thresholds[0].crossings[0]
     assert entry.donut and entry.effects
+    said = shown(heaped, tmp_path, capsys)
+    assert "not passed: [gate-heaping] " in said
+    assert "primary     without scores within 2 of the threshold (a donut)" in said
 
 
 @pytest.mark.parametrize(
@@ -220,7 +229,12 @@ def test_a_heap_at_the_threshold_makes_the_donut_primary(
     ],
 )
 def test_a_threshold_without_an_answer_says_why(
-    town: Any, study: Study, traits: dict[str, Any], code: str
+    town: Any,
+    study: Study,
+    traits: dict[str, Any],
+    code: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     found = asked(town, study, **traits)
     assert found.status == "refused"
@@ -229,13 +243,30 @@ def test_a_threshold_without_an_answer_says_why(
     assert block.effects == () and block.bins == ()
     entry = released(found, study).document.thresholds[0].crossings[0]
     assert entry.refusals == (code,) and entry.gates == ()
+    said = shown(found, tmp_path, capsys)
+    assert f"refused  [{code}] {text(f'codes.{code}.title', 'en')}" in said
+    assert text(f"codes.{code}.explanation", "en").split()[-1] in said and "gates" not in said
 
 
-def test_one_signal_against_two_is_no_discontinuity(town: Any, study: Study) -> None:
+def shown(found: ThresholdFindings, folder: Path, capsys: pytest.CaptureFixture[str]) -> str:
+    """Give what `causalsig site thresholds` prints of such a run."""
+    (folder / "site.json").write_text(json.dumps({"thresholds": thresholds_record(found)}), encoding="utf-8")
+    with pytest.raises(SystemExit) as ended:
+        main(["site", "thresholds", str(folder)])
+    assert not ended.value.code
+    return capsys.readouterr().out
+
+
+def test_one_signal_against_two_is_no_discontinuity(
+    town: Any, study: Study, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     found = asked(town, curved(study, signals=0.1), handling=rule("signals", 2.0))
     (block,) = found.blocks
     assert found.status == "withheld" and not block.admitted
     assert {v.code: v.passed for v in block.verdicts}["gate-threshold-values"] is False
+    said = shown(found, tmp_path, capsys)
+    assert "DO NOT let an effect through" in said and "not passed: [gate-threshold-values] " in said
+    assert "primary" not in said
 
 
 def test_months_are_told_with_the_bias_their_curvature_allows(town: Any, study: Study) -> None:

@@ -111,9 +111,9 @@ def by_part(block: ThresholdBlock) -> dict[float, MovedRow]:
     return {row.part: row for row in block.moved}
 
 
-def pivotal_rows(cohort: CrossingCohort) -> tuple[Any, Any, Any, Any]:
-    """Amounts, outcomes, months and households of those without rent, written out."""
-    rows = cohort.scores.rent == 0
+def pivotal_rows(cohort: CrossingCohort, *thresholds: float) -> tuple[Any, Any, Any, Any]:
+    """Amounts, outcomes, months and households without rent and not at round thresholds, written out."""
+    rows = (cohort.scores.rent == 0) & ~np.isin(cohort.scores.total, thresholds)
     months = cohort.time_zero.astype("datetime64[D]").astype("datetime64[M]").astype(float)
     outcome = cohort.outcomes["any_new_arrears_3m"]
     return cohort.scores.total[rows], outcome[rows], months[rows], cohort.households[rows]
@@ -136,7 +136,7 @@ def test_where_the_rule_changed_the_band_itself_answers(
     cohort: CrossingCohort, found: tuple[ThresholdBlock, ...]
 ) -> None:
     """By the estimator on the rows written out: no rent, both periods, compared with 133 to 200 euro."""
-    amount, outcome, month, households = pivotal_rows(cohort)
+    amount, outcome, month, households = pivotal_rows(cohort, 200.0, 300.0)
     for block, part, band in ((found[0], 0.75, (225.0, 300.0)), (found[1], 1.5, (200.0, 300.0))):
         row = by_part(block)[part]
         comparison = (200.0**2 / 300.0, 200.0)
@@ -180,7 +180,7 @@ def test_contacts_are_counted(cohort: CrossingCohort, found: tuple[ThresholdBloc
     assert (row.to, row.years) == (150.0, 1.0)
     assert (row.episodes, row.households) == (inside.sum(), len(set(households[inside].tolist())))
     h = block.effects[0].bandwidths[0]
-    near = own & (np.abs(np.log(amount / 200.0)) <= h)
+    near = own & (np.abs(np.log(amount / 200.0)) <= h) & (amount != 200.0)
     shares = [visited[near & side].mean() for side in (amount >= 200, amount < 200)]
     assert row.contacts_each == pytest.approx(shares[0] - shares[1])
     assert row.contacts_each == pytest.approx(0.8, abs=0.05)
@@ -191,7 +191,7 @@ def test_contacts_are_counted(cohort: CrossingCohort, found: tuple[ThresholdBloc
 def test_a_site_that_never_changed_continues_its_mean(study: Study) -> None:
     cohort = town(STAYED)
     (block,) = blocks_of(cohort, study)
-    amount, outcome, _, households = pivotal_rows(cohort)
+    amount, outcome, _, households = pivotal_rows(cohort, 250.0)
     table = collapse_scores(amount, outcome, households=households)
     for part, row in by_part(block).items():
         assert row.band is not None and row.band.route == "continuation"
@@ -240,7 +240,7 @@ def test_where_the_bands_drift_apart_the_jumps_answer(study: Study) -> None:
     row = by_part(block)[1.5]
     assert row.band is not None and row.band.route == "changed_jumps"
     assert [(one.route, one.code) for one in row.passed] == [("changed_band", "estimation-trends-differ")]
-    amount, outcome, month, households = pivotal_rows(cohort)
+    amount, outcome, month, households = pivotal_rows(cohort, 200.0, 300.0)
     plain = changed_jumps(
         amount, outcome, month, **CHANGE, households=households, scale="log", effect_curvature=0.1
     )
@@ -406,3 +406,16 @@ def test_two_places_of_one_threshold_are_held_against_each_other(study: Study) -
     assert down.band is not None and up.band is not None
     assert (down.band.route, up.band.route) == ("changed_band", "changed_band")
     assert up.basis is not None and up.basis.apart == 4
+
+
+def test_a_declared_drift_widens_the_interval_and_is_the_bound_that_leaves(
+    cohort: CrossingCohort, found: tuple[ThresholdBlock, ...], study: Study
+) -> None:
+    """Twelve months before are compared with twelve since: their means lie twelve months apart."""
+    bounded = by_part(blocks_of(cohort, asking(study, drift_bound=0.01))[1])[1.5].band
+    plain = by_part(found[1])[1.5].band
+    assert plain is not None and bounded is not None and bounded.route == plain.route == "changed_band"
+    assert plain.largest_bias == 0.0
+    assert bounded.largest_bias == pytest.approx(0.12, rel=0.05)
+    assert bounded.estimate == plain.estimate
+    assert bounded.conf_low < plain.conf_low - 0.5 * bounded.largest_bias

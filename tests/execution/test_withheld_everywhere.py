@@ -30,8 +30,8 @@ from causalsig.execution.truth import inventory_site
 from causalsig.execution.worker import write_json
 from causalsig.records import SiteResult
 from causalsig.release.build import ReleaseIdentity, build_release, released_arms
-from causalsig.release.keys import new_keys, read_signing_key
-from causalsig.release.life import approve
+from causalsig.release.keys import new_keys, read_signing_key, read_trusted
+from causalsig.release.life import approve, look
 from causalsig.release.signed_study import sign_study
 from causalsig.release.strict_json import canonical
 from causalsig.report.effects import own_contrast, own_mean
@@ -213,7 +213,8 @@ def run_chain(folder: Path, places: dict[str, Place], codes: list[str], gates: d
         write_json(home / "run.json", {"steps": said, "reasons": reasons})
         for role, name in (("operator", "A"), ("checker", "B")):
             key = read_signing_key(keys, role)
-            approve(home, role=role, name=name, key=key, outbox=outbox, demo=True)
+            look(home)
+            approve(home, role=role, name=name, key=key, trusted=read_trusted(keys), outbox=outbox, demo=True)
         status[code] = {question.question: question.status for question in result.questions}
     pool_folder(path, outbox, keys, folder / "pooled", allow_demo=True)
     commands(folder, path, codes)

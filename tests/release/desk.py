@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 from causalsig_cli.app import main
 
-from causalsig.release import approve, read_signing_key
+from causalsig.release import approve, read_signing_key, read_trusted
+from causalsig.release.life import read_review
 
 
 def approve_both(folder: Path, keys: Path, outbox: Path, **choices: bool) -> Path:
@@ -17,11 +19,25 @@ def approve_both(folder: Path, keys: Path, outbox: Path, **choices: bool) -> Pat
             role=role,
             name=name,
             key=read_signing_key(keys, role),
+            trusted=read_trusted(keys),
+            payload=read_review(folder).payload_hash,
             outbox=outbox,
             **choices,  # type: ignore[arg-type]
         )
     assert path is not None
     return path
+
+
+def desks(keys: Path) -> dict[str, Path]:
+    """Give operator and checker a folder each, with their own private key and everybody's public ones."""
+    found = {}
+    for role in ("operator", "checker"):
+        folder = keys.parent / f"{keys.name}-{role}"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        for path in (*keys.glob("*.pub.json"), keys / f"{role}.key"):
+            shutil.copy(path, folder / path.name)
+        found[role] = folder
+    return found
 
 
 def run(*arguments: object) -> int:

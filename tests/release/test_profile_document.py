@@ -432,3 +432,14 @@ def test_the_counts_decide_not_the_order_of_the_cells() -> None:
     other = sift(cells[::-1], Disclosure(), budget=10)[0]
     assert set(one) == set(other) == set()
     assert replace(cells[0], numerator=599).value == 0.599
+
+
+@pytest.mark.parametrize(("document", "table"), [(FULL_PROFILE, "links"), (FULL_MONITOR, "mix_by_month")])
+def test_what_was_held_back_is_named_by_a_table_of_a_list(document: Any, table: str) -> None:
+    values = document.model_dump(mode="json")
+    known = {"rule": "release-cell-floor", "table": table}
+    type(document).model_validate_json(json.dumps(values | {"suppressions": [known]}))
+    for name in ("mw_jansen", "codes_signals_household_key", "findings_of_9001"):
+        spoiled = json.dumps(values | {"suppressions": [known | {"table": name}]})
+        with pytest.raises(ValidationError, match="no table of this kind"):
+            type(document).model_validate_json(spoiled)

@@ -362,9 +362,8 @@ def test_what_the_schema_does_not_allow_beside_is_refused(
         EstimatesDocument.model_validate_json(json.dumps(values))
 
 
-def test_a_document_of_the_version_before_keeps_its_bytes(make_site: Make, release: Release) -> None:
-    """What was signed and hashed as 0.1 is read, and hashed, as it was written."""
-    values = release(make_site()).model_dump(mode="json")
+def _as_first_version(values: dict[str, Any]) -> dict[str, Any]:
+    """Leave out what 0.1 did not have."""
     values["schema_version"] = "0.1"
     for name in ("certificate", "thresholds"):
         del values[name]
@@ -375,7 +374,12 @@ def test_a_document_of_the_version_before_keeps_its_bytes(make_site: Make, relea
             del block["sensitivity"]
         for held in question["suppressions"]:
             del held["what"]
-    old = canonical(values)
+    return values
+
+
+def test_a_document_of_the_version_before_keeps_its_bytes(make_site: Make, release: Release) -> None:
+    """What was signed and hashed as 0.1 is read, and hashed, as it was written."""
+    old = canonical(_as_first_version(release(make_site()).model_dump(mode="json")))
     read = EstimatesDocument.model_validate_json(old)
     assert canonical(read.model_dump(mode="json")) == old and b"sensitivity" not in old
     assert document_hash(read) == document_hash(EstimatesDocument.model_validate_json(old))
@@ -385,6 +389,28 @@ def test_a_document_of_the_version_before_keeps_its_bytes(make_site: Make, relea
 def test_a_document_of_the_version_before_holds_nothing_newer(site: SiteResult, release: Release) -> None:
     values = release(site).model_dump(mode="json") | {"schema_version": "0.1"}
     with pytest.raises(ValidationError, match=r"what 0\.2 added"):
+        EstimatesDocument.model_validate_json(json.dumps(values))
+
+
+def test_an_earlier_version_is_no_way_around_a_rule(make_site: Make, release: Release) -> None:
+    values = _as_first_version(release(make_site()).model_dump(mode="json"))
+    [question] = [one for one in values["questions"] if one["question"] == "contact_method"]
+    question["verdicts"] = [
+        {
+            "tier": "solo",
+            "code": "gate-power",
+            "passed": True,
+            "value": 12,
+            "threshold": 80,
+            "size": None,
+            "arm": None,
+            "estimand": None,
+        }
+    ]
+    EstimatesDocument.model_validate_json(json.dumps(values))
+    for block in question["analyses"]:
+        block["primary"] = False
+    with pytest.raises(ValidationError, match="no primary block"):
         EstimatesDocument.model_validate_json(json.dumps(values))
 
 

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from causalsig.records import SiteResult
-from causalsig.release import ReleaseIdentity, build_release, read_signing_key, write_review
+from causalsig.release import ReleaseIdentity, build_release, new_keys, read_signing_key, write_review
+from causalsig.release.life import read_review
 from causalsig.study.models import Study
-from tests.release.desk import run
+from tests.release.desk import desks, run
 from tests.release.memories import memory_for
 
 
@@ -34,10 +35,22 @@ def test_from_review_to_verification(sites: Path, tmp_path: Path, capsys: pytest
     assert "operator" in shown and "demo" in shown
     assert read_signing_key(keys, "operator").private.hex() not in shown
     approve = ("--keys", keys, "--demo", "--outbox", tmp_path / "outbox")
+    assert run("release", "approve", sites, "--as", "operator", "--name", "A", *approve) == 2
+    assert "[release-not-seen]" in capsys.readouterr().err
+    assert run("release", "review", sites) == 0
+    capsys.readouterr()
     assert run("release", "approve", sites, "--as", "operator", "--name", "A", *approve) == 0
     first = capsys.readouterr()
     assert first.out == "" and "2 wait(s)" in first.err
-    assert run("release", "approve", sites, "--as", "checker", "--name", "B", *approve) == 0
+    assert run("release", "approve", sites, "--as", "checker", "--name", "B", *approve) == 2
+    assert "[release-not-seen]" in capsys.readouterr().err, "the second person looks too"
+    hashes = [read_review(sites / code).payload_hash[:12] for code in ("9001", "9002")]
+    meant = ("--payload", hashes[1], "--payload", hashes[0])
+    assert (
+        run("release", "approve", sites / "9001", "--as", "checker", "--name", "B", *approve, *meant[:2]) == 2
+    )
+    assert "[release-other-payload]" in capsys.readouterr().err
+    assert run("release", "approve", sites, "--as", "checker", "--name", "B", *approve, *meant) == 0
     released = capsys.readouterr().out.split()
     assert [Path(line).name for line in released] == [f"{c * 64}.release.json" for c in "12"]
     assert run("release", "verify", released[0], "--keys", keys) == 2
@@ -62,8 +75,13 @@ def test_review_shows_every_value_with_its_rule(sites: Path, capsys: pytest.Capt
 
 def test_a_refusal_is_kept_and_holds(sites: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     who = ("--as", "checker", "--name", "B")
-    assert run("release", "refuse", sites / "9001", *who, "--reason", "not yet") == 0
-    assert run("keys", "new", tmp_path / "keys") == 0
+    assert run("keys", "new", tmp_path / "keys") == 2
+    assert "--role" in capsys.readouterr().err
+    assert run("keys", "new", tmp_path / "keys", "--role", "checker") == 0
+    assert (
+        run("release", "refuse", sites / "9001", *who, "--keys", tmp_path / "keys", "--reason", "not yet")
+        == 0
+    )
     assert run("release", "approve", sites / "9001", *who, "--keys", tmp_path / "keys") == 3
     assert "[release-refused]" in capsys.readouterr().err
     assert run("release", "review", sites / "9001") == 0
@@ -81,9 +99,13 @@ def test_a_tampered_release_is_told_apart(
     sites: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     keys = tmp_path / "keys"
-    run("keys", "new", keys)
+    new_keys(keys)
     for role, name in (("operator", "A"), ("checker", "B")):
-        assert run("release", "approve", sites / "9001", "--as", role, "--name", name, "--keys", keys) == 0
+        who = ("--as", role, "--name", name, "--keys")
+        assert run("release", "review", sites / "9001") == 0
+        assert run("release", "approve", sites / "9001", *who, keys) == 2
+        assert "[release-both-keys]" in capsys.readouterr().err
+        assert run("release", "approve", sites / "9001", *who, desks(keys)[role]) == 0
     path = sites / "outbox" / f"{'1' * 64}.release.json"
     values = json.loads(path.read_text())
     values["payload"] = "A" + values["payload"][1:]

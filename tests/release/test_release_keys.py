@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -102,3 +103,33 @@ def test_a_rotated_key_that_was_interrupted_is_rotated_again(keys: Path) -> None
     new = rotate_key(keys, "operator")
     states = {key.key_id: key.state for key in read_trusted(keys).keys if key.role == "operator"}
     assert states == {old.key_id: "retired", middle.key_id: "retired", new.key_id: "active"}
+
+
+def test_a_folder_that_others_can_change_holds_no_secret(keys: Path) -> None:
+    keys.chmod(0o777)
+    with pytest.raises(ReleaseError) as caught:
+        read_signing_key(keys, "checker")
+    assert caught.value.code == "release-key-mode"
+    keys.chmod(0o755)
+    read_signing_key(keys, "checker")
+
+
+def test_no_key_is_made_where_it_could_be_committed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tree = tmp_path / "tree"
+    subprocess.run(("git", "init", "--quiet", str(tree)), check=True)
+    assert run("keys", "new", tree / "keys", "--role", "operator") == 2
+    assert "[release-key-in-repository]" in capsys.readouterr().err and not (tree / "keys").exists()
+    (tree / ".gitignore").write_text("*.key\n")
+    assert run("keys", "new", tree / "keys", "--role", "operator") == 0
+    (tree / ".gitignore").unlink()
+    assert run("keys", "new", tree / "demo", "--demo") == 0, "a throwaway key is no secret"
+
+
+def test_this_repository_ignores_keys() -> None:
+    top = Path(__file__).parents[2]
+    asked = ("git", "-C", str(top), "check-ignore", "keys/operator.key")
+    if (top / ".git").exists():
+        assert subprocess.run(asked, capture_output=True, check=False).returncode == 0
+    assert "*.key" in (top / ".gitignore").read_text().splitlines()

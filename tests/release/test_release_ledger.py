@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import multiprocessing
 import os
@@ -18,9 +19,17 @@ import pytest
 
 from causalsig.errors import RefusedError, ReleaseError
 from causalsig.release.chain import EMPTY, Chain
-from causalsig.release.household_sets import apart, household_codes, read_set, write_set
+from causalsig.release.household_sets import (
+    Member,
+    cohort_sets,
+    count_households,
+    read_sets,
+    sides,
+    write_sets,
+)
 from causalsig.release.keys import SigningKey, new_key, new_keys, read_signing_key, read_trusted
-from causalsig.release.ledger import Candidate, CohortEntry, Ledger
+from causalsig.release.ledger import Candidate, Ledger
+from tests.release.desk import run
 
 PROVIDER = b"p" * 32
 
@@ -36,15 +45,22 @@ def checker(keys: Path) -> SigningKey:
     return read_signing_key(keys, "checker")
 
 
+def begun(folder: Path) -> Ledger:
+    """Begin a ledger in a folder."""
+    ledger = Ledger(folder / "ledger")
+    ledger.create()
+    return ledger
+
+
 def hexed(text: str) -> str:
     return (text.encode().hex() * 64)[:64]
 
 
-def households(first: int, last: int) -> np.ndarray:
-    return household_codes(PROVIDER, "9001", (f"h{k}" for k in range(first, last)))
+def households(first: int, last: int) -> list[str]:
+    return [f"h{k}" for k in range(first, last)]
 
 
-def candidate(sets: Path, cohorts: dict[str, np.ndarray], **changes: object) -> Candidate:
+def candidate(sets: Path, cohorts: dict[str, list[str]], **changes: object) -> Candidate:
     values: dict[str, object] = {
         "kind": "estimates",
         "site": hexed("site"),
@@ -55,7 +71,7 @@ def candidate(sets: Path, cohorts: dict[str, np.ndarray], **changes: object) -> 
         "numbers": 10,
         "floor": 10,
         "share_per_mille": 330,
-        "cohorts": tuple(CohortEntry(analysis=a, set=write_set(sets, c)) for a, c in cohorts.items()),
+        "sets": write_sets(sets, cohort_sets(PROVIDER, "9001", cohorts)),
     }
     return Candidate.model_validate(values | changes)
 
@@ -125,20 +141,49 @@ def test_others_may_not_read_it(checker: SigningKey, tmp_path: Path) -> None:
     assert caught.value.code == "ledger-mode"
 
 
-def test_households_meet_by_keyed_codes_only(tmp_path: Path) -> None:
-    one = household_codes(PROVIDER, "9001", ["b", "a", "b"])
+def codes(*members: Member, key: bytes = PROVIDER, site: str = "9001") -> np.ndarray:
+    (one,) = cohort_sets(key, site, {"all": members})
+    return one.codes
+
+
+def test_households_meet_by_keyed_codes_only() -> None:
+    one = codes("b", "a", "b")
     assert len(one) == 2 and (np.diff(one.astype(object)) > 0).all()
-    assert apart(one, household_codes(PROVIDER, "9001", ["a", "b"])) == 0
-    assert apart(one, household_codes(PROVIDER, "9001", ["a", "c"])) == 2
-    assert apart(one, household_codes(PROVIDER, "9002", ["a", "b"])) == 4
-    assert apart(one, household_codes(b"q" * 32, "9001", ["a", "b"])) == 4
-    name = write_set(tmp_path, one)
-    assert (read_set(tmp_path, name) == one).all()
-    assert (tmp_path / f"{name}.set").stat().st_mode & 0o777 == 0o600
-    (tmp_path / f"{name}.set").write_bytes(b"\0" * 16)
-    with pytest.raises(ReleaseError) as caught:
-        read_set(tmp_path, name)
-    assert caught.value.code == "ledger-set"
+    assert sides(one, codes("a", "b")) == (0, 0)
+    assert sides(one, codes("a", "c", "d")) == (1, 2)
+    assert sides(one, codes("a", "b", site="9002")) == (2, 2)
+    assert sides(one, codes("a", "b", key=b"q" * 32)) == (2, 2)
+
+
+def test_a_household_that_came_in_twice_counts_once() -> None:
+    one = codes(("a", 18_000), ("a", 18_030), ("b", 18_000))
+    assert len(one) == 3 and count_households(one) == 2
+    assert sides(one, codes(("a", 18_000), ("b", 18_000))) == (1, 0)
+    # Another wave is of other episodes, also of those who come back.
+    assert sides(one, codes(("a", 18_400), ("b", 18_400))) == (2, 2)
+
+
+def test_sets_of_a_release_are_kept_in_one_private_file(tmp_path: Path) -> None:
+    members = {"everybody": households(0, 100), "few": households(0, 9), "month": households(37, 62)}
+    made = cohort_sets(PROVIDER, "9001", members, floor=10)
+    name = write_sets(tmp_path, made)
+    found = {one.analysis: one.codes for one in read_sets(tmp_path, name)}
+    assert list(found) == ["everybody", "month"], "of nine households nothing leaves"
+    assert all((found[one.analysis] == one.codes).all() for one in made)
+    (file,) = tmp_path.iterdir()
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert file.stat().st_size < 8 * 101 + 2 * 13 + 30, "a bit a household and set"
+    whole = file.read_bytes()
+    for other in (b"\0" * 16, whole[:-1], whole + b"\0", b"", b"[]"):
+        file.write_bytes(other)
+        with pytest.raises(ReleaseError, match="ledger-set"):
+            read_sets(tmp_path, name)
+        # Nor under the name that fits what it holds, where it is no file of sets.
+        renamed = hashlib.sha256(other).hexdigest()
+        (tmp_path / f"{renamed}.set").write_bytes(other)
+        (tmp_path / f"{renamed}.set").chmod(0o600)
+        with pytest.raises(ReleaseError, match="ledger-set"):
+            read_sets(tmp_path, renamed)
 
 
 @pytest.mark.parametrize(
@@ -148,6 +193,10 @@ def test_households_meet_by_keyed_codes_only(tmp_path: Path) -> None:
         (1, 1000, "contact_method:3", True),  # one erased
         (0, 1009, "contact_method:6", True),  # nine more, at another horizon
         (5, 1004, "contact_method:3", True),  # five out, four in
+        (1, 1500, "contact_method:3", True),  # one erased, and very many new
+        (9, 1500, "contact_method:3", True),  # nine erased
+        (10, 1500, "contact_method:3", False),  # ten erased
+        (1, 1500, "contact_method:6", False),  # at another horizon other outcomes, of many others
         (0, 1010, "contact_method:3", False),  # ten more
         (1000, 2000, "contact_method:3", False),  # a later, disjoint wave
         (1, 1000, "accepted_help:3", False),  # another question: other statistics
@@ -156,7 +205,7 @@ def test_households_meet_by_keyed_codes_only(tmp_path: Path) -> None:
 def test_cohorts_a_few_households_apart_do_not_leave(
     checker: SigningKey, tmp_path: Path, first: int, last: int, question: str, *, refused: bool
 ) -> None:
-    ledger, sets = Ledger(tmp_path / "ledger"), tmp_path / "sets"
+    ledger, sets = begun(tmp_path), tmp_path / "sets"
     ledger.record(candidate(sets, {"contact_method:3": households(0, 1000)}), sets, checker)
     later = candidate(
         sets, {question: households(first, last)}, payload_hash=hexed("second"), snapshot=hexed("two")
@@ -179,16 +228,16 @@ def test_cohorts_a_few_households_apart_do_not_leave(
     assert caught.value.code == "ledger-few-apart"
 
 
-def test_one_release_a_study_snapshot_and_wave(checker: SigningKey, tmp_path: Path) -> None:
-    ledger, sets = Ledger(tmp_path / "ledger"), tmp_path / "sets"
+def test_one_release_a_study_and_snapshot(checker: SigningKey, tmp_path: Path) -> None:
+    ledger, sets = begun(tmp_path), tmp_path / "sets"
     first = candidate(sets, {"contact_method:3": households(0, 1000)})
     line = ledger.record(first, sets, checker)
     assert ledger.record(first, sets, checker) == line, "the same again changes nothing"
     second = first.model_copy(update={"payload_hash": hexed("second")})
-    with pytest.raises(RefusedError) as caught:
-        ledger.record(second, sets, checker)
-    assert caught.value.code == "ledger-once"
-    ledger.record(second.model_copy(update={"wave": 2}), sets, checker)
+    for wave in (1, 2):  # the same extract is no other wave, whatever it is called
+        with pytest.raises(RefusedError) as caught:
+            ledger.record(second.model_copy(update={"wave": wave}), sets, checker)
+        assert caught.value.code == "ledger-once"
     assert ledger.withdraw(first.payload_hash, checker) == ledger.withdraw(first.payload_hash, checker)
     with pytest.raises(RefusedError) as caught:
         ledger.record(first, sets, checker)
@@ -200,7 +249,7 @@ def test_one_release_a_study_snapshot_and_wave(checker: SigningKey, tmp_path: Pa
 
 
 def test_numbers_of_one_extract_are_a_part_of_its_households(checker: SigningKey, tmp_path: Path) -> None:
-    ledger, sets = Ledger(tmp_path / "ledger"), tmp_path / "sets"
+    ledger, sets = begun(tmp_path), tmp_path / "sets"
     cohorts = {"contact_method:3": households(0, 800), "accepted_help:3": households(500, 1000)}
     first = candidate(sets, cohorts, numbers=200)
     ledger.record(first, sets, checker)
@@ -209,15 +258,22 @@ def test_numbers_of_one_extract_are_a_part_of_its_households(checker: SigningKey
         ledger.record(second.model_copy(update={"numbers": 131}), sets, checker)
     assert caught.value.code == "ledger-budget"
     ledger.record(second.model_copy(update={"numbers": 130}), sets, checker)
-    third = second.model_copy(update={"payload_hash": hexed("third"), "numbers": 1, "wave": 2})
-    with pytest.raises(RefusedError) as caught:
-        ledger.record(third, sets, checker)
-    assert caught.value.code == "ledger-budget"
-    ledger.record(third.model_copy(update={"snapshot": hexed("two")}), sets, checker)
+    third = second.model_copy(
+        update={"payload_hash": hexed("third"), "numbers": 1, "study_digest": hexed("third")}
+    )
+    # One more number is one too many, also of an extract that only says it is another: the same households.
+    for snapshot in ("one", "two"):
+        with pytest.raises(RefusedError) as caught:
+            ledger.record(third.model_copy(update={"snapshot": hexed(snapshot)}), sets, checker)
+        assert caught.value.code == "ledger-budget"
+    later = candidate(
+        sets, {"contact_method:3": households(1000, 2000)}, snapshot=hexed("two"), payload_hash=hexed("later")
+    )
+    ledger.record(later, sets, checker)
 
 
 def test_verify_finds_a_changed_set(keys: Path, checker: SigningKey, tmp_path: Path) -> None:
-    ledger, sets = Ledger(tmp_path / "ledger"), tmp_path / "sets"
+    ledger, sets = begun(tmp_path), tmp_path / "sets"
     ledger.record(candidate(sets, {"contact_method:3": households(0, 1000)}), sets, checker)
     assert len(ledger.verify(read_trusted(keys))) == 1
     (file,) = (tmp_path / "ledger" / "sets").glob("*.set")
@@ -286,7 +342,7 @@ def test_a_kill_loses_nothing_that_was_told(keys: Path, tmp_path: Path) -> None:
 
 
 def test_a_line_of_another_version_is_no_line(checker: SigningKey, tmp_path: Path) -> None:
-    ledger, sets = Ledger(tmp_path / "ledger"), tmp_path / "sets"
+    ledger, sets = begun(tmp_path), tmp_path / "sets"
     with ledger.chain.held() as links:
         ledger.chain.append(links, {"event": "rejoiced"}, checker)
     with pytest.raises(ReleaseError) as caught:
@@ -296,7 +352,7 @@ def test_a_line_of_another_version_is_no_line(checker: SigningKey, tmp_path: Pat
 
 
 def test_a_ledger_is_signed_by_who_completes_the_release(keys: Path, tmp_path: Path) -> None:
-    ledger, sets = Ledger(tmp_path / "ledger"), tmp_path / "sets"
+    ledger, sets = begun(tmp_path), tmp_path / "sets"
     new_key(tmp_path / "second", "operator")
     ledger.record(
         candidate(sets, {"contact_method:3": households(0, 1000)}),
@@ -306,3 +362,49 @@ def test_a_ledger_is_signed_by_who_completes_the_release(keys: Path, tmp_path: P
     with pytest.raises(ReleaseError) as caught:
         ledger.verify(read_trusted(keys))
     assert caught.value.code == "ledger-signature"
+
+
+def test_a_ledger_that_is_gone_is_not_begun_again_unasked(
+    keys: Path, checker: SigningKey, tmp_path: Path
+) -> None:
+    ledger, sets = Ledger(tmp_path / "ledger"), tmp_path / "sets"
+    first = candidate(sets, {"contact_method:3": households(0, 1000)})
+    for act in (
+        lambda: ledger.record(first, sets, checker),
+        lambda: ledger.admit(first, sets),
+        lambda: ledger.refuse(first.payload_hash, checker),
+        lambda: ledger.withdraw(first.payload_hash, checker),
+        lambda: ledger.verify(read_trusted(keys)),
+        ledger.rows,
+    ):
+        with pytest.raises(ReleaseError, match="ledger-absent"):
+            act()
+    assert not ledger.folder.exists()
+    # The provider's key brings one, and a command begins one; what is there is never emptied.
+    assert Ledger(keys / "ledger").rows() == []
+    assert run("ledger", "new", ledger.folder) == 0
+    ledger.record(first, sets, checker)
+    assert run("ledger", "new", ledger.folder) == 0
+    assert len(ledger.rows()) == 1
+    assert ledger.chain.path.stat().st_mode & 0o777 == 0o600
+    assert ledger.folder.stat().st_mode & 0o777 == 0o700
+
+
+def test_verify_says_what_it_cannot_tell(
+    keys: Path,
+    checker: SigningKey,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ledger, sets = begun(tmp_path), tmp_path / "sets"
+    ledger.record(candidate(sets, {"contact_method:3": households(0, 1000)}), sets, checker)
+    monkeypatch.setattr("causalsig.release.ledger._now", lambda: "1999-01-01T00:00:00+00:00")
+    ledger.refuse(hexed("other"), checker)
+    with ledger.chain.path.open("ab") as file:
+        file.write(b'{"half')
+    assert run("ledger", "verify", ledger.folder, "--keys", keys) == 0
+    told = capsys.readouterr().out
+    assert "end       not checked" in told
+    assert "torn      6 bytes" in told
+    assert "line 2 is dated before" in told

@@ -5,12 +5,13 @@ from __future__ import annotations
 import base64
 import json
 import os
+import shutil
 import stat
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 from hypothesis import given, settings
@@ -38,8 +39,12 @@ from causalsig.release import (
     write_review,
 )
 from causalsig.release.build import CheckedRelease
+from causalsig.release.chain import EMPTY
 from causalsig.release.envelope import payload_bytes, pre_authentication, seal, unseal
-from causalsig.release.life import document_hash, read_review
+from causalsig.release.kept import kept_bytes
+from causalsig.release.keys import revoke_key
+from causalsig.release.life import document_hash, look, read_review
+from causalsig.release.review_log import LogEntry, entry_hash
 from causalsig.release.strict_json import parse
 from causalsig.study.models import Study
 from tests.release.desk import approve_both
@@ -84,10 +89,15 @@ def test_nothing_leaves_before_both_have_approved(
     write_review(folder, release, memory=memory_for(folder))
     assert [entry.step for entry in read_review(folder).log] == ["computed", "checked"]
     operator, checker = (read_signing_key(keys, role) for role in ("operator", "checker"))
-    assert approve(folder, role="operator", name="A", key=operator, outbox=outbox) is None
-    assert approve(folder, role="operator", name="A", key=operator, outbox=outbox) is None
+    look(folder)
+    assert approve(folder, role="operator", name="A", key=operator, trusted=trusted, outbox=outbox) is None
+    look(folder)
+    assert approve(folder, role="operator", name="A", key=operator, trusted=trusted, outbox=outbox) is None
     assert not outbox.exists() and read_review(folder).state == "checked"
-    path = approve(folder, role="checker", name="B", key=checker, outbox=outbox, reason="as agreed")
+    look(folder)
+    path = approve(
+        folder, role="checker", name="B", key=checker, trusted=trusted, outbox=outbox, reason="as agreed"
+    )
     assert path == outbox / f"{release.document.site_code}.release.json"
     opened = open_release(path, trusted=trusted)
     assert opened.document == release.document == read_release(path, trusted=trusted)
@@ -95,7 +105,8 @@ def test_nothing_leaves_before_both_have_approved(
     review = read_review(folder)
     assert review.state == "released"
     steps = [(e.step, e.role, e.name) for e in review.log[2:]]
-    assert steps == [("approved", "operator", "A"), ("approved", "checker", "B"), ("released", "site", "")]
+    both = [("approved", "operator", "A"), ("seen", "site", ""), ("approved", "checker", "B")]
+    assert steps == [("seen", "site", ""), *both, ("released", "site", "")]
     assert {entry.payload_hash for entry in review.log} == {opened.payload_hash}
 
 
@@ -125,19 +136,25 @@ def test_a_kill_between_approval_and_release_is_mended_by_repeating(
     assert read_release(path, trusted=trusted) == release.document
 
 
-def test_one_person_cannot_be_both(tmp_path: Path, release: CheckedRelease, keys: Path) -> None:
+def test_one_person_cannot_be_both(
+    tmp_path: Path, release: CheckedRelease, keys: Path, trusted: TrustedKeys
+) -> None:
     folder = tmp_path / "9001"
     write_review(folder, release, memory=memory_for(folder))
     operator, checker = (read_signing_key(keys, role) for role in ("operator", "checker"))
-    approve(folder, role="operator", name="One Person", key=operator, outbox=tmp_path)
+    look(folder)
+    approve(folder, role="operator", name="One Person", key=operator, trusted=trusted, outbox=tmp_path)
+    look(folder)
     with pytest.raises(ReleaseError, match="release-same-person"):
-        approve(folder, role="checker", name=" one  PERSON", key=checker, outbox=tmp_path)
+        approve(folder, role="checker", name=" one  PERSON", key=checker, trusted=trusted, outbox=tmp_path)
     with pytest.raises(ReleaseError, match="release-key-role"):
-        approve(folder, role="checker", name="Another", key=operator, outbox=tmp_path)
+        approve(folder, role="checker", name="Another", key=operator, trusted=trusted, outbox=tmp_path)
     with pytest.raises(ReleaseError, match="release-mixed-demo"):
-        approve(folder, role="checker", name="Another", key=checker, outbox=tmp_path, demo=True)
+        approve(
+            folder, role="checker", name="Another", key=checker, trusted=trusted, outbox=tmp_path, demo=True
+        )
     with pytest.raises(ReleaseError, match="release-no-name"):
-        approve(folder, role="checker", name=" ", key=checker, outbox=tmp_path)
+        approve(folder, role="checker", name=" ", key=checker, trusted=trusted, outbox=tmp_path)
     assert read_review(folder).state == "checked"
 
 
@@ -145,10 +162,11 @@ def test_what_is_refused_stays_inside_and_is_kept(
     tmp_path: Path, release: CheckedRelease, other_release: CheckedRelease, keys: Path
 ) -> None:
     folder = tmp_path / "9001"
+    checker = read_signing_key(keys, "checker")
     write_review(folder, release, memory=memory_for(folder))
     with pytest.raises(ReleaseError, match="release-no-reason"):
-        refuse(folder, role="checker", name="B", reason=" ")
-    refuse(folder, role="checker", name="B", reason="the attrition looks odd")
+        refuse(folder, role="checker", name="B", reason=" ", key=checker)
+    refuse(folder, role="checker", name="B", reason="the attrition looks odd", key=checker)
     write_review(folder, release, memory=memory_for(folder))
     assert read_review(folder).state == "refused"
     with pytest.raises(RefusedError, match="release-refused"):
@@ -169,7 +187,7 @@ def test_a_released_one_is_not_refused_nor_overwritten(
     write_review(folder, release, memory=memory_for(folder))
     path = approve_both(folder, keys, tmp_path)
     with pytest.raises(ReleaseError, match="release-released"):
-        refuse(folder, role="operator", name="A", reason="too late")
+        refuse(folder, role="operator", name="A", reason="too late", key=read_signing_key(keys, "operator"))
     write_review(folder, other_release, force=True, memory=memory_for(folder))
     with pytest.raises(RefusedError, match="ledger-once"):
         approve_both(folder, keys, tmp_path, force=True)
@@ -275,13 +293,21 @@ def test_spare_bits_of_base64_carry_nothing(envelope: bytes, trusted: TrustedKey
 
 
 def test_two_people_who_approve_at_once_both_stay_on_the_record(
-    tmp_path: Path, release: CheckedRelease, keys: Path
+    tmp_path: Path, release: CheckedRelease, keys: Path, trusted: TrustedKeys
 ) -> None:
     folder = tmp_path / "9001"
     write_review(folder, release, memory=memory_for(folder))
 
     def sign(role: Literal["operator", "checker"]) -> Path | None:
-        return approve(folder, role=role, name=role, key=read_signing_key(keys, role), outbox=tmp_path)
+        return approve(
+            folder,
+            role=role,
+            name=role,
+            key=read_signing_key(keys, role),
+            trusted=trusted,
+            outbox=tmp_path,
+            payload=document_hash(release.document),
+        )
 
     with ThreadPoolExecutor(2) as pool:
         paths = list(pool.map(sign, ("operator", "checker")))
@@ -365,3 +391,131 @@ def test_a_file_that_is_no_key_is_refused(tmp_path: Path, content: str) -> None:
 def test_a_folder_without_keys_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ReleaseError, match="release-no-keys"):
         read_trusted(tmp_path)
+
+
+def test_what_was_refused_never_leaves_from_another_copy(
+    tmp_path: Path, release: CheckedRelease, other_release: CheckedRelease, keys: Path
+) -> None:
+    folder, copy = tmp_path / "9001", tmp_path / "another" / "9001"
+    write_review(folder, release, memory=memory_for(folder))
+    shutil.copytree(folder, copy)
+    refuse(folder, role="checker", name="B", reason="odd", key=read_signing_key(keys, "checker"))
+    with pytest.raises(RefusedError, match="release-refused"):
+        approve_both(copy, keys, tmp_path)
+    # Another document, and then the same once more: still refused.
+    write_review(folder, other_release, force=True, memory=memory_for(folder))
+    write_review(folder, release, force=True, memory=memory_for(folder))
+    assert read_review(folder).state == "refused"
+    with pytest.raises(RefusedError, match="release-refused"):
+        approve_both(folder, keys, tmp_path)
+
+
+def test_what_was_not_shown_since_it_was_made_is_not_approved(
+    tmp_path: Path, release: CheckedRelease, other_release: CheckedRelease, keys: Path, trusted: TrustedKeys
+) -> None:
+    folder, operator = tmp_path / "9001", read_signing_key(keys, "operator")
+    write_review(folder, release, memory=memory_for(folder))
+    look(folder)
+    write_review(folder, other_release, force=True, memory=memory_for(folder))
+    given: dict[str, Any] = {"role": "operator", "name": "A", "key": operator, "trusted": trusted}
+    with pytest.raises(ReleaseError, match="release-not-seen"):
+        approve(folder, outbox=tmp_path, **given)
+    for wrong in (document_hash(release.document), document_hash(other_release.document)[:7]):
+        with pytest.raises(ReleaseError, match="release-other-payload"):
+            approve(folder, outbox=tmp_path, payload=wrong, **given)
+    assert not read_review(folder).signatures
+    look(folder)
+    assert approve(folder, outbox=tmp_path, **given) is None
+
+
+def test_one_person_who_types_the_name_in_two_ways_is_one(
+    tmp_path: Path, release: CheckedRelease, keys: Path, trusted: TrustedKeys
+) -> None:
+    folder = tmp_path / "9001"
+    write_review(folder, release, memory=memory_for(folder))
+    for role, name in (("operator", "Jos\u00e9 de-Wit"), ("checker", "JOSE\u0301 de Wit.")):
+        given: dict[str, Any] = {"role": role, "name": name, "key": read_signing_key(keys, role)}  # type: ignore[arg-type]
+        look(folder)
+        if role == "operator":
+            approve(folder, outbox=tmp_path, trusted=trusted, **given)
+        else:
+            with pytest.raises(ReleaseError, match="release-same-person"):
+                approve(folder, outbox=tmp_path, trusted=trusted, **given)
+
+
+@pytest.mark.parametrize("name", ["A\n  2026-11-23  approved  checker  B", "A\x1b[2K", "A\u202eB", "A" * 201])
+def test_a_name_is_no_line_of_the_log(
+    tmp_path: Path, release: CheckedRelease, keys: Path, trusted: TrustedKeys, name: str
+) -> None:
+    folder, key = tmp_path / "9001", read_signing_key(keys, "operator")
+    write_review(folder, release, memory=memory_for(folder))
+    look(folder)
+    for who in ({"name": name}, {"name": "A", "reason": name if len(name) < 200 else "x" * 2001}):
+        with pytest.raises(ReleaseError, match="release-name"):
+            approve(folder, role="operator", key=key, trusted=trusted, outbox=tmp_path, **who)
+        with pytest.raises(ReleaseError, match="release-name"):
+            refuse(folder, role="operator", key=key, **({"reason": "odd"} | who))
+    assert read_review(folder).state == "checked"
+
+
+def test_the_log_is_a_chain_that_its_signers_hold(
+    tmp_path: Path, release: CheckedRelease, keys: Path, trusted: TrustedKeys
+) -> None:
+    folder = tmp_path / "9001"
+    write_review(folder, release, memory=memory_for(folder))
+    look(folder)
+    operator = read_signing_key(keys, "operator")
+    approve(folder, role="operator", name="A", key=operator, trusted=trusted, outbox=tmp_path)
+    review = read_review(folder)
+    for changed in (
+        [entry.model_copy(update={"name": "Z"}) for entry in review.log],
+        review.log[1:],
+        [*review.log[:2], *review.log[3:]],
+    ):
+        values = review.model_dump(mode="json") | {"log": [entry.model_dump() for entry in changed]}
+        (folder / "review.json").write_bytes(kept_bytes(values))
+        with pytest.raises(ReleaseError, match="release-schema"):
+            read_review(folder)
+    # Chained anew by who has no key of the operator: the approval does not fit its signature.
+    log: tuple[LogEntry, ...] = ()
+    for entry in review.log:
+        name = "Z" if entry.step == "approved" else entry.name
+        previous = entry_hash(log[-1]) if log else EMPTY
+        log = (*log, entry.model_copy(update={"previous": previous, "name": name}))
+    (folder / "review.json").write_bytes(
+        kept_bytes(review.model_copy(update={"log": log}).model_dump(mode="json"))
+    )
+    with pytest.raises(ReleaseError, match="release-tampered"):
+        approve_both(folder, keys, tmp_path)
+
+
+def test_an_approval_by_a_key_that_was_revoked_since_is_none(tmp_path: Path, release: CheckedRelease) -> None:
+    folder, keys = tmp_path / "9001", tmp_path / "keys"
+    new_keys(keys)
+    write_review(folder, release, memory=memory_for(folder))
+    old = read_signing_key(keys, "operator")
+    checker = read_signing_key(keys, "checker")
+    given: dict[str, Any] = {"outbox": tmp_path, "payload": document_hash(release.document)}
+    approve(folder, role="operator", name="A", key=old, trusted=read_trusted(keys), **given)
+    revoke_key(keys, old.public.key_id)
+    trusted = read_trusted(keys)
+    assert approve(folder, role="checker", name="B", key=checker, trusted=trusted, **given) is None
+    new_key(keys, "operator")
+    key = read_signing_key(keys, "operator")
+    released = approve(folder, role="operator", name="A", key=key, trusted=read_trusted(keys), **given)
+    assert released is not None
+    signers = verify(released, trusted=read_trusted(keys)).signers
+    assert {one.key_id for one in signers} == {key.public.key_id, checker.public.key_id}
+
+
+def test_a_checker_without_the_operators_key_cannot_tell_and_does_not_sign(
+    tmp_path: Path, release: CheckedRelease, keys: Path, trusted: TrustedKeys
+) -> None:
+    folder = tmp_path / "9001"
+    write_review(folder, release, memory=memory_for(folder))
+    given: dict[str, Any] = {"outbox": tmp_path, "payload": document_hash(release.document)}
+    operator, checker = (read_signing_key(keys, role) for role in ("operator", "checker"))
+    approve(folder, role="operator", name="A", key=operator, trusted=trusted, **given)
+    alone = TrustedKeys((checker.public,))
+    with pytest.raises(ReleaseError, match="release-unknown-key"):
+        approve(folder, role="checker", name="B", key=checker, trusted=alone, **given)

@@ -22,7 +22,8 @@ from causalsig.release.crossed_read import released_bin
 from causalsig.release.kinds import FIELDS, SiteDocument
 from causalsig.release.paths import leaves
 from causalsig.release.reading import Leaf, held_back, read_leaves
-from causalsig.release.review import LogEntry, Review, document_hash, write_review
+from causalsig.release.review import Review, document_hash, write_review
+from causalsig.release.review_log import continued
 from causalsig.report.field_words import DUTCH
 from causalsig.report.render import POLICY, review_html
 from causalsig.report.reviewed import Grid, Group, document_group, written
@@ -66,15 +67,8 @@ class Values(HTMLParser):
 
 def review_of(document: SiteDocument, **changes: Any) -> Review:
     digest = document_hash(document)
-    log = tuple(
-        LogEntry(
-            step=step, at="2026-11-23T02:00:00+00:00", role=role, name=name, reason=why, payload_hash=digest
-        )  # type: ignore[arg-type]
-        for step, role, name, why in (
-            ("computed", "site", "", ""),
-            ("refused", "checker", HOSTILE, "not yet"),
-        )
-    )
+    log = continued((), "computed", digest)
+    log = continued(log, "refused", digest, role="checker", name=HOSTILE, reason="not yet")
     values: dict[str, Any] = {
         "kind": "causalsig-review", "state": "refused", "demo": False, "payload_hash": digest,
         "document": document, "signatures": (), "log": log,

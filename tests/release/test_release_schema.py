@@ -168,7 +168,8 @@ def test_what_stands_around_a_document_is_in_the_table_and_nothing_else(document
     assert {path for _, path, _ in leaves(documents["envelope"])} == set(ENVELOPE)
     assert set(exported_paths(DOCUMENTS["withdrawal"])) == set(WITHDRAWAL)
     assert set(exported_paths(DOCUMENTS["study"])) == set(STUDY)
-    assert set(json.loads(payload_bytes({}, demo=True, ledger="a" * 64))) == {"document", *PAYLOAD}
+    around = payload_bytes({}, demo=True, ledger="a" * 64, told="b" * 64)
+    assert set(json.loads(around)) == {"document", *PAYLOAD}
 
 
 def _put(document: Any, place: str, value: Any) -> None:

@@ -16,9 +16,11 @@ from causalsig.release import (
     approve,
     build_pool_document,
     build_release,
+    look,
     new_keys,
     read_provider_key,
     read_signing_key,
+    read_trusted,
     site_code,
     write_pool,
     write_review,
@@ -73,8 +75,15 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
     released = None
     for role, name in (("operator", "One Person"), ("checker", "Another Person")):
         key = read_signing_key(keys, role)
+        look(folder / "site")
         released = approve(
-            folder / "site", role=role, name=name, key=key, outbox=folder / "outbox", demo=True
+            folder / "site",
+            role=role,
+            name=name,
+            key=key,
+            trusted=read_trusted(keys),
+            outbox=folder / "outbox",
+            demo=True,
         )
     assert released is not None
     university = read_signing_key(keys, "university")

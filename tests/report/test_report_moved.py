@@ -149,3 +149,16 @@ def test_where_no_line_is_drawn_the_page_says_why() -> None:
     refused = replace(CURVE, points=(), refusal="meta-few-cutoffs", publishable=False)
     assert "Te weinig drempels voor een lijn" in words_of(national_html(all_page(curves=(refused,)), "nl"))
     assert "Te weinig drempels" not in words_of(national_html(all_page(), "nl"))
+
+
+@pytest.mark.parametrize(
+    ("bias", "expected", "other"),
+    [
+        (0.0, "small drift between the groups is not seen", "move apart slowly"),
+        (0.05, "move apart slowly", "is not seen"),
+    ],
+)
+def test_a_drift_is_said_to_be_unseen_or_allowed_for(bias: float, expected: str, other: str) -> None:
+    own = replace(DOWN, band=band("changed_band", bias=bias))
+    said = words_of(municipality_html(own_page(own), "en"))
+    assert expected in said and other not in said

@@ -164,7 +164,11 @@ def test_two_thresholds_are_two_sections() -> None:
 def test_few_signals_a_hole_and_a_bound_of_bias_are_said() -> None:
     html = municipality_html(own_page(released(low=True, donut=True, bias_bound=0.05)), "en")
     said = words_of(html)
-    assert "Few signals" in said and "They are not counted" in said and "how bent" in said
+    assert (
+        "Few signals" in said
+        and "exactly the threshold's amount are not counted" in said
+        and "how bent" in said
+    )
     # Pools of robust effects are not shown beside an honest one.
     assert "In 13 other municipalities" not in said
 
