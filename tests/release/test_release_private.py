@@ -157,7 +157,8 @@ def test_what_is_refused_after_it_was_seen_stays_spent_and_is_not_drawn_anew(pro
     folder = provider.wait()
     draw(folder, key=provider.operator)
     seen = read_review(folder).payload_hash
-    refuse(folder, role="checker", name="Another Person", reason="an unlucky draw")
+    checker = read_signing_key(provider.keys, "checker")
+    refuse(folder, role="checker", name="Another Person", key=checker, reason="an unlucky draw")
     draw(folder, key=provider.operator)
     assert read_review(folder).payload_hash == seen
     assert account(provider.ledger.folder, read_private(folder).site).spent_per_mille == 1000
