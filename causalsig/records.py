@@ -276,6 +276,8 @@ class ReleasedArms:
         Effective sample size of each arm, to half a doubling: what the pool weights by.
     classes : tuple of ArmClass
         Arms of which only a class left; they are in none of the above.
+    noise : tuple of float, length K or none
+        Variance, within `covariance`, of the noise of a private release.
     """
 
     site: str
@@ -295,6 +297,7 @@ class ReleasedArms:
     estimator: Estimator = "doubly_robust"
     sensitivity: tuple[ReleasedSensitivity, ...] = ()
     classes: tuple[ArmClass, ...] = ()
+    noise: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

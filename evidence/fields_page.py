@@ -10,7 +10,7 @@ from typing import Final
 from pydantic import BaseModel
 
 from causalsig.pooling import pool as pooled
-from causalsig.release import cell_rules, rules, sift
+from causalsig.release import cell_rules, private_mechanism, rules, sift
 from causalsig.release.around_fields import AROUND
 from causalsig.release.fields import Field
 from causalsig.release.json_schema import FOLDER, NAMES, schema_text
@@ -68,6 +68,10 @@ _COMPLEMENTARY: Final[Mapping[str, tuple[Callable[..., object], str]]] = Mapping
         "release-pool-not-publishable": (
             pooled.reasons_to_hold,
             "own: 6 sites, where vantage6 asks 3",
+        ),
+        "release-private-noise": (
+            private_mechanism.with_noise,
+            "Dwork, McSherry, Nissim & Smith 2006; noise of Canonne, Kamath & Steinke 2020",
         ),
     }
 )

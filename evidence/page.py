@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 PAGE = "docs/evidence.md"
+BEGIN = "<!-- made by `python -m evidence page`; nobody edits it -->"
+END = "<!-- until here -->"
 _HEAD = """# Evidence
 
 Every claim about the estimates is a small program in `evidence/claims/`. `python -m evidence run NAME` runs
@@ -59,6 +61,13 @@ def _provenance(record: Mapping[str, Any]) -> str:
 
 def _holds(record: Mapping[str, Any]) -> str:
     return "yes" if record["passed"] else "no"
+
+
+def spliced(text: str, made: str) -> str:
+    """Put what was made between its marks on a page whose other words are written by hand."""
+    head, rest = text.split(f"{BEGIN}\n")
+    _, tail = rest.split(END)
+    return f"{head}{BEGIN}\n\n{made}\n{END}{tail}"
 
 
 def table(rows: list[dict[str, Any]], number: str = ".4g") -> str:

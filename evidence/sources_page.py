@@ -12,8 +12,6 @@ from evidence import page
 from evidence.claim import ROOT
 
 PAGE: Final = "docs/sources.md"
-BEGIN: Final = "<!-- made by `python -m evidence page`; nobody edits it -->"
-END: Final = "<!-- until here -->"
 WORDS: Final = {
     "exact": "yes",
     "euro": "whole euros",
@@ -48,9 +46,7 @@ def table() -> str:
 
 def render(text: str) -> str:
     """Put the table between its marks on the page."""
-    head, rest = text.split(f"{BEGIN}\n")
-    _, tail = rest.split(END)
-    return f"{head}{BEGIN}\n\n{table()}\n{END}{tail}"
+    return page.spliced(text, table())
 
 
 def write(root: Path = ROOT) -> Path:

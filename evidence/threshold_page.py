@@ -9,8 +9,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from evidence.claim import ROOT
-from evidence.page import table
-from evidence.sources_page import BEGIN, END
+from evidence.page import spliced, table
 
 PAGE: Final = "docs/thresholds-at-a-site.md"
 NAME: Final = "threshold-bins"
@@ -19,9 +18,7 @@ NUMBER: Final = ".2g"
 
 def render(records: Mapping[str, Mapping[str, Any]]) -> str:
     """Write the page, its own words as they stand and the table between its marks."""
-    head, rest = (ROOT / PAGE).read_text("utf-8").split(f"{BEGIN}\n")
-    _, tail = rest.split(END)
-    return f"{head}{BEGIN}\n\n{_table(records)}\n{END}{tail}"
+    return spliced((ROOT / PAGE).read_text("utf-8"), _table(records))
 
 
 def _table(records: Mapping[str, Mapping[str, Any]]) -> str:

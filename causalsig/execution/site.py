@@ -79,12 +79,13 @@ def release_site(
     Returns
     -------
     str
-        Hash of the payload under review.
+        Hash of the payload under review; of a private release that of the sums that wait for their noise.
     """
     from causalsig import __version__
     from causalsig.release.build import ReleaseIdentity, build_release, site_code, snapshot_hash
     from causalsig.release.keys import read_provider_key
     from causalsig.release.life import document_hash, memory_of, write_review
+    from causalsig.release.private_waiting import PRIVATE_FILE, write_private
 
     key = read_provider_key(keys)
     identity = ReleaseIdentity(
@@ -94,8 +95,11 @@ def release_site(
         lock_digest=lock_digest(),
         wave=wave,
     )
-    checked = build_release(result, study=study, identity=identity)
     memory = memory_of(keys, key, result.municipality, study.disclosure, households)
+    if study.privacy is not None:
+        return write_private(folder, result, study=study, identity=identity, memory=memory)
+    (folder / PRIVATE_FILE).unlink(missing_ok=True)
+    checked = build_release(result, study=study, identity=identity)
     write_review(folder, checked, memory=memory, force=True)
     return document_hash(checked.document)
 

@@ -43,6 +43,8 @@ class Lineup:
         rounding, the covariance with the site's own contrast without it. NaN where a site released none.
     classes : tuple of tuple of ArmClass, length k
         Arms of which a site gave a class only; its means have NaN there.
+    noise : (k, K), optional
+        Part of the variances that private releases added; 0 where there is none, NaN for missing arms.
     """
 
     head: ReleasedArms
@@ -56,13 +58,19 @@ class Lineup:
     scale_errors: Floats
     scale_covariances: Floats
     classes: tuple[tuple[ArmClass, ...], ...] = ()
+    noise: Floats | None = None
 
     def weighting_covariances(self) -> Floats:
         """Covariances whose variances do not look at the site's own outcomes, (k, K, K).
 
-        See :func:`causalsig.meta.covariances_by_effective_size`.
+        See :func:`causalsig.meta.covariances_by_effective_size`. The variance of a private release's noise is
+        known, and stays each site's own.
         """
-        return covariances_by_effective_size(self.covariances, self.effective_sizes)
+        if self.noise is None:
+            return covariances_by_effective_size(self.covariances, self.effective_sizes)
+        added = np.eye(len(self.arms)) * self.noise[:, None, :]
+        added[np.isnan(self.covariances)] = np.nan
+        return covariances_by_effective_size(self.covariances - added, self.effective_sizes) + added
 
 
 def line_up(
@@ -135,12 +143,14 @@ def _stack(group: dict[str, ReleasedArms], whole: tuple[str, ...]) -> Lineup:
     covariances = np.full((len(sites), len(arms), len(arms)), np.nan)
     sizes = np.full_like(means, np.nan)
     hidden = np.full((3, *means.shape), np.nan)
+    noise = np.full_like(means, np.nan)
     for row, site in enumerate(sites):
         block = group[site]
         # A site of which every arm left as a class has no place here.
         places = np.array([arms.index(arm) for arm in block.arms], dtype=np.intp)
         means[row, places] = block.means
         sizes[row, places] = block.effective_sizes
+        noise[row, places] = block.noise or 0.0
         rounding = np.diag(np.square(block.steps) / 12.0)
         covariances[row][np.ix_(places, places)] = np.reshape(block.covariance, rounding.shape) + rounding
         for one in block.sensitivity:
@@ -150,8 +160,20 @@ def _stack(group: dict[str, ReleasedArms], whole: tuple[str, ...]) -> Lineup:
     head = group[sites[0]]
     classes = tuple(group[site].classes for site in sites)
     primary = any(block.primary for block in group.values())
+    added = noise if any(block.noise for block in group.values()) else None
     return Lineup(
-        head, primary, arms, sites, means, covariances, sizes, hidden[0], hidden[1], hidden[2], classes
+        head,
+        primary,
+        arms,
+        sites,
+        means,
+        covariances,
+        sizes,
+        hidden[0],
+        hidden[1],
+        hidden[2],
+        classes,
+        added,
     )
 
 

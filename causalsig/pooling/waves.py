@@ -166,7 +166,16 @@ def together(waves: Sequence[ReleasedArms]) -> ReleasedArms:
         ),
         effective_sizes=tuple(sizes.sum(axis=0).tolist()),
         sensitivity=_hidden_together(waves, weight),
+        noise=_noise_together(listed, weight),
     )
+
+
+def _noise_together(listed: Sequence[tuple[ReleasedArms, list[int]]], weight: Any) -> tuple[float, ...]:
+    """Combine the variances of private releases' noise; none where no wave has any."""
+    if not any(wave.noise for wave, _ in listed):
+        return ()
+    noise = np.array([np.asarray(wave.noise or (0.0,) * len(at))[at] for wave, at in listed])
+    return tuple((weight**2 @ noise).tolist())
 
 
 def _hidden_together(waves: Sequence[ReleasedArms], weight: Any) -> tuple[ReleasedSensitivity, ...]:

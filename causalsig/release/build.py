@@ -35,6 +35,7 @@ from causalsig.release.documents import (
     VerdictEntry,
     applied_floors,
 )
+from causalsig.release.private_entries import PrivateBlockEntry
 from causalsig.release.rules import Limits
 from causalsig.release.sift import held_of, sift
 from causalsig.release.strict_json import canonical
@@ -171,7 +172,7 @@ def _make(model: type[Model], **values: Any) -> Model:
 
 
 def _question(result: QuestionResult, study: Study, limits: Limits) -> QuestionEntry:
-    _check_names(result, study)
+    check_names(result, study)
     found = sift(result, study, limits)
     # Made of the design alone, and most needed where a gate closed: deterministic assignment is why it did.
     mapped = result.status != "refused" and result.question in WITH_REGIONS
@@ -223,7 +224,7 @@ def _question(result: QuestionResult, study: Study, limits: Limits) -> QuestionE
     )
 
 
-def _check_names(result: QuestionResult, study: Study) -> None:
+def check_names(result: QuestionResult, study: Study) -> None:
     """Only what the study lists beforehand can leave."""
     asked = study.asked.get(result.question)
     known = asked is not None
@@ -313,7 +314,7 @@ def released_arms(document: EstimatesDocument) -> tuple[ReleasedArms, ...]:
         _decode(document.site_code, question.question, block)
         for question in document.questions
         for block in question.analyses
-    )
+    ) + _released_private(document)
 
 
 def released_censored(document: EstimatesDocument) -> tuple[ReleasedArms, ...]:
@@ -325,6 +326,41 @@ def released_censored(document: EstimatesDocument) -> tuple[ReleasedArms, ...]:
         )
         for question in document.questions
         for block in question.censored
+    )
+
+
+def _released_private(document: EstimatesDocument) -> tuple[ReleasedArms, ...]:
+    """Decode private blocks: a covariance of sampling and noise, without correlations."""
+    return tuple(
+        _decode_private(document.site_code, question.question, block)
+        for question in document.questions
+        for block in question.private
+    )
+
+
+def _decode_private(site: str, question: str, block: PrivateBlockEntry) -> ReleasedArms:
+    sampling = [grid.from_two_digits(arm.std_error, arm.std_error_exponent) ** 2 for arm in block.arms]
+    noise = [grid.from_half_doublings(arm.noise) ** 2 for arm in block.arms]
+    own = [one + other for one, other in zip(sampling, noise, strict=True)]
+    return ReleasedArms(
+        site=site,
+        question=question,
+        outcome=block.outcome,
+        estimand=block.estimand,
+        kind=block.kind,
+        months=block.months,
+        arms=tuple(arm.arm for arm in block.arms),
+        reference=block.reference,
+        primary=True,
+        means=tuple(grid.from_steps(arm.mean, arm.mean_exponent) for arm in block.arms),
+        covariance=tuple(
+            tuple(own[row] if row == column else 0.0 for column in range(len(own))) for row in range(len(own))
+        ),
+        steps=tuple(grid.from_steps(1, arm.mean_exponent) for arm in block.arms),
+        household_bands=tuple(grid.band_limits(arm.households) for arm in block.arms),
+        effective_sizes=tuple(grid.from_half_doublings(arm.effective_size) for arm in block.arms),
+        estimator=block.estimator,
+        noise=tuple(noise),
     )
 
 

@@ -25,10 +25,11 @@ from causalsig.release.crossed_entries import ThresholdsEntry, check_crossings
 from causalsig.release.floors import AppliedFloors as AppliedFloors
 from causalsig.release.floors import applied_floors as applied_floors
 from causalsig.release.floors import balance_numbers as balance_numbers
-from causalsig.release.floors import check_block, check_censored, check_question
+from causalsig.release.floors import check_block, check_censored, check_private, check_question
 from causalsig.release.floors import released_numbers as released_numbers
 from causalsig.release.given_entries import GivenRuleEntry
 from causalsig.release.grouped_entries import GroupsEntry, RuleEntry
+from causalsig.release.private_entries import PrivacyEntry, PrivateBlockEntry
 from causalsig.release.value_types import ArmBand as ArmBand
 from causalsig.release.value_types import ArmCode as ArmCode
 from causalsig.release.value_types import Band as Band
@@ -182,6 +183,7 @@ class QuestionEntry(Closed):
     given: tuple[GivenRuleEntry, ...] = Field(default=(), max_length=5)
     contacts: tuple[ContactsEntry, ...] = Field(default=(), max_length=1)
     censored: tuple[CensoredBlockEntry, ...] = Field(default=(), max_length=50)
+    private: tuple[PrivateBlockEntry, ...] = Field(default=(), max_length=1)
 
     @model_validator(mode="after")
     def _status_holds(self) -> QuestionEntry:
@@ -250,6 +252,23 @@ class EstimatesDocument(Closed):
     questions: tuple[QuestionEntry, ...] = Field(min_length=1, max_length=2)
     certificate: tuple[CertificateEntry, ...] = Field(default=(), max_length=1)
     thresholds: tuple[ThresholdsEntry, ...] = Field(default=(), max_length=1)
+    privacy: tuple[PrivacyEntry, ...] = Field(default=(), max_length=1)
+
+    @model_validator(mode="after")
+    def _private_alone(self) -> EstimatesDocument:
+        """Beside noisy numbers nothing leaves that had no noise: it would tell what they hide."""
+        beside = self.certificate or self.thresholds or any(map(_without_noise, self.questions))
+        if self.privacy and beside:
+            raise ValueError("a private document carries a number without noise")
+        if self.privacy and any((q.status == "estimated") != bool(q.private) for q in self.questions):
+            raise ValueError("a question of a private document has no block, or one it may not have")
+        if not self.privacy and any(one.private for one in self.questions):
+            raise ValueError("a private block stands in a document that does not say what it spends")
+        if self.privacy and self.schema_version < "0.3":
+            raise ValueError("a document of an earlier version is private")
+        for block in (block for one in self.questions for block in one.private):
+            check_private(block, self.floors)
+        return self
 
     @model_validator(mode="after")
     def _certified_as_released(self) -> EstimatesDocument:
@@ -301,7 +320,16 @@ class EstimatesDocument(Closed):
         values: dict[str, Any] = write(self)
         for place, name in _newer(values, self.schema_version):
             del place[name]
+        if not self.privacy:  # a document without noise is written as before there was any
+            del values["privacy"]
+            for question in values["questions"]:
+                del question["private"]
         return values
+
+
+def _without_noise(question: QuestionEntry) -> bool:
+    private = {"question", "status", "private"}
+    return any(getattr(question, name) for name in QuestionEntry.model_fields if name not in private)
 
 
 def _speaks_of_a_held_block(question: QuestionEntry) -> bool:

@@ -7,7 +7,7 @@ document is missing from it and that it names none that is not there.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from causalsig.release.crossed_fields import THRESHOLDS
@@ -112,6 +112,33 @@ def _contact(prefix: str, whose: str) -> dict[str, Field]:
     }
 
 
+def _private() -> dict[str, Field]:
+    """Tell what leaves of a private release: everything of an arm follows from noisy sums."""
+    block, noisy = "questions[].private[].", "release-private-noise"
+    arms = {path: replace(one, rule=noisy) for path, one in _arm(f"{block}arms[].").items()}
+    return {
+        "privacy[].epsilon_per_mille": Field("epsilon this release spends", "thousandths", "0.001", _PUBLIC),
+        "privacy[].mechanism": Field("how noise is made", "code", "-", _CODE),
+        "privacy[].neighbours": Field("between which data it hides the difference", "code", "-", _CODE),
+        "privacy[].given": Field("what the promise takes as fixed", "code", "-", _CODE),
+        "privacy[].max_episodes": Field(
+            "episodes of a household that count whole", "number", "exact", _PUBLIC
+        ),
+        **_several(block, "outcome estimand estimator kind months reference"),
+        f"{block}bound_per_mille": Field(
+            "most that one household may add to the means together", "thousandths", "0.001", _PUBLIC
+        ),
+        **arms,
+        f"{block}arms[].arm": _SHARED["arm"],
+        f"{block}arms[].effective_size": Field(
+            "households in the arm after noise", "households", "power of √2", noisy
+        ),
+        f"{block}arms[].noise": Field(
+            "standard deviation of the noise in the mean", "as the mean", "power of √2", noisy
+        ),
+    }
+
+
 ESTIMATES: Mapping[str, Field] = MappingProxyType(
     {
         "kind": Field("kind of document", "code", "estimates", _PUBLIC),
@@ -180,6 +207,7 @@ ESTIMATES: Mapping[str, Field] = MappingProxyType(
         "questions[].analyses[].sensitivity[].correlation": Field(
             "correlation of scale and contrast", "twentieths", "0.05", "release-parameters"
         ),
+        **_private(),
         **_several("questions[].censored[].", "outcome estimand estimator kind months reference primary"),
         **_arm("questions[].censored[].arms[]."),
         "questions[].censored[].correlations[]": Field(

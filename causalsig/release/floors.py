@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from causalsig.release.beside_entries import BalanceEntry
     from causalsig.release.contact_entries import GroupContactEntry
     from causalsig.release.documents import AnalysisEntry, ArmEntry, QuestionEntry
+    from causalsig.release.private_entries import PrivateBlockEntry
 
 
 class AppliedFloors(Closed):
@@ -84,6 +85,11 @@ def _check_arms(arms: Iterable[ArmEntry], floors: AppliedFloors) -> None:
             raise ValueError("an arm lies below the floor of households")
         if grid.half_doublings(floors.min_effective_size) > entry.effective_size:
             raise ValueError("an arm lies below the floor of the effective size")
+
+
+def check_private(block: PrivateBlockEntry, floors: AppliedFloors) -> None:
+    """Refuse a private block with an arm below the floors; its sizes carry noise, and are held to them."""
+    _check_arms(block.arms, floors)
 
 
 def smallest_admitted(floors: AppliedFloors) -> int:

@@ -81,9 +81,26 @@ class Refused(Closed):
     at: str
 
 
-Line = Released | Withdrawn | Refused
+class Drawn(Closed):
+    """A line of the ledger: noise was drawn for a private release, and its epsilon is spent.
+
+    `site` as of :class:`Candidate`; `payload_hash` the only document that may come of it.
+    """
+
+    event: Literal["drawn"] = "drawn"
+    site: Hash
+    study_digest: Hash
+    snapshot: Hash
+    wave: int = Field(ge=1, le=999)
+    epsilon_per_mille: int = Field(ge=10, le=10_000)
+    budget_per_mille: int = Field(ge=10, le=100_000)
+    payload_hash: Hash
+    at: str
+
+
+Line = Released | Withdrawn | Refused | Drawn
 _LINES: Final[Mapping[str, type[Line]]] = MappingProxyType(
-    {"released": Released, "withdrawn": Withdrawn, "refused": Refused}
+    {"released": Released, "withdrawn": Withdrawn, "refused": Refused, "drawn": Drawn}
 )
 """A new kind of line is one entry."""
 
@@ -134,7 +151,8 @@ class Ledger:
             )
 
     @contextmanager
-    def _held(self) -> Iterator[tuple[Link, ...]]:
+    def held(self) -> Iterator[tuple[Link, ...]]:
+        """Hold the ledger while something is decided by it and written to it; yields its lines."""
         self._check_there()
         with self.chain.held() as links:
             yield links
@@ -143,7 +161,7 @@ class Ledger:
         """Give every line as plain values, without the sets' names."""
         found = []
         for link in self.links():
-            line = _read(link)
+            line = read_line(link)
             values = line.model_dump(mode="json", exclude={"sets"})
             found.append({"number": link.number, "hash": link.hash} | values)
         return found
@@ -156,7 +174,7 @@ class Ledger:
         RefusedError, ReleaseError
             As :meth:`record`.
         """
-        with self._held() as links:
+        with self.held() as links:
             self._standing(links, candidate, _sets(candidate, sets))
             return head_of(links)
 
@@ -188,19 +206,19 @@ class Ledger:
             Where the ledger itself does not hold; see :meth:`Chain.links` and `read_set`.
         """
         own = _sets(candidate, sets)
-        with self._held() as links:
+        with self.held() as links:
             recorded = self._standing(links, candidate, own)
             if recorded is not None:
                 return recorded.hash
             write_sets(self.folder / SETS, own)
-            content = Released(**candidate.model_dump(), at=_now()).model_dump(mode="json")
+            content = Released(**candidate.model_dump(), at=now()).model_dump(mode="json")
             return self.chain.append(links, content, key).hash
 
     def _standing(
         self, links: tuple[Link, ...], candidate: Candidate, own: tuple[CohortSet, ...]
     ) -> Link | None:
         """Give the line of a release that is recorded already; refuse one that may not leave."""
-        lines = [_read(link) for link in links]
+        lines = [read_line(link) for link in links]
         gone = {line.payload_hash for line in lines if isinstance(line, Withdrawn)}
         _check_not_refused(candidate, lines)
         for link, line in zip(links, lines, strict=True):
@@ -221,8 +239,8 @@ class Ledger:
         ReleaseError
             ``release-released``.
         """
-        with self._held() as links:
-            for link, line in zip(links, map(_read, links), strict=True):
+        with self.held() as links:
+            for link, line in zip(links, map(read_line, links), strict=True):
                 if isinstance(line, Refused) and line.payload_hash == payload_hash:
                     return link.hash
                 if isinstance(line, Released) and line.payload_hash == payload_hash:
@@ -232,7 +250,7 @@ class Ledger:
                         found="a released one",
                         mend="Take it back instead: causalsig release withdraw.",
                     )
-            content = Refused(payload_hash=payload_hash, at=_now()).model_dump(mode="json")
+            content = Refused(payload_hash=payload_hash, at=now()).model_dump(mode="json")
             return self.chain.append(links, content, key).hash
 
     def withdraw(self, payload_hash: str, key: SigningKey) -> str:
@@ -243,8 +261,8 @@ class Ledger:
         ReleaseError
             ``ledger-not-released``.
         """
-        with self._held() as links:
-            lines = [_read(link) for link in links]
+        with self.held() as links:
+            lines = [read_line(link) for link in links]
             if not any(isinstance(line, Released) and line.payload_hash == payload_hash for line in lines):
                 raise ReleaseError(
                     "ledger-not-released",
@@ -255,7 +273,7 @@ class Ledger:
             for link, line in zip(links, lines, strict=True):
                 if isinstance(line, Withdrawn) and line.payload_hash == payload_hash:
                     return link.hash
-            content = Withdrawn(payload_hash=payload_hash, at=_now()).model_dump(mode="json")
+            content = Withdrawn(payload_hash=payload_hash, at=now()).model_dump(mode="json")
             return self.chain.append(links, content, key).hash
 
     def verify(self, trusted: TrustedKeys) -> tuple[Link, ...]:
@@ -269,7 +287,7 @@ class Ledger:
         """
         self._check_there()
         links = self.chain.links(trusted)
-        for line in map(_read, links):
+        for line in map(read_line, links):
             if isinstance(line, Released):
                 _sets(line, self.folder / SETS)
         return links
@@ -366,7 +384,8 @@ def _check_once(candidate: Candidate, standing: list[Released]) -> None:
         )
 
 
-def _read(link: Link) -> Line:
+def read_line(link: Link) -> Line:
+    """Read what one line says; ``ledger-tampered`` when it is of no kind that is known."""
     try:
         return _LINES[link.content["event"]].model_validate_json(json.dumps(link.content))
     except (KeyError, TypeError, ValidationError):
@@ -379,5 +398,6 @@ def _read(link: Link) -> Line:
         ) from None
 
 
-def _now() -> str:
+def now() -> str:
+    """Give the time as a line of the ledger has it."""
     return datetime.now(UTC).isoformat(timespec="seconds")

@@ -31,6 +31,7 @@ from causalsig.release.kept import kept_bytes, kept_values
 from causalsig.release.kinds import SiteDocument
 from causalsig.release.ledger import Candidate, Ledger
 from causalsig.release.paths import leaves
+from causalsig.release.private_entries import private_numbers
 from causalsig.release.strict_json import canonical
 from causalsig.release.value_types import Closed
 from causalsig.study.models import Disclosure
@@ -223,7 +224,9 @@ def _fits(folder: Path, document: SiteDocument, candidate: Candidate) -> bool:
 def _fewest(document: SiteDocument) -> int:
     """Households of whom the largest figure of a document is, at the least."""
     values = document.model_dump(mode="json")
-    counts = (value for _, path, value in leaves(values) if path.endswith(_TOLD) and isinstance(value, str))
+    # A size with noise says nothing of how many there are.
+    exact = ((path, value) for _, path, value in leaves(values) if ".private[]." not in path)
+    counts = (value for path, value in exact if path.endswith(_TOLD) and isinstance(value, str))
     return max((band_limits(value)[0] for value in counts if value in BANDS), default=0)
 
 
@@ -231,6 +234,7 @@ def document_numbers(document: SiteDocument) -> int:
     """Count the free numbers that a document tells: of estimates as its floors do, else every figure."""
     if isinstance(document, EstimatesDocument):
         told = sum(map(question_numbers, document.questions))
+        told += sum(private_numbers(one) for question in document.questions for one in question.private)
         return told + sum(crossing_numbers(one) for part in document.thresholds for one in part.crossings)
     values = document.model_dump(mode="json", exclude={"floors", "wave"})
     figures = (value for place, _, value in leaves(values) if not place.endswith("exponent"))

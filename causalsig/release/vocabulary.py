@@ -29,6 +29,7 @@ RULE_CODES: tuple[str, ...] = (
     "release-no-admitted-arm",
     "release-pool-not-publishable",
     "release-pooling-gate",
+    "release-private-noise",
 )
 """Reason codes of the disclosure rules; the texts are in the catalogue under ``release.rules``."""
 

@@ -43,6 +43,7 @@ _UNITS: Final = {
     "squared": "in het kwadraat",
     "standard deviations": "standaarddeviaties",
     "tenths": "tienden",
+    "thousandths": "duizendsten",
     "twentieths": "twintigsten",
     "yes or no": "ja of nee",
 }
@@ -94,6 +95,18 @@ _GRIDS: Final = {
     "two significant digits, rounded up": "twee cijfers, naar boven afgerond",
     "with or without": "met of zonder",
     "year and month": "jaar en maand",
+}
+_PRIVATE: Final = {
+    "epsilon this release spends": "epsilon die deze vrijgave verbruikt",
+    "how noise is made": "hoe de ruis is gemaakt",
+    "between which data it hides the difference": "tussen welke gegevens zij het verschil verbergt",
+    "what the promise takes as fixed": "wat de belofte als vast aanneemt",
+    "episodes of a household that count whole": "episodes van een huishouden die heel tellen",
+    "most that one household may add to the means together": (
+        "meeste dat één huishouden aan de gemiddelden samen mag toevoegen"
+    ),
+    "households in the arm after noise": "huishoudens in de groep, met ruis",
+    "standard deviation of the noise in the mean": "standaarddeviatie van de ruis in het gemiddelde",
 }
 _HEADS: Final = {
     "kind of document": "soort document",
@@ -311,7 +324,7 @@ _TABLES: Final = {
     "finding that says why": "bevinding die zegt waarom",
 }
 DUTCH: Final[Mapping[str, str]] = MappingProxyType(
-    _GROUNDS | _UNITS | _GRIDS | _HEADS | _QUESTIONS | _BESIDE | _THRESHOLDS | _TABLES
+    _GROUNDS | _UNITS | _GRIDS | _HEADS | _PRIVATE | _QUESTIONS | _BESIDE | _THRESHOLDS | _TABLES
 )
 """By the English words of the table of fields."""
 

@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field, PrivateAttr, field_validator, model_validator
+from pydantic import (
+    Field,
+    PrivateAttr,
+    SerializerFunctionWrapHandler,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 from causalsig.records import Estimator as Estimator
 from causalsig.records import OutcomeKind as OutcomeKind
@@ -17,6 +24,7 @@ from causalsig.study.base import Slug as Slug
 from causalsig.study.falsification import Falsification as Falsification
 from causalsig.study.graph import CausalGraph, check_graph
 from causalsig.study.hidden import Hidden
+from causalsig.study.privacy import Privacy
 from causalsig.study.questions import ESTIMATOR_OF as ESTIMATOR_OF
 from causalsig.study.questions import METHOD_MAP as METHOD_MAP
 from causalsig.study.questions import SEQUENCES as SEQUENCES
@@ -258,9 +266,20 @@ class Study(Closed):
     groups: Groups = Groups()
     rules: Rules | None = Field(default=None, description="Learns for whom which method; none: no rule.")
     disclosure: Disclosure = Disclosure()
+    privacy: Privacy | None = Field(
+        default=None, description="Differentially private release; none: the rules and grids alone."
+    )
     pooling: Pooling = Pooling()
     report: ReportChoices = ReportChoices()
     _written: Study | None = PrivateAttr(default=None)
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_not_asked(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave the option out where it is not taken: a study from before it keeps its digest."""
+        values: dict[str, Any] = write(self)
+        if self.privacy is None:
+            del values["privacy"]
+        return values
 
     @property
     def as_written(self) -> Study:
@@ -304,6 +323,8 @@ class Study(Closed):
             )
         if self.graph is not None:
             self._argued(self.graph)
+        if self.privacy is not None:
+            self.privacy.check_asked(self.asked)
         return self
 
     def _argued(self, graph: CausalGraph) -> None:

@@ -16,7 +16,7 @@ Format = Annotated[Literal["text", "json"], typer.Option("--format", help="How t
 
 @app.command()
 def show(folder: Folder, format_: Format = "text") -> None:
-    """List what left and what was withdrawn, oldest first; sites by a code of this provider's own."""
+    """List what left, what was withdrawn and what noise was drawn, oldest first; sites by an own code."""
     from causalsig.release.ledger import Ledger
 
     rows = Ledger(folder).rows()
@@ -25,6 +25,8 @@ def show(folder: Folder, format_: Format = "text") -> None:
         return
     for row in rows:
         what = f"{row['kind']} wave {row['wave']}, {row['numbers']} numbers" if "kind" in row else ""
+        if "epsilon_per_mille" in row:
+            what = f"epsilon {row['epsilon_per_mille'] / 1000:g} of {row['budget_per_mille'] / 1000:g}"
         site = str(row.get("site", ""))[:12]
         typer.echo(
             f"{row['number']:>5}  {row['at']}  {row['event']:<9}  {site:<12}  "

@@ -113,6 +113,37 @@ def _rows(found: Review, language: str) -> list[dict[str, Any]]:
 
 
 @app.command()
+def draw(
+    folders: Annotated[
+        list[Path], typer.Argument(help="Folders with a private.json, or folders of such folders.")
+    ],
+    keys: Annotated[Path, typer.Option(help="Folder with the operator's private key.")],
+    force: Annotated[
+        bool, typer.Option("--force", help="Review it in place of an earlier other document.")
+    ] = False,
+) -> None:
+    """Draw the noise of a private release, once, and put the document up for review.
+
+    It spends the study's epsilon of the site's budget: the ledger has a line of it before anybody sees the
+    document, and what is refused afterwards stays spent. Given again it shows the same document.
+    """
+    from causalsig.release.keys import read_signing_key
+    from causalsig.release.private_draw import draw as draw_once
+
+    key = read_signing_key(keys, "operator")
+    refused = False
+    for folder in _expand(folders, "private.json"):
+        try:
+            typer.echo(str(draw_once(folder, key=key, force=force)))
+        except RefusedError as error:
+            typer.echo(f"causalsig: {folder.name}: {error.message}", err=True)
+            refused = True
+    if refused:
+        raise typer.Exit(RefusedError.exit_code)
+    say("drawn, and spent. Next: causalsig release review FOLDER, then causalsig release approve FOLDER.")
+
+
+@app.command()
 def approve(
     folders: Folders,
     role: Approver,
@@ -356,10 +387,10 @@ def acro(
     write_screen(file, out, language, force=force)
 
 
-def _expand(folders: list[Path]) -> list[Path]:
-    """Let a folder without a review stand for the folders in it that have one."""
+def _expand(folders: list[Path], name: str = "review.json") -> list[Path]:
+    """Let a folder without such a file stand for the folders in it that have one."""
     found: list[Path] = []
-    for folder in (path.parent if path.name == "review.json" else path for path in folders):
-        inside = sorted(path.parent for path in folder.glob("*/review.json"))
-        found.extend([folder] if (folder / "review.json").exists() or not inside else inside)
+    for folder in (path.parent if path.name == name else path for path in folders):
+        inside = sorted(path.parent for path in folder.glob(f"*/{name}"))
+        found.extend([folder] if (folder / name).exists() or not inside else inside)
     return found

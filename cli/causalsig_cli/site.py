@@ -150,8 +150,15 @@ def run(
 def _tell_next(outcomes: tuple[SiteOutcome, ...], out: Path, keys: Path) -> None:
     """Say what to do now: approve what waits, or nothing when everything is released or refused."""
     from causalsig.release.life import read_review
+    from causalsig.release.private_waiting import PRIVATE_FILE
 
-    ran = (o for o in outcomes if o.status in ("done", "kept"))
+    ran = [o for o in outcomes if o.status in ("done", "kept")]
+    if any((o.folder / PRIVATE_FILE).exists() for o in ran):
+        say(
+            f"sums wait for their noise. Next, the operator, once: causalsig release draw {out}/sites "
+            f"--keys {keys}"
+        )
+        return
     waiting = [o for o in ran if read_review(o.folder).state in ("checked", "approved")]
     if not waiting:
         say("nothing waits for approval: each of these results was released or refused before.")

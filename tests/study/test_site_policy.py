@@ -34,7 +34,7 @@ def test_a_looser_floor_than_the_house_cannot_be_written(name: str) -> None:
 def test_every_floor_of_a_study_can_be_tightened() -> None:
     """All but the declared risk: it is a guess of the study's, and a floor only by what it asks of an arm."""
     assert {*AT_LEAST, *AT_MOST} == set(Disclosure.model_fields) - {"expected_risk"}
-    assert set(SitePolicy.model_fields) == {*AT_LEAST, *AT_MOST}
+    assert set(SitePolicy.model_fields) == {*AT_LEAST, *AT_MOST, "max_epsilon", "epsilon_budget"}
 
 
 def test_the_study_stays_the_one_that_was_signed() -> None:
