@@ -1,0 +1,103 @@
+"""Pools of a few invented municipalities, as small as may be shown, and whose effect a guess is nearest."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from causalsig.attack.attacks import dice
+from causalsig.pooling import pool_arms, pool_of_others
+from causalsig.release.build import released_arms
+from causalsig.release.pool_document import build_pool_document, pool_result
+from causalsig.release.pool_entries import MIN_SITES
+
+if TYPE_CHECKING:
+    from causalsig.attack.findings import SiteFindings
+    from causalsig.records import PooledContrast, PoolResult, ReleasedArms
+    from causalsig.release.documents import EstimatesDocument
+    from causalsig.study.models import Study
+
+TOGETHER: Final = MIN_SITES + 1
+"""Municipalities in a pool: the fewest with which each may see the pool of the others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One municipality of a pool: what it released, and the same exact."""
+
+    site: str
+    signals: int
+    released: ReleasedArms
+    exact: ReleasedArms
+
+    def effect(self, contrast: tuple[str, str], exact: bool = True) -> tuple[float, float]:
+        """Give estimate and variance of a contrast, (arm, reference)."""
+        block = self.exact if exact else self.released
+        a, b = map(block.arms.index, contrast)
+        v = block.covariance
+        return block.means[a] - block.means[b], v[a][a] + v[b][b] - 2.0 * v[a][b]
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Municipalities that are pooled together."""
+
+    members: tuple[Member, ...]
+    study: Study
+    contrast: tuple[str, str]
+
+    def pool(self, without: str | None = None) -> PooledContrast | None:
+        """Give the pooled contrast as its document says it; None where the document holds it back."""
+        blocks = [one.released for one in self.members]
+        if without is None:
+            made = build_pool_document(pool_arms(blocks, self.study, DIGEST))
+        else:
+            others = pool_of_others(blocks, without, self.study, DIGEST)
+            made = build_pool_document(others, recipient=without)
+        return self._told(pool_result(made))
+
+    def _told(self, pool: PoolResult) -> PooledContrast | None:
+        found = [one for one in pool.contrasts if (one.arm, one.reference) == self.contrast and one.primary]
+        return found[0] if found and found[0].publishable and math.isfinite(found[0].estimate) else None
+
+    def exact_pool(self, members: Sequence[Member]) -> PooledContrast:
+        """Pool exact effects of some members, however few, with nothing rounded or held back."""
+        pool = pool_arms([one.exact for one in members], self.study, DIGEST)
+        return next(
+            one for one in pool.contrasts if (one.arm, one.reference) == self.contrast and one.primary
+        )
+
+
+DIGEST: Final = "0" * 64
+
+
+def groups_of(
+    sites: Sequence[SiteFindings], documents: Mapping[str, EstimatesDocument], study: Study
+) -> list[Group]:
+    """Put municipalities that released the primary contrast of one question together, by lot."""
+    found = []
+    for question, asked in study.asked.items():
+        contrast = asked.primary_contrast
+        members = []
+        for one in sites:
+            released = _primary(documents[one.site], question)
+            whole = one.effect is not None and one.effect.question == question and released is not None
+            if whole and set(contrast) <= set(released.arms):  # type: ignore[union-attr]
+                members.append(Member(one.site, one.signals, released, one.effect))  # type: ignore[arg-type]
+        order = dice("groups", question).permutation(len(members))
+        for start in range(0, len(members) - TOGETHER + 1, TOGETHER):
+            chosen = tuple(members[place] for place in order[start : start + TOGETHER])
+            found.append(Group(chosen, study, contrast))
+    return found
+
+
+def _primary(document: EstimatesDocument, question: str) -> ReleasedArms | None:
+    blocks = (one for one in released_arms(document) if one.primary and one.question == question)
+    return next(blocks, None)
+
+
+def nearest(value: float, candidates: Sequence[Member], contrast: tuple[str, str]) -> str:
+    """Name the municipality whose exact effect is nearest to what the attacker worked out."""
+    return min(candidates, key=lambda one: abs(one.effect(contrast)[0] - value)).site
