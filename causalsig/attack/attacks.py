@@ -34,8 +34,6 @@ class Attack:
         What is in the way when everything is on.
     off : str
         What the attacker is given when it is off.
-    bites : float
-        Share of trials that must succeed with everything off, or the replay shows nothing.
     """
 
     name: str
@@ -46,7 +44,6 @@ class Attack:
     chance: str
     held_by: str
     off: str
-    bites: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,8 +28,7 @@ ATTACK: Final = Attack(
     guesses="whether it was a return that was added, or one that was taken away",
     chance="one half: a coin decides which extract comes first",
     held_by="grids; the ledger knows households, and not what is recorded of them",
-    off="both results with exact means",
-    bites=0.95,
+    off="the exact mean of the outcome in the arm, twice",
 )
 
 
@@ -52,7 +51,10 @@ def differences(scene: Scene, block: ReleasedArms, cohort: Cohort) -> Iterator[D
         exact_numbers_of(scene.run.result, block, victim.arm),
         exact_numbers_of(changed.result, block, victim.arm),
     )
-    grid, plain = (minus(*(pair if taken_away else pair[::-1]), order) for pair in (told, exact))
+    one = [(block.outcome, block.estimand)]
+    grid, plain = (
+        minus(*(pair if taken_away else pair[::-1]), keys) for pair, keys in ((told, order), (exact, one))
+    )
     yield Difference(ATTACK.name, "on", site, grid if passed else None, taken_away)
     yield Difference(ATTACK.name, "no-ledger", site, grid, taken_away)
     yield Difference(ATTACK.name, "off", site, plain, taken_away)

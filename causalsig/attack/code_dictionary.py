@@ -21,7 +21,6 @@ ATTACK: Final = Attack(
     chance="one over the municipalities",
     held_by="HMAC-SHA256 under the provider's key, over code and study",
     off="the same hash under a key that everybody knows",
-    bites=0.99,
 )
 KNOWN_KEYS: Final = (b"", b"causalsig", b"0" * 32, bytes(32))
 

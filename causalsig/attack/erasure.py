@@ -27,8 +27,7 @@ ATTACK: Final = Attack(
     guesses="whether the household that was erased had returned",
     chance="one half: households are drawn so",
     held_by="ledger: cohorts 1 to 9 households apart are refused; then grids",
-    off="both results with exact means",
-    bites=0.95,
+    off="the exact mean of the outcome in the arm, twice",
 )
 
 
@@ -45,6 +44,6 @@ def differences(scene: Scene, block: ReleasedArms, victim: Victim) -> Iterator[D
     exact = minus(
         exact_numbers_of(scene.run.result, block, victim.arm),
         exact_numbers_of(again.result, block, victim.arm),
-        order,
+        [(block.outcome, block.estimand)],
     )
     yield Difference(ATTACK.name, "off", site, exact, victim.returned)

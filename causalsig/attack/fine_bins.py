@@ -24,7 +24,6 @@ ATTACK: Final = Attack(
     chance="one half: households are drawn so",
     held_by="bins of ten households at least; none of bins that all or none returned in",
     off="shares by arm in bins of one euro",
-    bites=0.75,
 )
 ZERO_OF_LEVEL: Final = 6.0
 """The covariate is the logarithm of the amount in euro less six."""

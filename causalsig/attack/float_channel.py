@@ -24,7 +24,6 @@ ATTACK: Final = Attack(
     chance="one in eight: the counts that a suppressed cell with both outcomes can have",
     held_by="integers on grids; a rate is suppressed with its count",
     off="mean and standard error of the cell as floats, without its count",
-    bites=0.99,
 )
 SMALL: Final = range(2, 10)
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final, Literal
 
 from causalsig.attack.attacks import SETTINGS, Attack, Setting, Trial
@@ -11,6 +12,10 @@ from causalsig.execution.power_plot import exact_interval
 
 Verdict = Literal["at chance", "above chance", "succeeds", "does not bite", "not tried"]
 LEVEL: Final = 0.95
+BITES: Final[Mapping[str, float]] = MappingProxyType({"fine-bins": 0.6})
+"""Share that must succeed with everything off: a bin of one euro often has several households that differ."""
+MUST_BITE: Final = 0.95
+"""The same of every other attack."""
 SURPRISE: Final = 0.005
 """Chance alone gives so many successes less often than this: then an attack is said to be above chance. There
 are a dozen attacks, so all of them being at chance, one is said to be above it in one replay of twenty."""
@@ -69,7 +74,7 @@ def _row(attack: Attack, setting: Setting, trials: Sequence[Trial]) -> Row:
     p_value = float(binom.sf(succeeded - 1, tried, chance))
     above = p_value < SURPRISE
     if setting == "off":
-        verdict: Verdict = "succeeds" if rate >= attack.bites else "does not bite"
+        verdict: Verdict = "succeeds" if rate >= BITES.get(attack.name, MUST_BITE) else "does not bite"
     else:
         verdict = "above chance" if above else "at chance"
     return Row(

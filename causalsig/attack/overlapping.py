@@ -37,8 +37,7 @@ ATTACK: Final = Attack(
     guesses="whether the household that they leave over had returned",
     chance="one half: households are drawn so",
     held_by="grids; the ledger compares two releases at a time, and none of these are few apart",
-    off="all four results with exact means",
-    bites=0.95,
+    off="the exact mean of the outcome in the arm, four times",
 )
 
 
@@ -61,7 +60,7 @@ def differences(scene: Scene, block: ReleasedArms, victim: Victim, cohort: Cohor
     yield Difference(ATTACK.name, "no-ledger", site, told, victim.returned)
     exact = _together(
         [exact_numbers_of(run.result, block, victim.arm) for run in (scene.run, *runs)],
-        order,
+        [(block.outcome, block.estimand)],
     )
     yield Difference(ATTACK.name, "off", site, exact, victim.returned)
 

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 from causalsig.attack.attacks import Attack, Trial, dice
-from causalsig.attack.pools import nearest
+from causalsig.attack.pools import nearest, remainder
 
 if TYPE_CHECKING:
-    from causalsig.attack.pools import Group, Member
+    from causalsig.attack.pools import Group
     from causalsig.records import PooledContrast
 
 ATTACK: Final = Attack(
@@ -20,8 +20,7 @@ ATTACK: Final = Attack(
     guesses="the effect at a third: right where theirs is the nearest to the guess",
     chance="one over the municipalities that are in both pools",
     held_by="six at least in each pool of the others: five stay that neither knows",
-    off="a pool of three, so that each pool of the others is the partner and the third, exact",
-    bites=0.9,
+    off="the pool of three: that of the others is the partner and the third, exact, with weights",
 )
 
 
@@ -46,8 +45,9 @@ def trials(groups: Sequence[Group]) -> Iterator[Trial]:
                 ]
                 guess = nearest(sum(left) / len(left), rest, group.contrast)
             yield Trial(ATTACK.name, "on", reader.site, guess == third.site, 1.0 / len(rest))
-            read = _third(group, reader, partner, third)
-            right = nearest(read, rest, group.contrast) == third.site
+            pool, weight = group.exact_pool([partner, third]), group.weights([partner, third])[1]
+            effect = remainder(pool.estimate, weight, partner.effect(group.contrast)[0])
+            right = nearest(effect, rest, group.contrast) == third.site
             yield Trial(ATTACK.name, "off", reader.site, right, 1.0 / len(rest))
 
 
@@ -56,19 +56,3 @@ def _taken_out(pool: PooledContrast, own: tuple[float, float], sites: int) -> fl
     estimate, variance = own
     share = min(pool.std_error**2 / (variance + pool.tau2), 0.5) if pool.std_error > 0.0 else 1.0 / sites
     return (pool.estimate - share * estimate) / (1.0 - share)
-
-
-def _third(group: Group, reader: Member, partner: Member, third: Member) -> float:
-    """Work the third out of two exact pools of two: of all variances it may have, the one both agree on."""
-    first, second = (group.exact_pool([known, third]) for known in (partner, reader))
-    best, found = float("inf"), first.estimate
-    (one, variance_one), (two, variance_two) = (member.effect(group.contrast) for member in (partner, reader))
-    for step in range(-40, 41):
-        variance = variance_one * 2.0 ** (step / 8.0)
-        guesses = [
-            pool.estimate + (pool.estimate - known) * (variance + pool.tau2) / (own + pool.tau2)
-            for pool, known, own in ((first, one, variance_one), (second, two, variance_two))
-        ]
-        if abs(guesses[0] - guesses[1]) < best:
-            best, found = abs(guesses[0] - guesses[1]), sum(guesses) / 2.0
-    return found

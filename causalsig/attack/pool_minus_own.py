@@ -20,7 +20,6 @@ ATTACK: Final = Attack(
     chance="one over the others in the pool",
     held_by="a pool of the others has six at least; no weights, list or sizes of markers",
     off="a pool of two, and the exact pool of the other",
-    bites=0.99,
 )
 
 

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from causalsig.attack.attacks import dice
+from causalsig.meta import random_effects
 from causalsig.pooling import pool_arms, pool_of_others
+from causalsig.pooling.lineup import line_up
 from causalsig.release.build import released_arms
 from causalsig.release.pool_document import build_pool_document, pool_result
 from causalsig.release.pool_entries import MIN_SITES
@@ -46,7 +48,13 @@ class Group:
 
     members: tuple[Member, ...]
     study: Study
+    question: str
     contrast: tuple[str, str]
+
+    @property
+    def arms(self) -> tuple[str, ...]:
+        """The study's arms."""
+        return tuple(self.study.asked[self.question].arms)
 
     def pool(self, without: str | None = None) -> PooledContrast | None:
         """Give the pooled contrast as its document says it; None where the document holds it back."""
@@ -69,6 +77,22 @@ class Group:
             one for one in pool.contrasts if (one.arm, one.reference) == self.contrast and one.primary
         )
 
+    def weights(self, members: Sequence[Member]) -> list[float]:
+        """Give the weight of each of some members in their exact pool; they add up to one."""
+        (lineup,) = line_up([one.exact for one in members], {self.question: self.arms})
+        a, b = map(lineup.arms.index, self.contrast)
+        v = lineup.weighting_covariances()
+        choices = self.study.pooling
+        pooled = random_effects(
+            lineup.means[:, a] - lineup.means[:, b],
+            v[:, a, a] + v[:, b, b] - 2.0 * v[:, a, b],
+            tau2=choices.tau2,
+            interval=choices.interval,
+            level=choices.level,
+        )
+        by_site = dict(zip(lineup.sites, pooled.weights.tolist(), strict=True))
+        return [by_site[one.site] for one in members]
+
 
 DIGEST: Final = "0" * 64
 
@@ -89,13 +113,18 @@ def groups_of(
         order = dice("groups", question).permutation(len(members))
         for start in range(0, len(members) - TOGETHER + 1, TOGETHER):
             chosen = tuple(members[place] for place in order[start : start + TOGETHER])
-            found.append(Group(chosen, study, contrast))
+            found.append(Group(chosen, study, question, contrast))
     return found
 
 
 def _primary(document: EstimatesDocument, question: str) -> ReleasedArms | None:
     blocks = (one for one in released_arms(document) if one.primary and one.question == question)
     return next(blocks, None)
+
+
+def remainder(estimate: float, weight: float, known: float) -> float:
+    """Take out of a pool of two the effect that is known, when the other one has this weight."""
+    return (estimate - (1.0 - weight) * known) / weight
 
 
 def nearest(value: float, candidates: Sequence[Member], contrast: tuple[str, str]) -> str:

@@ -25,9 +25,9 @@ from causalsig.attack import (
     tree_leaves,
 )
 from causalsig.attack.attacks import Attack, Trial
-from causalsig.attack.differences import trials_of
 from causalsig.attack.findings import SiteFindings, attack_site
 from causalsig.attack.judge import Row, judge
+from causalsig.attack.learned import trials_of
 from causalsig.attack.pools import groups_of
 from causalsig.errors import RefusedError, ReleaseError, SourceError
 from causalsig.execution.given import find_sources

@@ -24,7 +24,6 @@ ATTACK: Final = Attack(
     chance="one half: households are drawn so",
     held_by="coefficients of models are not in the schema; dominance and effective size of arms",
     off="all coefficients of a least-squares regression of the outcome",
-    bites=0.99,
 )
 
 

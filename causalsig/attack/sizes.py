@@ -28,7 +28,6 @@ ATTACK: Final = Attack(
     chance="one over the municipalities whose releases begin in the same band of households",
     held_by="bands, of which the top one is open; sizes as powers of the square root of two",
     off="the exact number of households",
-    bites=0.9,
 )
 
 

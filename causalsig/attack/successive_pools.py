@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 from causalsig.attack.attacks import Attack, Trial, dice
-from causalsig.attack.pools import nearest
+from causalsig.attack.pools import nearest, remainder
 
 if TYPE_CHECKING:
     from causalsig.attack.pools import Group
@@ -20,8 +20,7 @@ ATTACK: Final = Attack(
     guesses="the effect at the one that joined: right where it is the nearest of the seven to the guess",
     chance="one over the municipalities in the pool",
     held_by="grids of a quarter of the standard error; no weights",
-    off="both pools exact, with the weight of the one that joined",
-    bites=0.8,
+    off="pools of one and of two, exact, with their weights",
 )
 
 
@@ -30,7 +29,6 @@ def trials(groups: Sequence[Group]) -> Iterator[Trial]:
     for group in groups:
         chance = 1.0 / len(group.members)
         after = group.pool()
-        exact_after = group.exact_pool(group.members)
         total = sum(one.signals for one in group.members)
         for joined in group.members:
             before = group.pool(without=joined.site)
@@ -40,12 +38,11 @@ def trials(groups: Sequence[Group]) -> Iterator[Trial]:
                 share = _share(before, after, joined.signals / total, len(group.members))
                 guess = nearest(_moved(before, after, share), group.members, group.contrast)
             yield Trial(ATTACK.name, "on", joined.site, guess == joined.site, chance)
-            exact_before = group.exact_pool([one for one in group.members if one is not joined])
-            variances = [one.effect(group.contrast)[1] + exact_after.tau2 for one in group.members]
-            weight = (joined.effect(group.contrast)[1] + exact_after.tau2) ** -1 / sum(
-                1.0 / one for one in variances
-            )
-            read = nearest(_moved(exact_before, exact_after, weight), group.members, group.contrast)
+            first = group.members[0 if joined is not group.members[0] else 1]
+            pool, weight = group.exact_pool([first, joined]), group.weights([first, joined])[1]
+            alone = group.exact_pool([first]).estimate
+            effect = remainder(pool.estimate, weight, alone)
+            read = nearest(effect, group.members, group.contrast)
             yield Trial(ATTACK.name, "off", joined.site, read == joined.site, chance)
 
 

@@ -24,7 +24,6 @@ ATTACK: Final = Attack(
     chance="one half: households are drawn so",
     held_by="a learned rule leaves as arms by leaf and gains over all: no outcome of a leaf is in the schema",
     off="the share in each leaf of a tree with one household a leaf",
-    bites=0.95,
 )
 
 

@@ -24,8 +24,8 @@ from causalsig.threads import one_thread
 SCENARIO: Final = "ignorable"
 SEED: Final = 20_261
 MONTHS: Final = 30
-MINIMUM: Final = 30_000
-MOST: Final = 80_000
+MINIMUM: Final = 34_000
+MOST: Final = 75_000
 """Inhabitants: larger ones take minutes each, and their households are harder to find."""
 
 
