@@ -7,11 +7,11 @@ import sys
 import time
 from pathlib import Path
 
-from evidence import fields_page, generator_page, page, record, sources_page
+from evidence import attacks_page, fields_page, generator_page, page, record, sources_page
 from evidence.claim import ROOT, Claim, all_claims
 from evidence.context import Context
 
-OF_RESULTS = (page, generator_page)
+OF_RESULTS = (page, generator_page, attacks_page)
 """Pages of the docs that are made from the results."""
 
 
