@@ -31,8 +31,8 @@ causalsig attack outbox --data data --keys keys
 
 Each municipality is analysed six times: count a minute each with the default study. Only data that
 `causalsig simulate` has marked as invented are attacked, and only under a demo's keys; anything else is
-refused (exit code 3). Nothing is written: a copy of the provider's ledger is asked, in a folder that is thrown
-away.
+refused (exit code 3). Nothing is written: a copy of the provider's ledger is asked, in a folder that is
+thrown away.
 
 | setting | what the attacker has |
 |---|---|
@@ -51,11 +51,11 @@ with everything on.
 ## How often they succeed
 """
 _JUDGED = """
-For a household: it is drawn so that it had returned with a chance of one half, and the attacker knows all else
-of it. How much each difference of two releases says is learned on the other municipalities. For a
+For a household: it is drawn so that it had returned with a chance of one half, and the attacker knows all
+else of it. How much each difference of two releases says is learned on the other municipalities. For a
 municipality: a guess at its effect is right when that municipality's exact effect is nearest to it, of all in
-the pool; pools are of seven, the fewest that may be shown. A size is right when the release is laid beside the
-municipality that it is of.
+the pool; pools are of seven, the fewest that may be shown. A size is right when the release is laid beside
+the municipality that it is of.
 """
 _WHAT = """
 ## What each of them does
