@@ -29,7 +29,7 @@ causalsig release approve run/sites --as checker --name OTHER --keys keys --outb
 causalsig attack outbox --data data --keys keys
 ```
 
-Each municipality is analysed six times: count a minute each with the default study. Only data that
+Each municipality is analysed six times: with the default study some 15 seconds of a core. Only data that
 `causalsig simulate` has marked as invented are attacked, and only under a demo's keys; anything else is
 refused (exit code 3). Nothing is written: a copy of the provider's ledger is asked, in a folder that is
 thrown away.

@@ -107,9 +107,10 @@ def groups_of(
         members = []
         for one in sites:
             released = _primary(documents[one.site], question)
-            whole = one.effect is not None and one.effect.question == question and released is not None
-            if whole and set(contrast) <= set(released.arms):  # type: ignore[union-attr]
-                members.append(Member(one.site, one.signals, released, one.effect))  # type: ignore[arg-type]
+            if released is None or one.effect is None or one.effect.question != question:
+                continue
+            if released.reference == contrast[1] and contrast[0] in released.arms:
+                members.append(Member(one.site, one.signals, released, one.effect))
         order = dice("groups", question).permutation(len(members))
         for start in range(0, len(members) - TOGETHER + 1, TOGETHER):
             chosen = tuple(members[place] for place in order[start : start + TOGETHER])

@@ -37,7 +37,7 @@ def command(
     the same without the ledger. "off": exact numbers, made in memory and never written, to see that an attack
     works at all. Invented data and a demo's keys only (exit code 3). Exit code 1 when with everything on an
     attack succeeds more often than guessing would. Each municipality is analysed six times: with the default
-    study count a minute each.
+    study some 15 seconds of a core.
     """
     from causalsig.attack.judge import holds
     from causalsig.attack.replay import ReplayRequest, plan, replay
