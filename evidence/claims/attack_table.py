@@ -6,6 +6,7 @@ from dataclasses import asdict
 from functools import partial
 
 from causalsig.attack.findings import SiteFindings
+from causalsig.attack.judge import Row
 from causalsig.attack.replay import judged
 from causalsig.execution.pool import open_folder
 from causalsig.release.keys import read_trusted
@@ -30,10 +31,23 @@ SIMULATES = (
     "evidence/claims/_attack_sites.py",
 )
 COVERS = (*SIMULATES, *_chain.POOL, "causalsig/attack/*.py")
-SITES = 208
-RELEASED = 200
-"""So many must release something; the others are refused, as small municipalities are."""
-WRONG = ("above chance", "does not bite", "not tried")
+SITES = 200
+RELEASED = 160
+"""So many must release something; of the others a gate withholds the effect, or an arm had too few."""
+MARGIN = 0.1
+"""With everything on no observed rate may be farther above chance than this, whatever its interval says: at one
+half, 2.7 standard errors of 180 guesses."""
+
+
+def is_wrong(row: Row) -> bool:
+    """Say whether an attack is above chance with everything on, or shows nothing with everything off.
+
+    Without the ledger alone a rate is told and not judged: the ledger is the defence, grids the second line.
+    """
+    if row.rate is None or row.chance is None:
+        return True
+    far = row.rate > row.chance + MARGIN
+    return row.verdict == "does not bite" or (row.setting == "on" and (row.verdict == "above chance" or far))
 
 
 def run(context: Context) -> Verdict:
@@ -46,7 +60,7 @@ def run(context: Context) -> Verdict:
     sites = [SiteFindings.of(one) for one in found]
     released = [one for one in sites if one.trials]
     rows = judged(released, documents, attacked_study())
-    wrong = [f"{row.attack} {row.setting}" for row in rows if row.verdict in WRONG]
+    wrong = [f"{row.attack} {row.setting}" for row in rows if is_wrong(row)]
     return {
         "passed": not wrong and len(released) >= RELEASED,
         "figures": {

@@ -120,3 +120,16 @@ def test_every_attack_says_what_it_needs_and_has_its_row_in_the_docs() -> None:
         assert all((attack.source, attack.knows, attack.guesses, attack.chance, attack.held_by, attack.off))
         assert f"`{attack.name}`" in page, attack.name
     assert all(f"`{setting}`" in page for setting in SETTINGS)
+
+
+def test_the_claim_judges_rates_with_everything_on_and_off() -> None:
+    from evidence.claims.attack_table import is_wrong
+
+    def wrong(right: int, setting: str, chance: float = 0.5) -> bool:
+        rows = judge([erasure.ATTACK], trials(right, 200, setting, chance))
+        return is_wrong(next(row for row in rows if row.setting == setting))
+
+    assert [wrong(right, "on") for right in (100, 115, 130)] == [False, False, True]
+    assert [wrong(right, "off") for right in (200, 150)] == [False, True]
+    assert not wrong(180, "no-ledger")
+    assert wrong(30, "on", chance=0.05)
