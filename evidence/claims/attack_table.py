@@ -35,8 +35,8 @@ SITES = 200
 RELEASED = 160
 """So many must release something; of the others a gate withholds the effect, or an arm had too few."""
 MARGIN = 0.1
-"""With everything on no observed rate may be farther above chance than this, whatever its interval says: at one
-half, 2.7 standard errors of 180 guesses."""
+"""With everything on no observed rate may be farther above chance than this, whatever its interval says: at
+one half, 2.7 standard errors of 180 guesses."""
 
 
 def is_wrong(row: Row) -> bool:
