@@ -7,11 +7,20 @@ import sys
 import time
 from pathlib import Path
 
-from evidence import fields_page, generator_page, page, private_page, record, sources_page, threshold_page
+from evidence import (
+    attacks_page,
+    fields_page,
+    generator_page,
+    page,
+    private_page,
+    record,
+    sources_page,
+    threshold_page,
+)
 from evidence.claim import ROOT, Claim, all_claims
 from evidence.context import Context
 
-OF_RESULTS = (page, generator_page, threshold_page, private_page)
+OF_RESULTS = (page, generator_page, threshold_page, private_page, attacks_page)
 """Pages of the docs that are made from the results."""
 
 

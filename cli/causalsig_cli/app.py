@@ -34,6 +34,7 @@ _ORDER = (
     "ledger",
     "pool",
     "report",
+    "attack",
     "doctor",
     "explain",
 )

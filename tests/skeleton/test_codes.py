@@ -21,9 +21,14 @@ CODE = re.compile(r"[a-z0-9]+(-[a-z0-9]+)+")
 ROOMS = {
     "study", "inventory", "source", "cohort", "estimation", "propensity", "logistic", "meta", "gate",
     "simulation", "certify", "release", "ledger", "pool", "report", "rule", "site", "run", "internal", "code",
+    "attack",
 }  # fmt: skip
 # What looks like a code and is none, with the reason.
-NOT_CODES = {"pool-all": "a figure of the national report"}
+NOT_CODES = {
+    "pool-all": "a figure of the national report",
+    "pool-minus-own": "an attack",
+    "code-dictionary": "an attack",
+}
 
 
 def source_calls_and_strings() -> tuple[list[ast.Call], set[str]]:

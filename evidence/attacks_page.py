@@ -1,0 +1,111 @@
+"""The Attacks page of the docs: each attack from its module, and how often it succeeds from the results.
+
+``python -m evidence page`` writes it, and so does every run of a claim.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from evidence.page import table
+
+PAGE = "docs/attacks.md"
+CLAIM = "attack-table"
+_HEAD = """# Attacks, replayed
+
+What could somebody find out from what leaves? Each attack here is a program that reads real, signed releases
+of invented municipalities, as an attacker would, and guesses. The truth is known, so the guess can be judged,
+beside what guessing without any release would give. This page is made from the attacks and from the results
+of the evidence (`python -m evidence page`); nobody edits it. What the mechanisms are:
+[threat model](threat-model.md).
+
+```
+causalsig simulate --out data --sites 24
+causalsig keys new keys --demo
+causalsig site run vroegsignalering data/sources --inventory data/inventory.toml --keys keys --out run
+causalsig release review run/sites --html pages
+causalsig release approve run/sites --as operator --name NAME --keys keys --outbox outbox --demo
+causalsig release review run/sites --html pages --force
+causalsig release approve run/sites --as checker --name OTHER --keys keys --outbox outbox --demo
+causalsig attack outbox --data data --keys keys
+```
+
+Each municipality is analysed six times: with the default study some 15 seconds of a core. Only data that
+`causalsig simulate` has marked as invented are attacked, and only under a demo's keys; anything else is
+refused (exit code 3). Nothing is written: a copy of the provider's ledger is asked, in a folder that is
+thrown away.
+
+| setting | what the attacker has |
+|---|---|
+| `on` | what really left; of every further release the ledger (a copy) is asked whether it may leave |
+| `no-ledger` | the same, but nobody remembers earlier releases: grids and floors alone |
+| `off` | exact numbers, no floors, grids or keys: made in memory, to see that the attack works at all |
+
+No option, file or variable of a command switches anything off: the numbers for `off` are made inside the
+replay and are no release.
+
+With `on` and `no-ledger` an attack is *above chance* when guessing alone would give as many successes in less
+than one of 200 replays. With `off` it *succeeds* when 95 % of its guesses are right (bins of one euro: 60 %,
+as many hold several households that differ). The command ends with exit code 1 when an attack is above chance
+with everything on.
+
+## How often they succeed
+"""
+_JUDGED = """
+For a household: it is drawn so that it had returned with a chance of one half, and the attacker knows all
+else of it. How much each difference of two releases says is learned on the other municipalities. For a
+municipality: a guess at its effect is right when that municipality's exact effect is nearest to it, of all in
+the pool; pools are of seven, the fewest that may be shown. A size is right when the release is laid beside
+the municipality that it is of.
+"""
+_WHAT = """
+## What each of them does
+"""
+
+
+def render(records: Mapping[str, Mapping[str, Any]]) -> str:
+    """Write the page as Markdown."""
+    from causalsig.attack.replay import ATTACKS
+
+    parts = [_HEAD, _table(records), _JUDGED, _WHAT]
+    for attack in ATTACKS:
+        rows = {
+            "after": attack.victim,
+            "knows": attack.knows,
+            "guesses": attack.guesses,
+            "by chance": attack.chance,
+            "held by": attack.held_by,
+            "with `off`": attack.off,
+            "from": attack.source,
+        }
+        parts.append(f"### `{attack.name}`\n")
+        parts.append(table([{"": name, "what": value} for name, value in rows.items()]))
+    return "\n".join(part.strip("\n") + "\n" for part in parts)
+
+
+def _table(records: Mapping[str, Mapping[str, Any]]) -> str:
+    if CLAIM not in records:
+        return f"The claim `{CLAIM}` has no result yet.\n"
+    figures = records[CLAIM]["figures"]
+    rows = [
+        {
+            "attack": f"[`{row['attack']}`](#{row['attack']})",
+            "setting": f"`{row['setting']}`",
+            "tried": row["tried"],
+            "right": row["succeeded"],
+            "rate": _percent(row["rate"]),
+            "95 % interval": f"{_percent(row['low'])} to {_percent(row['high'])}",
+            "chance": _percent(row["chance"]),
+            "verdict": row["verdict"],
+        }
+        for row in figures["attacks"]
+    ]
+    return (
+        f"{figures['released']} releases of {figures['municipalities']} invented municipalities; "
+        f"[{CLAIM}](evidence.md#{CLAIM}) in the evidence.\n\n{table(rows)}"
+    )
+
+
+def _percent(value: float | None) -> str:
+    return "-" if value is None else f"{100.0 * value:.1f} %"
