@@ -28,7 +28,8 @@ from causalsig.release.masks import MOST_SITES, Words, add_masks, bad_roster, fi
 from causalsig.release.review import check_role, document_hash
 from causalsig.release.signed import OpenedRelease
 from causalsig.release.strict_json import canonical
-from causalsig.release.value_types import ArmCode, Closed, Code, Hash, QuestionCode
+from causalsig.release.value_types import ArmCode, Closed, Hash, QuestionCode
+from causalsig.study.base import Slug
 
 LEAST_SITES = 10
 """A sum over fewer sites tells each of them too much of the others."""
@@ -52,7 +53,7 @@ class MaskedRow(Closed):
     """A contrast that is pooled: an arm against the question's reference."""
 
     question: QuestionCode
-    outcome: Code
+    outcome: Slug
     estimand: Literal["ATO", "ATE"]
     estimator: Literal["doubly_robust", "clone_censor_weight"]
     arm: ArmCode
