@@ -1,4 +1,4 @@
-"""A site that takes too much, a source that changes, a clock set back: each has its code; the rest goes on."""
+"""A site that takes too much, a source that changes, a clock set back: each has its code."""
 
 from __future__ import annotations
 
