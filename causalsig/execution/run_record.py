@@ -114,7 +114,8 @@ def check_clock(request: RunRequest) -> None:
             "run-clock-back",
             expected="a clock that is later than the last run and the last release",
             found="one that is earlier",
-            mend="Set the clock of this machine right and start again.",
+            mend="Set the clock of this machine right; if it is right and the earlier time was wrong, say "
+            "--accept-clock.",
         )
 
 

@@ -126,6 +126,12 @@ def run(
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Only the sites that failed or were broken off before.")
     ] = False,
+    accept_clock: Annotated[
+        bool,
+        typer.Option(
+            "--accept-clock", help="The clock is right; the later time of an earlier run was wrong."
+        ),
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be run, kept or left out, and stop.")
     ] = False,
@@ -154,6 +160,7 @@ def run(
         limits=Limits(memory, time_limit),
         isolate=isolate,
         retry_failed=retry_failed,
+        accept_clock=accept_clock,
     )
     plan = plan_run(request)
     if dry_run:
@@ -193,7 +200,8 @@ def _run_with_progress(request: RunRequest, plan: Plan, format_: str) -> tuple[S
         except BaseException:
             if ended:
                 print_outcomes(tuple(ended.values()), format_)
-                say(f"not ended: {len(plan[1])} site(s) were to be run; the same command goes on.")
+                done = sum(site in ended for site in sizes)
+                say(f"broken off: of {len(sizes)} site(s) to be run {done} ended; the same command goes on.")
             raise
     print_outcomes(outcomes, format_)
     return outcomes
