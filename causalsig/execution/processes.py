@@ -15,12 +15,16 @@ from multiprocessing import connection, get_context, parent_process
 from pathlib import Path
 from threading import Thread
 
-from causalsig.errors import SourceError
-from causalsig.execution.worker import LOG_FILE, WITH_PARENT, Job, write_json
+from causalsig.errors import ReleaseError, SourceError
+from causalsig.execution.isolation import environment, room
+from causalsig.execution.limits import Limits, family, kill, memory_now
+from causalsig.execution.worker import ADDRESS_SPACE, LOG_FILE, WITH_PARENT, Job, write_json
 from causalsig.failures import masked_text
 from causalsig.release.files import locked
 
 POLL_SECONDS = 0.05
+LOOK_SECONDS = 0.2
+"""Between two looks at the memory of a site's processes."""
 JOB_FILE = "job.json"
 THREAD_SETTINGS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
@@ -56,6 +60,36 @@ KEPT_BYTES = 100_000
 LAST_WORDS_SECONDS = 5.0
 
 
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How the process of a site ended.
+
+    Attributes
+    ----------
+    exit_code : int
+        Negative: the signal that ended it.
+    exceeded : str or None
+        Code of the limit for which it was ended.
+    seconds : float
+    peak : int
+        Bytes that it and what it started were seen to hold at their highest.
+    """
+
+    job: Job
+    exit_code: int
+    exceeded: str | None
+    seconds: float
+    peak: int
+
+
+@dataclass(frozen=True, slots=True)
+class NotStarted:
+    """A site whose process could not be started, and what the system said."""
+
+    job: Job
+    error: OSError
+
+
 @dataclass(slots=True)
 class Running:
     """A process at work on one site, and what it prints: never passed on, only masked and logged."""
@@ -63,6 +97,10 @@ class Running:
     job: Job
     process: subprocess.Popen[bytes]
     said: bytearray = field(default_factory=bytearray)
+    begun: float = field(default_factory=time.monotonic)
+    looked: float = 0.0
+    peak: int = 0
+    exceeded: str | None = None
     listener: Thread = field(init=False)
 
     def __post_init__(self) -> None:
@@ -74,6 +112,26 @@ class Running:
         with suppress(OSError, ValueError):
             while part := os.read(self.process.stdout.fileno(), 65_536):
                 self.said += part[: KEPT_BYTES - len(self.said)]
+
+    @property
+    def seconds(self) -> float:
+        """Since it began, by a clock that only goes forward."""
+        return time.monotonic() - self.begun
+
+    def look(self, limits: Limits) -> None:
+        """See what it takes, and end it where that is more than it may."""
+        if time.monotonic() - self.looked < LOOK_SECONDS:
+            return
+        processes = family(self.process.pid)
+        now = memory_now(processes)
+        self.looked, self.peak = time.monotonic(), max(self.peak, now)
+        self.exceeded = limits.exceeded(now, self.seconds)
+        if self.exceeded:
+            kill(processes)
+
+    def ended(self) -> Ended:
+        """Say how it ended, once it did."""
+        return Ended(self.job, self.process.returncode, self.exceeded, self.seconds, self.peak)
 
     def end(self) -> None:
         """Wait for the process, and log, masked, what it printed."""
@@ -98,23 +156,42 @@ def _log(folder: Path, said: bytes) -> None:
             file.write(f"printed by the process of this site, masked\n{words}")
 
 
-def work(jobs: Sequence[Job], workers: int) -> Iterator[tuple[Job, int]]:
-    """Keep ``workers`` processes busy; yield each job with its exit code as it ends."""
+def work(
+    jobs: Sequence[Job], workers: int, *, limits: Limits | None = None, isolated: bool = False
+) -> Iterator[Ended | NotStarted]:
+    """Keep ``workers`` processes busy; yield how each job ended as it ends.
+
+    Parameters
+    ----------
+    jobs : sequence of Job
+    workers : int
+    limits : Limits, optional
+        What the processes of one site may take; default: the house's.
+    isolated : bool
+        Each site in a room of its own; see :mod:`causalsig.execution.isolation`.
+    """
+    allowed = limits or Limits()
     waiting = list(jobs)
     running: list[Running] = []
     try:
         while waiting or running:
             while waiting and len(running) < max(workers, 1):
-                running.append(_start(waiting.pop(0)))
+                job = waiting.pop(0)
+                try:
+                    running.append(_start(job, allowed, isolated))
+                except OSError as error:
+                    yield NotStarted(job, error)
             for one in list(running):
+                one.look(allowed)
                 if one.process.poll() is not None:
                     running.remove(one)
                     one.end()
-                    yield one.job, one.process.returncode
+                    _swept(Path(one.job.folder))
+                    yield one.ended()
             time.sleep(POLL_SECONDS)
     finally:
         for one in running:
-            one.process.kill()
+            kill(family(one.process.pid))
             one.end()
 
 
@@ -134,7 +211,7 @@ def only_run(out: Path) -> Iterator[None]:
     try:
         _take(descriptor, out)
         for folder in out.glob("sites/*/"):
-            _sweep(folder)
+            _swept(folder)
         yield
     finally:
         os.close(descriptor)  # lets the lock go, as the end of the process does however it comes
@@ -153,28 +230,33 @@ def _take(descriptor: int, out: Path) -> None:
         ) from None
 
 
-def _sweep(folder: Path) -> None:
-    """Remove temporary files; locked, since someone may be approving a review in this folder."""
-    with locked(folder):
+def _swept(folder: Path) -> None:
+    """Remove temporary files; locked, since someone may be approving a review in this folder.
+
+    That a folder cannot be written is told by what has to be written there.
+    """
+    with suppress(OSError, ReleaseError), locked(folder):
         for leftover in folder.glob(".*-*"):
             leftover.unlink(missing_ok=True)
 
 
-def _start(job: Job) -> Running:
+def _start(job: Job, limits: Limits, isolated: bool) -> Running:
     folder = Path(job.folder)
     folder.mkdir(parents=True, exist_ok=True)
     for said in ("outcome.json", LOG_FILE):
         (folder / said).unlink(missing_ok=True)
     path = folder / JOB_FILE
     write_json(path, asdict(job))
+    # -P: no module of the folder the user happens to be in is run inside, or hides one of ours.
+    # faulthandler: of a crash of the interpreter itself the places in the program are known.
+    python = [sys.executable, "-P", "-X", "faulthandler", "-m", "causalsig.execution.worker"]
+    command = [*python, str(path), WITH_PARENT, f"{ADDRESS_SPACE}{limits.address_space}"]
     process = subprocess.Popen(
-        # -P: no module of the folder the user happens to be in is run inside, or hides one of ours.
-        # faulthandler: of a crash of the interpreter itself the places in the program are known.
-        [sys.executable, "-P", "-X", "faulthandler", "-m", "causalsig.execution.worker", path, WITH_PARENT],
+        room(job, command) if isolated else command,
         # Held open as long as this process lives: the worker ends when it closes.
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        env=os.environ | dict.fromkeys(THREAD_SETTINGS, "1"),
+        env=environment(os.environ) | dict.fromkeys(THREAD_SETTINGS, "1"),
     )
     return Running(job, process)

@@ -6,18 +6,29 @@ import functools
 import json
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from causalsig import __version__
 from causalsig.errors import CausalsigError, SourceError, StudyError
 from causalsig.execution.digests import source_digest
 from causalsig.execution.given import GivenSources, find_sources
-from causalsig.execution.processes import only_run, work
-from causalsig.execution.standing import standing
-from causalsig.execution.worker import INTERNAL_CODE, LOG_FILE, Job, write_json
+from causalsig.execution.isolation import Isolate, isolated
+from causalsig.execution.journal import note
+from causalsig.execution.limits import Limits
+from causalsig.execution.processes import Ended, NotStarted, only_run, work
+from causalsig.execution.run_record import (
+    check_clock,
+    failed_before,
+    head_of,
+    versions_of,
+    write_record,
+)
+from causalsig.execution.standing import Answers, standing
+from causalsig.execution.stopped import died, not_started, stopped
+from causalsig.execution.worker import INTERNAL_CODE, Job
 from causalsig.failures import shown_name
 
 if TYPE_CHECKING:
@@ -33,7 +44,8 @@ class SiteOutcome:
 
     ``status`` is "done" (run now), "kept" (an earlier run with the same inputs stands), "failed" or
     "left_out" (no agreement in force). ``code`` and ``message`` say why; ``questions`` gives the status of
-    each question, ``reasons`` the code that kept one from an estimate.
+    each question, ``reasons`` the code that kept one from an estimate; ``seconds`` by step, ``peak_mb`` the
+    memory at its highest and ``finished`` (UTC) are of the run that made the result.
     """
 
     site: str
@@ -44,6 +56,9 @@ class SiteOutcome:
     questions: dict[str, str]
     reasons: dict[str, str]
     folder: Path
+    seconds: dict[str, float] = field(default_factory=dict)
+    peak_mb: int | None = None
+    finished: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +80,14 @@ class RunRequest:
     wave : int
     today : datetime.date
         Day on which the agreements must be in force.
+    limits : Limits
+        What the processes of one site may take.
+    isolate : {"auto", "yes", "no"}
+        Each site in a room of its own; see :func:`causalsig.execution.isolation.isolated`.
+    retry_failed : bool
+        Of the sites asked for only those that failed in the earlier run in this folder, or were broken off.
+    accept_clock : bool
+        The clock is right though it is earlier than the last run or release: that time was wrong.
     """
 
     study: Path
@@ -76,6 +99,10 @@ class RunRequest:
     workers: int = 2
     wave: int = 1
     today: date | None = None
+    limits: Limits = field(default_factory=Limits)
+    isolate: Isolate = "auto"
+    retry_failed: bool = False
+    accept_clock: bool = False
 
 
 def run_sites(
@@ -111,48 +138,38 @@ def run_sites(
     """
     tell = on_finish or (lambda outcome: None)
     inventory, jobs, outcomes = plan or plan_run(request)
+    alone = isolated(request.isolate) if jobs else False
+    head, versions = head_of(request), versions_of(alone)
     with only_run(request.out):
+        begun = recorded = time.monotonic()
+
+        def record(*, ended: bool) -> tuple[SiteOutcome, ...]:
+            told = tuple(outcomes[site.code] for site in inventory.sites if site.code in outcomes)
+            seconds = time.monotonic() - begun
+            write_record(request, inventory, told, head=head, versions=versions, seconds=seconds, ended=ended)
+            return told
+
+        room = "isolated" if alone else "site-not-isolated"
+        note(request.out, "began", len(jobs), "sites", room, *["accept-clock"] * request.accept_clock)
         for outcome in outcomes.values():
             tell(outcome)
-        for job, exit_code in work(jobs, request.workers):
-            outcome = _outcome(job, exit_code, inventory)
+        for one in work(jobs, request.workers, limits=request.limits, isolated=alone):
+            outcome = _outcome(one, inventory)
             outcomes[outcome.site] = outcome
+            total = outcome.seconds.get("total")
+            note(request.out, outcome.site, outcome.status, outcome.code, f"{total} s {outcome.peak_mb} MB")
             tell(outcome)
-        ended = tuple(outcomes[site.code] for site in inventory.sites if site.code in outcomes)
-        write_json(request.out / "run.json", _record(request, inventory, ended))
-    return ended
+            if time.monotonic() - recorded > RECORD_SECONDS:
+                # What can be told again is not worth stopping for.
+                with suppress(OSError):
+                    record(ended=False)
+                recorded = time.monotonic()
+        note(request.out, "ended")
+        return record(ended=True)
 
 
-def _record(request: RunRequest, inventory: Inventory, outcomes: Sequence[SiteOutcome]) -> dict[str, object]:
-    """How every site ended: the record of who was left out and why. Stays with the provider."""
-    from causalsig.study.digest import study_digest
-    from causalsig.study.read import read_study
-
-    study = read_study(request.study)
-    head = {"study_digest": study_digest(study), "seed": study.seed, "wave": request.wave}
-    finished = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-    rows = _earlier_rows(request.out / "run.json", head)
-    for outcome in outcomes:
-        row = {name: getattr(outcome, name) for name in ("site", "status", "code", "message")}
-        row |= {"questions": outcome.questions, "reasons": outcome.reasons, "finished": finished}
-        rows[outcome.site] = row
-    return {
-        "kind": "sites",
-        **head,
-        "package_version": __version__,
-        "finished": finished,
-        "sites": [rows[site.code] for site in inventory.sites if site.code in rows],
-    }
-
-
-def _earlier_rows(path: Path, head: dict[str, object]) -> dict[str, dict[str, object]]:
-    """Lines of an earlier run of the same study and wave, by site; of another one nothing is kept."""
-    try:
-        earlier = json.loads(path.read_text("utf-8"))
-        same = all(earlier[name] == value for name, value in head.items())
-        return {row["site"]: row for row in earlier["sites"]} if same else {}
-    except (OSError, ValueError, KeyError, TypeError):
-        return {}
+RECORD_SECONDS = 5.0
+"""Between two writes of the record while a run goes on."""
 
 
 def plan_run(request: RunRequest) -> Plan:
@@ -170,17 +187,23 @@ def plan_run(request: RunRequest) -> Plan:
         Sites left out, kept, or without a source, by code.
     """
     from causalsig.execution.certificates import with_certificate
+    from causalsig.execution.site import lock_digest
     from causalsig.release.keys import provider_is_demo, read_provider_key, read_trusted
     from causalsig.release.signed_study import check_study
     from causalsig.study.digest import study_digest
     from causalsig.study.read import read_inventory, read_study
 
+    if not request.accept_clock:
+        check_clock(request)
     digest = study_digest(read_study(request.study))
     inventory = read_inventory(request.inventory)
     key = read_provider_key(request.keys)
     trusted = read_trusted(request.keys)
     check_study(request.study, trusted=trusted, allow_demo=provider_is_demo(request.keys))
     chosen = chosen_sites(inventory, request.only)
+    if request.retry_failed:
+        failed = failed_before(request)
+        chosen = [site for site in chosen if site.code in failed]
     today = request.today or date.today()
     reasons = {site.code: site.agreement.missing(today) for site in chosen}
     may_run = [site for site in chosen if reasons[site.code] is None]
@@ -202,7 +225,7 @@ def plan_run(request: RunRequest) -> Plan:
         inputs = {
             "study": digest,
             "site": _digest(site.model_dump_json().encode()),
-            "program": __version__,
+            "program": lock_digest(),
             "key": _digest(key),
         }
         try:
@@ -215,10 +238,10 @@ def plan_run(request: RunRequest) -> Plan:
             inputs = with_certificate(inputs | {"source": found}, folder)
             kept = standing(folder, inputs, _wave(request, site))
             if kept is not None:
-                outcomes[site.code] = _ended(site, folder, "kept", "site-kept", "", *kept)
+                outcomes[site.code] = _ended(site, folder, "kept", "site-kept", "", kept)
                 continue
         jobs.append(_job(request, site, source, folder, inputs))
-    if not jobs and all(outcome.status == "left_out" for outcome in outcomes.values()):
+    if chosen and not jobs and all(outcome.status == "left_out" for outcome in outcomes.values()):
         said = sorted({outcome.message for outcome in outcomes.values()})
         raise no_agreement("; ".join(said), f"{len(chosen)} site(s)")
     return inventory, jobs, outcomes
@@ -276,20 +299,26 @@ def _wave(request: RunRequest, site: Site) -> int:
     return request.wave + len(site.earlier_extracts)
 
 
-def _outcome(job: Job, exit_code: int, inventory: Inventory) -> SiteOutcome:
+def _outcome(ended: Ended | NotStarted, inventory: Inventory) -> SiteOutcome:
+    job = ended.job
     site = inventory.site(job.site)
     assert site is not None
     folder = Path(job.folder)
+    if isinstance(ended, NotStarted):
+        return _ended(site, folder, "failed", *not_started(job.site, ended.error))
+    took = {"total": round(ended.seconds, 3)}, ended.peak // 2**20
+    if ended.exceeded:
+        return _ended(site, folder, "failed", ended.exceeded, stopped(job.site, ended.exceeded), took=took)
     try:
         said = json.loads((folder / "outcome.json").read_text("utf-8"))
         status, code, message = said["status"], said["code"], said["message"]
-    except (OSError, ValueError, KeyError, TypeError):
-        code, message = INTERNAL_CODE, _died(job.site, exit_code, folder).message
-        return _ended(site, folder, "failed", code, message)
-    if status == "failed":
-        return _ended(site, folder, "failed", code, message)
-    run = json.loads((folder / "run.json").read_text("utf-8"))
-    return _ended(site, folder, status, code, "", dict(run["questions"]), dict(run["reasons"]))
+        if status == "failed":
+            return _ended(site, folder, "failed", code, message, took=took)
+        run = json.loads((folder / "run.json").read_text("utf-8"))
+        return _ended(site, folder, status, code, "", Answers.of(run))
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        message = died(job.site, ended.exit_code, folder)
+        return _ended(site, folder, "failed", INTERNAL_CODE, message, took=took)
 
 
 def _ended(
@@ -298,10 +327,17 @@ def _ended(
     status: SiteStatus,
     code: str,
     message: str,
-    questions: dict[str, str] | None = None,
-    reasons: dict[str, str] | None = None,
+    answers: Answers | None = None,
+    *,
+    took: tuple[dict[str, float], int | None] = ({}, None),
 ) -> SiteOutcome:
-    return SiteOutcome(site.code, site.name, status, code, message, questions or {}, reasons or {}, folder)
+    questions, reasons, finished = ({}, {}, "")
+    if answers is not None:
+        questions, reasons, finished = answers.questions, answers.reasons, answers.finished
+        took = answers.seconds, answers.peak_mb
+    return SiteOutcome(
+        site.code, site.name, status, code, message, questions, reasons, folder, *took, finished
+    )
 
 
 def no_source(code: str, sources: GivenSources) -> CausalsigError:
@@ -323,18 +359,6 @@ def _unreadable(source: Path) -> CausalsigError:
         found="a file that cannot be opened",
         mend="Check the file's permissions.",
         where=shown_name(source),
-    )
-
-
-def _died(code: str, exit_code: int, folder: Path) -> CausalsigError:
-    how = f"was ended by signal {-exit_code}" if exit_code < 0 else f"ended with status {exit_code}"
-    log = f" {LOG_FILE} in the site's folder says where, without values." * (folder / LOG_FILE).exists()
-    return SourceError(
-        INTERNAL_CODE,
-        expected="a process that says how it ended",
-        found=f"one that {how} before it could",
-        mend=f"Start again; with fewer --workers when the machine was short of memory.{log}",
-        where=f"site {code}",
     )
 
 

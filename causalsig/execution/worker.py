@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from causalsig.errors import CausalsigError, SourceError
 from causalsig.execution.digests import content_digest, file_digest, snapshot_of
+from causalsig.execution.limits import memory_peak
 from causalsig.failures import INTERNAL_ERROR, masked_record, status_of
 from causalsig.release.files import write_atomic
 from causalsig.threads import one_thread
@@ -38,6 +39,8 @@ INTERNAL_CODE = "site-internal-error"
 LOG_FILE = "worker.log"
 WITH_PARENT = "--with-parent"
 """Argument: end when stdin closes, so that a run that is killed leaves no process behind."""
+ADDRESS_SPACE = "--address-space="
+"""Start of an argument: bytes that the process may map."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +83,7 @@ def run_job(job: Job) -> Literal["done", "kept"]:
     from causalsig.execution.record import site_record, why_not
     from causalsig.execution.site import read_site, release_site
     from causalsig.execution.standing import standing
+    from causalsig.execution.unchanged import unchanged
     from causalsig.release.keys import read_provider_key
     from causalsig.study.digest import study_digest
     from causalsig.study.read import read_inventory, read_study
@@ -94,7 +98,8 @@ def run_job(job: Job) -> Literal["done", "kept"]:
             raise _gone(job.site)
         study = under_policy(study, site.policy)
         with _timed(timings, "read"):
-            read = read_site(Path(job.source), site)
+            with unchanged(job):
+                read = read_site(Path(job.source), site)
             refuse_errors(read.findings, job.site)
             inputs, content = job.inputs, content_digest(read)
             if "source" not in inputs:
@@ -136,6 +141,7 @@ def run_job(job: Job) -> Literal["done", "kept"]:
             "site_digest": file_digest(folder / "site.json"),
             "payload_hash": payload_hash,
             "seconds": {name: round(seconds, 3) for name, seconds in timings.items()},
+            "peak_mb": memory_peak() // 2**20,
             "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         },
     )
@@ -249,7 +255,7 @@ def _unforeseen(job: Job, outcome: Path, error: BaseException) -> int:
 
 
 def _failure(site: str, code: str) -> CausalsigError:
-    expected, found, mend = _LACKING.get(
+    expected, found, mend = LACKING.get(
         code,
         (
             "the program to cope with this source",
@@ -260,14 +266,14 @@ def _failure(site: str, code: str) -> CausalsigError:
     return CausalsigError(code, expected=expected, found=found, mend=mend, where=f"site {site}")
 
 
-_LACKING: Final = {
+LACKING: Final = {
     "run-no-space": ("room on the disk", "none left", "Make room and start again; nothing is half-written."),
     "run-not-permitted": (
         "files this user may read and folders this user may write",
         "one that the system refused",
         "Check the permissions of the source and of --out.",
     ),
-    "run-no-memory": ("memory enough", "too little", "Start again with fewer --workers."),
+    "run-no-memory": ("memory enough", "too little", "Start again with fewer --workers, or more --memory."),
 }
 
 
@@ -288,7 +294,19 @@ def _log(path: Path, error: BaseException) -> None:
     write_atomic(path, record.encode(), force=True, mode=0o600)
 
 
+def _limit_address_space(words: list[str]) -> None:
+    import resource
+
+    for word in words:
+        if word.startswith(ADDRESS_SPACE):
+            _, most = resource.getrlimit(resource.RLIMIT_AS)
+            wanted = int(word.removeprefix(ADDRESS_SPACE))
+            allowed = wanted if most == resource.RLIM_INFINITY else min(wanted, most)
+            resource.setrlimit(resource.RLIMIT_AS, (allowed, most))
+
+
 if __name__ == "__main__":
+    _limit_address_space(sys.argv[2:])
     if WITH_PARENT in sys.argv[2:]:
         _end_with_parent()
     sys.exit(main(sys.argv[1:]))

@@ -15,16 +15,17 @@ def say(message: str) -> None:
 
 
 @contextmanager
-def progress(label: str, total: int) -> Iterator[Callable[[], None]]:
+def progress(label: str, total: int) -> Iterator[Callable[..., None]]:
     """Show a bar with the time left on stderr while the block runs, on a terminal only.
 
     Yields
     ------
     callable
-        To be called once for each of the ``total`` things done.
+        To be called once for each of the ``total`` things done; with the seconds left where these are known
+        better than by the number of things.
     """
     if not sys.stderr.isatty():
-        yield lambda: None
+        yield lambda left=None: None
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -32,4 +33,9 @@ def progress(label: str, total: int) -> Iterator[Callable[[], None]]:
     columns = (TextColumn("{task.description:<34}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True)) as bar:
         task = bar.add_task(label, total=total)
-        yield lambda: bar.advance(task)
+
+        def step(left: float | None = None) -> None:
+            told = label if left is None else f"{label}, {left / 60:.0f} min left"
+            bar.update(task, advance=1, description=told)
+
+        yield step

@@ -71,6 +71,7 @@ def examine() -> list[Check]:
         *(_library(module, name) for module, name in _LIBRARIES.items()),
         _texts(),
         _machine(),
+        _isolation(),
         _disk(Path.cwd(), "working folder"),
         _disk(Path(tempfile.gettempdir()), "temporary folder"),
     ]
@@ -103,6 +104,14 @@ def _machine() -> Check:
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
     found = f"{os.cpu_count()} cores, {memory:.1f} GB memory (needed: {_MEMORY_GB:.0f})"
     return Check("machine", memory >= _MEMORY_GB, found)
+
+
+def _isolation() -> Check:
+    """Rooms of their own for sites are an extra: that there are none is no reason not to run."""
+    from causalsig.execution.isolation import why_not
+
+    reason = why_not()
+    return Check("isolation", True, "bubblewrap works" if reason is None else f"none: {reason} (not needed)")
 
 
 def _disk(folder: Path, name: str) -> Check:

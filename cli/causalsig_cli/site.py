@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -21,6 +22,7 @@ from causalsig_cli._site_documents import (
     monitor,
     profile,
 )
+from causalsig_cli._site_table import print_outcomes, tell, tell_next
 from causalsig_cli._site_thresholds import thresholds
 
 if TYPE_CHECKING:
@@ -108,6 +110,28 @@ def run(
         int, typer.Option(min=1, help="Sites side by side; each takes one core and up to 1 GB.")
     ] = min(2, os.cpu_count() or 1),
     wave: Annotated[int, typer.Option(min=1, help="Number of the extract, for studies with several.")] = 1,
+    memory: Annotated[
+        float, typer.Option(min=0.1, help="GiB that one site may take; beyond it is ended, the others go on.")
+    ] = 4.0,
+    time_limit: Annotated[
+        float, typer.Option(min=0.01, help="Minutes that one site may take; beyond it is ended.")
+    ] = 60.0,
+    isolate: Annotated[
+        Literal["auto", "yes", "no"],
+        typer.Option(
+            help="Give each site a room of its own with bubblewrap: no network, only its own source to read "
+            "and its own folder to write; auto: where this machine can."
+        ),
+    ] = "auto",
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Only the sites that failed or were broken off before.")
+    ] = False,
+    accept_clock: Annotated[
+        bool,
+        typer.Option(
+            "--accept-clock", help="The clock is right; the later time of an earlier run was wrong."
+        ),
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be run, kept or left out, and stop.")
     ] = False,
@@ -116,10 +140,12 @@ def run(
     """Run the study at every site of the inventory that has an agreement in force and a source.
 
     One process a site; a failing site does not stop the others, and is listed at the end (exit code 2).
-    Started again after an interruption it goes on where it was. Nothing leaves: what would leave waits in
+    Started again after an interruption it goes on where it was. What happened when is in run.log, what took
+    how long in run.json. Nothing leaves: what would leave waits in
     sites/CODE/review.json for two approvals. Where a question is refused or withheld, sites/CODE/site.json
     lists the codes why.
     """
+    from causalsig.execution.limits import Limits
     from causalsig.execution.run import RunRequest, plan_run
 
     request = RunRequest(
@@ -131,55 +157,54 @@ def run(
         only=tuple(only or ()),
         workers=workers,
         wave=wave,
+        limits=Limits(memory, time_limit),
+        isolate=isolate,
+        retry_failed=retry_failed,
+        accept_clock=accept_clock,
     )
     plan = plan_run(request)
     if dry_run:
         _print_plan(plan)
         return
-    outcomes = _run_with_progress(request, plan)
-    _print_outcomes(outcomes, format_)
-    _tell(outcomes)
+    if retry_failed and not (plan[1] or plan[2]):
+        say("no site failed in the earlier run in this folder; nothing to do.")
+        return
+    outcomes = _run_with_progress(request, plan, format_)
+    tell(outcomes)
     named = [
         outcome.site for outcome in outcomes if outcome.status == "left_out" and outcome.site in request.only
     ]
     if named or any(outcome.status == "failed" for outcome in outcomes):
         raise typer.Exit(2)
-    _tell_next(outcomes, out, keys)
+    tell_next(outcomes, out, keys)
 
 
-def _tell_next(outcomes: tuple[SiteOutcome, ...], out: Path, keys: Path) -> None:
-    """Say what to do now: approve what waits, or nothing when everything is released or refused."""
-    from causalsig.release.life import read_review
-    from causalsig.release.private_waiting import PRIVATE_FILE
-
-    ran = [o for o in outcomes if o.status in ("done", "kept")]
-    if any((o.folder / PRIVATE_FILE).exists() for o in ran):
-        say(
-            f"sums wait for their noise. Next, the operator, once: causalsig release draw {out}/sites "
-            f"--keys {keys}"
-        )
-        return
-    waiting = [o for o in ran if read_review(o.folder).state in ("checked", "approved")]
-    if not waiting:
-        say("nothing waits for approval: each of these results was released or refused before.")
-        return
-    say(
-        f"{len(waiting)} result(s) wait for two approvals. Next: causalsig release review {out}/sites/CODE, "
-        f"then causalsig release approve {out}/sites --as operator --name NAME --keys {keys}"
-    )
-
-
-def _run_with_progress(request: RunRequest, plan: Plan) -> tuple[SiteOutcome, ...]:
+def _run_with_progress(request: RunRequest, plan: Plan, format_: str) -> tuple[SiteOutcome, ...]:
+    """Run, and print how it went also where it was broken off or could not be recorded."""
+    from causalsig.execution.forecast import seconds_left, sizes_of
     from causalsig.execution.run import run_sites
 
-    waiting = {job.site for job in plan[1]}
-    with progress("running the study", len(waiting)) as step:
+    sizes = sizes_of(plan[1])
+    ended: dict[str, SiteOutcome] = {}
+    begun = time.monotonic()
+    with progress("running the study", len(sizes)) as step:
 
         def finished(outcome: SiteOutcome) -> None:
-            if outcome.site in waiting:
-                step()
+            ended[outcome.site] = outcome
+            if outcome.site in sizes:
+                done = [site for site in ended if site in sizes]
+                step(seconds_left(sizes, done, time.monotonic() - begun))
 
-        return run_sites(request, plan=plan, on_finish=finished)
+        try:
+            outcomes = run_sites(request, plan=plan, on_finish=finished)
+        except BaseException:
+            if ended:
+                print_outcomes(tuple(ended.values()), format_)
+                done = sum(site in ended for site in sizes)
+                say(f"broken off: of {len(sizes)} site(s) to be run {done} ended; the same command goes on.")
+            raise
+    print_outcomes(outcomes, format_)
+    return outcomes
 
 
 def _print_plan(plan: Plan) -> None:
@@ -198,39 +223,3 @@ def _print_plan(plan: Plan) -> None:
 
 
 _WOULD = {"kept": "would be kept", "failed": "would fail", "left_out": "would be left out"}
-
-
-def _print_outcomes(outcomes: tuple[SiteOutcome, ...], format_: str) -> None:
-    if format_ == "json":
-        rows = [asdict(outcome) | {"folder": str(outcome.folder)} for outcome in outcomes]
-        typer.echo(json.dumps(rows, indent=2))
-        return
-    for outcome in outcomes:
-        answers = ", ".join(
-            f"{name} {status}" + (f" ({outcome.reasons[name]})" if outcome.reasons.get(name) else "")
-            for name, status in outcome.questions.items()
-        )
-        typer.echo(f"{outcome.site}  {outcome.status.replace('_', ' '):<8}  {answers or outcome.code}")
-
-
-def _tell(outcomes: tuple[SiteOutcome, ...]) -> None:
-    """Say how it went: each site without a result with its reason, then the sum."""
-    for outcome in outcomes:
-        if outcome.status == "left_out":
-            say(f"site {outcome.site} left out: {outcome.message}.")
-        elif outcome.status == "failed":
-            say(f"site {outcome.site} failed: {outcome.message.removeprefix(f'site {outcome.site}: ')}")
-        else:
-            continue
-        if (outcome.folder / "review.json").exists():
-            say(
-                "an earlier result waits there; to keep it in: causalsig release refuse "
-                f"{outcome.folder} --as operator --name NAME --reason WHY"
-            )
-    count = {
-        status: sum(o.status == status for o in outcomes) for status in ("done", "kept", "left_out", "failed")
-    }
-    say(
-        f"{count['done']} run, {count['kept']} kept from before, {count['left_out']} left out, "
-        f"{count['failed']} failed." + (" Mend what failed and start again." if count["failed"] else "")
-    )

@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Final
 
 from causalsig.errors import ReleaseError
+from causalsig.execution.digests import file_digest
 from causalsig.execution.pool import pool_folder
 from causalsig.execution.site import release_site
 from causalsig.execution.worker import main as work
@@ -120,7 +121,7 @@ def _with_source(world: World) -> None:
         "keys": str(world.keys),
         "folder": str(world.sites / SITE),
         "wave": 1,
-        "inputs": {"source": "s", "study": "t"},
+        "inputs": {"source": file_digest(source), "study": "t"},
     }
     world.job.write_text(json.dumps(job), "utf-8")
     (world.sites / SITE).mkdir(parents=True)
@@ -328,7 +329,7 @@ def _without_times(path: Path) -> str:
         return json.dumps([{**line["content"], "at": ""} for line in lines], sort_keys=True)
     if path.name == "run.json":
         values = json.loads(path.read_bytes())
-        return json.dumps(values | {"seconds": 0, "finished": 0}, sort_keys=True)
+        return json.dumps(values | {"seconds": 0, "finished": 0, "peak_mb": 0}, sort_keys=True)
     return path.read_bytes().hex()
 
 

@@ -128,6 +128,7 @@ def _run(arguments: list[str], out: Path) -> tuple[str, object]:
 
 def _work(source: Path, out: Path) -> int:
     """Run the default study as the worker of a site would."""
+    from causalsig.execution.digests import file_digest
     from causalsig.execution.worker import main
 
     provider = _provider()
@@ -141,7 +142,7 @@ def _work(source: Path, out: Path) -> int:
         "keys": str(provider / "keys"),
         "folder": str(folder),
         "wave": 1,
-        "inputs": {"source": "00" * 32},
+        "inputs": {"source": file_digest(source)},
     }
     described = folder / "job.json"
     described.write_text(json.dumps(job), encoding="utf-8")

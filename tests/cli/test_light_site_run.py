@@ -25,7 +25,12 @@ def test_a_site_run_without_rules_imports_no_econml(desk: Any, tabs: Any, tmp_pa
     path = os.pathsep.join(filter(None, (str(tmp_path), os.environ.get("PYTHONPATH"))))
     found = os.environ | {"PYTHONPATH": path, "NOTES": str(notes), "CAUSALSIG_LOG_DIR": str(tmp_path / "log")}
     start = "import sys; from causalsig_cli.app import main; main(sys.argv[1:])"
-    command = [sys.executable, "-c", start, *map(str, desk.run())]
+    command = [
+        sys.executable,
+        "-c",
+        start,
+        *map(str, desk.run("--isolate", "no")),
+    ]  # its room has no notes to write in
     done = subprocess.run(command, env=found, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     processes = [json.loads(line) for line in notes.read_text("utf-8").splitlines()]

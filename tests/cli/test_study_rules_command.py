@@ -12,6 +12,7 @@ import pytest
 
 from causalsig.diagnosed import RegionCondition
 from causalsig.execution.analyse import analyse_site
+from causalsig.execution.digests import file_digest
 from causalsig.execution.invent import inventory_toml
 from causalsig.execution.pool import pool_folder
 from causalsig.execution.site import read_site, release_site
@@ -118,7 +119,7 @@ class Provider:
             inside.mkdir(parents=True)
             source, inventory = self.folder / f"{site.code}.xlsx", self.folder / "inventory.toml"
             paths = (str(study), str(inventory), site.code, str(source), str(self.keys), str(inside))
-            assert run_job(Job(*paths, 1, {"source": "0" * 64})) == "done"
+            assert run_job(Job(*paths, 1, {"source": file_digest(source)})) == "done"
             self.approve(inside, "second-outbox")
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from causalsig.execution.processes import work
+from causalsig.execution.processes import Ended, work
 from causalsig.execution.worker import Job
 
 
@@ -17,8 +17,9 @@ def test_a_script_beside_the_user_is_neither_run_nor_in_the_way(
     (tmp_path / "json.py").write_text("open('was-run', 'w').close()\n", encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     job = Job("no-such-study", "no.toml", "9001", "no.xlsx", "keys", str(tmp_path / "site"), 1, {})
-    ((_, code),) = work([job], 1)
+    (ended,) = work([job], 1)
+    assert isinstance(ended, Ended)
     assert not (tmp_path / "was-run").exists()
     outcome = json.loads((tmp_path / "site" / "outcome.json").read_text("utf-8"))
     assert outcome["code"].startswith("study-")
-    assert code == 2, "an error of the study ends with its own exit code, not by a signal"
+    assert ended.exit_code == 2, "an error of the study ends with its own exit code, not by a signal"
