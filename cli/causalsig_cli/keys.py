@@ -29,7 +29,8 @@ def new(
     ] = False,
 ) -> None:
     """Make new keys; an existing key is never overwritten."""
-    from causalsig.release.keys import check_outside_repository, new_key, new_keys, new_provider_key
+    from causalsig.release.key_places import check_outside_repository
+    from causalsig.release.keys import new_key, new_keys, new_provider_key
 
     if role == "all" and not demo:
         raise typer.BadParameter(

@@ -175,7 +175,8 @@ def approve(
     Only what was shown (causalsig release review) since it was made, and since the other person approved it,
     can be approved, or what --payload names.
     """
-    from causalsig.release.keys import check_one_person, read_signing_key, read_trusted
+    from causalsig.release.key_places import check_one_person
+    from causalsig.release.keys import read_signing_key, read_trusted
     from causalsig.release.life import approve as sign
 
     key, trusted = read_signing_key(keys, role), read_trusted(keys)
