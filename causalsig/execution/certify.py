@@ -174,7 +174,7 @@ def _inputs(study: Study, site: Site, source: str) -> dict[str, str]:
     return {
         "study": study_digest(study),
         "site": hashlib.sha256(site.model_dump_json().encode()).hexdigest(),
-        "program": __version__,
+        "program": lock_digest(),
         "source": source,
         "lock": lock_digest(),
     }

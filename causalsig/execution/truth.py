@@ -134,7 +134,7 @@ def released_blocks(result: SiteResult, study: Study) -> tuple[ReleasedArms, ...
     identity = ReleaseIdentity(
         site_code=site_code(b"simulation", result.municipality, result.study_digest),
         snapshot="0" * 64,
-        package_version="0.0",
+        package_version="0.0.0",
         lock_digest="0" * 64,
     )
     return released_arms(build_release(result, study=study, identity=identity).document)

@@ -193,7 +193,7 @@ def released(
     result = QuestionResult(cell.question, "estimated", (), (), (), blocks, ())
     digest = study_digest(study())
     site = SiteResult(code, digest, date(2026, 9, 17), (result,), ())
-    identity = ReleaseIdentity(site_code(b"invented", code, digest), "0" * 64, "0.1", "0" * 64)
+    identity = ReleaseIdentity(site_code(b"invented", code, digest), "0" * 64, "0.1.0", "0" * 64)
     left = build_release(site, study=study(), identity=identity).document
     document = EstimatesDocument.model_validate_json(canonical(left.model_dump(mode="json")))
     return one_block_a_site(released_arms(document)), one_block_a_site(released_censored(document))

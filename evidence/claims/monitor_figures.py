@@ -149,7 +149,7 @@ def _release(counts: Any, cells: dict[str, int]) -> None:
     from causalsig.release.build import ReleaseIdentity
     from causalsig.release.monitor_document import build_monitor
 
-    document = build_monitor(counts, identity=ReleaseIdentity("a" * 64, "b" * 64, "0.1", "c" * 64))
+    document = build_monitor(counts, identity=ReleaseIdentity("a" * 64, "b" * 64, "0.1.0", "c" * 64))
     counted: dict[tuple[str, str, str | None], Any]
     counted = {(cell.figure, "", cell.month): cell for cell in counts.rates}
     counted |= {(cell.figure, cell.group, cell.month): cell for cell in counts.shares}

@@ -145,7 +145,7 @@ def chain(seed: int) -> dict[str, Any]:
             site = inventory_site(spec, months=CHAIN_MONTHS)
             result = analyse_site(simulated.tables, asked, site, spec.matching, plans=(plan,))
         digest = study_digest(asked)
-        identity = ReleaseIdentity(site_code(b"invented", spec.code, digest), "0" * 64, "0.1", "0" * 64)
+        identity = ReleaseIdentity(site_code(b"invented", spec.code, digest), "0" * 64, "0.1.0", "0" * 64)
         document = build_release(result, study=asked, identity=identity).document
         few = [block for block in released_censored(document) if block.primary]
         rounded = [block for block in released_arms(document) if block.primary]

