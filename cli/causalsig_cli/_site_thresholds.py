@@ -102,7 +102,9 @@ def _print_gates(block: dict[str, Any]) -> None:
         typer.echo(f"    not passed: {_titled(one['code'])} ({found}, threshold {bound})")
     if not block["admitted"]:
         return
-    if block["donut"]:
+    if 0 < block["donut"] < 0.01:  # less than the smallest step of a score: a cent
+        typer.echo("  primary     without the score of the threshold itself, a round one")
+    elif block["donut"]:
         typer.echo(f"  primary     without scores within {block['donut']:g} of the threshold (a donut)")
     else:
         typer.echo("  primary     all scores, no donut")

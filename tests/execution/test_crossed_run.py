@@ -132,7 +132,7 @@ def test_what_another_threshold_would_do_is_recorded_released_and_shown(
     first, second = text.split("at amount 200")
     assert "not passed: [gate-first-stage]" in first and "weak: few episodes; 6 of 7 passed" in first
     assert "read the Anderson-Rubin set only" in first and "read the Anderson-Rubin" not in second
-    assert "7 of 7 passed" in second and second.count("all scores, no donut") == 1
+    assert "7 of 7 passed" in second and second.count("without the score of the threshold itself") == 1
     handled = record[1]["effects"][0]["handled"]
     assert f"F {handled['f_statistic']:.1f}" in second
     assert f"{handled['effect']['robust']['estimate']:+.3f}" in second
