@@ -13,22 +13,19 @@ if TYPE_CHECKING:
     from causalsig.records import SiteCertificate
 
 NAME: Final = "certificate.json"
-BINDING: Final = ("study", "site", "program", "source", "lock")
+BINDING: Final = ("study", "site", "program", "source")
 """Inputs that a certificate and the run that carries it must share."""
 
 
 def with_certificate(inputs: dict[str, str], folder: Path) -> dict[str, str]:
     """Add the digest of the certificate in a site's folder to the inputs of its run, where it is of the same.
 
-    A certificate of another study, source, entry, program or set of libraries says nothing of this run.
+    One of another study, source, entry or program (the package with its libraries) says nothing of this run.
     """
-    from causalsig.execution.site import lock_digest
-
     path = folder / NAME
     try:
         of = json.loads(path.read_text("utf-8"))["inputs"]
-        here = inputs | {"lock": lock_digest()}
-        same = all(of[name] == here[name] for name in BINDING)
+        same = all(of[name] == inputs[name] for name in BINDING)
         return inputs | {"certificate": file_digest(path)} if same else inputs
     except (OSError, ValueError, KeyError, TypeError):
         return inputs

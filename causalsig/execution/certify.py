@@ -176,7 +176,6 @@ def _inputs(study: Study, site: Site, source: str) -> dict[str, str]:
         "site": hashlib.sha256(site.model_dump_json().encode()).hexdigest(),
         "program": lock_digest(),
         "source": source,
-        "lock": lock_digest(),
     }
 
 
