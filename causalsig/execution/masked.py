@@ -20,13 +20,11 @@ from causalsig.pooling.masked import (
     units_of,
 )
 from causalsig.release.build import read_model, released_arms, released_censored
-from causalsig.release.envelope import unseal
 from causalsig.release.files import read_bytes, write_atomic
 from causalsig.release.keys import read_signing_key, read_trusted
-from causalsig.release.masked import add_up, contribute, not_of_round, open_round, sign_round
+from causalsig.release.masked import add_up, contribute, not_of_round, open_keys, open_round, sign_round
 from causalsig.release.masked_documents import (
     VARIANCE_BITS,
-    MaskedKey,
     MaskedRound,
     MaskedRow,
     RosterEntry,
@@ -110,10 +108,8 @@ def begin_round(
     """
     study, trusted = read_study(study_path), read_trusted(keys)
     digest = study_digest(study)
-    found = [
-        read_model(MaskedKey, unseal(one, trusted, ("operator",), allow_demo=allow_demo).document)
-        for one in _contents(site_keys, KEY_SUFFIX)
-    ]
+    vouched = open_keys(_contents(site_keys, KEY_SUFFIX), trusted=trusted, allow_demo=allow_demo)
+    found = tuple(vouched.sites.values())
     if {one.study_digest for one in found} != {digest} or len({one.wave for one in found}) != 1:
         raise not_of_round("keys of another study, or of several waves")
     roster = sorted((one.public_key, one.site_code) for one in found)
@@ -158,7 +154,7 @@ def contribute_releases(
     """
     trusted, key = read_trusted(keys), read_signing_key(keys, "operator")
     asked = open_round(read_bytes(round_, MAX_BYTES), trusted=trusted, allow_demo=allow_demo)
-    published = _contents(site_keys, KEY_SUFFIX)
+    published = open_keys(_contents(site_keys, KEY_SUFFIX), trusted=trusted, allow_demo=allow_demo)
     found = []
     for _, release in standing_releases(releases, ledger, trusted=trusted, allow_demo=allow_demo):
         document = release.document
@@ -171,8 +167,6 @@ def contribute_releases(
             private=read_private(private, document),
             record=ledger,
             key=key,
-            trusted=trusted,
-            allow_demo=allow_demo,
         )
         path = out / f"{document.site_code}{_suffix(asked)}"
         write_atomic(path, answer, force=True)

@@ -8,7 +8,7 @@ Three signed documents. A site publishes a ``masked_key`` for a study and wave; 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from causalsig.release.build import read_model
 from causalsig.release.chain import Chain
 from causalsig.release.documents import EstimatesDocument
 from causalsig.release.envelope import seal_alone, unseal
-from causalsig.release.keys import Role, SigningKey, TrustedKeys
+from causalsig.release.keys import SigningKey, TrustedKeys
 from causalsig.release.masked_documents import (
     LEAST_SITES,
     VARIANCE_BITS,
@@ -40,6 +40,13 @@ from causalsig.release.value_types import Closed
 RECORD = "masked.jsonl"
 _SHOWN = 12
 _MOST_NAMED = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Vouched:
+    """Keys of sites that operators signed, by public key; made by :func:`open_keys` only."""
+
+    sites: Mapping[str, MaskedKey]
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,17 +135,28 @@ def open_round(content: bytes, *, trusted: TrustedKeys, allow_demo: bool = False
     return Sealed(document, opened.demo, digest)
 
 
+def open_keys(contents: Sequence[bytes], *, trusted: TrustedKeys, allow_demo: bool = False) -> Vouched:
+    """Verify the signed ``masked_key`` of every site, as received.
+
+    Raises
+    ------
+    ReleaseError
+        As :func:`causalsig.release.envelope.unseal`; ``release-schema``.
+    """
+    opened = (unseal(one, trusted, ("operator",), allow_demo=allow_demo) for one in contents)
+    keys = [read_model(MaskedKey, one.document) for one in opened]
+    return Vouched({one.public_key: one for one in keys})
+
+
 def contribute(
     values: NDArray[np.float64],
     *,
     release: OpenedRelease,
     asked: Sealed,
-    keys: Sequence[bytes],
+    keys: Vouched,
     private: bytes,
     record: Path,
     key: SigningKey,
-    trusted: TrustedKeys,
-    allow_demo: bool = False,
 ) -> bytes:
     """Mask what a site adds, and sign it.
 
@@ -152,15 +170,13 @@ def contribute(
     release : OpenedRelease
         As :func:`causalsig.release.signed.open_release` verified it: signed by operator and output checker.
     asked : Sealed
-    keys : sequence of bytes
-        The signed ``masked_key`` of every site of the roster, as received.
+    keys : Vouched
+        The keys that operators vouch for, every site's of the roster among them.
     private : bytes
     record : Path
         Folder of the provider's ledger.
     key : SigningKey
         The operator's.
-    trusted : TrustedKeys
-        Whose word is taken for the keys of the roster.
 
     Returns
     -------
@@ -172,13 +188,13 @@ def contribute(
     RefusedError
         ``release-masked-range``, ``release-masked-once``.
     ReleaseError
-        ``release-masked-roster``, ``release-masked-other``, ``release-key-role``; as ``unseal`` for the keys.
+        ``release-masked-roster``, ``release-masked-other``, ``release-key-role``.
     """
     check_role(key, "operator")
     document, round_ = release.document, asked.document
     if (document.study_digest, document.wave) != (round_.study_digest, round_.wave):
         raise not_of_round("a round of another study or wave than the release")
-    _check_vouched(asked, document, private, keys, trusted, allow_demo)
+    _check_vouched(asked, document, private, keys)
     words = fixed_point(_rounded(np.asarray(values, dtype=np.float64).ravel(), round_.precision))
     roster = [bytes.fromhex(one.public_key) for one in round_.roster]
     masked = add_masks(words, private, roster, asked.digest.encode())
@@ -286,21 +302,13 @@ def _check_roster(document: MaskedRound) -> None:
         )
 
 
-def _check_vouched(
-    asked: Sealed,
-    document: EstimatesDocument,
-    private: bytes,
-    keys: Sequence[bytes],
-    trusted: TrustedKeys,
-    allow_demo: bool,
-) -> None:
+def _check_vouched(asked: Sealed, document: EstimatesDocument, private: bytes, keys: Vouched) -> None:
     """Refuse a roster with a key that no operator vouches for: the coordinator could have made it."""
-    operator: tuple[Role, ...] = ("operator",)
-    sites: dict[str, str] = {}
-    for content in keys:
-        one = read_model(MaskedKey, unseal(content, trusted, operator, allow_demo=allow_demo).document)
-        if (one.study_digest, one.wave) == (document.study_digest, document.wave):
-            sites[one.public_key] = one.site_code
+    sites = {
+        public: one.site_code
+        for public, one in keys.sites.items()
+        if (one.study_digest, one.wave) == (document.study_digest, document.wave)
+    }
     listed = {one.public_key: one.site_code for one in asked.document.roster}
     if any(sites.get(key) != site for key, site in listed.items()):
         raise bad_roster("a key without an operator's signature for this study, wave and site")

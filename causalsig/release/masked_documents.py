@@ -24,10 +24,10 @@ VARIANCE_BITS = 32
 _MOST_VARIANCE = 2**53 - 1
 _POINTS: Final = (3, 5, 9, 17, 33, MOST_POINTS)
 _LEAST_SITES: Final = {
-    8: (30, 60, 60, 100, 100, 160),
-    12: (40, 80, 120, 120, 200, 200),
-    20: (80, 120, 200, 240, 320, 400),
-    32: (120, 180, 240, 400, 480, MOST_SITES + 1),
+    8: (30, 60, 80, 100, 100, 160),
+    12: (40, 80, 160, 160, 200, 200),
+    20: (80, 120, 200, 300, 400, 400),
+    32: (120, 180, 300, 480, MOST_SITES + 1, MOST_SITES + 1),
 }
 """Sites that a round needs, by the bits it keeps and the points of its grid (columns: `_POINTS`)."""
 LEAST_SITES: Final = min(min(row) for row in _LEAST_SITES.values())
@@ -119,7 +119,7 @@ def least_sites(points: int, precision: int) -> int:
 
     Measured by the claim ``masked-sums-told``: so many sites that, even to who knows every standard error,
     the sums tell at most half of the bits of the estimates, and at most one estimate in a hundred to within a
-    quarter of its standard error.
+    quarter of its standard error; and to who does not, at most one standard error in a hundred.
 
     Parameters
     ----------

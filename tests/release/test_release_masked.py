@@ -13,7 +13,15 @@ from causalsig.errors import RefusedError, ReleaseError
 from causalsig.release import ReleaseIdentity, build_release, new_keys, read_signing_key, read_trusted
 from causalsig.release.envelope import seal_alone, unseal
 from causalsig.release.keys import TrustedKeys
-from causalsig.release.masked import Sealed, add_up, contribute, new_masked_key, open_round, sign_round
+from causalsig.release.masked import (
+    Sealed,
+    add_up,
+    contribute,
+    new_masked_key,
+    open_keys,
+    open_round,
+    sign_round,
+)
 from causalsig.release.masked_documents import (
     MaskedContribution,
     MaskedKey,
@@ -89,11 +97,10 @@ class Desk:
         given: dict[str, Any] = {
             "release": self.releases[site],
             "asked": asked,
-            "keys": self.published,
+            "keys": open_keys(self.published, trusted=self.trusted),
             "private": self.private[site],
             "record": self.folder / f"ledger-{site}",
             "key": self.operator,
-            "trusted": self.trusted,
         }
         return contribute(np.asarray(values, dtype=float), **(given | changes))
 
@@ -173,7 +180,7 @@ def test_the_next_stage_stands_and_another_round_of_a_stage_does_not(desk: Desk)
 
 def test_a_key_nobody_vouches_for_is_refused(desk: Desk) -> None:
     with pytest.raises(ReleaseError, match="without an operator's signature"):
-        desk.answer(0, np.ones(3), desk.round(), keys=desk.published[:-1])
+        desk.answer(0, np.ones(3), desk.round(), keys=open_keys(desk.published[:-1], trusted=desk.trusted))
 
 
 def test_a_site_outside_the_roster_is_refused(desk: Desk) -> None:
