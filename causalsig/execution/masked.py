@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from causalsig.errors import ReleaseError
+from causalsig.errors import RefusedError, ReleaseError
 from causalsig.pooling.masked import (
+    masked_interval,
     masked_size,
     pool_from_sums,
     reasons_to_hold_masked,
@@ -70,11 +72,15 @@ def publish_keys(
     Raises
     ------
     ReleaseError, RefusedError
-        As :func:`causalsig.release.masked_site.standing_releases` and ``publish_key``.
+        As :func:`causalsig.release.masked_site.standing_releases` and ``publish_key``;
+        ``release-masked-other`` for two releases of one site.
     """
     trusted, key = read_trusted(keys), read_signing_key(keys, "operator")
     found = []
-    for _, release in standing_releases(releases, ledger, trusted=trusted, allow_demo=allow_demo):
+    standing = standing_releases(releases, ledger, trusted=trusted, allow_demo=allow_demo)
+    if len({release.document.site_code for _, release in standing}) != len(standing):
+        raise not_of_round("two releases of one site: of several studies or waves")
+    for _, release in standing:
         path = out / f"{release.document.site_code}{KEY_SUFFIX}"
         write_atomic(path, publish_key(release, private, key=key), force=True)
         found.append(path)
@@ -103,10 +109,13 @@ def begin_round(
     ReleaseError
         ``release-masked-other`` for keys of another study or of several waves; ``release-masked-roster``,
         ``release-not-readable``, ``release-exists``.
+    PoolError
+        ``pool-masked-method``: a study that pools as sums cannot.
     RefusedError
         ``release-masked-sites``: fewer sites than such a round needs.
     """
     study, trusted = read_study(study_path), read_trusted(keys)
+    masked_interval(study.pooling)
     digest = study_digest(study)
     vouched = open_keys(_contents(site_keys, KEY_SUFFIX), trusted=trusted, allow_demo=allow_demo)
     found = tuple(vouched.sites.values())
@@ -146,32 +155,55 @@ def contribute_releases(
 ) -> list[Path]:
     """Answer a round for each site of which an approved release is given; return the files to send.
 
+    Releases of another study or wave, which lie in the same folder, are passed over. Every site's numbers are
+    computed before the first contribution is made, so that one that cannot answer uses up no other's turn.
+
     Raises
     ------
     ReleaseError, RefusedError
         As :func:`causalsig.release.masked.open_round` and ``contribute``, :func:`standing_releases`, and
-        :func:`causalsig.pooling.masked.terms_of`. Nothing is written of the release it is about.
+        :func:`causalsig.pooling.masked.terms_of`, naming the site; ``release-masked-other`` when none is
+        of the round's study and wave.
     """
     trusted, key = read_trusted(keys), read_signing_key(keys, "operator")
     asked = open_round(read_bytes(round_, MAX_BYTES), trusted=trusted, allow_demo=allow_demo)
     published = open_keys(_contents(site_keys, KEY_SUFFIX), trusted=trusted, allow_demo=allow_demo)
-    found = []
+    whose = (asked.document.study_digest, asked.document.wave)
+    ready = []
     for _, release in standing_releases(releases, ledger, trusted=trusted, allow_demo=allow_demo):
         document = release.document
-        blocks = (*released_arms(document), *released_censored(document))
-        answer = contribute(
-            terms_of(blocks, asked),
-            release=release,
-            asked=asked,
-            keys=published,
-            private=read_private(private, document),
-            record=ledger,
-            key=key,
-        )
-        path = out / f"{document.site_code}{_suffix(asked)}"
+        if (document.study_digest, document.wave) == whose:
+            with _naming(document.site_code):
+                blocks = (*released_arms(document), *released_censored(document))
+                ready.append((release, terms_of(blocks, asked), read_private(private, document)))
+    if not ready:
+        raise not_of_round("releases of another study or wave only")
+    found = []
+    for release, terms, own in ready:
+        site = release.document.site_code
+        with _naming(site):
+            answer = contribute(
+                terms, release=release, asked=asked, keys=published, private=own, record=ledger, key=key
+            )
+        path = out / f"{site}{_suffix(asked)}"
         write_atomic(path, answer, force=True)
         found.append(path)
     return found
+
+
+@contextmanager
+def _naming(site: str) -> Iterator[None]:
+    """Say of which of many sites an error is."""
+    try:
+        yield
+    except (RefusedError, ReleaseError) as error:
+        raise type(error)(
+            error.code,
+            expected=error.expected,
+            found=error.found,
+            mend=error.mend,
+            where=f"site {site[:12]}",
+        ) from None
 
 
 def sum_round(

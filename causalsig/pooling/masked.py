@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalsig.errors import PoolError, RefusedError
-from causalsig.meta.on_grid import INTERVALS, TERMS, GridFit, fit_on_grid, grid_terms
+from causalsig.meta.on_grid import INTERVALS, TERMS, GridFit, GridInterval, fit_on_grid, grid_terms
 from causalsig.pooling.pool import DOMINANT_PAIR, DOMINANT_SITE, FEW_SITES, ROUNDING
 from causalsig.records import ReleasedArms
 
@@ -106,17 +106,13 @@ def row_terms(blocks: Sequence[ReleasedArms], asked: Sealed, units: Floats) -> F
     return found
 
 
-def pool_from_sums(sums: Floats, asked: Sealed, choices: Pooling) -> tuple[GridFit, ...]:
-    """Pool every row, on the scale of the outcome.
+def masked_interval(choices: Pooling) -> GridInterval:
+    """Give the study's interval, if sums can give it.
 
     Raises
     ------
     PoolError
         ``pool-masked-method`` where the study pools with another method than REML or with the mixture.
-    RefusedError
-        ``pool-masked-few``: fewer sites have the contrast than the study's floor.
-    MetaError
-        As :func:`causalsig.meta.on_grid.fit_on_grid`.
     """
     interval = next((name for name in INTERVALS if name == choices.interval), None)
     if choices.tau2 != "REML" or interval is None:
@@ -126,6 +122,22 @@ def pool_from_sums(sums: Floats, asked: Sealed, choices: Pooling) -> tuple[GridF
             found=f"{choices.tau2}, {choices.interval}",
             mend="Pool the releases plainly, or declare the other method in the study beforehand.",
         )
+    return interval
+
+
+def pool_from_sums(sums: Floats, asked: Sealed, choices: Pooling) -> tuple[GridFit, ...]:
+    """Pool every row, on the scale of the outcome.
+
+    Raises
+    ------
+    PoolError
+        As :func:`masked_interval`.
+    RefusedError
+        ``pool-masked-few``: fewer sites have the contrast than the study's floor.
+    MetaError
+        As :func:`causalsig.meta.on_grid.fit_on_grid`.
+    """
+    interval = masked_interval(choices)
     rows, grid = asked.document.rows, asked.tau2()
     table = np.asarray(sums).reshape(len(rows), -1)
     found = []

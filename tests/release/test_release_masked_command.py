@@ -224,6 +224,29 @@ def test_another_round_of_the_same_stage_is_refused_and_the_same_one_repeated(
     assert "[release-masked-once]" in capsys.readouterr().err
 
 
+def test_a_site_that_cannot_answer_is_named_and_uses_up_no_other_turn(house: House, capsys: Shown) -> None:
+    assert house.ask("--unit-exponent", -3) == 0 and house.answer("units") == 0 and house.add("units") == 0
+    record = (house.folder / "sites" / "ledger" / "masked.jsonl").read_bytes()
+    capsys.readouterr()
+    assert house.answer("grid") == 3
+    shown = capsys.readouterr().err
+    assert re.search(r"site [0-9a-f]{12}: .*0\.25 units of 2\^-3.*\[pool-masked-unit\]", shown)
+    assert (house.folder / "sites" / "ledger" / "masked.jsonl").read_bytes() == record
+    assert not list((house.folder / "answers").glob("*.masked-grid.json"))
+
+
+def test_what_sums_cannot_give_is_refused_before_a_site_is_asked(
+    house: House, tmp_path: Path, capsys: Shown
+) -> None:
+    mixture = tmp_path / "mixture.toml"
+    assert run("study", "init", mixture) == 0
+    text = mixture.read_text("utf-8")
+    mixture.write_text(re.sub('(?m)^interval = ".*"', 'interval = "mixture"', text), "utf-8")
+    capsys.readouterr()
+    assert run("masked", "round", mixture, house.folder / "masked", "--keys", house.keys, *GRID) == 2
+    assert "[pool-masked-method]" in capsys.readouterr().err
+
+
 def test_the_private_key_is_for_its_owner_and_stays_the_same(house: House) -> None:
     keys = sorted((house.folder / "private").iterdir())
     assert len(keys) == SITES and all(path.stat().st_mode & 0o077 == 0 for path in keys)
