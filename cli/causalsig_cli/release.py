@@ -297,7 +297,18 @@ def verify(
 @app.command()
 def schema(
     kind: Annotated[
-        Literal["estimates", "profile", "monitor", "pool", "withdrawal", "study", "envelope"],
+        Literal[
+            "estimates",
+            "profile",
+            "monitor",
+            "pool",
+            "withdrawal",
+            "study",
+            "masked_key",
+            "masked_round",
+            "masked_contribution",
+            "envelope",
+        ],
         typer.Argument(help="Which document; an envelope carries each of them."),
     ],
 ) -> None:
