@@ -47,6 +47,7 @@ def afterwards(at: Desk, code: str) -> dict[str, int]:
     _looked_at(by, code)
     _study_file(by)
     _private(by, code)
+    _masked(by)
     _taken_back(by)
     _keys(by)
     return by.ended
@@ -87,6 +88,19 @@ def _looked_at(by: Typist, code: str) -> None:
     given = ("--inventory", at.inventory)
     by.types("cohort", "trace", STUDY, sorted(at.sources.iterdir())[0], *given, ends=3)
     by.types("attack", at.folder / "outbox", "--data", at.folder, "--keys", at.keys, ends=3, name="attack")
+
+
+def _masked(by: Typist) -> None:
+    """Begin a masked pool, of which so few sites make no round; the steps behind it find none to answer."""
+    at, demo = by.at, _demo(by.at)
+    outbox, folder = at.folder / "outbox", at.folder / "masked"
+    own = ("--private", at.folder / "masked-private", "--ledger", at.keys / "ledger")
+    by.types("masked", "key", outbox, *demo, *own, "--out", folder)
+    asked = folder / "units.round.json"
+    by.types("masked", "round", STUDY, folder, *demo, "--out", asked, ends=3)
+    answer = ("masked", "contribute", asked, outbox, "--site-keys", folder, *demo, *own)
+    by.types(*answer, "--out", folder, ends=2)
+    by.types("masked", "sum", STUDY, asked, folder, *demo, ends=2)
 
 
 def _study_file(by: Typist) -> None:

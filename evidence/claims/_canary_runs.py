@@ -239,7 +239,9 @@ def release_all(at: Desk, *, refused: str = "", study: object = STUDY) -> dict[s
         pages = at.folder / "pages"
         if (pooled / "pool.json").exists():
             national = ("report", "national", pooled / "pool.json", *demo, "--study", study)
-            ended["report national"] = at.run(*national, "--releases", outbox, "-o", pages / "national.html").code
+            ended["report national"] = at.run(
+                *national, "--releases", outbox, "-o", pages / "national.html"
+            ).code
         own = ("report", "municipality", releases[0], *demo, "--name", TOWN, "--study", study)
         ended["report municipality"] = at.run(*own, "-o", pages / "own.html").code
     return ended

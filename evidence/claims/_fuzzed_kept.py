@@ -23,18 +23,10 @@ from causalsig.release.files import read_bytes
 from causalsig.release.keys import SigningKey, TrustedKeys, read_signing_key, read_trusted
 from causalsig.release.ledger import Ledger
 from causalsig.release.life import approve, open_release, read_review
-from causalsig.release.masked import (
-    LEAST_SITES,
-    RECORD,
-    MaskedRound,
-    MaskedRow,
-    Sealed,
-    add_up,
-    contribute,
-    new_masked_key,
-    open_round,
-    sign_round,
-)
+from causalsig.release.masked import RECORD, add_up, contribute, open_keys, open_round, sign_round
+from causalsig.release.masked_documents import LEAST_SITES, MaskedKey, MaskedRound, MaskedRow, RosterEntry
+from causalsig.release.masked_site import publish_key
+from causalsig.release.masked_site import read_private as read_masked_key
 from causalsig.release.private_draw import DRAWS, draw
 from causalsig.release.private_waiting import PRIVATE_FILE, read_private
 from causalsig.release.remember import LEDGER_FOLDER
@@ -130,28 +122,33 @@ def _with_influence(site: SiteResult) -> SiteResult:
 
 
 def _masked(top: Path, keys: Path, trusted: TrustedKeys, release: OpenedRelease) -> dict[str, Reader]:
-    """Ten sites that add to one round; the first one's key, contribution and record are read again."""
+    """Sites that add to one round; the first one's keys, contribution and record are read again."""
     operator, folder = read_signing_key(keys, "operator"), top / "masked"
     folder.mkdir()
-    sites = []
-    for number in range(LEAST_SITES):
-        document = release.document.model_copy(update={"site_code": f"{number:064x}"})
-        mine = OpenedRelease(document, False, document_hash(document))
-        sites.append((mine, *new_masked_key(mine, key=operator)))
-    published = [one[2] for one in sites]
-    sealed_round = sign_round(_round(release, _roster(published, trusted)), key=_university(keys))
-    asked = open_round(sealed_round, trusted=trusted)
+    documents = [
+        release.document.model_copy(update={"site_code": f"{number:064x}"}) for number in range(LEAST_SITES)
+    ]
+    sites = [OpenedRelease(one, False, document_hash(one)) for one in documents]
+    published = [publish_key(one, folder / "private", key=operator) for one in sites]
+    signed_round = sign_round(
+        _round(release, _roster(published, trusted)), key=read_signing_key(keys, "university")
+    )
+    asked = open_round(signed_round, trusted=trusted)
 
     def answer(number: int, published: Sequence[bytes]) -> bytes:
-        mine, private, _ = sites[number]
-        values = np.linspace(0.0, 1.0, WORDS) + number
-        return _answer(
-            values, mine, asked, published, private, folder / f"ledger-{number}", operator, trusted
+        return contribute(
+            np.linspace(0.0, 1.0, WORDS) + number,
+            release=sites[number],
+            asked=asked,
+            keys=open_keys(published, trusted=trusted),
+            private=read_masked_key(folder / "private", documents[number]),
+            record=folder / f"ledger-{number}",
+            key=operator,
         )
 
     answers = [answer(number, published) for number in range(LEAST_SITES)]
-    files = {"round": sealed_round, "key": published[0], "contribution": answers[0]}
-    for name, content in files.items():
+    own = next((folder / "private").glob(f"{documents[0].site_code}*"))
+    for name, content in {"round": signed_round, "key": published[0], "contribution": answers[0]}.items():
         (folder / f"{name}.json").write_bytes(content)
 
     def of(name: str, read: Callable[[bytes], Any]) -> Reader:
@@ -161,6 +158,7 @@ def _masked(top: Path, keys: Path, trusted: TrustedKeys, release: OpenedRelease)
     return {
         "masked round": of("round", lambda content: open_round(content, trusted=trusted)),
         "masked key": of("key", lambda content: answer(0, [content, *published[1:]])),
+        "masked private key": reader_of(own, lambda: read_masked_key(folder / "private", documents[0])),
         "masked contribution": of(
             "contribution",
             lambda content: add_up([content, *answers[1:]], asked, WORDS, trusted=trusted).tolist(),
@@ -183,15 +181,13 @@ def _record(path: Path, trusted: TrustedKeys) -> Reader:
     return reader_of(path, read, instead=SHORTER, right=right)
 
 
-def _university(keys: Path) -> SigningKey:
-    return read_signing_key(keys, "university")
+def _roster(published: Sequence[bytes], trusted: TrustedKeys) -> tuple[RosterEntry, ...]:
+    keys = [MaskedKey(**unseal(one, trusted, ()).document) for one in published]
+    pairs = sorted((one.public_key, one.site_code) for one in keys)
+    return tuple(RosterEntry(public_key=key, site_code=site) for key, site in pairs)
 
 
-def _roster(published: Sequence[bytes], trusted: TrustedKeys) -> tuple[str, ...]:
-    return tuple(sorted(unseal(one, trusted, ()).document["public_key"] for one in published))
-
-
-def _round(release: OpenedRelease, roster: tuple[str, ...]) -> MaskedRound:
+def _round(release: OpenedRelease, roster: tuple[RosterEntry, ...]) -> MaskedRound:
     row = MaskedRow(
         question="contact_method",
         outcome="any_new_arrears_3m",
@@ -208,31 +204,12 @@ def _round(release: OpenedRelease, roster: tuple[str, ...]) -> MaskedRound:
         stage="units",
         unit_exponent=-6,
         step_exponent=3,
-        points=65,
+        points=3,
+        precision=8,
         rows=(row,),
+        variances=(),
+        sites_with=(),
         roster=roster,
-    )
-
-
-def _answer(
-    values: Any,
-    release: OpenedRelease,
-    asked: Sealed,
-    published: Sequence[bytes],
-    private: bytes,
-    record_in: Path,
-    key: SigningKey,
-    trusted: TrustedKeys,
-) -> bytes:
-    return contribute(
-        values,
-        release=release,
-        asked=asked,
-        keys=published,
-        private=private,
-        record=record_in,
-        key=key,
-        trusted=trusted,
     )
 
 
