@@ -6,17 +6,19 @@ The noise itself comes from the machine's secure source, so a seed repeats every
 from __future__ import annotations
 
 import math
+import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from causalsig.release.floors import applied_floors
+from causalsig.release.household_sets import cohort_sets
+from causalsig.release.life import Memory
 from causalsig.release.private_draw import noisy_document
-from causalsig.release.private_waiting import PrivateWaiting, QuestionSums, block_sums
-from causalsig.release.rules import Limits
-from causalsig.release.sift import sift
+from causalsig.release.private_waiting import read_private, write_private
 from causalsig.study.privacy import Bounds, Privacy
 from evidence.claims._payload_grids import BANDS
 from evidence.claims._payload_judged import Judged, rules_of
@@ -33,6 +35,7 @@ EPSILONS: Final = (0.1, 0.5, 1.0, 3.0)
 BOUNDS: Final = (0.5, 5.0, 25.0)
 EPISODES: Final = (1, 2, 4)
 MOST_HOUSEHOLDS: Final = 20_000
+FEW: Final = 100
 FOR_MEANS, FOR_COUNTS = 0.65, 0.20
 """Parts of a question's epsilon, as the page says."""
 NEVER: Final = 60.0
@@ -47,32 +50,17 @@ def random_private(draw: Random) -> tuple[Study, SiteResult, EstimatesDocument]:
     privacy = Privacy(epsilon=epsilon, epsilon_budget=10.0, max_episodes=draw.choice(EPISODES), bounds=bounds)
     study = study.model_copy(update={"privacy": privacy})
     site = replace(site, questions=tuple(_with_influence(draw, one) for one in site.questions))
-    limits = Limits.of(study)
-    questions = []
-    for result in site.questions:
-        primary = [one for one, _ in sift(result, study, limits).released if one.primary]
-        block = block_sums(primary[0], study) if primary else None
-        questions.append(QuestionSums.model_validate({"question": result.question, "block": block}))
-    waiting = PrivateWaiting(
-        kind="causalsig-private",
-        study_digest=site.study_digest,
-        package_version=IDENTITY.package_version,
-        lock_digest=IDENTITY.lock_digest,
-        snapshot=IDENTITY.snapshot,
-        site_code=IDENTITY.site_code,
-        wave=IDENTITY.wave,
-        extracted=f"{site.extracted_on:%Y-%m}",
-        floors=applied_floors(limits.disclosure, limits.min_effective_size),
-        epsilon_per_mille=round(epsilon * 1000),
-        budget_per_mille=10_000,
-        max_episodes=privacy.max_episodes,
-        questions=tuple(questions),
-        ledger="",
-        site="f" * 64,
-        share_per_mille=330,
-        sets="e" * 64,
-    )
+    with tempfile.TemporaryDirectory() as folder:
+        write_private(Path(folder), site, study=study, identity=IDENTITY, memory=_memory())
+        waiting = read_private(Path(folder))
     return study, site, noisy_document(waiting)
+
+
+@cache
+def _memory() -> Memory:
+    """Make what a ledger would be told; none is, since nothing leaves here."""
+    members = cohort_sets(b"p" * 32, "9001", {"everybody": map(str, range(FEW))})
+    return Memory(Path("ledger"), "f" * 64, 10, 330, members)
 
 
 def _with_influence(draw: Random, question: Any) -> Any:
