@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final, get_args
+from typing import Any, Final, get_args, get_origin
 
 from causalsig_cli.app import build_app
 from pydantic import BaseModel
@@ -98,8 +98,8 @@ def _inside(annotation: Any, mark: str = "") -> Iterator[tuple[str, type[BaseMod
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield mark, annotation
         return
-    origin = getattr(annotation, "__origin__", None)
-    mark += {tuple: "[]", dict: "{}"}.get(origin, "") if isinstance(origin, type) else ""
+    origin = get_origin(annotation)
+    mark += "[]" if origin is tuple else "{}" if origin is dict else ""
     for argument in get_args(annotation):
         yield from _inside(argument, mark)
 
