@@ -50,7 +50,7 @@ def option_rows(path: str, command: Any) -> list[dict[str, str]]:
     return [
         {
             "option": ", ".join(f"`{word}`" for word in _spelled(option)),
-            "meaning": " ".join((option.help or "").split()),
+            "meaning": f"{' '.join((option.help or '').split())}{_choices(option)}",
             "default": "required"
             if option.required
             else _OF_MACHINE.get((path, option.name), _default(option.default)),
@@ -63,6 +63,11 @@ def _spelled(option: Any) -> list[str]:
     if option.param_type_name == "argument":
         return [option.name.upper().rstrip("_")]
     return [*option.opts, *option.secondary_opts]
+
+
+def _choices(option: Any) -> str:
+    choices = getattr(option.type, "choices", ())
+    return f" One of {', '.join(f'`{choice}`' for choice in choices)}." if choices else ""
 
 
 def _default(value: object) -> str:
