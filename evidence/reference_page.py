@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final, get_args, get_origin
+from typing import Any, Final, Literal, get_args, get_origin
 
 from causalsig_cli.app import build_app
 from pydantic import BaseModel
@@ -66,8 +66,13 @@ def _spelled(option: Any) -> list[str]:
 
 
 def _choices(option: Any) -> str:
-    choices = getattr(option.type, "choices", ())
+    choices = _literals(option.type_descriptor.annotation) if hasattr(option, "type_descriptor") else ()
     return f" One of {', '.join(f'`{choice}`' for choice in choices)}." if choices else ""
+
+
+def _literals(annotation: Any) -> tuple[str, ...]:
+    inner = get_args(annotation)
+    return inner if get_origin(annotation) is Literal else tuple(one for a in inner for one in _literals(a))
 
 
 def _default(value: object) -> str:
