@@ -11,7 +11,7 @@ from causalsig.diagnostics.words import has_sentence, region_sentence, verdict_s
 from causalsig.records import Verdict
 from causalsig.report import effects, fairness, hidden_causes, thresholds, views
 from causalsig.report.effects import Shown
-from causalsig.report.figures import ForestRow
+from causalsig.report.forest_figure import ForestRow
 from causalsig.report.numbers import Language, band, written_date
 from causalsig.report.own import Question, questions_of
 from causalsig.report.pages import ALWAYS_TOLD, MunicipalityPage, QuestionSpec, UnusedBand, concerns

@@ -8,7 +8,7 @@ from causalsig.records import PooledContrast
 from causalsig.report import effects, hidden_causes, national_groups, national_sites, thresholds, views
 from causalsig.report.asked import Question
 from causalsig.report.effects import Shown
-from causalsig.report.figures import ForestRow
+from causalsig.report.forest_figure import ForestRow
 from causalsig.report.numbers import Language, decimal, points, span, written_date
 from causalsig.report.pages import NationalPage
 from causalsig.report.words import Words

@@ -10,7 +10,7 @@ from causalsig.records import PooledContrast, ReleasedArms
 from causalsig.report import effects, hidden_causes, views
 from causalsig.report.asked import Question
 from causalsig.report.effects import Shown
-from causalsig.report.figures import ForestRow
+from causalsig.report.forest_figure import ForestRow
 from causalsig.report.numbers import decimal
 from causalsig.report.words import Words
 

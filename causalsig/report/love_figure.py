@@ -1,0 +1,152 @@
+"""A love plot as cobalt draws it: how much groups differ before and after weighting, told by shape too."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from causalsig.report.canvas import COLOURS, SIZE, WIDTH, Layout, blank, plain, write
+from causalsig.report.figure import Figure, something
+from causalsig.report.numbers import Language, decimal
+from causalsig.report.words import Words
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure as Drawing
+
+ROW = {"narrow": 44.0, "wide": 26.0}
+LEFT = {"narrow": 12.0, "wide": 250.0}
+FOOT, HEAD = 56.0, 34.0
+
+
+@dataclass(frozen=True, slots=True)
+class LoveRow:
+    """Standardised mean difference of one covariate, ``before`` weighting and ``after`` it.
+
+    The sign does not matter; ``before`` is None where it is not known.
+    """
+
+    label: str
+    before: float | None
+    after: float
+
+
+def love_plot(
+    rows: Sequence[LoveRow],
+    *,
+    title: str,
+    description: str = "",
+    limit: float = 0.1,
+    name: str = "love",
+    language: Language = "nl",
+) -> Figure:
+    """Draw the absolute standardised differences of covariates, the largest before weighting on top.
+
+    Parameters
+    ----------
+    rows : sequence of LoveRow
+    title : str
+    description : str
+        How to read it; default: a sentence on circles, diamonds and the dashed line.
+    limit : float
+        Difference above which a covariate counts as unbalanced; the dashed line (Austin 2009,
+        doi:10.1002/sim.3697, takes 0.1).
+    name : str
+        Letters, digits and hyphens.
+    language : {"nl", "en"}
+
+    Raises
+    ------
+    ReportError
+        ``report-figure-empty`` when there is no row.
+    """
+    something(rows)
+    words = Words(language, "figures")
+    ordered = sorted(rows, key=lambda row: (-abs(row.after if row.before is None else row.before), row.label))
+
+    def draw(layout: Layout) -> Drawing:
+        return _draw(ordered, layout, limit, words)
+
+    balanced = sum(abs(row.after) <= limit for row in ordered)
+    alt = words.plain(
+        "love.alt", balanced=balanced, total=len(ordered), limit=decimal(limit, language, _digits(limit))
+    )
+    said = description or words.plain("love.reading")
+    cells = tuple((row.label, row.before, row.after) for row in ordered)
+    return Figure(title, alt, said, ("covariate", "before", "after"), cells, draw, name)
+
+
+def _digits(limit: float) -> int:
+    return 1 if round(limit, 1) == limit else 2
+
+
+def _draw(rows: Sequence[LoveRow], layout: Layout, limit: float, words: Words) -> Drawing:
+    width, height = WIDTH[layout], HEAD + FOOT + ROW[layout] * len(rows)
+    figure = blank(width, height)
+    left, right = LEFT[layout], 16.0
+    axes = figure.add_axes(
+        (left / width, FOOT / height, 1.0 - (left + right) / width, 1.0 - (FOOT + HEAD) / height)
+    )
+    plain(axes, values=False)
+    known = [abs(value) for row in rows for value in (row.before, row.after) if value is not None]
+    axes.set_xlim(0.0, 1.06 * max([limit * 1.5, *known]))
+    axes.set_ylim(FOOT, height - HEAD)
+    # The points and the lines between them may lie on the frame of the plot.
+    axes.axvline(limit, color=COLOURS["ink"], linewidth=1.2, dashes=(4, 3), zorder=1)
+    axes.axvline(0.0, color=COLOURS["grey"], linewidth=1.0, zorder=1)
+    y = height - HEAD
+    for row in rows:
+        y -= ROW[layout]
+        middle = y + (14.0 if layout == "narrow" else ROW[layout] / 2)
+        at = y + ROW[layout] - 15.0 if layout == "narrow" else middle
+        write(figure, 0.0, at, row.label, va="baseline" if layout == "narrow" else "center")
+        _row(axes, middle, row)
+    _scale(axes, words.language)
+    write(figure, width, 16.0, words.plain("love.axis"), tone="grey", ha="right")
+    _legend(figure, left if layout == "wide" else 0.0, height - 16.0, words)
+    return figure
+
+
+def _row(axes: Any, y: float, row: LoveRow) -> None:
+    axes.axhline(y, color=COLOURS["line"], linewidth=0.8, zorder=0)
+    if row.before is not None:
+        ends = [abs(row.before), abs(row.after)]
+        axes.plot(ends, [y, y], color=COLOURS["grey"], linewidth=1.0, zorder=2)
+        _mark(axes, [ends[0]], [y], after=False)
+    _mark(axes, [abs(row.after)], [y], after=True)
+
+
+def _mark(axes: Any, x: list[float], y: list[float], *, after: bool) -> None:
+    """Before: an open circle; after: a filled diamond."""
+    tone = COLOURS["blue" if after else "orange"]
+    fill = tone if after else COLOURS["paper"]
+    axes.plot(
+        x,
+        y,
+        "D" if after else "o",
+        color=tone,
+        markerfacecolor=fill,
+        markersize=7.0 if after else 8.0,
+        markeredgewidth=1.6,
+        clip_on=False,
+        zorder=4 if after else 3,
+    )
+
+
+def _scale(axes: Any, language: Language) -> None:
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 5, 10]))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: decimal(value, language, 2)))
+    axes.tick_params(axis="x", labelsize=SIZE - 1)
+
+
+def _legend(figure: Drawing, x: float, y: float, words: Words) -> None:
+    width, height = figure.get_size_inches() * 72.0
+    key = figure.add_axes((x / width, (y - 8.0) / height, 1.0 - x / width, 24.0 / height))
+    key.set_axis_off()
+    key.set_xlim(0.0, width - x)
+    key.set_ylim(y - 8.0, y + 16.0)
+    for at, part in ((6.0, "before"), (150.0, "after")):
+        _mark(key, [at], [y + 4.5], after=part == "after")
+        write(figure, x + at + 12.0, y, words.plain(f"love.{part}"))
