@@ -91,15 +91,16 @@ def _draw(rows: Sequence[LoveRow], layout: Layout, limit: float, words: Words) -
     known = [abs(value) for row in rows for value in (row.before, row.after) if value is not None]
     axes.set_xlim(0.0, 1.06 * max([limit * 1.5, *known]))
     axes.set_ylim(FOOT, height - HEAD)
-    # The points and the lines between them may lie on the frame of the plot.
-    axes.axvline(limit, color=COLOURS["ink"], linewidth=1.2, dashes=(4, 3), zorder=1)
-    axes.axvline(0.0, color=COLOURS["grey"], linewidth=1.0, zorder=1)
     y = height - HEAD
     for row in rows:
         y -= ROW[layout]
         middle = y + (14.0 if layout == "narrow" else ROW[layout] / 2)
         at = y + ROW[layout] - 15.0 if layout == "narrow" else middle
         write(figure, 0.0, at, row.label, va="baseline" if layout == "narrow" else "center")
+        # In the narrow layout the limit would strike through the label above the points.
+        top = middle + 11.0 if layout == "narrow" else y + ROW[layout]
+        axes.plot([limit, limit], [y, top], color=COLOURS["ink"], linewidth=1.2, dashes=(4, 3), zorder=1)
+        axes.plot([0.0, 0.0], [y, top], color=COLOURS["grey"], linewidth=1.0, zorder=1)
         _row(axes, middle, row)
     _scale(axes, words.language)
     write(figure, width, 16.0, words.plain("love.axis"), tone="grey", ha="right")

@@ -142,8 +142,8 @@ def _draw(
         if mirrored and at == 0:
             axes.axhline(0.0, color=COLOURS["grey"], linewidth=1.6, zorder=5)
         _fill(axes, one, TONES[at % len(TONES)], hatched=at % 2 == 1)
-        _scale(axes, language, shown=at == len(drawn) - 1)
-        place = bottom - LABEL + 6.0 if below else bottom + PANEL + 6.0
+        _scale(axes, language, shown=at == len(drawn) - 1, pad=LABEL if below else 4.0)
+        place = bottom - 16.0 if below else bottom + PANEL + 6.0
         write(figure, 0.0, place, one.label, tone=TONES[at % len(TONES)], weight="bold")
     write(figure, width, 16.0, axis, tone="grey", ha="right")
     return figure
@@ -158,9 +158,9 @@ def _fill(axes: Any, one: _Bars, tone: Tone, *, hatched: bool) -> None:
     )
 
 
-def _scale(axes: Any, language: Language, *, shown: bool) -> None:
+def _scale(axes: Any, language: Language, *, shown: bool, pad: float) -> None:
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 
     axes.xaxis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 2.5, 5, 10]))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: decimal(value, language, 2)))
-    axes.tick_params(axis="x", labelbottom=shown, length=4 if shown else 0)
+    axes.tick_params(axis="x", labelbottom=shown, length=4 if shown and pad < LABEL else 0, pad=pad)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from causalsig.report.canvas import COLOURS, SIZE, WIDTH, Layout, blank, plain, write
+from causalsig.report.canvas import COLOURS, LINE, SIZE, WIDTH, Layout, blank, plain, write
 from causalsig.report.figure import Figure, something
 from causalsig.report.numbers import Language, decimal, span
 from causalsig.report.words import Words
@@ -90,17 +90,18 @@ def _draw(rows: Sequence[RankingRow], layout: Layout, unit: str, digits: int, wo
     known = any(row.best is not None for row in rows)
     narrow, width = layout == "narrow", WIDTH[layout]
     head = HEAD if known and not narrow else 6.0
-    height = head + FOOT + ROW[layout] * len(rows)
+    foot = FOOT + (LINE if known and narrow else 0.0)
+    height = head + foot + ROW[layout] * len(rows)
     figure = blank(width, height)
     left, right = (12.0, 12.0) if narrow else (190.0, 150.0 + (BAR + 60.0 if known else 0.0))
     axes = figure.add_axes(
-        (left / width, FOOT / height, 1.0 - (left + right) / width, 1.0 - (FOOT + head) / height)
+        (left / width, foot / height, 1.0 - (left + right) / width, 1.0 - (foot + head) / height)
     )
     plain(axes, values=False)
     low, high = min(row.low for row in rows), max(row.high for row in rows)
     pad = 0.06 * max(high - low, 1e-9)
     axes.set_xlim(low - pad, high + pad)
-    axes.set_ylim(FOOT, height - head)
+    axes.set_ylim(foot, height - head)
     column = width - BAR - 46.0
     if known and not narrow:
         write(figure, column, height - 14.0, words.plain("ranking.best"), weight="bold")
@@ -109,7 +110,14 @@ def _draw(rows: Sequence[RankingRow], layout: Layout, unit: str, digits: int, wo
         y -= ROW[layout]
         middle = y + (18.0 if narrow else ROW[layout] / 2)
         at, va = (y + ROW[layout] - 15.0, "baseline") if narrow else (middle, "center")
-        write(figure, 0.0, at, row.label, va=va, weight="bold" if row.reference else "normal")
+        write(
+            figure,
+            0.0,
+            at,
+            _label(row, words.language) if narrow else row.label,
+            va=va,
+            weight="bold" if row.reference else "normal",
+        )
         numbers = _numbers(row, digits, words.language)
         end = width if narrow or not known else column - 16.0
         write(figure, end, at, numbers, ha="right", va=va)
@@ -117,8 +125,15 @@ def _draw(rows: Sequence[RankingRow], layout: Layout, unit: str, digits: int, wo
         if row.best is not None and not narrow:
             _best(figure, column, middle, row.best, words.language)
     _scale(axes, digits, words.language)
-    write(figure, width - right if not narrow else width, 12.0, unit, tone="grey", ha="right")
+    write(figure, width if narrow else width - right, foot - 38.0, unit, tone="grey", ha="right")
+    if known and narrow:
+        write(figure, 0.0, 10.0, f"(%): {words.plain('ranking.best-short')}", tone="grey")
     return figure
+
+
+def _label(row: RankingRow, language: Language) -> str:
+    """Name an arm on a phone, with its chance to be the best: there is no room for a bar."""
+    return row.label if row.best is None else f"{row.label} ({decimal(100.0 * row.best, language)} %)"
 
 
 def _mean(axes: Any, y: float, row: RankingRow) -> None:
