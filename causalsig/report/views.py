@@ -176,7 +176,8 @@ def not_said(words: Words, *, national: bool) -> Section:
 def glossary(words: Words, *, national: bool) -> Section:
     """Explain the words a page uses."""
     pool = "pool-all" if national else "pool"
-    keys = ("signal", "household", "return", "estimate", "interval", pool, "points")
+    weighed = () if national else ("weighed",)
+    keys = ("signal", "household", "return", "estimate", "interval", pool, *weighed, "points")
     terms = tuple((words(f"words.{key}"), words(f"words.{key}-means")) for key in keys)
     return Section("words", words("words.title"), terms=terms)
 

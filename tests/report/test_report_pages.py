@@ -76,6 +76,14 @@ def test_a_result_that_departs_from_the_others_is_not_advised_by_them() -> None:
     assert "Dit steunt de keuze voor een huisbezoek" not in found
 
 
+def test_the_own_result_is_weighed_with_the_others_only_where_the_two_fit() -> None:
+    fits, departs = words(municipality_html(made.estimated())), words(municipality_html(made.harmful()))
+    said = "Uw uitkomst gewogen met wat wij uit de andere gemeenten verwachten: 10 minder"
+    assert said in fits and "Gewogen met de anderen" in fits
+    assert "wijkt af" in departs and "Uw uitkomst gewogen met" not in departs
+    assert "Uw uitkomst gewogen met" not in words(municipality_html(made.refused()))
+
+
 def test_a_refused_question_says_why_in_words() -> None:
     found = words(municipality_html(made.refused()))
     assert "Signalen worden hier zes maanden bewaard" in found
