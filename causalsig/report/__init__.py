@@ -26,6 +26,7 @@ _EXPORTS = {
     "checklist_markdown": "target_items",
     "flow_html": "render",
     "forest_plot": "forest_figure",
+    "inside_html": "render",
     "love_plot": "love_figure",
     "monitor_html": "render",
     "municipality_html": "render",

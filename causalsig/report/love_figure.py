@@ -23,12 +23,14 @@ FOOT, HEAD = 56.0, 34.0
 class LoveRow:
     """Standardised mean difference of one covariate, ``before`` weighting and ``after`` it.
 
-    The sign does not matter; ``before`` is None where it is not known.
+    The sign does not matter; ``before`` is None where it is not known. ``limit`` is the covariate's own,
+    where it has one.
     """
 
     label: str
     before: float | None
     after: float
+    limit: float | None = None
 
 
 def love_plot(
@@ -67,13 +69,18 @@ def love_plot(
     def draw(layout: Layout) -> Drawing:
         return _draw(ordered, layout, limit, words)
 
-    balanced = sum(abs(row.after) <= limit for row in ordered)
+    limits = [limit if row.limit is None else row.limit for row in ordered]
+    balanced = sum(abs(row.after) <= most for row, most in zip(ordered, limits, strict=True))
+    own = any(row.limit is not None for row in ordered)
     alt = words.plain(
-        "love.alt", balanced=balanced, total=len(ordered), limit=decimal(limit, language, _digits(limit))
+        "love.alt-own" if own else "love.alt",
+        balanced=balanced,
+        total=len(ordered),
+        limit=decimal(limit, language, _digits(limit)),
     )
     said = description or words.plain("love.reading")
-    cells = tuple((row.label, row.before, row.after) for row in ordered)
-    return Figure(title, alt, said, ("covariate", "before", "after"), cells, draw, name)
+    cells = tuple((row.label, row.before, row.after, most) for row, most in zip(ordered, limits, strict=True))
+    return Figure(title, alt, said, ("covariate", "before", "after", "limit"), cells, draw, name)
 
 
 def _digits(limit: float) -> int:
@@ -89,7 +96,8 @@ def _draw(rows: Sequence[LoveRow], layout: Layout, limit: float, words: Words) -
     )
     plain(axes, values=False)
     known = [abs(value) for row in rows for value in (row.before, row.after) if value is not None]
-    axes.set_xlim(0.0, 1.06 * max([limit * 1.5, *known]))
+    furthest = max([limit * 1.5, *known, *(row.limit for row in rows if row.limit is not None)])
+    axes.set_xlim(0.0, 1.06 * furthest)
     axes.set_ylim(FOOT, height - HEAD)
     y = height - HEAD
     for row in rows:
@@ -99,7 +107,8 @@ def _draw(rows: Sequence[LoveRow], layout: Layout, limit: float, words: Words) -
         write(figure, 0.0, at, row.label, va="baseline" if layout == "narrow" else "center")
         # In the narrow layout the limit would strike through the label above the points.
         top = middle + 11.0 if layout == "narrow" else y + ROW[layout]
-        axes.plot([limit, limit], [y, top], color=COLOURS["ink"], linewidth=1.2, dashes=(4, 3), zorder=1)
+        most = limit if row.limit is None else row.limit
+        axes.plot([most, most], [y, top], color=COLOURS["ink"], linewidth=1.2, dashes=(4, 3), zorder=1)
         axes.plot([0.0, 0.0], [y, top], color=COLOURS["grey"], linewidth=1.0, zorder=1)
         _row(axes, middle, row)
     _scale(axes, words.language)

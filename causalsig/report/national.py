@@ -5,7 +5,15 @@ from __future__ import annotations
 from markupsafe import Markup
 
 from causalsig.records import PooledContrast
-from causalsig.report import effects, hidden_causes, national_groups, national_sites, thresholds, views
+from causalsig.report import (
+    effects,
+    hidden_causes,
+    national_groups,
+    national_ranking,
+    national_sites,
+    thresholds,
+    views,
+)
 from causalsig.report.asked import Question
 from causalsig.report.effects import Shown
 from causalsig.report.forest_figure import ForestRow
@@ -147,6 +155,7 @@ def _question_sections(question: Question) -> list[views.Section | None]:
     )
     return [
         main,
+        national_ranking.section(question),
         *national_groups.sections(question),
         _hidden_causes(question),
         national_sites.sites_section(question),

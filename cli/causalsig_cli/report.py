@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date, datetime
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -132,6 +133,33 @@ def national(
     typer.echo(str(output))
     if sites:
         typer.echo("causalsig: this page shows single municipalities: do not publish it.", err=True)
+
+
+@app.command()
+def site(
+    record: Annotated[Path, typer.Argument(help="The site.json of a run; it stays with the provider.")],
+    output: Output,
+    language: Literal["nl", "en"] = "nl",
+    force: Force = False,
+) -> None:
+    """Write a site's full diagnostics for the provider's statistician: exact counts, not for release."""
+    from causalsig import __version__
+    from causalsig.release.files import write_atomic
+    from causalsig.report.render import inside_html
+
+    html = inside_html(_record(record), language, version=__version__)
+    write_atomic(output, html.encode(), force=force, mode=0o600)
+    typer.echo(str(output))
+    typer.echo("causalsig: this page has exact counts: it does not leave the provider.", err=True)
+
+
+def _record(path: Path) -> dict[str, Any]:
+    """Read a site.json; nothing of it is in the error."""
+    try:
+        found = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        found = None
+    return found if isinstance(found, dict) else {}
 
 
 def write_municipality(

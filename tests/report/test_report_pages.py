@@ -131,6 +131,16 @@ def test_the_public_page_shows_no_site_and_the_statisticians_says_it_is_not_publ
     assert "b2b2" not in public
 
 
+def test_the_order_of_arms_is_of_what_may_be_shown_and_counts_are_the_statisticians() -> None:
+    public, inside = (words(national_html(made.national(sites=sites))) for sites in (False, True))
+    assert "Van laag naar hoog: Huisbezoek 106 (100 tot 112); Telefoon" in public
+    assert "Huishoudens in klassen" not in public and "300–999 / 1.000–2.999" not in public
+    assert "300–999 / 1.000–2.999" in inside
+    hidden = tuple(replace(c, publishable=False) for c in made.pool("all").contrasts)
+    withheld = replace(made.national(), pool=made.pool("all", contrasts=hidden))
+    assert "Van laag naar hoog" not in words(national_html(withheld))
+
+
 def test_a_demo_says_so_and_a_real_page_does_not() -> None:
     assert "verzonnen gemeenten" in words(municipality_html(made.estimated()))
     assert "verzonnen gemeenten" not in words(municipality_html(made.estimated(demo=False)))
