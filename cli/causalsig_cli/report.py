@@ -111,6 +111,9 @@ def national(
     sites: Annotated[
         bool, typer.Option("--sites", help="The statistician's version, by site: not for publication.")
     ] = False,
+    tables: Annotated[
+        Path | None, typer.Option(help="Folder for the page's numbers: effects.csv and effects.parquet.")
+    ] = None,
     study: StudyFile = "vroegsignalering",
     language: Language = None,
     day: Day = None,
@@ -124,6 +127,7 @@ def national(
         output,
         releases=releases,
         sites=sites,
+        tables=tables,
         study=study,
         language=language,
         written_on=_day(day),
@@ -216,6 +220,7 @@ def write_national(
     *,
     releases: Path | None,
     sites: bool,
+    tables: Path | None = None,
     study: str,
     language: Literal["nl", "en"] | None,
     written_on: date,
@@ -250,6 +255,12 @@ def write_national(
     )
     html = national_html(page, language or chosen.report.language)
     write_atomic(output, html.encode(), force=force)
+    if tables is not None:
+        from causalsig.report.national_tables import as_csv, as_parquet, effect_rows
+
+        rows = effect_rows(page)
+        write_atomic(tables / "effects.csv", as_csv(rows), force=force)
+        write_atomic(tables / "effects.parquet", as_parquet(rows), force=force)
 
 
 def _day(day: datetime | None) -> date:
