@@ -13,6 +13,8 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Literal
 from xml.sax.saxutils import escape
 
+from causalsig.report.numbers import Language, decimal
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -76,6 +78,14 @@ def plain(axes: Any, *, values: bool = True) -> None:
     axes.spines["bottom"].set_color(COLOURS["grey"])
     axes.tick_params(length=4, color=COLOURS["grey"], labelcolor=COLOURS["grey"], labelsize=SIZE - 1)
     axes.yaxis.set_visible(values)
+
+
+def number_axis(axis: Any, language: Language, digits: int = 0, *, signed: bool = False) -> None:
+    """Name a few round numbers on one axis, as the language writes them."""
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+    axis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 2.5, 5, 10], integer=digits == 0))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: decimal(value, language, digits, signed=signed)))
 
 
 def write(

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from causalsig.report.canvas import COLOURS, SIZE, WIDTH, Layout, Tone, blank, plain, write
+from causalsig.report.canvas import COLOURS, WIDTH, Layout, Tone, blank, number_axis, plain, write
 from causalsig.report.figure import Figure, something
 from causalsig.report.numbers import Language, decimal, span
 from causalsig.report.words import Words
@@ -99,11 +99,14 @@ COUNTS = 80.0
 """What a column of counts takes from the plot, in the wide layout."""
 
 
-def _geometry(layout: Layout, rows: Sequence[ForestRow], notes: int, heads: tuple[str, ...]) -> _Geometry:
+def _geometry(
+    layout: Layout, rows: Sequence[ForestRow], notes: int, heads: tuple[str, ...], digits: int
+) -> _Geometry:
     groups = HEADING * len(_headings(rows))
     if layout == "narrow":
         row, foot, head, width = 52.0, 50.0 + 17.0 * notes, 6.0, WIDTH["narrow"]
-        left, right, drop = 12.0, width - 12.0, 34.0
+        margin = 18.0 + 6.0 * digits  # a number at the end of the axis stays inside
+        left, right, drop = margin, width - margin, 34.0
     else:
         row, foot, width = 34.0 if len(rows) <= 12 else 26.0, 52.0 + 18.0 * notes, WIDTH["wide"]
         head = 6.0 + (HEADING if heads else 0.0)
@@ -186,7 +189,7 @@ def _draw(
     notes: Sequence[str],
     language: Language,
 ) -> Drawing:
-    place = _geometry(layout, rows, len(notes), heads)
+    place = _geometry(layout, rows, len(notes), heads, axis.digits)
     figure, axes = _canvas(place, axis.limits or axis_limits(rows))
     y = place.height - place.head
     if heads and layout == "wide":
@@ -291,14 +294,7 @@ def _diamond(axes: Any, y: float, row: ForestRow) -> None:
 
 
 def _under(figure: Drawing, axes: Any, place: _Geometry, axis: Axis, language: Language) -> None:
-    from matplotlib.ticker import FuncFormatter, MaxNLocator
-
-    steps = [1, 2, 2.5, 5, 10]
-    axes.xaxis.set_major_locator(MaxNLocator(nbins=5, steps=steps, integer=axis.digits == 0))
-    axes.xaxis.set_major_formatter(
-        FuncFormatter(lambda value, _: decimal(value, language, axis.digits, signed=True))
-    )
-    axes.tick_params(axis="x", labelsize=SIZE - 1)
+    number_axis(axes.xaxis, language, axis.digits, signed=True)
     base = place.foot - 40.0
     first, last = axes.get_xlim()
     zero = place.left + (place.right - place.left) * (0.0 - first) / (last - first)

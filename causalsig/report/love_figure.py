@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from causalsig.report.canvas import COLOURS, SIZE, WIDTH, Layout, blank, plain, write
+from causalsig.report.canvas import COLOURS, WIDTH, Layout, blank, number_axis, plain, write
 from causalsig.report.figure import Figure, something
 from causalsig.report.numbers import Language, decimal
 from causalsig.report.words import Words
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure as Drawing
 
 ROW = {"narrow": 44.0, "wide": 26.0}
-LEFT = {"narrow": 12.0, "wide": 250.0}
+LEFT = {"narrow": 18.0, "wide": 250.0}
 FOOT, HEAD = 56.0, 34.0
 
 
@@ -90,7 +90,7 @@ def _digits(limit: float) -> int:
 def _draw(rows: Sequence[LoveRow], layout: Layout, limit: float, words: Words) -> Drawing:
     width, height = WIDTH[layout], HEAD + FOOT + ROW[layout] * len(rows)
     figure = blank(width, height)
-    left, right = LEFT[layout], 16.0
+    left, right = LEFT[layout], 18.0
     axes = figure.add_axes(
         (left / width, FOOT / height, 1.0 - (left + right) / width, 1.0 - (FOOT + HEAD) / height)
     )
@@ -111,7 +111,7 @@ def _draw(rows: Sequence[LoveRow], layout: Layout, limit: float, words: Words) -
         axes.plot([most, most], [y, top], color=COLOURS["ink"], linewidth=1.2, dashes=(4, 3), zorder=1)
         axes.plot([0.0, 0.0], [y, top], color=COLOURS["grey"], linewidth=1.0, zorder=1)
         _row(axes, middle, row)
-    _scale(axes, words.language)
+    number_axis(axes.xaxis, words.language, 2)
     write(figure, width, 16.0, words.plain("love.axis"), tone="grey", ha="right")
     _legend(figure, left if layout == "wide" else 0.0, height - 16.0, words)
     return figure
@@ -141,14 +141,6 @@ def _mark(axes: Any, x: list[float], y: list[float], *, after: bool) -> None:
         clip_on=False,
         zorder=4 if after else 3,
     )
-
-
-def _scale(axes: Any, language: Language) -> None:
-    from matplotlib.ticker import FuncFormatter, MaxNLocator
-
-    axes.xaxis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 5, 10]))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: decimal(value, language, 2)))
-    axes.tick_params(axis="x", labelsize=SIZE - 1)
 
 
 def _legend(figure: Drawing, x: float, y: float, words: Words) -> None:

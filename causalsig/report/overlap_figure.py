@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from causalsig.errors import ReportError
-from causalsig.report.canvas import COLOURS, WIDTH, Layout, Tone, blank, plain, write
+from causalsig.report.canvas import COLOURS, WIDTH, Layout, Tone, blank, number_axis, plain, write
 from causalsig.report.figure import Figure, something
 from causalsig.report.numbers import Language, decimal
 from causalsig.report.words import Words
@@ -129,7 +129,7 @@ def _draw(
     label = 0.0 if mirrored else LABEL
     width, height = WIDTH[layout], FOOT + (PANEL + label) * len(drawn) + (2 * LABEL if mirrored else 0.0)
     figure = blank(width, height)
-    across = (12.0 / width, 1.0 - 24.0 / width)
+    across = (18.0 / width, 1.0 - 36.0 / width)
     base = FOOT + (LABEL if mirrored else 0.0)
     for at, one in enumerate(drawn):
         bottom = base + (PANEL + label) * (len(drawn) - 1 - at)
@@ -159,8 +159,5 @@ def _fill(axes: Any, one: _Bars, tone: Tone, *, hatched: bool) -> None:
 
 
 def _scale(axes: Any, language: Language, *, shown: bool, pad: float) -> None:
-    from matplotlib.ticker import FuncFormatter, MaxNLocator
-
-    axes.xaxis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 2.5, 5, 10]))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: decimal(value, language, 2)))
+    number_axis(axes.xaxis, language, 2)
     axes.tick_params(axis="x", labelbottom=shown, length=4 if shown and pad < LABEL else 0, pad=pad)

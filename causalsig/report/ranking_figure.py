@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from causalsig.report.canvas import COLOURS, LINE, SIZE, WIDTH, Layout, blank, plain, write
+from causalsig.report.canvas import COLOURS, LINE, WIDTH, Layout, blank, number_axis, plain, write
 from causalsig.report.figure import Figure, something
 from causalsig.report.numbers import Language, decimal, span
 from causalsig.report.words import Words
@@ -93,7 +93,8 @@ def _draw(rows: Sequence[RankingRow], layout: Layout, unit: str, digits: int, wo
     foot = FOOT + (LINE if known and narrow else 0.0)
     height = head + foot + ROW[layout] * len(rows)
     figure = blank(width, height)
-    left, right = (12.0, 12.0) if narrow else (190.0, 150.0 + (BAR + 60.0 if known else 0.0))
+    margin = 18.0 + 6.0 * digits
+    left, right = (margin, margin) if narrow else (190.0, 150.0 + (BAR + 60.0 if known else 0.0))
     axes = figure.add_axes(
         (left / width, foot / height, 1.0 - (left + right) / width, 1.0 - (foot + head) / height)
     )
@@ -124,7 +125,7 @@ def _draw(rows: Sequence[RankingRow], layout: Layout, unit: str, digits: int, wo
         _mean(axes, middle, row)
         if row.best is not None and not narrow:
             _best(figure, column, middle, row.best, words.language)
-    _scale(axes, digits, words.language)
+    number_axis(axes.xaxis, words.language, digits)
     write(figure, width if narrow else width - right, foot - 38.0, unit, tone="grey", ha="right")
     if known and narrow:
         write(figure, 0.0, 10.0, f"(%): {words.plain('ranking.best-short')}", tone="grey")
@@ -153,11 +154,3 @@ def _best(figure: Drawing, x: float, y: float, share: float, language: Language)
     bar.barh([0.5], [1.0], height=1.0, color=COLOURS["line"], alpha=0.5)
     bar.barh([0.5], [share], height=1.0, color=COLOURS["orange"])
     write(figure, x + BAR + 8.0, y, f"{decimal(100.0 * share, language)} %", va="center")
-
-
-def _scale(axes: Any, digits: int, language: Language) -> None:
-    from matplotlib.ticker import FuncFormatter, MaxNLocator
-
-    axes.xaxis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 2.5, 5, 10], integer=digits == 0))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: decimal(value, language, digits)))
-    axes.tick_params(axis="x", labelsize=SIZE - 1)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from causalsig.report import threshold_words as said
-from causalsig.report.canvas import COLOURS, LINE, WIDTH, Layout, blank, plain, write
+from causalsig.report.canvas import COLOURS, LINE, WIDTH, Layout, blank, number_axis, plain, write
 from causalsig.report.figure import Figure, something
 from causalsig.report.numbers import Language, decimal
 from causalsig.report.threshold_lines import POINTS, PlottedPoints, PlottedThreshold, plotted, score_at
@@ -213,10 +213,7 @@ def _means(axes: Any, side: PlottedPoints, tone: str, scale: float) -> None:
 
 
 def _value_axis(axes: Any, language: Language, *, signed: bool = False) -> None:
-    from matplotlib.ticker import FuncFormatter, MaxNLocator
-
-    axes.yaxis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 2.5, 5, 10]))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: decimal(value, language, signed=signed)))
+    number_axis(axes.yaxis, language, signed=signed)
     axes.grid(axis="y", color=COLOURS["line"], linewidth=0.8)
     axes.set_axisbelow(True)
 

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from causalsig.report.render import municipality_html, national_html
+from causalsig.report.render import inside_html, municipality_html, national_html
 from tests.report import page_factory as made
+from tests.report.inside_factory import site_json
 
 pytestmark = pytest.mark.browser
 
@@ -30,6 +31,7 @@ PAGES = {
     "hostile": lambda: municipality_html(made.estimated(name=HOSTILE)),
     "national": lambda: national_html(made.national()),
     "sites": lambda: national_html(made.national(sites=True)),
+    "inside": lambda: inside_html(site_json(), version="0.1.0"),
 }
 CLIPPED = """() => [...document.querySelectorAll('body *')].filter(e => {
   const style = getComputedStyle(e);

@@ -5,42 +5,23 @@ from __future__ import annotations
 import json
 import re
 import stat
-from dataclasses import replace
-from datetime import date
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from causalsig_cli.app import main
 
 from causalsig.errors import ReportError
-from causalsig.execution.record import site_record
-from causalsig.records import AttritionRow, BalanceRow, QuestionResult, Refusal, SiteResult, Verdict
 from causalsig.report.numbers import Language
 from causalsig.report.render import inside_html
-from tests.release.conftest import question_result
+from tests.report.inside_factory import site_json
 
 HOSTILE = "<script>9001</script>"
 
 
 @pytest.fixture(scope="module")
 def record() -> dict[str, Any]:
-    asked = replace(
-        question_result("contact_method", (420, 310, 260, 230, 510), np.random.default_rng(3)),
-        attrition=(AttritionRow("cohort-entry-window", 3_026, 2_086, 5_832, 3_481),),
-        balance=(
-            BalanceRow("log_amount", "home_visit", "letter", -0.84, -0.23, 0.02),
-            BalanceRow("n_creditors", "home_visit", "letter", 0.31, 0.04, 0.02),
-        ),
-        verdicts=(Verdict("design", "gate-balance", False, 0.23, 0.1),),
-    )
-    refused = QuestionResult(
-        "accepted_help", "refused", (), (), (), (), (Refusal("cohort-no-entry-window", "accepted_help"),)
-    )
-    result = SiteResult(HOSTILE, "ab" * 32, date(2026, 6, 30), (asked, refused), ())
-    found: dict[str, Any] = json.loads(json.dumps(site_record(result)))
-    return found
+    return site_json(HOSTILE)
 
 
 def words(html: str) -> str:
