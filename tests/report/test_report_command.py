@@ -173,3 +173,12 @@ def test_national_and_the_statisticians_version(files: Files, tmp_path: Path) ->
     assert run("national", *common, "--sites", "--releases", files.release.parent, "-o", inside) == 0
     code = files.release.name[:8]
     assert code in inside.read_text(encoding="utf-8") and code not in first.read_text(encoding="utf-8")
+
+
+def test_the_numbers_of_the_national_page_are_written_beside_it(files: Files, tmp_path: Path) -> None:
+    common = (files.pool, "--keys", files.keys, "--demo", "-o", tmp_path / "page.html")
+    assert run("national", *common, "--tables", tmp_path / "tables") == 0
+    lines = (tmp_path / "tables" / "effects.csv").read_text(encoding="utf-8").splitlines()
+    assert lines[0].startswith("question,outcome,") and any("home_visit" in line for line in lines)
+    assert all(line.endswith(",True") for line in lines[1:])
+    assert (tmp_path / "tables" / "effects.parquet").read_bytes().startswith(b"PAR1")
