@@ -154,7 +154,8 @@ def as_svg(figure: Figure, name: str, title: str, description: str) -> str:
     text = _with_own_ids(text, name)
     for tone, colour in COLOURS.items():
         text = text.replace(colour, f"var(--{tone}, {colour})")
-    text = re.sub(r"font-family: [^;\"]*", f"font-family: {FONT}", text)
+    # Said once, on the figure itself: a long list of fonts on every word makes a page much larger.
+    text = re.sub(r"font-family: [^;\"]*;? ?", "", text)
     # A style element inside an inline figure would hold for the whole page.
     text = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>\s*", "", text, count=1, flags=re.DOTALL)
     text = text.replace("rotate(-0 ", "rotate(0 ")
@@ -167,7 +168,7 @@ def as_svg(figure: Figure, name: str, title: str, description: str) -> str:
     def reopen(match: re.Match[str]) -> str:
         kept = size.sub("", match.group(1)).strip()
         label = f'role="img" aria-labelledby="{name}-title {name}-desc"'
-        return f"<svg {kept} {label}>{head}"
+        return f'<svg {kept} {label} style="font-family: {FONT}">{head}'
 
     return opening.sub(reopen, text, count=1).strip()
 

@@ -64,20 +64,34 @@ def _rows(question: Question) -> Iterator[EffectRow]:
             shown = effects.show_contrast(found)
             key = (spec.question, outcome.outcome, spec.estimand, arm)
             mean = effects.pooled_mean(question.page.pool, *key) if primary else None
+            level = (None, None, None) if mean is None else _whole(effects.show_mean(mean))
+            difference, prediction = _whole(shown), _ends(shown)
             yield EffectRow(
-                spec.question,
-                outcome.outcome,
-                outcome.months,
-                spec.estimand,
-                spec.estimator,
-                arm,
-                reference,
-                shown.sites,
-                *_whole(shown),
-                *((None, None) if shown.prediction is None else map(round, shown.prediction)),
-                *((None,) * 3 if mean is None else _whole(effects.show_mean(mean))),
-                question.page.demo,
+                question=spec.question,
+                outcome=outcome.outcome,
+                months=outcome.months,
+                estimand=spec.estimand,
+                estimator=spec.estimator,
+                arm=arm,
+                reference=reference,
+                municipalities=shown.sites,
+                difference=difference[0],
+                conf_low=difference[1],
+                conf_high=difference[2],
+                prediction_low=prediction[0],
+                prediction_high=prediction[1],
+                mean=level[0],
+                mean_low=level[1],
+                mean_high=level[2],
+                demo=question.page.demo,
             )
+
+
+def _ends(shown: Shown) -> tuple[int, int] | tuple[None, None]:
+    if shown.prediction is None:
+        return None, None
+    low, high = shown.prediction
+    return round(low), round(high)
 
 
 def _whole(shown: Shown) -> tuple[int, int, int]:
