@@ -12,7 +12,15 @@ from causalsig.release.given import given_entries
 from causalsig.release.given_entries import GivenRuleEntry, given_numbers
 from causalsig.release.grouped import groups_entry, rule_entry
 from causalsig.release.grouped_entries import GroupsEntry, RuleEntry, groups_numbers, rule_numbers
-from causalsig.release.rules import Key, Limits, beyond_budget, broken_rules, nested_differences
+from causalsig.release.rules import (
+    NESTED,
+    Key,
+    Limits,
+    beyond_budget,
+    broken_rules,
+    nested_differences,
+    nested_not_admitted,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,7 +71,11 @@ def sift(result: QuestionResult, study: Study, limits: Limits) -> Sifted:
     }
     places = [at for at, codes in enumerate(broken) if not codes or at in classes]
     left = [result.analyses[at] for at in places]
-    nested = nested_differences(left, limits, study.asked[result.question].primary_outcome)
+    primary = study.asked[result.question].primary_outcome
+    # On all blocks: which of them another rule holds back may depend on outcomes.
+    small = nested_not_admitted(result.analyses, limits, primary, _first_days(result.question, study))
+    nested = {place for place, at in enumerate(places) if at in small}
+    nested |= nested_differences(left, limits, primary)
     kept = [analysis for place, analysis in enumerate(left) if place not in nested]
     by_class = [classes.get(at) for place, at in enumerate(places) if place not in nested]
     whole = [one for one, few in zip(kept, by_class, strict=True) if few is None]
@@ -93,7 +105,7 @@ def sift(result: QuestionResult, study: Study, limits: Limits) -> Sifted:
         for analysis, codes in zip(result.analyses, broken, strict=True)
         for code in told_codes(codes)
     ]
-    held += [_held("release-nested-difference", left[place]) for place in sorted(nested)]
+    held += [_held(NESTED, left[place]) for place in sorted(nested)]
     held += [_held("release-parameters", kept[place]) for place in sorted(beyond.blocks)]
     released = []
     for at, analysis in enumerate(kept):
@@ -117,6 +129,13 @@ def sift(result: QuestionResult, study: Study, limits: Limits) -> Sifted:
         few for at, few in enumerate(by_class) if few is not None and at not in beyond.blocks
     )
     return Sifted(tuple(released), few_in_an_arm, shown[0], shown[1], shown[2], shown[3], tuple(held))
+
+
+def _first_days(question: str, study: Study) -> dict[str, int]:
+    """Give the day from which the returns of every outcome of a question count."""
+    asked = study.asked[question]
+    own = {name: study.outcome(name).from_day for name in asked.outcomes}
+    return {name: asked.follow_up_from_day if day is None else day for name, day in own.items()}
 
 
 def _within(entries: tuple[Any, ...], beyond: frozenset[int]) -> tuple[Any, ...]:

@@ -136,6 +136,8 @@ def tight(draw: Random) -> tuple[Any, Any]:
 NO_BUDGET = Beyond(frozenset(), frozenset(), False, False, False)
 MISSING: dict[str, tuple[Any, str, Any, Any, str]] = {
     "nested": (sift, "nested_differences", lambda *_: frozenset(), odd_site, "nested"),
+    "nested, before outcomes": (sift, "nested_not_admitted", lambda *_: frozenset(), odd_site,
+                                "nested-admission"),
     "numbers": (sift, "beyond_budget", lambda *_: NO_BUDGET, tight, "numbers"),
     "group floors": (grouped, "_holds", lambda *_: True, site, "group-floor"),
     "rests of groups": (grouped, "_rests_hold", lambda *_: True, site, "group-rest"),
