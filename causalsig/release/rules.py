@@ -1,4 +1,4 @@
-"""The disclosure rules: each a small function with its reason code and its source; one engine runs them all.
+"""The disclosure rules: each a small function with its reason code and its source.
 
 The unit that is protected is the household. An arm is admitted on what is known **before** outcomes are
 looked at (:func:`admit_arms`), since suppression that looks at the outcome biases the pool: municipalities
@@ -17,7 +17,7 @@ Sources: ESSnet/DwB guidelines for output checking; ABS five safes output rules;
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,19 +25,11 @@ import numpy as np
 from causalsig.records import Analysis, Refusal
 from causalsig.release import grid
 from causalsig.release.documents import released_numbers
+from causalsig.release.registry import Rule, rule, rules_of
 from causalsig.study.models import Disclosure, Study
 
 Key = tuple[str, str, str]
-CLASS_FLOOR = "release-class-floor"
-NESTED = "release-nested-difference"
-REPEATED_ONLY, REPEATED_ONLY_LATE, LATE_DAY = 0.1, 0.05, 60
-"""d0: share of an arm's households that return with repeated signals only, declared here before outcomes.
-
-From the handbook's calibration (domain.md, section 9): 40 % return within six months and 21 % with new
-arrears, so 0.19, and half of that for three months. An open arrear is open in the next month with 0.35 to 0.50,
-so where returns count from :data:`LATE_DAY` on it is half of it again. Generated municipalities have 0.17 to
-0.30 where they count from day 14, and 0.03 to 0.09 where they count from day 60.
-"""
+CLASS_FLOOR, BUDGET = "release-class-floor", "release-parameters"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,101 +45,108 @@ class Limits:
         return cls(study.disclosure, study.diagnostics.min_effective_sample_size)
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """A rule on one block: `holds` is True when the block may leave as far as this rule goes."""
-
-    code: str
-    source: str
-    holds: Callable[[Analysis, Limits], bool]
-
-
-_RULES: list[Rule] = []
-
-
-Check = Callable[[Analysis, Limits], bool]
-
-
-def _rule(code: str, source: str) -> Callable[[Check], Check]:
-    """Put a function on the list: adding a rule is adding one function (and its text in the catalogue)."""
-
-    def add(function: Check) -> Check:
-        _RULES.append(Rule(code, source, function))
-        return function
-
-    return add
-
-
 def rules() -> tuple[Rule, ...]:
-    """Return the rules in the order in which they run."""
-    return tuple(_RULES)
+    """Return the rules on a block in the order in which they run."""
+    return rules_of("block")
 
 
 def broken_rules(analysis: Analysis, limits: Limits) -> tuple[str, ...]:
     """Return the code of every rule that holds this block back; empty when it may leave."""
-    return tuple(rule.code for rule in _RULES if not rule.holds(analysis, limits))
+    return tuple(one.code for one in rules() if not one.function(analysis, limits))
 
 
-@_rule("release-pooling-gate", "the study's pooling gate: what may not be pooled is not shown either")
+@rule("block", "release-pooling-gate", "the study's pooling gate: what may not be pooled is not shown either")
 def _pooling_gate(analysis: Analysis, limits: Limits) -> bool:
     return analysis.pooled
 
 
-@_rule("release-cell-floor", "10 households: ESSnet/DwB, ABS, acro")
+@rule("block", "release-cell-floor", "10 households: ESSnet/DwB, ABS, acro", ("min_households_cell",))
 def _cell_floor(analysis: Analysis, limits: Limits) -> bool:
     floor = limits.disclosure.min_households_cell
     observed = zip(analysis.households_with, analysis.households_without, strict=True)
     return all(a + b >= floor for a, b in observed) and bool(np.all(analysis.result.households >= floor))
 
 
-@_rule("release-arm-floor", "30 households an arm: own floor, above the published 10")
+@rule(
+    "block",
+    "release-arm-floor",
+    "30 households an arm: own floor, above the published 10",
+    ("min_households_arm",),
+)
 def _arm_floor(analysis: Analysis, limits: Limits) -> bool:
     return bool(np.all(analysis.result.households >= limits.disclosure.min_households_arm))
 
 
-@_rule("release-admission", "n · min(p0, 1 - p0) >= 20 before outcomes: own, measured bias of looking after")
+@rule(
+    "block",
+    "release-admission",
+    "n · min(p0, 1 - p0) >= 20 before outcomes: own, measured bias of looking after",
+    ("min_expected_class", "expected_risk"),
+)
 def _admission(analysis: Analysis, limits: Limits) -> bool:
     return all(_expects_both_classes(int(n), limits.disclosure) for n in analysis.result.households)
 
 
-@_rule(CLASS_FLOOR, "10 households with and without the outcome: ESSnet/DwB, ABS")
+@rule(
+    "block",
+    CLASS_FLOOR,
+    "10 households with and without the outcome: ESSnet/DwB, ABS",
+    ("min_households_cell",),
+)
 def _class_floor(analysis: Analysis, limits: Limits) -> bool:
     floor = limits.disclosure.min_households_cell
     return min(*analysis.households_with, *analysis.households_without) >= floor
 
 
-@_rule("release-residual-df", "10 residual degrees of freedom: ESSnet, ABS, acro")
+@rule(
+    "block", "release-residual-df", "10 residual degrees of freedom: ESSnet, ABS, acro", ("min_residual_df",)
+)
 def _residual_df(analysis: Analysis, limits: Limits) -> bool:
     result = analysis.result
     return result.households_total - result.parameters >= limits.disclosure.min_residual_df
 
 
-@_rule("release-parameters", "released numbers at most 10 % of the households: vantage6 GLM")
+@rule(
+    "block",
+    BUDGET,
+    "released numbers at most 10 % of the households: vantage6 GLM",
+    ("max_parameter_share",),
+)
 def _parameters(analysis: Analysis, limits: Limits) -> bool:
     allowed = limits.disclosure.max_parameter_share * analysis.result.households_total
     return released_numbers(len(analysis.result.arms)) <= allowed
 
 
-@_rule("release-dominance", "largest 50 %, two largest 67 % of the absolute weighted sum: ABS")
+@rule(
+    "block",
+    "release-dominance",
+    "largest 50 %, two largest 67 % of the absolute weighted sum: ABS",
+    ("max_largest_weight", "max_two_largest_weight"),
+)
 def _dominance(analysis: Analysis, limits: Limits) -> bool:
     result, floors = analysis.result, limits.disclosure
     largest = np.all(result.largest_share <= floors.max_largest_weight)
     return bool(largest and np.all(result.two_largest_share <= floors.max_two_largest_weight))
 
 
-@_rule("release-effective-size", "effective sample size of 30 households: own floor")
+@rule(
+    "block",
+    "release-effective-size",
+    "effective sample size of 30 households: own floor",
+    ("min_effective_sample_size",),
+)
 def _effective_size(analysis: Analysis, limits: Limits) -> bool:
     return bool(np.all(analysis.result.effective_sample_size >= limits.min_effective_size))
 
 
-@_rule("release-no-variance", "a mean without variance tells every household's outcome")
+@rule("block", "release-no-variance", "a mean without variance tells every household's outcome")
 def _variance(analysis: Analysis, limits: Limits) -> bool:
     covariance = analysis.result.covariance
     numbers = np.all(np.isfinite(covariance)) and np.all(np.isfinite(analysis.result.means))
     return bool(numbers and np.all(np.diagonal(covariance) > 0))
 
 
-@_rule("release-grid", "no more digits than the standard error carries: float side channel")
+@rule("block", "release-grid", "no more digits than the standard error carries: float side channel")
 def _grid(analysis: Analysis, limits: Limits) -> bool:
     if not _variance(analysis, limits):
         return True  # release-no-variance has said so already
@@ -159,68 +158,6 @@ def _grid(analysis: Analysis, limits: Limits) -> bool:
         if abs(grid.to_steps(float(mean), step)) > grid.MAX_MEAN_STEPS:
             return False
     return True
-
-
-def nested_not_admitted(
-    analyses: Sequence[Analysis],
-    limits: Limits,
-    primary_outcome: str | None,
-    first_days: Mapping[str, int],
-) -> frozenset[int]:
-    """Decide before outcomes which nested outcome is not released: complementary suppression, first step.
-
-    "Any new arrears" is nested in "any signal": over the same households and months, the two means differ by
-    the households that returned with repeated signals only. Where an arm is not expected to hold twice the
-    floor of a cell of them (``n · d0 >= 20``, :data:`REPEATED_ONLY`), the block of the outcome that is not
-    the question's primary one is held back, under every estimand, whatever came out.
-
-    Parameters
-    ----------
-    analyses : sequence of Analysis
-        Every block of a question, those that another rule holds back too.
-    limits : Limits
-    primary_outcome : str or None
-    first_days : mapping of outcome to the day from which its returns count
-
-    Returns
-    -------
-    frozenset of int
-        Places in `analyses` of the blocks to hold back.
-    """
-
-    def too_small(first: Analysis, second: Analysis) -> bool:
-        late = max(first_days[first.outcome], first_days[second.outcome]) >= LATE_DAY
-        return _too_small(first, second, limits, REPEATED_ONLY_LATE if late else REPEATED_ONLY)
-
-    return _second_of_pairs(analyses, primary_outcome, too_small)
-
-
-def nested_differences(
-    analyses: Sequence[Analysis], limits: Limits, primary_outcome: str | None
-) -> frozenset[int]:
-    """Hold back what would tell a small cell by being subtracted: complementary suppression, second step.
-
-    It looks at outcomes, so it is for the rare arm that :func:`nested_not_admitted` let pass and that yet has
-    1 to 9 households between two nested outcomes.
-
-    Returns
-    -------
-    frozenset of int
-        Places in `analyses` of the blocks to hold back.
-    """
-    return _second_of_pairs(analyses, primary_outcome, lambda one, other: _tells_a_cell(one, other, limits))
-
-
-def _second_of_pairs(
-    analyses: Sequence[Analysis], primary_outcome: str | None, tells: Callable[[Analysis, Analysis], bool]
-) -> frozenset[int]:
-    """Give the places of the outcome that comes second in every nested pair that tells something."""
-    held: set[str] = set()
-    for place, first in enumerate(analyses):
-        for second in analyses[place + 1 :]:
-            if _are_nested(first, second) and tells(first, second):
-                held.add(first.outcome if second.outcome == primary_outcome else second.outcome)
-    return frozenset(place for place, analysis in enumerate(analyses) if analysis.outcome in held)
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +172,12 @@ class Beyond:
     given: frozenset[int] = frozenset()
 
 
+@rule(
+    "question",
+    BUDGET,
+    "released numbers at most 10 % of the households: vantage6 GLM",
+    ("max_parameter_share",),
+)
 def beyond_budget(
     analyses: Sequence[Analysis],
     limits: Limits,
@@ -309,46 +252,6 @@ def _same(analysis: Analysis, own: tuple[str | None, str | None]) -> bool:
     return (analysis.estimator, analysis.estimand) == own
 
 
-def _are_nested(first: Analysis, second: Analysis) -> bool:
-    same = (first.question, first.kind, first.months, first.estimand, first.result.arms)
-    return first.outcome != second.outcome and same == (
-        second.question,
-        second.kind,
-        second.months,
-        second.estimand,
-        second.result.arms,
-    )
-
-
-def _shared_arms(first: Analysis, second: Analysis) -> list[int]:
-    """Give the arms where both are of the same households: in another, subtracting tells no cell."""
-    observed = [
-        [a + b for a, b in zip(one.households_with, one.households_without, strict=True)]
-        for one in (first, second)
-    ]
-    return [k for k, (own, other) in enumerate(zip(*observed, strict=True)) if own == other]
-
-
-def _too_small(first: Analysis, second: Analysis, limits: Limits, share: float) -> bool:
-    wanted = 2 * limits.disclosure.min_households_cell
-    # A product of two floats: 200 · 0.1 must count as 20.
-    return any(
-        min(int(one.result.households[k]) for one in (first, second)) * share < wanted - 1e-9
-        for k in _shared_arms(first, second)
-    )
-
-
-def _tells_a_cell(first: Analysis, second: Analysis, limits: Limits) -> bool:
-    floor = limits.disclosure.min_households_cell
-    # Of an arm with a small class leaves that class, and nothing to subtract.
-    whole = (
-        k
-        for k in _shared_arms(first, second)
-        if not any(small_class(one, k, floor) for one in (first, second))
-    )
-    return any(0 < abs(first.households_with[k] - second.households_with[k]) < floor for k in whole)
-
-
 def small_class(analysis: Analysis, place: int, floor: int) -> bool:
     """Say whether one of an arm's two classes of households is below the floor of a cell."""
     return min(analysis.households_with[place], analysis.households_without[place]) < floor
@@ -366,6 +269,19 @@ def _expects_both_classes(households: int, disclosure: Disclosure) -> bool:
     return households * min(risk, 1.0 - risk) >= disclosure.min_expected_class - 1e-9
 
 
+@rule(
+    "arm",
+    "release-arm-floor",
+    "30 households an arm: own floor, above the published 10",
+    ("min_households_arm",),
+)
+@rule(
+    "arm",
+    "release-admission",
+    "n · min(p0, 1 - p0) >= 20 before outcomes: own, measured bias of looking after",
+    ("min_expected_class", "expected_risk"),
+)
+@rule("arm", "release-no-admitted-arm", "own: one arm alone compares nothing")
 def admit_arms(
     households_by_arm: Mapping[str, int], disclosure: Disclosure, *, question: str = ""
 ) -> tuple[tuple[str, ...], tuple[Refusal, ...]]:

@@ -12,15 +12,9 @@ from causalsig.release.given import given_entries
 from causalsig.release.given_entries import GivenRuleEntry, given_numbers
 from causalsig.release.grouped import groups_entry, rule_entry
 from causalsig.release.grouped_entries import GroupsEntry, RuleEntry, groups_numbers, rule_numbers
-from causalsig.release.rules import (
-    NESTED,
-    Key,
-    Limits,
-    beyond_budget,
-    broken_rules,
-    nested_differences,
-    nested_not_admitted,
-)
+from causalsig.release.nested import NESTED, nested_differences, nested_not_admitted
+from causalsig.release.registry import rule as registered
+from causalsig.release.rules import BUDGET, Key, Limits, beyond_budget, broken_rules
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,6 +52,7 @@ class Sifted:
         )
 
 
+@registered("question", "release-not-estimated", "own: what a gate withheld has no number")
 def sift(result: QuestionResult, study: Study, limits: Limits) -> Sifted:
     """Primary suppression block by block, then complementary suppression among what is left."""
     broken = [
@@ -106,13 +101,13 @@ def sift(result: QuestionResult, study: Study, limits: Limits) -> Sifted:
         for code in told_codes(codes)
     ]
     held += [_held(NESTED, left[place]) for place in sorted(nested)]
-    held += [_held("release-parameters", kept[place]) for place in sorted(beyond.blocks)]
+    held += [_held(BUDGET, kept[place]) for place in sorted(beyond.blocks)]
     released = []
     for at, analysis in enumerate(kept):
         if at not in beyond.blocks and by_class[at] is None:
             over = at in beyond.sensitivities
             held += [_held(code, analysis, "sensitivity") for code in told[at].held]
-            held += [_held("release-parameters", analysis, "sensitivity")] if over else []
+            held += [_held(BUDGET, analysis, "sensitivity")] if over else []
             released.append((analysis, () if over else told[at].entries))
     beside = any(analysis.primary for analysis, _ in released)
     shown = []
@@ -122,9 +117,9 @@ def sift(result: QuestionResult, study: Study, limits: Limits) -> Sifted:
         ("rule", rule, beyond.rule),
         ("given", Beside(_within(given.entries, beyond.given), given.held), False),
     ):
-        held += [held_of(what, code) for code in (*part.held, *(["release-parameters"] if over else []))]
+        held += [held_of(what, code) for code in (*part.held, *([BUDGET] if over else []))]
         shown.append(part.entries if beside and not over else ())
-    held += [held_of("given", "release-parameters") for _ in beyond.given]
+    held += [held_of("given", BUDGET) for _ in beyond.given]
     few_in_an_arm = tuple(
         few for at, few in enumerate(by_class) if few is not None and at not in beyond.blocks
     )

@@ -137,7 +137,7 @@ def make_site(study: Study) -> Callable[..., SiteResult]:
     def make(
         *questions: QuestionResult,
         households: Sequence[int] = (420, 310, 260, 230, 510),
-        helped: Sequence[int] = (240, 900),
+        helped: Sequence[int] = (440, 700),
         seed: int = 1,
     ) -> SiteResult:
         rng = np.random.default_rng(seed)

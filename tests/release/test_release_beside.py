@@ -383,7 +383,7 @@ def test_a_document_of_the_version_before_keeps_its_bytes(make_site: Make, relea
     read = EstimatesDocument.model_validate_json(old)
     assert canonical(read.model_dump(mode="json")) == old and b"sensitivity" not in old
     assert document_hash(read) == document_hash(EstimatesDocument.model_validate_json(old))
-    assert len(released_arms(read)) == 14 and released_balance(read) == ()
+    assert len(released_arms(read)) == 16 and released_balance(read) == ()
 
 
 def test_a_document_of_the_version_before_holds_nothing_newer(site: SiteResult, release: Release) -> None:
