@@ -18,7 +18,7 @@ from causalsig.study.models import Disclosure
 
 Cell = ShareCount | RateCount
 
-CELL_FLOOR, BUDGET = "release-cell-floor", "release-parameters"
+CELL_FLOOR, CLASS_FLOOR, BUDGET = "release-cell-floor", "release-class-floor", "release-parameters"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ def _cell_floor(cell: Cell, floors: Disclosure) -> bool:
 
 @rule(
     "cell",
-    "release-class-floor",
+    CLASS_FLOOR,
     "10 households with and without: ESSnet/DwB, ABS; a rate goes with its count",
     ("min_households_cell",),
 )

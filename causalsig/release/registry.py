@@ -6,6 +6,7 @@ here; so do the code list of the release, the page of fields and the page of a r
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -15,7 +16,7 @@ from typing import Any, Final, Literal, TypeVar, get_args
 
 Kind = Literal[
     "arm", "block", "classes", "nested", "question", "sensitivity", "balance", "regions", "groups", "rule",
-    "given", "contacts", "threshold", "moved", "cell", "table", "count", "private", "pool",
+    "given", "contacts", "threshold", "moved", "cell", "table", "count", "state", "private", "pool",
 ]  # fmt: skip
 _KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -36,34 +37,41 @@ class Rule:
 
 
 _FOUND: list[Rule] = []
+_INDEX: Final = re.compile(r"\[\d+\]")
 _MODULES: Final = (
     "rules", "nested", "censored", "sift", "beside", "grouped", "given", "contacts", "threshold_rules",
-    "cell_rules", "private_mechanism", "pool_contrasts",
+    "cell_rules", "profile_document", "private_mechanism", "pool_contrasts",
 )  # fmt: skip
 """Where rules are registered; a test holds that no other module of the release names a code of its own."""
 
 _WHOLE: Final[tuple[Kind, ...]] = ("arm", "block", "nested", "question")
 JUDGED: Final = MappingProxyType[str, tuple[Kind, ...]](
     {
-        "analyses": _WHOLE,
-        "sensitivity": ("sensitivity", "question"),
-        "censored": ("arm", "block", "classes", "nested", "question"),
-        "private": ("arm", "block", "private"),
-        "balance": ("balance", "question"),
-        "regions": ("regions",),
-        "groups": ("groups", "question"),
-        "rule": ("rule", "question"),
-        "given": ("given", "question"),
-        "contacts": ("contacts",),
-        "crossings": ("threshold",),
-        "moves": ("moved",),
+        "questions[].analyses": _WHOLE,
+        "questions[].analyses[].sensitivity": ("sensitivity", "question"),
+        "questions[].censored": (*_WHOLE, "classes"),
+        "questions[].private": ("arm", "block", "private"),
+        "questions[].balance": ("balance", "question"),
+        "questions[].regions": ("regions",),
+        "questions[].groups": ("groups", "question"),
+        "questions[].rule": ("rule", "question"),
+        "questions[].given": ("given", "question"),
+        "questions[].contacts": ("contacts",),
+        "thresholds[].crossings": ("threshold",),
+        "thresholds[].crossings[].moves": ("moved",),
         "shares": ("cell", "table"),
         "rates": ("cell", "table"),
         "codes": ("count",),
+        "months": ("count",),
         "findings": ("count",),
+        "scale": ("count",),
+        "missing": ("state",),
+        "links": ("state",),
+        "acceptance": ("state",),
+        "contrasts": ("pool",),
     }
 )
-"""What rules judge a list of entries of a document, by its name there."""
+"""What rules judge a list of entries of a document, by the path of the list; what is public has none."""
 
 
 def rule(kind: Kind, code: str, source: str, reads: tuple[str, ...] = ()) -> Callable[[Function], Function]:
@@ -99,7 +107,13 @@ def all_rules() -> tuple[Rule, ...]:
     return tuple(sorted(_FOUND, key=lambda one: (_KINDS.index(one.kind), one.code)))
 
 
-def judged(part: str) -> tuple[Rule, ...]:
-    """Return the rules that judge a list of entries of a document; none where no household is behind it."""
-    kinds = JUDGED.get(part, ())
-    return tuple(one for kind in kinds for one in all_rules() if one.kind == kind)
+def judged(place: str) -> tuple[str, ...]:
+    """Return the codes of all rules that judged every entry of a list, each once.
+
+    Parameters
+    ----------
+    place : str
+        Of the list, with indices: ``questions[0].analyses``. No code where no household is behind it.
+    """
+    kinds = JUDGED.get(_INDEX.sub("[]", place), ())
+    return tuple(dict.fromkeys(one.code for kind in kinds for one in all_rules() if one.kind == kind))

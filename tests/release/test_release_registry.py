@@ -10,7 +10,7 @@ import pytest
 
 import causalsig.release as room
 from causalsig.records import SiteResult
-from causalsig.release import registry, rules
+from causalsig.release import ReleaseIdentity, build_release, registry, rules
 from causalsig.release.kinds import FIELDS
 from causalsig.release.pool_fields import POOL
 from causalsig.release.vocabulary import rule_codes
@@ -19,8 +19,8 @@ from causalsig.texts import catalogue
 from evidence.fields_page import rules_table
 
 TABLES = {"fields", "crossed_fields", "site_fields", "pool_fields", "around_fields", "masked_fields"}
-"""Modules that name the rule of a field; beside them `profile_document` raises a refusal by such a code."""
-OTHERS = {*TABLES, "profile_document", "threshold_rules", "crossed", "moved", "crossed_grids"}
+"""Modules that name the rule of a field."""
+OTHERS = {*TABLES, "threshold_rules", "crossed", "moved", "crossed_grids"}
 
 
 def codes_by_module() -> dict[str, set[str]]:
@@ -84,10 +84,20 @@ def test_a_rule_that_is_registered_runs(
 
 
 def test_what_rules_judge_are_parts_of_documents_and_every_kind_judges_one() -> None:
-    parts = {
-        name.removesuffix("[]") for fields in FIELDS.values() for path in fields for name in path.split(".")
-    }
-    assert set(registry.JUDGED) <= parts
+    paths = [path for fields in (*FIELDS.values(), POOL) for path in fields]
+    for one in registry.JUDGED:
+        assert any(path.startswith(f"{one}[]") for path in paths), one
     kinds = {one.kind for one in registry.all_rules()}
-    assert kinds == {kind for of in registry.JUDGED.values() for kind in of} | {"pool"}
+    assert kinds == {kind for of in registry.JUDGED.values() for kind in of}
     assert any(field.rule == "release-pool-not-publishable" for field in POOL.values())
+
+
+def test_what_can_be_held_back_of_a_list_is_among_the_rules_that_judged_it(
+    study: Study, make_site: Callable[..., SiteResult], identity: ReleaseIdentity
+) -> None:
+    few = make_site(helped=(29, 900), households=(420, 310, 260, 230, 9))
+    held = build_release(few, study=study, identity=identity).suppressions
+    of_blocks = {entry.rule for _, entry in held if entry.what == "block"}
+    assert "release-arm-floor" in of_blocks
+    assert of_blocks <= set(registry.judged("questions[3].analyses"))
+    assert registry.judged("questions[0].attrition") == ()
