@@ -224,7 +224,7 @@ def threshold_gate(
         smallest = 0 if found is None else min((found.honest or found).effective_n)
         verdicts += _first_stage(found, asked)
         verdicts += _density(table, cutoff, asked, options)
-        verdicts += _before(table, cutoff, before, donut, asked, options)
+        verdicts += [] if found is None else _before(table, cutoff, before, donut, asked, options, found)
     verdicts.insert(2, _verdict(SIZE, smallest >= asked.smallest_n, smallest, asked.smallest_n))
     deciding = {SIZE, VALUES, JUMP_BEFORE}
     return ThresholdGate(
@@ -334,18 +334,36 @@ def _before(
     donut: float,
     asked: ThresholdSettings,
     options: dict[str, Any],
+    primary: ThresholdResult,
 ) -> list[Verdict]:
-    """One verdict for all facts from before: the smallest p-value, times their number (Holm's first step)."""
+    """One verdict for all facts from before: the smallest p-value, times their number (Holm's first step).
+
+    A fact without any spread at the cutoff has no p-value. Where it is another one on either side, that is
+    the clearest jump there is; where it is the same, there is nothing to judge.
+    """
     p_values = []
     for column in before:
         found = _tried(table, cutoff, outcome=column, donut=donut, **options)
-        if found is not None:
-            jump = found.robust if found.reduced_form is None else found.reduced_form.robust
-            p_values += [jump.p_value] if np.isfinite(jump.p_value) else []
+        jump = None if found is None else (found.reduced_form or found).robust
+        if jump is not None and np.isfinite(jump.p_value):
+            p_values.append(jump.p_value)
+        elif _steps(table, cutoff, column, primary):
+            p_values.append(0.0)
     if not p_values:
         return []
     smallest = min(1.0, min(p_values) * len(p_values))
     return [_verdict(JUMP_BEFORE, smallest >= asked.error_rate, smallest, asked.error_rate)]
+
+
+def _steps(table: ScoreTable, cutoff: float, column: int, primary: ThresholdResult) -> bool:
+    """Say whether a column's means on either side differ, within the widths that the outcome is judged at."""
+    from causalsig.estimation.threshold_table import restrict_scores
+
+    widths = -primary.bandwidths.left, primary.bandwidths.right
+    low, high = (cutoff * np.exp(w) if primary.scale == "log" else cutoff + w for w in widths)
+    sides = restrict_scores(table, low, cutoff), restrict_scores(table, cutoff, high)
+    left, right = (one.all.sums[:, column].sum() / one.episodes for one in sides)
+    return bool(left != right)
 
 
 def _verdict(code: str, passed: bool, value: float, threshold: float) -> Verdict:

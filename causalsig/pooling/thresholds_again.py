@@ -151,7 +151,8 @@ def _row(
     kind: AgainKind, value: float, table: ScoreTable, block: ReleasedThreshold, cutoff: float, **options: Any
 ) -> AgainRow:
     try:
-        jump = _jump(effect_at_cutoff(table, cutoff, **options), block)
+        found = effect_at_cutoff(table, cutoff, kernel=block.kernel, degree=block.degree, **options)
+        jump = _jump(found, block)
     except EstimationError as error:
         return AgainRow(kind, value, None, None, None, None, error.code)
     return AgainRow(kind, value, jump.estimate, jump.std_error, jump.conf_low, jump.conf_high)
