@@ -100,11 +100,11 @@ def released(n: int, seed: int, **fit: Any) -> tuple[ReleasedThreshold, Released
     return crossing, handling
 
 
-def checked(n: int, seed: int) -> dict[str, bool]:
+def checked(n: int, seed: int, **fit: Any) -> dict[str, bool]:
     """Check one site's true numbers, and the number of crossing when it is one standard error off."""
     from causalsig.pooling.thresholds_again import estimate_again
 
-    crossing, handling = released(n, seed)
+    crossing, handling = released(n, seed, **fit)
     off = crossing.std_error if seed % 2 else -crossing.std_error
     blocks = {"crossing": crossing, "handling": handling}
     blocks["one error off"] = replace(crossing, estimate=crossing.estimate + off)
