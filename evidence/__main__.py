@@ -9,11 +9,14 @@ from pathlib import Path
 
 from evidence import (
     attacks_page,
+    codes_page,
     fields_page,
     generator_page,
+    house_page,
     page,
     private_page,
     record,
+    reference_page,
     sources_page,
     threshold_page,
 )
@@ -22,6 +25,8 @@ from evidence.context import Context
 
 OF_RESULTS = (page, generator_page, threshold_page, private_page, attacks_page)
 """Pages of the docs that are made from the results."""
+OF_CODE = (fields_page, reference_page, codes_page, house_page)
+"""Pages of the docs that are made from tables of the code, each module with its `files`."""
 
 
 def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
@@ -33,7 +38,7 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
     if options.task == "check":
         return _check(claims, root)
     if options.task == "page":
-        for written in (*_write_pages(root), sources_page.write(root), fields_page.write(root)):
+        for written in (*_write_pages(root), sources_page.write(root), *_write_of_code(root)):
             print(written.relative_to(root))
         return 0
     unknown = [name for name in options.names if name not in claims]
@@ -78,6 +83,15 @@ def _write_pages(root: Path) -> list[Path]:
     for made in OF_RESULTS:
         (root / made.PAGE).write_text(made.render(records), encoding="utf-8")
     return [root / made.PAGE for made in OF_RESULTS]
+
+
+def _write_of_code(root: Path) -> list[Path]:
+    """Write every page that is made from tables of the code, and return where."""
+    made = [(path, text) for module in OF_CODE for path, text in module.files(root)]
+    for path, text in made:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    return [path for path, _ in made]
 
 
 def _check(claims: dict[str, Claim], root: Path) -> int:

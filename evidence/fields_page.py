@@ -15,6 +15,7 @@ from causalsig.release.around_fields import AROUND
 from causalsig.release.fields import Field
 from causalsig.release.json_schema import FOLDER, NAMES, schema_text
 from causalsig.release.kinds import FIELDS
+from causalsig.release.masked_fields import MASKED
 from causalsig.release.pool_fields import POOL
 from causalsig.release.vocabulary import RULE_CODES
 from causalsig.study.models import Diagnostics, Disclosure, Pooling
@@ -26,7 +27,7 @@ PAGE: Final = "docs/fields.md"
 SCHEMAS: Final = "docs/schemas"
 _HEAD: Final = """# Every field that leaves
 
-Four kinds of document leave a provider, and nothing else. This page lists every value that can stand in one:
+Documents of these kinds leave, and nothing else. This page lists every value that can stand in one:
 the code that writes them, `causalsig release review` and this page read the same table, and a test refuses a
 field that is not in it. It is made by `python -m evidence page`; nobody edits it.
 
@@ -38,6 +39,9 @@ field that is not in it. It is made by `python -m evidence page`; nobody edits i
 | `pool` | what follows for all municipalities, or for one the others | [pool.json](schemas/pool.json) |
 | `withdrawal` | a signed word that a release counts no longer | [withdrawal.json](schemas/withdrawal.json) |
 | `study` | the digest of a study, as the university signs it | [study.json](schemas/study.json) |
+| `masked_key` | a site's key for a masked pool | [masked_key.json](schemas/masked_key.json) |
+| `masked_round` | what that pool sums, and over whom | [masked_round.json](schemas/masked_round.json) |
+| `masked_contribution` | what a site adds | [masked_contribution.json](schemas/masked_contribution.json) |
 | `envelope` | how each of them is signed and sent | [envelope.json](schemas/envelope.json) |
 
 `causalsig release schema KIND` prints one; they are in the installed package too. A schema says the shape.
@@ -59,6 +63,12 @@ _AROUND: Final = """
 
 Each document is sent in an envelope that its signers sign. Beside those above, two small ones are signed: the
 word that a release counts no longer, and the digest of a study.
+"""
+_MASKED: Final = """
+## Of a masked pool
+
+A site that pools by [masked sums](masked-pooling.md) sends a key and contributions instead of its release.
+The coordinator sends the round.
 """
 _COMPLEMENTARY: Final[Mapping[str, tuple[Callable[..., object], str]]] = MappingProxyType(
     {
@@ -151,6 +161,9 @@ def render() -> str:
     parts = [_HEAD]
     for kind, fields in {**FIELDS, "pool": POOL}.items():
         parts += [f"\n## {kind.capitalize()}\n\n", table(rows_of(fields))]
+    parts.append(_MASKED)
+    for kind, fields in MASKED.items():
+        parts += [f"\n### {kind}\n\n", table(rows_of(fields))]
     parts.append(_AROUND)
     for kind, fields in AROUND.items():
         parts += [f"\n### {kind.capitalize()}\n\n", table(rows_of(fields))]

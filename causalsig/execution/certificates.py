@@ -2,36 +2,56 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from causalsig.errors import ReleaseError
 from causalsig.execution.digests import file_digest
 from causalsig.release.certified import UNJUDGED
+from causalsig.release.files import read_bytes, write_atomic
+from causalsig.release.kept import DIGEST
 
 if TYPE_CHECKING:
     from causalsig.records import SiteCertificate
 
 NAME: Final = "certificate.json"
-BINDING: Final = ("study", "site", "program", "source", "lock")
+BINDING: Final = ("study", "site", "program", "source")
 """Inputs that a certificate and the run that carries it must share."""
+_MAX_BYTES: Final = 10_000_000
+
+
+def write_certificate(folder: Path, values: dict[str, Any]) -> None:
+    """Write a certificate with its own digest, for its owner only."""
+    content = json.dumps({**values, DIGEST: _digest(values)}, indent=1, sort_keys=True) + "\n"
+    write_atomic(folder / NAME, content.encode(), force=True, mode=0o600)
 
 
 def with_certificate(inputs: dict[str, str], folder: Path) -> dict[str, str]:
     """Add the digest of the certificate in a site's folder to the inputs of its run, where it is of the same.
 
-    A certificate of another study, source, entry, program or set of libraries says nothing of this run.
+    One of another study, source, entry or program (the package with its libraries) says nothing of this run;
+    one that was changed since it was written, or that cannot be read, says nothing at all.
     """
-    from causalsig.execution.site import lock_digest
-
     path = folder / NAME
     try:
-        of = json.loads(path.read_text("utf-8"))["inputs"]
-        here = inputs | {"lock": lock_digest()}
-        same = all(of[name] == here[name] for name in BINDING)
+        of = _written(path)["inputs"]
+        same = all(of[name] == inputs[name] for name in BINDING)
         return inputs | {"certificate": file_digest(path)} if same else inputs
-    except (OSError, ValueError, KeyError, TypeError):
+    except (ReleaseError, OSError, ValueError, KeyError, TypeError, RecursionError):
         return inputs
+
+
+def _written(path: Path) -> dict[str, Any]:
+    values = dict(json.loads(read_bytes(path, _MAX_BYTES)))
+    if values.pop(DIGEST, None) != _digest(values):
+        raise ValueError("changed since it was written")
+    return values
+
+
+def _digest(values: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
 
 def certificate_of(folder: Path, inputs: dict[str, str]) -> SiteCertificate | None:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from causalsig import __version__
-from causalsig.execution.certificates import NAME
+from causalsig.execution.certificates import write_certificate
 from causalsig.execution.certify_oracles import Compared, replay
 from causalsig.execution.digests import content_digest, source_digest
 from causalsig.silence import silenced
@@ -128,7 +128,7 @@ def certify_site(request: CertifyRequest, *, watch: Watch | None = None) -> Cert
     """
     from causalsig.execution.processes import only_run
     from causalsig.execution.site import read_site
-    from causalsig.execution.worker import refuse_errors, write_json
+    from causalsig.execution.worker import refuse_errors
     from causalsig.study.read import read_study
 
     study = read_study(request.study)
@@ -146,7 +146,7 @@ def certify_site(request: CertifyRequest, *, watch: Watch | None = None) -> Cert
         certificate = Certificate(
             request.site, verdict, code, compared, questions, request.replications, request.seed, inputs
         )
-        write_json(request.folder / NAME, record(certificate))
+        write_certificate(request.folder, record(certificate))
     return certificate
 
 
@@ -176,7 +176,6 @@ def _inputs(study: Study, site: Site, source: str) -> dict[str, str]:
         "site": hashlib.sha256(site.model_dump_json().encode()).hexdigest(),
         "program": lock_digest(),
         "source": source,
-        "lock": lock_digest(),
     }
 
 

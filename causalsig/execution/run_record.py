@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from causalsig.study.inventory import Inventory
 
 NAME: Final = "run.json"
-CLOCK_PLAY: Final = timedelta(minutes=10)
-"""What a clock that is kept right may be moved back."""
 _STAMP: Final = "%Y-%m-%dT%H:%M:%SZ"
 _LIBRARIES: Final = ("numpy", "scipy", "pandas", "scikit-learn", "pydantic", "cryptography")
 
@@ -108,8 +107,9 @@ def check_clock(request: RunRequest) -> None:
     SourceError
         ``run-clock-back``
     """
-    now = datetime.now(UTC)
-    if any(at - now > CLOCK_PLAY for at in _times(request)):
+    from causalsig.release.clock import is_behind
+
+    if is_behind(_times(request)):
         raise SourceError(
             "run-clock-back",
             expected="a clock that is later than the last run and the last release",
@@ -121,6 +121,7 @@ def check_clock(request: RunRequest) -> None:
 
 def _times(request: RunRequest) -> list[datetime]:
     """Give when the last run in the folder was recorded and when the ledger's last line was written."""
+    from causalsig.release.clock import last_line
     from causalsig.release.ledger import Ledger
     from causalsig.release.remember import LEDGER_FOLDER
 
@@ -130,9 +131,7 @@ def _times(request: RunRequest) -> list[datetime]:
         found.append(datetime.strptime(said, _STAMP).replace(tzinfo=UTC))
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         pass
-    try:
-        links = Ledger(request.keys / LEDGER_FOLDER).chain.links()
-        found += [datetime.fromisoformat(str(links[-1].content["at"]))] if links else []
-    except (ReleaseError, OSError, ValueError, KeyError):
-        pass  # Whether the ledger holds is judged where something is to leave.
+    # Whether the ledger holds is judged where something is to leave.
+    with suppress(ReleaseError, OSError, ValueError, KeyError):
+        found += last_line(Ledger(request.keys / LEDGER_FOLDER).chain.links())
     return found

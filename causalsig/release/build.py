@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
@@ -342,31 +343,27 @@ def _decode_private(site: str, question: str, block: PrivateBlockEntry) -> Relea
     sampling = [grid.from_two_digits(arm.std_error, arm.std_error_exponent) ** 2 for arm in block.arms]
     noise = [grid.from_half_doublings(arm.noise) ** 2 for arm in block.arms]
     own = [one + other for one, other in zip(sampling, noise, strict=True)]
-    return ReleasedArms(
-        site=site,
-        question=question,
-        outcome=block.outcome,
-        estimand=block.estimand,
-        kind=block.kind,
-        months=block.months,
-        arms=tuple(arm.arm for arm in block.arms),
-        reference=block.reference,
-        primary=True,
-        means=tuple(grid.from_steps(arm.mean, arm.mean_exponent) for arm in block.arms),
-        covariance=tuple(
-            tuple(own[row] if row == column else 0.0 for column in range(len(own))) for row in range(len(own))
-        ),
-        steps=tuple(grid.from_steps(1, arm.mean_exponent) for arm in block.arms),
-        household_bands=tuple(grid.band_limits(arm.households) for arm in block.arms),
-        effective_sizes=tuple(grid.from_half_doublings(arm.effective_size) for arm in block.arms),
-        estimator=block.estimator,
-        noise=tuple(noise),
-    )
+    covariance = [
+        [own[row] if row == column else 0.0 for column in range(len(own))] for row in range(len(own))
+    ]
+    return _arms(site, question, block, covariance, primary=True, noise=tuple(noise))
 
 
 def _decode(site: str, question: str, block: AnalysisEntry | CensoredBlockEntry) -> ReleasedArms:
     std_errors = [grid.from_two_digits(arm.std_error, arm.std_error_exponent) for arm in block.arms]
     covariance = grid.covariance_from_grid(std_errors, block.correlations)
+    sensitivity = decode_sensitivity(block.sensitivity) if isinstance(block, AnalysisEntry) else ()
+    return _arms(site, question, block, covariance, primary=block.primary, sensitivity=sensitivity)
+
+
+def _arms(
+    site: str,
+    question: str,
+    block: AnalysisEntry | CensoredBlockEntry | PrivateBlockEntry,
+    covariance: Iterable[Iterable[float]],
+    **beside: Any,
+) -> ReleasedArms:
+    """Decode what blocks of all kinds say alike."""
     return ReleasedArms(
         site=site,
         question=question,
@@ -376,12 +373,11 @@ def _decode(site: str, question: str, block: AnalysisEntry | CensoredBlockEntry)
         months=block.months,
         arms=tuple(arm.arm for arm in block.arms),
         reference=block.reference,
-        primary=block.primary,
         means=tuple(grid.from_steps(arm.mean, arm.mean_exponent) for arm in block.arms),
         covariance=tuple(tuple(row) for row in covariance),
         steps=tuple(grid.from_steps(1, arm.mean_exponent) for arm in block.arms),
         household_bands=tuple(grid.band_limits(arm.households) for arm in block.arms),
         effective_sizes=tuple(grid.from_half_doublings(arm.effective_size) for arm in block.arms),
         estimator=block.estimator,
-        sensitivity=decode_sensitivity(block.sensitivity) if isinstance(block, AnalysisEntry) else (),
+        **beside,
     )

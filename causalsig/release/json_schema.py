@@ -15,10 +15,11 @@ from typing import Any, Final
 from pydantic import BaseModel
 
 from causalsig.codes import CREDITOR_TYPES
-from causalsig.release import kinds
+from causalsig.release import kinds, masked_documents
 from causalsig.release.around_fields import STUDY, WITHDRAWAL
 from causalsig.release.envelope import MAX_SIGNATURES, PAYLOAD_TYPE
 from causalsig.release.fields import Field
+from causalsig.release.masked_fields import MASKED
 from causalsig.release.monitor_document import GROUPS
 from causalsig.release.paths import inner_model
 from causalsig.release.pool_document import PoolDocument
@@ -31,11 +32,17 @@ from causalsig.release.withdrawal import WithdrawalDocument
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 FOLDER: Final = Path(__file__).parent / "schemas"
 DOCUMENTS: Final[Mapping[str, type[BaseModel]]] = MappingProxyType(
-    {**kinds.MODELS, "pool": PoolDocument, "withdrawal": WithdrawalDocument, "study": StudySeal}
+    {
+        **kinds.MODELS,
+        "pool": PoolDocument,
+        "withdrawal": WithdrawalDocument,
+        "study": StudySeal,
+        **masked_documents.MODELS,
+    }
 )
 NAMES: Final = (*DOCUMENTS, "envelope")
 _FIELDS: Final[Mapping[str, Mapping[str, Field]]] = MappingProxyType(
-    {**kinds.FIELDS, "pool": POOL, "withdrawal": WITHDRAWAL, "study": STUDY}
+    {**kinds.FIELDS, "pool": POOL, "withdrawal": WITHDRAWAL, "study": STUDY, **MASKED}
 )
 _BEYOND: Final = (
     "The shape only. A reader of causalsig also checks what a schema cannot say: that means lie on the grid "

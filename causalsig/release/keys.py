@@ -260,17 +260,17 @@ def _has_keys(where: str) -> ReleaseError:
 
 def read_provider_key(folder: str | Path) -> bytes:
     """Read the provider's key; its file must be readable by its owner only."""
-    return _secret(Path(folder) / f"{PROVIDER}.key", "causalsig-provider-key", PROVIDER)[0]
+    return read_secret(Path(folder) / f"{PROVIDER}.key", "causalsig-provider-key", PROVIDER)[0]
 
 
 def provider_is_demo(folder: str | Path) -> bool:
     """Say whether the provider's key is for the demo; then what a demo key signed counts there."""
-    return _secret(Path(folder) / f"{PROVIDER}.key", "causalsig-provider-key", PROVIDER)[1]
+    return read_secret(Path(folder) / f"{PROVIDER}.key", "causalsig-provider-key", PROVIDER)[1]
 
 
 def read_signing_key(folder: str | Path, role: Role) -> SigningKey:
     """Read the private key of a role; its file must be readable by its owner only."""
-    private, demo = _secret(Path(folder) / f"{role}.key", "causalsig-private-key", role)
+    private, demo = read_secret(Path(folder) / f"{role}.key", "causalsig-private-key", role)
     return SigningKey(_public(Ed25519PrivateKey.from_private_bytes(private), role, demo), private)
 
 
@@ -326,7 +326,14 @@ def _not_a_key(path: Path) -> ReleaseError:
     )
 
 
-def _secret(path: Path, kind: str, role: str) -> tuple[bytes, bool]:
+def read_secret(path: Path, kind: str, role: str) -> tuple[bytes, bool]:
+    """Read a private key (32 bytes) and whether it is for the demo.
+
+    Raises
+    ------
+    ReleaseError
+        ``release-key-mode``, ``release-key``; as :func:`causalsig.release.files.read_bytes`.
+    """
     if path.exists() and not is_private(path):
         raise ReleaseError(
             "release-key-mode",

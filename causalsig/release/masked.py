@@ -8,15 +8,13 @@ Three signed documents. A site publishes a ``masked_key`` for a study and wave; 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
 
 import numpy as np
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from numpy.typing import NDArray
-from pydantic import Field
 
 from causalsig.errors import RefusedError, ReleaseError
 from causalsig.release.approver import check_role
@@ -24,70 +22,31 @@ from causalsig.release.build import read_model
 from causalsig.release.chain import Chain
 from causalsig.release.documents import EstimatesDocument
 from causalsig.release.envelope import seal_alone, unseal
-from causalsig.release.keys import Role, SigningKey, TrustedKeys
+from causalsig.release.keys import SigningKey, TrustedKeys
+from causalsig.release.masked_documents import (
+    LEAST_SITES,
+    VARIANCE_BITS,
+    MaskedContribution,
+    MaskedKey,
+    MaskedRound,
+    least_sites,
+)
 from causalsig.release.masks import MOST_SITES, Words, add_masks, bad_roster, fixed_point, from_words
 from causalsig.release.review import document_hash
 from causalsig.release.signed import OpenedRelease
 from causalsig.release.strict_json import canonical
-from causalsig.release.value_types import ArmCode, Closed, Hash, QuestionCode
-from causalsig.study.base import Slug
+from causalsig.release.value_types import Closed
 
-LEAST_SITES = 10
-"""A sum over fewer sites tells each of them too much of the others."""
-MOST_WORDS = 60_000
 RECORD = "masked.jsonl"
-Words64 = Annotated[str, Field(pattern=r"^([0-9a-f]{16})+$", max_length=16 * MOST_WORDS)]
+_SHOWN = 12
+_MOST_NAMED = 20
 
 
-class MaskedKey(Closed):
-    """Kind ``masked_key``: the X25519 key of a site, for one study and wave."""
+@dataclass(frozen=True, slots=True)
+class Vouched:
+    """Keys of sites that operators signed, by public key; made by :func:`open_keys` only."""
 
-    kind: Literal["masked_key"]
-    schema_version: Literal["0.1"]
-    study_digest: Hash
-    wave: int = Field(ge=1, le=999)
-    site_code: Hash
-    public_key: Hash
-
-
-class MaskedRow(Closed):
-    """A contrast that is pooled: an arm against the question's reference."""
-
-    question: QuestionCode
-    outcome: Slug
-    estimand: Literal["ATO", "ATE"]
-    estimator: Literal["doubly_robust", "clone_censor_weight"]
-    arm: ArmCode
-    reference: ArmCode
-
-
-class MaskedRound(Closed):
-    """Kind ``masked_round``: who is in the sum, and of what; nothing in it is chosen after contributions.
-
-    The grid is ``tau = j · 2^(unit_exponent - step_exponent)`` for j from 0 to ``points - 1``; estimates
-    enter in units of ``2^unit_exponent``.
-    """
-
-    kind: Literal["masked_round"]
-    schema_version: Literal["0.1"]
-    study_digest: Hash
-    wave: int = Field(ge=1, le=999)
-    stage: Literal["units", "grid"]
-    unit_exponent: int = Field(ge=-20, le=10)
-    step_exponent: int = Field(ge=0, le=8)
-    points: int = Field(ge=3, le=257)
-    rows: tuple[MaskedRow, ...] = Field(min_length=1, max_length=40)
-    roster: tuple[Hash, ...] = Field(min_length=LEAST_SITES, max_length=MOST_SITES)
-
-
-class MaskedContribution(Closed):
-    """Kind ``masked_contribution``: words that tell nothing without those of the whole roster."""
-
-    kind: Literal["masked_contribution"]
-    schema_version: Literal["0.1"]
-    round: Hash
-    public_key: Hash
-    words: Words64
+    sites: Mapping[str, MaskedKey]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +62,21 @@ class Sealed:
         steps = np.arange(self.document.points) * 2.0**-self.document.step_exponent
         return np.asarray(np.square(steps), dtype=np.float64)
 
+    def variances(self) -> NDArray[np.float64]:
+        """Variance of one household of arm and reference of each row, (rows, 2)."""
+        steps = np.asarray(self.document.variances, dtype=np.float64)
+        return steps.reshape(len(self.document.rows), 2) * 2.0**-VARIANCE_BITS
 
-def new_masked_key(release: OpenedRelease, *, key: SigningKey) -> tuple[bytes, bytes]:
+
+def new_masked_key(
+    release: OpenedRelease, *, key: SigningKey, private: bytes | None = None
+) -> tuple[bytes, bytes]:
     """Make a site's key pair for the study and wave of an approved release.
+
+    Parameters
+    ----------
+    private : bytes, optional
+        The private key where the site has one for this study and wave; its public key is signed again.
 
     Returns
     -------
@@ -118,16 +89,16 @@ def new_masked_key(release: OpenedRelease, *, key: SigningKey) -> tuple[bytes, b
         ``release-key-role`` when the signing key is not the operator's.
     """
     check_role(key, "operator")
-    private = X25519PrivateKey.generate()
+    private = X25519PrivateKey.generate().private_bytes_raw() if private is None else private
     document = MaskedKey(
         kind="masked_key",
         schema_version="0.1",
         study_digest=release.document.study_digest,
         wave=release.document.wave,
         site_code=release.document.site_code,
-        public_key=private.public_key().public_bytes_raw().hex(),
+        public_key=_public(private),
     )
-    return private.private_bytes_raw(), _seal(document, key, release.demo)
+    return private, _seal(document, key, release.demo)
 
 
 def sign_round(document: MaskedRound, *, key: SigningKey) -> bytes:
@@ -136,7 +107,11 @@ def sign_round(document: MaskedRound, *, key: SigningKey) -> bytes:
     Raises
     ------
     ReleaseError
-        ``release-key-role``; ``release-masked-roster`` when the roster is not sorted with each key once.
+        ``release-key-role``; ``release-masked-roster`` when the roster is not sorted with each key and each
+        site once.
+    RefusedError
+        ``release-masked-sites`` for fewer sites in the roster, or with a contrast, than :func:`least_sites`
+        asks.
     """
     check_role(key, "university")
     _check_roster(document)
@@ -150,6 +125,8 @@ def open_round(content: bytes, *, trusted: TrustedKeys, allow_demo: bool = False
     ------
     ReleaseError
         As :func:`causalsig.release.envelope.unseal`; ``release-schema``, ``release-masked-roster``.
+    RefusedError
+        ``release-masked-sites``, so that no site answers a round that would tell too much of it.
     """
     opened = unseal(content, trusted, ("university",), allow_demo=allow_demo)
     document = read_model(MaskedRound, opened.document)
@@ -158,17 +135,28 @@ def open_round(content: bytes, *, trusted: TrustedKeys, allow_demo: bool = False
     return Sealed(document, opened.demo, digest)
 
 
+def open_keys(contents: Sequence[bytes], *, trusted: TrustedKeys, allow_demo: bool = False) -> Vouched:
+    """Verify the signed ``masked_key`` of every site, as received.
+
+    Raises
+    ------
+    ReleaseError
+        As :func:`causalsig.release.envelope.unseal`; ``release-schema``.
+    """
+    opened = (unseal(one, trusted, ("operator",), allow_demo=allow_demo) for one in contents)
+    keys = [read_model(MaskedKey, one.document) for one in opened]
+    return Vouched({one.public_key: one for one in keys})
+
+
 def contribute(
     values: NDArray[np.float64],
     *,
     release: OpenedRelease,
     asked: Sealed,
-    keys: Sequence[bytes],
+    keys: Vouched,
     private: bytes,
     record: Path,
     key: SigningKey,
-    trusted: TrustedKeys,
-    allow_demo: bool = False,
 ) -> bytes:
     """Mask what a site adds, and sign it.
 
@@ -182,15 +170,13 @@ def contribute(
     release : OpenedRelease
         As :func:`causalsig.release.signed.open_release` verified it: signed by operator and output checker.
     asked : Sealed
-    keys : sequence of bytes
-        The signed ``masked_key`` of every site of the roster, as received.
+    keys : Vouched
+        The keys that operators vouch for, every site's of the roster among them.
     private : bytes
     record : Path
         Folder of the provider's ledger.
     key : SigningKey
         The operator's.
-    trusted : TrustedKeys
-        Whose word is taken for the keys of the roster.
 
     Returns
     -------
@@ -202,20 +188,22 @@ def contribute(
     RefusedError
         ``release-masked-range``, ``release-masked-once``.
     ReleaseError
-        ``release-masked-roster``, ``release-masked-other``, ``release-key-role``; as ``unseal`` for the keys.
+        ``release-masked-roster``, ``release-masked-other``, ``release-key-role``.
     """
     check_role(key, "operator")
     document, round_ = release.document, asked.document
     if (document.study_digest, document.wave) != (round_.study_digest, round_.wave):
-        raise _other("a round of another study or wave than the release")
-    _check_vouched(asked, document, private, keys, trusted, allow_demo)
-    words = fixed_point(np.asarray(values, dtype=np.float64).ravel())
-    masked = add_masks(words, private, [bytes.fromhex(one) for one in round_.roster], asked.digest.encode())
+        raise not_of_round("a round of another study or wave than the release")
+    _check_vouched(asked, document, private, keys)
+    words = fixed_point(_rounded(np.asarray(values, dtype=np.float64).ravel(), round_.precision))
+    roster = [bytes.fromhex(one.public_key) for one in round_.roster]
+    masked = add_masks(words, private, roster, asked.digest.encode())
     answer = MaskedContribution(
         kind="masked_contribution",
         schema_version="0.1",
         round=asked.digest,
         public_key=_public(private),
+        payload_hash=document_hash(document),
         words=masked.astype(">u8").tobytes().hex(),
     )
     _remember(record, release, asked, hashlib.sha256(words.tobytes()).hexdigest(), key)
@@ -244,30 +232,31 @@ def add_up(
     Raises
     ------
     RefusedError
-        ``release-masked-missing``, naming places in the roster: without every site the sum is noise.
+        ``release-masked-missing``, naming the site codes: without every site the sum is noise.
     ReleaseError
         ``release-masked-other``: of another round, of no site of the roster, twice of one, or of another
         size; as :func:`causalsig.release.envelope.unseal`.
     """
     total, seen = np.zeros(size, dtype=np.uint64), set()
+    roster = {one.public_key: one.site_code for one in asked.document.roster}
     for content in contributions:
         opened = unseal(content, trusted, ("operator",), allow_demo=allow_demo)
         found = read_model(MaskedContribution, opened.document)
-        if found.round != asked.digest or found.public_key not in asked.document.roster:
-            raise _other("a contribution to another round, or of a site that is not in the roster")
+        if found.round != asked.digest or found.public_key not in roster:
+            raise not_of_round("a contribution to another round, or of a site that is not in the roster")
         if found.public_key in seen:
-            raise _other("two contributions of one site")
+            raise not_of_round("two contributions of one site")
         words = _words(found)
         if words.size != size:
-            raise _other("a contribution of another size than the round asks for")
+            raise not_of_round("a contribution of another size than the round asks for")
         seen.add(found.public_key)
         total += words
-    missing = [place for place, one in enumerate(asked.document.roster, start=1) if one not in seen]
+    missing = [site for key, site in roster.items() if key not in seen]
     if missing:
         raise RefusedError(
             "release-masked-missing",
-            expected=f"contributions of all {len(asked.document.roster)} sites of the roster",
-            found="none of place " + ", ".join(map(str, missing)),
+            expected=f"contributions of all {len(roster)} sites of the roster",
+            found=f"{len(missing)} missing: {_named(missing)}",
             mend="Wait for them. If one cannot come, nothing is read of this round: pool plainly, or wait "
             "for the next wave.",
         )
@@ -286,36 +275,49 @@ def _public(private: bytes) -> str:
     return X25519PrivateKey.from_private_bytes(private).public_key().public_bytes_raw().hex()
 
 
+def _rounded(values: NDArray[np.float64], precision: int) -> NDArray[np.float64]:
+    """Keep so many binary digits behind the point: what a site gives finer is what its sums tell of it."""
+    return np.asarray(np.rint(values * 2.0**precision) * 2.0**-precision, dtype=np.float64)
+
+
+def _named(sites: Sequence[str]) -> str:
+    shown = ", ".join(site[:_SHOWN] for site in sorted(sites)[:_MOST_NAMED])
+    return shown if len(sites) <= _MOST_NAMED else f"{shown} and {len(sites) - _MOST_NAMED} more"
+
+
 def _check_roster(document: MaskedRound) -> None:
-    if list(document.roster) != sorted(set(document.roster)):
-        raise bad_roster("one that is not sorted, or has a key twice")
+    keys = [one.public_key for one in document.roster]
+    if keys != sorted(set(keys)) or len({one.site_code for one in document.roster}) != len(keys):
+        raise bad_roster("one that is not sorted, or has a key or a site twice")
+    least = least_sites(document.points, document.precision)
+    fewest = min((len(keys), *document.sites_with))
+    if fewest < least:
+        some = f"at least {least} sites" if least <= MOST_SITES else "fewer points or fewer digits"
+        raise RefusedError(
+            "release-masked-sites",
+            expected=f"{some} for {document.points} points with {document.precision} binary digits",
+            found=f"{fewest} sites",
+            mend="With fewer the sums tell single sites. Declare fewer points or fewer digits, or pool more "
+            f"sites: no round is allowed under {LEAST_SITES}.",
+        )
 
 
-def _check_vouched(
-    asked: Sealed,
-    document: EstimatesDocument,
-    private: bytes,
-    keys: Sequence[bytes],
-    trusted: TrustedKeys,
-    allow_demo: bool,
-) -> None:
+def _check_vouched(asked: Sealed, document: EstimatesDocument, private: bytes, keys: Vouched) -> None:
     """Refuse a roster with a key that no operator vouches for: the coordinator could have made it."""
-    operator: tuple[Role, ...] = ("operator",)
-    sites: dict[str, str] = {}
-    for content in keys:
-        one = read_model(MaskedKey, unseal(content, trusted, operator, allow_demo=allow_demo).document)
-        if (one.study_digest, one.wave) == (document.study_digest, document.wave):
-            sites[one.public_key] = one.site_code
-    roster = asked.document.roster
-    if not set(roster) <= set(sites) or len({sites[one] for one in roster}) != len(roster):
-        raise bad_roster("a key without an operator's signature for this study and wave, or two of one site")
-    mine = _public(private)
-    if mine not in roster or sites[mine] != document.site_code:
+    sites = {
+        public: one.site_code
+        for public, one in keys.sites.items()
+        if (one.study_digest, one.wave) == (document.study_digest, document.wave)
+    }
+    listed = {one.public_key: one.site_code for one in asked.document.roster}
+    if any(sites.get(key) != site for key, site in listed.items()):
+        raise bad_roster("a key without an operator's signature for this study, wave and site")
+    if listed.get(_public(private)) != document.site_code:
         raise bad_roster("one in which the key of this release's site is not")
 
 
 def _remember(record: Path, release: OpenedRelease, asked: Sealed, words: str, key: SigningKey) -> None:
-    document, roster = release.document, "".join(asked.document.roster)
+    document, roster = release.document, "".join(one.public_key for one in asked.document.roster)
     line = {
         "roster": hashlib.sha256(roster.encode()).hexdigest(),
         "round": asked.digest,
@@ -344,7 +346,8 @@ def _remember(record: Path, release: OpenedRelease, asked: Sealed, words: str, k
         chain.append(links, line, key)
 
 
-def _other(found: str) -> ReleaseError:
+def not_of_round(found: str) -> ReleaseError:
+    """Make the refusal of what belongs to another round, study or wave."""
     return ReleaseError(
         "release-masked-other",
         expected="what belongs to this round",

@@ -17,6 +17,7 @@ from pydantic import Field, ValidationError, model_validator
 from causalsig.errors import ReleaseError
 from causalsig.release.approver import check_approver, check_meant, check_role, state_error, without_revoked
 from causalsig.release.build import CheckedRelease, schema_error
+from causalsig.release.clock import check_clock
 from causalsig.release.documents import Closed, Hash
 from causalsig.release.envelope import payload_bytes, pre_authentication, seal
 from causalsig.release.files import locked, read_bytes, write_atomic
@@ -218,6 +219,7 @@ def approve(
     demo: bool = False,
     reason: str = "",
     force: bool = False,
+    accept_clock: bool = False,
 ) -> Path | None:
     """Sign a review; the second of the two approvals releases it.
 
@@ -241,6 +243,8 @@ def approve(
         A demo approval: part of what is signed, so the pool can tell.
     force : bool
         Replace an earlier release of this site and wave in the outbox.
+    accept_clock : bool
+        The clock is right though it is earlier than the document, its log or the ledger: that time was wrong.
 
     Returns
     -------
@@ -254,7 +258,8 @@ def approve(
     ReleaseError
         ``release-key-role``, ``release-demo-key``, ``release-same-person``, ``release-mixed-demo``,
         ``release-name``, ``release-not-seen``, ``release-other-payload``, ``release-unknown-key``,
-        ``release-tampered``, ``ledger-no-candidate``, ``ledger-other``, ``ledger-absent``.
+        ``release-tampered``, ``release-clock-back``, ``ledger-no-candidate``, ``ledger-other``,
+        ``ledger-absent``.
     RefusedError
         ``release-refused`` when the review was refused; what the ledger refuses (`Ledger.record`), before
         the approval is kept.
@@ -265,6 +270,8 @@ def approve(
         check_approver(review, role, name, key, demo)
         waiting = read_waiting(path.parent, review.document, review.payload_hash, review.told, ledger)
         book = Ledger(Path(waiting.ledger))
+        if review.state != "released" and not accept_clock:
+            check_clock(review.log, book.links())
         if (role, key.public.key_id) not in {(item.role, item.key_id) for item in review.signatures}:
             check_meant(review, payload)
             now = book.admit(waiting.candidate, path.parent / SETS)

@@ -128,3 +128,21 @@ def agree(own: Shown, others: Shown, level: float = 0.95) -> bool:
     """
     std_error = sqrt(own.std_error**2 + others.std_error**2 + max(others.tau2, 0.0))
     return abs(own.estimate - others.estimate) <= NormalDist().inv_cdf(0.5 + level / 2.0) * std_error
+
+
+def shrunken(own: Shown, others: Shown, level: float = 0.95) -> Shown | None:
+    """Weigh a municipality's own difference with what is expected of it from the others alone.
+
+    An empirical-Bayes estimate (Raudenbush & Bryk 1985, doi:10.3102/10769986010002075) with the others'
+    prediction interval as normal prior: its length holds the error of their mean, the spread between
+    municipalities and what is not known of that spread. Nothing goes into it that is not on the page beside
+    it. None where the others have no prediction interval.
+    """
+    if others.prediction is None:
+        return None
+    z = NormalDist().inv_cdf(0.5 + level / 2.0)
+    low, high = others.prediction
+    here, there = own.std_error**-2, (0.5 * (high - low) / z) ** -2
+    centre = (here * own.estimate + there * others.estimate) / (here + there)
+    std_error = (here + there) ** -0.5
+    return Shown(centre, centre - z * std_error, centre + z * std_error, std_error, own.households)

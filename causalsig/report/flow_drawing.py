@@ -1,129 +1,165 @@
-"""The cohort's flow as a figure: a box a rule, with the households left, and below it the arms.
-
-Boxes and arrows need no axes, so the SVG is written out: the same bytes for the same flow.
-"""
+"""The cohort's flow as a figure: a box a rule, with the households left, and below it the arms."""
 
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Final, TypeAlias
-from xml.sax.saxutils import escape
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from causalsig.errors import ReportError
-from causalsig.report.figures import COLOURS, FONT, WIDTH, Layout
+from causalsig.report.canvas import COLOURS, WIDTH, Layout, blank, write
+from causalsig.report.figure import Cell, Figure, something
 from causalsig.report.flow import FlowArm, FlowStep, QuestionFlow
 from causalsig.report.flow_words import range_words, releases_words, rule_words
+from causalsig.report.numbers import Language
 from causalsig.report.words import Words
 
-SIZE: Final = 13.0
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure as Drawing
+
 LETTER: Final = 6.7
-"""Mean width of a letter at `SIZE`, on the wide side: a line that is wrapped too early only costs height."""
+"""Mean width of a letter, on the wide side: a line that is wrapped too early only costs height."""
 LINE: Final = 18.0
 PAD: Final = 10.0
 ARROW: Final = 20.0
 COLUMN: Final = 470.0
 GAP: Final = 10.0
-PAPER: Final = "#ffffff"
+ROUND: Final = 6.0
 Line: TypeAlias = tuple[str, bool]
 """Words, and whether they are bold."""
 
 
 @dataclass(slots=True)
-class _Drawing:
-    """Parts of an SVG, and how far down they reach."""
+class _Sketch:
+    """Parts of a drawing, and how far down they reach; each part is painted once the height is known."""
 
     width: float
     y: float = 1.0
-    parts: list[str] = field(default_factory=list)
+    parts: list[Callable[[Drawing, Any, float], None]] = field(default_factory=list)
 
-    def box(
-        self, x: float, width: float, lines: Sequence[tuple[str, bool]], height: float, tone: str
-    ) -> None:
+    def box(self, x: float, width: float, lines: Sequence[Line], height: float, tone: str) -> None:
         """Draw a box at the present height with centred lines, bold where asked."""
-        dashes = ' stroke-dasharray="5 3"' if tone == "orange" else ""
-        self.parts.append(
-            f'<rect x="{x:.1f}" y="{self.y:.1f}" width="{width:.1f}" height="{height:.1f}" rx="6" '
-            f'style="{_colour("fill", "paper", PAPER)};{_tone("stroke", tone)}" stroke-width="1.4"{dashes}/>'
-        )
-        top = self.y + (height - LINE * len(lines)) / 2 + 13.5
-        for number, (line, bold) in enumerate(lines):
-            weight = ' font-weight="700"' if bold else ""
-            self.parts.append(
-                f'<text x="{x + width / 2:.1f}" y="{top + LINE * number:.1f}" text-anchor="middle"{weight} '
-                f'style="{_tone("fill", "ink")}">{escape(line)}</text>'
+        y, number = self.y, len(self.parts)
+
+        def paint(figure: Drawing, axes: Any, whole: float) -> None:
+            from matplotlib.patches import FancyBboxPatch
+
+            axes.add_patch(
+                FancyBboxPatch(
+                    (x, whole - y - height),
+                    width,
+                    height,
+                    boxstyle=f"round,pad=0,rounding_size={ROUND}",
+                    facecolor=COLOURS["paper"],
+                    edgecolor=COLOURS[tone],
+                    linewidth=1.4,
+                    linestyle=(0, (4, 2.5)) if tone == "orange" else "solid",
+                    gid=f"box-{number}",
+                )
             )
+            top = y + (height - LINE * len(lines)) / 2 + 13.5
+            for at, (line, bold) in enumerate(lines):
+                weight = "bold" if bold else "normal"
+                write(figure, x + width / 2, whole - top - LINE * at, line, ha="center", weight=weight)
+
+        self.parts.append(paint)
+
+    def line(self, *points: tuple[float, float]) -> None:
+        """Draw a line through points."""
+
+        def paint(figure: Drawing, axes: Any, whole: float) -> None:
+            across = [x for x, _ in points]
+            axes.plot(across, [whole - y for _, y in points], color=COLOURS["grey"], linewidth=1.4)
+
+        self.parts.append(paint)
 
     def arrow(self, x: float, top: float, bottom: float) -> None:
         """Draw an arrow straight down."""
-        self.parts.append(
-            f'<path d="M{x:.1f} {top:.1f}V{bottom - 6:.1f}" style="{_tone("stroke", "grey")}" '
-            f'stroke-width="1.4" fill="none"/><path d="M{x:.1f} {bottom:.1f}l-4 -7h8z" '
-            f'style="{_tone("fill", "grey")}"/>'
-        )
+        self.line((x, top), (x, bottom - 6))
+
+        def paint(figure: Drawing, axes: Any, whole: float) -> None:
+            tip = whole - bottom
+            axes.fill([x, x - 4, x + 4], [tip, tip + 7, tip + 7], color=COLOURS["grey"], linewidth=0)
+
+        self.parts.append(paint)
+
+    def painted(self) -> Drawing:
+        """Paint all parts on a new figure."""
+        height = self.y + 1.0
+        figure = blank(self.width, height)
+        axes = figure.add_axes((0.0, 0.0, 1.0, 1.0))
+        axes.set_axis_off()
+        axes.set_xlim(0.0, self.width)
+        axes.set_ylim(0.0, height)
+        for paint in self.parts:
+            paint(figure, axes, height)
+        return figure
 
 
-def _colour(what: str, name: str, colour: str) -> str:
-    """Say a colour twice: as it is printed, and as the page's own where that is known."""
-    return f"{what}:{colour};{what}:var(--{name},{colour})"
-
-
-def _tone(what: str, tone: str) -> str:
-    return _colour(what, tone, COLOURS[tone])
-
-
-def flow_figure(flow: QuestionFlow, words: Words, *, name: str, layout: Layout = "wide") -> str:
-    """Draw the flow of one question.
+def attrition_plot(flow: QuestionFlow, *, name: str = "flow", language: Language = "nl") -> Figure:
+    """Draw the flow of one question: who is left after each rule, and in each arm, in bands.
 
     Parameters
     ----------
     flow : QuestionFlow
         With at least one step.
-    words : Words
-        Of the room "flow".
     name : str
-        Letters, digits and hyphens; makes the ids of the SVG unique on a page.
-    layout : {"wide", "narrow"}
-        For a laptop's column, or a phone.
-
-    Returns
-    -------
-    str
-        An ``<svg>`` element with title and description, the same bytes for the same arguments.
+        Letters, digits and hyphens.
+    language : {"nl", "en"}
 
     Raises
     ------
     ReportError
         ``report-figure-empty`` when there is no step.
     """
-    if not flow.steps:
-        raise ReportError(
-            "report-figure-empty",
-            expected="at least one rule to draw",
-            found="none",
-            mend="Leave the figure out when there is nothing to show.",
-        )
-    drawing = _Drawing(WIDTH[layout])
+    something(flow.steps)
+    words = Words(language, "flow")
+
+    def draw(layout: Layout) -> Drawing:
+        return _draw(flow, words, layout)
+
+    first, last = (range_words(step.left, words) for step in (flow.steps[0], flow.steps[-1]))
+    asked = Words(language).plain(f"question.{flow.question}.title")
+    return Figure(
+        words.plain("figure.title", question=asked),
+        Words(language, "figures").plain("attrition.alt", first=first, last=last),
+        words.plain("figure.description"),
+        ("kind", "code", "low", "high", "sites"),
+        (*_cells(flow),),
+        draw,
+        name,
+    )
+
+
+def _cells(flow: QuestionFlow) -> list[tuple[Cell, ...]]:
+    steps: list[tuple[Cell, ...]] = [
+        ("rule", step.rule, step.left.low, step.left.high, step.sites) for step in flow.steps
+    ]
+    steps += [("arm", arm.arm, arm.households.low, arm.households.high, arm.sites) for arm in flow.arms]
+    return [*steps, *(("absent", code, None, None, sites) for code, sites in flow.absent.items())]
+
+
+def _draw(flow: QuestionFlow, words: Words, layout: Layout) -> Drawing:
+    sketch = _Sketch(WIDTH[layout])
     for number, step in enumerate(flow.steps):
         if number:
-            drawing.arrow(drawing.width / 2, drawing.y, drawing.y + ARROW)
-            drawing.y += ARROW
-        _draw_step(drawing, flow, step, words)
+            sketch.arrow(sketch.width / 2, sketch.y, sketch.y + ARROW)
+            sketch.y += ARROW
+        _draw_step(sketch, flow, step, words)
     if flow.arms:
-        _draw_arms(drawing, flow, words, 2 if layout == "narrow" else len(flow.arms))
+        _draw_arms(sketch, flow, words, 2 if layout == "narrow" else len(flow.arms))
     for code, releases in flow.absent.items():
-        _draw_absent(drawing, code, releases, flow, words)
-    return _svg(drawing, name, words, flow)
+        _draw_absent(sketch, code, releases, flow, words)
+    return sketch.painted()
 
 
-def _draw_step(drawing: _Drawing, flow: QuestionFlow, step: FlowStep, words: Words) -> None:
-    width = min(COLUMN, drawing.width - 2.0)
+def _draw_step(sketch: _Sketch, flow: QuestionFlow, step: FlowStep, words: Words) -> None:
+    width = min(COLUMN, sketch.width - 2.0)
     said = [(line, False) for line in _wrap(rule_words(flow.question, step.rule, words), width)]
     lines = [*said, (range_words(step.left, words), True), *_fewer(flow, step, words, width)]
     height = LINE * len(lines) + 2 * PAD
-    drawing.box((drawing.width - width) / 2, width, lines, height, "blue")
-    drawing.y += height
+    sketch.box((sketch.width - width) / 2, width, lines, height, "blue")
+    sketch.y += height
 
 
 def _fewer(flow: QuestionFlow, step: FlowStep | FlowArm, words: Words, width: float) -> list[Line]:
@@ -133,61 +169,45 @@ def _fewer(flow: QuestionFlow, step: FlowStep | FlowArm, words: Words, width: fl
     return [(line, False) for line in _wrap(releases_words(step.sites, words), width)]
 
 
-def _draw_arms(drawing: _Drawing, flow: QuestionFlow, words: Words, columns: int) -> None:
+def _draw_arms(sketch: _Sketch, flow: QuestionFlow, words: Words, columns: int) -> None:
     rows = [flow.arms[at : at + columns] for at in range(0, len(flow.arms), columns)]
     for number, row in enumerate(rows):
-        width = (drawing.width - 2.0 - GAP * (len(row) - 1)) / len(row)
+        width = (sketch.width - 2.0 - GAP * (len(row) - 1)) / len(row)
         boxes = []
         for arm in row:
             lines = [(line, False) for line in _wrap(words.arm(arm.arm), width)]
             lines += [(line, True) for line in _wrap(range_words(arm.households, words, short=True), width)]
             boxes.append([*lines, *_fewer(flow, arm, words, width)])
         height = LINE * max(map(len, boxes)) + 2 * PAD
-        begin, drawing.y = drawing.y, drawing.y + (ARROW + 8.0 if number == 0 else GAP)
+        begin, sketch.y = sketch.y, sketch.y + (ARROW + 8.0 if number == 0 else GAP)
         for place, lines in enumerate(boxes):
             x = 1.0 + place * (width + GAP)
             if number == 0:
-                drawing.arrow(x + width / 2, begin + 8.0, drawing.y)
-            drawing.box(x, width, lines, height, "grey")
+                sketch.arrow(x + width / 2, begin + 8.0, sketch.y)
+            sketch.box(x, width, lines, height, "grey")
         if number == 0:
-            _branch(drawing, begin, [1.0 + at * (width + GAP) + width / 2 for at in range(len(row))])
-        drawing.y += height
+            _branch(sketch, begin, [1.0 + at * (width + GAP) + width / 2 for at in range(len(row))])
+        sketch.y += height
 
 
-def _branch(drawing: _Drawing, top: float, ends: list[float]) -> None:
+def _branch(sketch: _Sketch, top: float, ends: list[float]) -> None:
     """Draw the line from the last box to the arrows of the arms."""
-    drawing.parts.append(
-        f'<path d="M{drawing.width / 2:.1f} {top:.1f}V{top + 8:.1f}M{min(ends):.1f} {top + 8:.1f}'
-        f'H{max(ends):.1f}" style="{_tone("stroke", "grey")}" stroke-width="1.4" fill="none"/>'
-    )
+    middle, bar = sketch.width / 2, top + 8.0
+    sketch.line((middle, top), (middle, bar))
+    sketch.line((min(ends), bar), (max(ends), bar))
 
 
-def _draw_absent(drawing: _Drawing, code: str, releases: int, flow: QuestionFlow, words: Words) -> None:
-    width = min(COLUMN, drawing.width - 2.0)
+def _draw_absent(sketch: _Sketch, code: str, releases: int, flow: QuestionFlow, words: Words) -> None:
+    width = min(COLUMN, sketch.width - 2.0)
     said = [(line, False) for line in _wrap(str(Words(words.language).reason(code)), width)]
     lines = [(line, True) for line in _wrap(words.plain("figure.absent", count=releases), width)]
     if flow.releases == 1:
         lines = [(words.plain("figure.absent-one"), True)]
-    drawing.y += 14.0
+    sketch.y += 14.0
     height = LINE * (len(lines) + len(said)) + 2 * PAD
-    drawing.box((drawing.width - width) / 2, width, [*lines, *said], height, "orange")
-    drawing.y += height
+    sketch.box((sketch.width - width) / 2, width, [*lines, *said], height, "orange")
+    sketch.y += height
 
 
 def _wrap(text: str, width: float) -> list[str]:
     return textwrap.wrap(text, max(int((width - 2 * PAD) / LETTER), 8)) or [""]
-
-
-def _svg(drawing: _Drawing, name: str, words: Words, flow: QuestionFlow) -> str:
-    title = words.plain(
-        "figure.title", question=Words(words.language).plain(f"question.{flow.question}.title")
-    )
-    told = (
-        f'<title id="{name}-title">{escape(title)}</title>'
-        f'<desc id="{name}-desc">{escape(words.plain("figure.description"))}</desc>'
-    )
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {drawing.width:.0f} {drawing.y + 1:.0f}" '
-        f'role="img" aria-labelledby="{name}-title {name}-desc" font-family="{escape(FONT)}" '
-        f'font-size="{SIZE:.0f}">{told}{"".join(drawing.parts)}</svg>'
-    )

@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from causalsig import __version__
 from causalsig.report import views
-from causalsig.report.flow_drawing import flow_figure
+from causalsig.report.flow_drawing import attrition_plot
 from causalsig.report.flow_words import months_words, range_words, rule_words
 from causalsig.report.target_items import SECTIONS, ChecklistPart, said
 from causalsig.report.words import Words
@@ -86,13 +86,12 @@ def _flow_section(words: Words, flow: QuestionFlow) -> views.Section:
     title = words("section.flow", question=question)
     if not flow.steps:
         return views.Section(name, title, paragraphs=(words("section.none"),))
-    narrow = Markup(flow_figure(flow, words, name=f"{name}-narrow", layout="narrow"))
-    wide = Markup(flow_figure(flow, words, name=f"{name}-wide"))
+    drawn = views.on_page(attrition_plot(flow, name=name, language=words.language))
     return views.Section(
         name,
         title,
         paragraphs=(words("section.flow-intro"),),
-        figure=views.Figure(narrow, wide),
+        figure=drawn,
         tables=tuple(_tables(words, flow, question)),
     )
 

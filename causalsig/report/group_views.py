@@ -14,7 +14,7 @@ from causalsig.report.words import Words
 
 if TYPE_CHECKING:
     from causalsig.report.effects import Shown
-    from causalsig.report.figures import ForestRow
+    from causalsig.report.forest_figure import ForestRow
     from causalsig.report.groups import Family
     from causalsig.report.pages import QuestionSpec
 

@@ -11,7 +11,7 @@ from causalsig.diagnostics.words import has_sentence, region_sentence, verdict_s
 from causalsig.records import Verdict
 from causalsig.report import effects, fairness, hidden_causes, thresholds, views
 from causalsig.report.effects import Shown
-from causalsig.report.figures import ForestRow
+from causalsig.report.forest_figure import ForestRow
 from causalsig.report.numbers import Language, band, written_date
 from causalsig.report.own import Question, questions_of
 from causalsig.report.pages import ALWAYS_TOLD, MunicipalityPage, QuestionSpec, UnusedBand, concerns
@@ -50,7 +50,7 @@ def _answer(question: Question) -> views.Answer:
     else:
         headline = words(f"headline.{verdict}", place=place, **words.pair(arm, reference))
         lead = [words.sentence(here, arm, reference, question.months)]
-    lead.append(_others(question, here, there))
+    lead += [_others(question, here, there), *_weighed(question)]
     return views.Answer(
         kicker=views.kicker(words, spec),
         headline=headline,
@@ -75,6 +75,16 @@ def _others(question: Question, here: Shown | None, there: Shown | None) -> Mark
         return Markup(" ").join((sentence, words(f"certain.{views.verdict_of(there)}")))
     fits = "fits" if effects.agree(here, there, question.level) else "deviates"
     return Markup(" ").join((sentence, words(f"sentence.{fits}")))
+
+
+def _weighed(question: Question) -> list[Markup]:
+    """Say the own result once more, weighed with what the others let expect."""
+    found, words = question.weighed(*question.spec.contrast), question.words
+    if found is None:
+        return []
+    interval = words.interval(found.low, found.high)
+    said = words("sentence.weighed", amount=words.amount(found.estimate), interval=interval)
+    return [Markup(" ").join((said, words(f"certain.{views.verdict_of(found)}")))]
 
 
 def _advice(question: Question, here: Shown | None, there: Shown | None) -> Markup:
@@ -164,7 +174,7 @@ def _sensitivity(question: Question) -> list[Markup | str]:
         said.append(words("sentence.nothing-here", name=question.page.name))
         said += question.why_not_here()
     said.append(_others(question, here, there))
-    return said
+    return [*said, *_weighed(question)]
 
 
 def _others_arms(spec: QuestionSpec) -> list[str]:
@@ -200,18 +210,21 @@ def _arms_table(question: Question) -> views.Table:
         label: Markup | str = words.arm(arm)
         here: Markup | str = ""
         there: Markup | str = ""
+        both: Markup | str = ""
         if arm == spec.reference:
             label = views.reference_name(words, arm)
         else:
-            contrasts = (question.here(arm, spec.reference), question.there(arm, spec.reference))
-            here, there = (empty if c is None else Markup.escape(words.signed(c)) for c in contrasts)
+            pair = (arm, spec.reference)
+            contrasts = (question.here(*pair), question.there(*pair), question.weighed(*pair))
+            here, there, both = (empty if c is None else Markup.escape(words.signed(c)) for c in contrasts)
         level = empty if mean is None else words.level(mean)
-        rows.append((label, level, here, there, households or empty))
+        rows.append((label, level, here, there, both, households or empty))
     columns = (
         words("arms.column-group" if spec.caution else "arms.column-arm"),
         words("arms.column-own-mean"),
         words("arms.column-own", reference=short),
         words("arms.column-others"),
+        words("arms.column-weighed"),
         words("arms.column-households"),
     )
     return views.Table(words("arms.caption", months=question.months), columns, tuple(rows))

@@ -5,10 +5,18 @@ from __future__ import annotations
 from markupsafe import Markup
 
 from causalsig.records import PooledContrast
-from causalsig.report import effects, hidden_causes, national_groups, national_sites, thresholds, views
+from causalsig.report import (
+    effects,
+    hidden_causes,
+    national_groups,
+    national_ranking,
+    national_sites,
+    thresholds,
+    views,
+)
 from causalsig.report.asked import Question
 from causalsig.report.effects import Shown
-from causalsig.report.figures import ForestRow
+from causalsig.report.forest_figure import ForestRow
 from causalsig.report.numbers import Language, decimal, points, span, written_date
 from causalsig.report.pages import NationalPage
 from causalsig.report.words import Words
@@ -147,6 +155,7 @@ def _question_sections(question: Question) -> list[views.Section | None]:
     )
     return [
         main,
+        national_ranking.section(question),
         *national_groups.sections(question),
         _hidden_causes(question),
         national_sites.sites_section(question),

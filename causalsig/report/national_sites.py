@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import isfinite
 
 from markupsafe import Markup
@@ -10,8 +11,8 @@ from causalsig.records import PooledContrast, ReleasedArms
 from causalsig.report import effects, hidden_causes, views
 from causalsig.report.asked import Question
 from causalsig.report.effects import Shown
-from causalsig.report.figures import ForestRow
-from causalsig.report.numbers import decimal
+from causalsig.report.forest_figure import ForestRow
+from causalsig.report.numbers import band, decimal
 from causalsig.report.words import Words
 
 
@@ -68,17 +69,20 @@ def sites_section(question: Question) -> views.Section | None:
     key = (spec.question, spec.outcome, spec.estimand)
     blocks = [b for b in question.page.sites if (b.question, b.outcome, b.estimand) == key]
     blocks = [b for b in blocks if b.estimator == spec.estimator]
-    own = [(b.site, effects.own_contrast(b, *spec.contrast, pool.level)) for b in blocks]
-    rows = [(site[:8], shown) for site, shown in sorted(own, key=lambda pair: pair[0]) if shown is not None]
+    rows = [
+        (block.site[:8], shown, _households(words, block, spec.contrast))
+        for block in sorted(blocks, key=lambda block: block.site)
+        if (shown := effects.own_contrast(block, *spec.contrast, pool.level)) is not None
+    ]
     contrast = question.found(*spec.contrast)
     if not rows or contrast is None:
         return None
     pooled = effects.show_contrast(contrast)
-    weights = [1.0 / (shown.std_error**2 + pooled.tau2) for _, shown in rows]
+    weights = [1.0 / (shown.std_error**2 + pooled.tau2) for _, shown, _ in rows]
     largest, total = max(weights), sum(weights)
     drawn = [
-        views.row(site, shown, precision=weight / largest)
-        for (site, shown), weight in zip(rows, weights, strict=True)
+        replace(views.row(site, shown, precision=weight / largest), counts=counts)
+        for (site, shown, counts), weight in zip(rows, weights, strict=True)
     ]
     drawn.append(views.row(words.plain("sites.pooled"), pooled, pool=True))
     shares = (f"{decimal(100.0 * weight / total, words.language, 1)} %" for weight in weights)
@@ -89,7 +93,9 @@ def sites_section(question: Question) -> views.Section | None:
             words("arms.column-difference", reference=words.arm(spec.contrast[1], "short")),
             words("sites.column-weight"),
         ),
-        tuple((site, words.signed(shown), share) for (site, shown), share in zip(rows, shares, strict=True)),
+        tuple(
+            (site, words.signed(shown), share) for (site, shown, _), share in zip(rows, shares, strict=True)
+        ),
     )
     pair = {"arm": words.arm(spec.contrast[0], "short"), "reference": words.arm(spec.contrast[1], "short")}
     return views.Section(
@@ -99,6 +105,12 @@ def sites_section(question: Question) -> views.Section | None:
         tables=(table,),
         after=(_heterogeneity(words, contrast, pooled),),
     )
+
+
+def _households(words: Words, block: ReleasedArms, contrast: tuple[str, str]) -> str:
+    """Write the bands of households behind a contrast, the arm first."""
+    known = dict(zip(block.arms, block.household_bands, strict=True))
+    return " / ".join(band(known[arm], words.language) for arm in contrast)
 
 
 def _sites_figure(
@@ -111,7 +123,8 @@ def _sites_figure(
         rows,
         title=words.plain("sites.figure-title", **pair),
         description=words.plain("sites.figure-description"),
-        note=line,
+        note=f"{line}\n{words.plain('sites.households', **pair)}",
+        heads=tuple(words.plain(f"sites.head-{part}") for part in ("site", "households", "difference")),
     )
 
 

@@ -66,6 +66,13 @@ class Question:
             return None
         return effects.show_contrast(found)
 
+    def weighed(self, arm: str, reference: str) -> Shown | None:
+        """Weigh the own contrast with the others'; None without both, or where the two do not fit."""
+        here, there = self.here(arm, reference), self.there(arm, reference)
+        if here is None or there is None or not effects.agree(here, there, self.level):
+            return None
+        return effects.shrunken(here, there, self.level)
+
     def why_not_there(self) -> Markup:
         """Say why there is no pool of the others."""
         key = (self.spec.question, self.spec.outcome, self.spec.estimand, *self.spec.contrast)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from causalsig.report.fairness import fairness_view
 from causalsig.report.flow_page import flow_view
+from causalsig.report.inside import inside_view
 from causalsig.report.monitor import monitor_view
 from causalsig.report.municipality import municipality_view
 from causalsig.report.national import national_view
@@ -70,6 +71,11 @@ def flow_html(
 ) -> str:
     """Write the flow of a study's releases and the TARGET checklist filled in; `flow_view` has the rest."""
     return _render(flow_view(study, flow, parts, language, demo=demo), language)
+
+
+def inside_html(record: Mapping[str, Any], language: Language = "nl", *, version: str) -> str:
+    """Write the page of a site's ``site.json``, marked not for release: its counts are exact."""
+    return _render(inside_view(record, language, version=version), language)
 
 
 def review_html(review: Review, language: Language = "nl") -> str:

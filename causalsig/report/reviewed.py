@@ -104,6 +104,7 @@ def review_view(review: Review, language: Language) -> Reviewed:
         (words("payload"), review.payload_hash),
         (words("demo"), words.plain("yes" if review.demo else "no")),
         (words("ledger"), review.ledger or words.plain("no-ledger")),
+        (words("told"), review.told or words.plain("no-told")),
         (words("study"), getattr(document, "study_digest", None) or words.plain("no-study")),
         *((words(f"key-{one.role}"), one.key_id) for one in review.signatures),
     ]

@@ -10,21 +10,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from causalsig.report.figures import COLOURS, WIDTH, Layout, as_svg
+from causalsig.report import threshold_words as said
+from causalsig.report.canvas import COLOURS, LINE, WIDTH, Layout, blank, number_axis, plain, write
+from causalsig.report.figure import Figure, something
 from causalsig.report.numbers import Language, decimal
-from causalsig.report.threshold_lines import PlottedPoints, PlottedThreshold, score_at
+from causalsig.report.threshold_lines import POINTS, PlottedPoints, PlottedThreshold, plotted, score_at
+from causalsig.report.words import Words
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure as Drawing
 
     from causalsig.crossed import ReleasedThreshold
     from causalsig.crossed_pooled import CurvePoint
 
-_POINTS = 72.0
-_SIZE = 13.0
 LETTERS = {"narrow": 44, "wide": 100}
 """Letters of a heading that fit on a line."""
-LINE = 17.0
 _TICKS = (
     *(1, 2, 5, 10, 20, 30, 50, 75, 100, 150, 200, 300, 400, 500, 750, 1000, 1500, 2000, 3000, 5000, 7500),
     *(10_000, 20_000, 50_000),
@@ -47,41 +47,95 @@ class AxisWords:
 
 def threshold_plot(
     block: ReleasedThreshold,
-    drawn: PlottedThreshold,
-    words: AxisWords,
     *,
-    title: str,
-    description: str,
-    name: str,
-    layout: Layout,
-    language: Language,
-    scale: float,
-) -> str:
-    """Draw one threshold.
+    outcome: str = "",
+    title: str = "",
+    description: str = "",
+    level: float = 0.95,
+    name: str = "threshold",
+    language: Language = "nl",
+) -> Figure:
+    """Draw one threshold from its released bins.
+
+    As Cattaneo, Idrobo and Titiunik (2019, doi:10.1017/9781108684606) draw a discontinuity.
 
     Parameters
     ----------
-    block, drawn : of one threshold
-    words : AxisWords
-    title, description : what a screen reader says
-    name : letters, digits and hyphens; unique on a page
-    scale : what means are multiplied by: 1,000 for a risk or a number of signals
+    block : ReleasedThreshold
+    outcome : str
+        What the height shows; default: the code of the outcome, with its scale.
+    title, description : str
+        Default: those of the pages.
+    level : float
+        Of the points' intervals.
+    name : str
+        Letters, digits and hyphens.
+    language : {"nl", "en"}
 
-    Returns
-    -------
-    str
-        An ``<svg>`` element, the same bytes for the same arguments.
+    Raises
+    ------
+    ReportError
+        ``report-figure-empty`` where a side has too few bins for a line.
     """
+    words = Words(language)
+    found = {layout: plotted(block, points=points, level=level) for layout, points in POINTS.items()}
+    sides = {layout: drawn for layout, drawn in found.items() if drawn is not None}
+    something(sides)
+    axis = AxisWords(
+        outcome=outcome or said.axis(words, (), block.outcome, block.kind),
+        score=words.plain(f"threshold.score.{block.score}"),
+        counts=words.plain("threshold.counts"),
+        below=words.plain(f"threshold.handling.{block.below}"),
+        above=words.plain(f"threshold.handling.{block.above}"),
+    )
+    scale = said.scale_of(block.kind)
+
+    def draw(layout: Layout) -> Drawing:
+        return _draw(block, sides[layout], axis, layout, language, scale)
+
+    at = str(said.cutoff(words, block.score, block.cutoff).unescape())
+    ends = [decimal(scale * float(y[-1]), language) for _, y in sides["wide"].lines]
+    alt = Words(language, "figures").plain("threshold.alt", cutoff=at, left=ends[0], right=ends[1])
+    return Figure(
+        title or words.plain("threshold.figure-title", cutoff=at),
+        alt,
+        description or words.plain("threshold.figure-description", below=axis.below, above=axis.above),
+        ("score", "handling", "mean", "low", "high", "episodes"),
+        tuple(_cells(block, sides["wide"].left, block.below, scale))
+        + tuple(_cells(block, sides["wide"].right, block.above, scale)),
+        draw,
+        name,
+    )
+
+
+def _cells(
+    block: ReleasedThreshold, side: PlottedPoints, handling: str, scale: float
+) -> list[tuple[float | str | int, ...]]:
+    columns = (side.distance, side.mean, side.low, side.high, side.episodes)
+    return [
+        (score_at(block, float(x)), handling, *(scale * float(v) for v in (y, low, high)), int(n))
+        for x, y, low, high, n in zip(*columns, strict=True)
+    ]
+
+
+def _draw(
+    block: ReleasedThreshold,
+    drawn: PlottedThreshold,
+    words: AxisWords,
+    layout: Layout,
+    language: Language,
+    scale: float,
+) -> Drawing:
     heading = textwrap.wrap(words.outcome, LETTERS[layout]) or [""]
     more = LINE * (len(heading) - 1)
     width, height = WIDTH[layout], (372.0 if layout == "wide" else 404.0) + more
-    figure = _figure(width, height)
+    figure = blank(width, height)
     left, right = (52.0 / width, 20.0 / width)
     sides = (drawn.left, drawn.right)
     top = figure.add_axes((left, 150.0 / height, 1.0 - left - right, 1.0 - (200.0 + more) / height))
     low = figure.add_axes((left, 62.0 / height, 1.0 - left - right, 66.0 / height), sharex=top)
     for axes in (top, low):
-        _plain(axes)
+        plain(axes)
         axes.axvline(0.0, color=COLOURS["ink"], linewidth=1.2, dashes=(4, 3), zorder=1)
     for side, tone in zip(sides, ("blue", "orange"), strict=True):
         _means(top, side, tone, scale)
@@ -96,21 +150,13 @@ def threshold_plot(
     _score_axis(low, block, (float(ends[0]), float(ends[1])), layout, language)
     top.tick_params(axis="x", length=0, labelbottom=False)
     for number, line in enumerate(heading):
-        _text(figure, (width, height), 0.0, height - 14.0 - LINE * number, line)
-    _text(figure, (width, height), 0.0, 134.0, words.counts, tone="grey")
-    _text(figure, (width, height), width, 20.0, words.score, tone="grey", ha="right")
-    middle = left + (1.0 - left - right) * float((0.0 - ends[0]) / (ends[1] - ends[0]))
-    _text(
-        figure,
-        (width, height),
-        middle * width - 8.0,
-        height - 36.0 - more,
-        words.below,
-        tone="blue",
-        ha="right",
-    )
-    _text(figure, (width, height), middle * width + 8.0, height - 36.0 - more, words.above, tone="orange")
-    return as_svg(figure, name, title, description)
+        write(figure, 0.0, height - 14.0 - LINE * number, line)
+    write(figure, 0.0, 134.0, words.counts, tone="grey")
+    write(figure, width, 20.0, words.score, tone="grey", ha="right")
+    middle = width * (left + (1.0 - left - right) * float((0.0 - ends[0]) / (ends[1] - ends[0])))
+    write(figure, middle - 8.0, height - 36.0 - more, words.below, tone="blue", ha="right")
+    write(figure, middle + 8.0, height - 36.0 - more, words.above, tone="orange")
+    return figure
 
 
 def curve_plot(
@@ -121,18 +167,32 @@ def curve_plot(
     title: str,
     description: str,
     name: str,
-    layout: Layout,
     language: Language,
     scale: float,
-) -> str:
+) -> Figure:
     """Draw effects over cutoffs: the line, its band, and no municipality."""
+    something(points)
+
+    def draw(layout: Layout) -> Drawing:
+        return _draw_curve(points, (outcome, score), layout, language, scale)
+
+    cells = tuple(
+        (point.cutoff, *(scale * value for value in (point.estimate, point.conf_low, point.conf_high)))
+        for point in points
+    )
+    return Figure(title, "", description, ("cutoff", "estimate", "low", "high"), cells, draw, name)
+
+
+def _draw_curve(
+    points: Sequence[CurvePoint], around: tuple[str, str], layout: Layout, language: Language, scale: float
+) -> Drawing:
     import numpy as np
 
     width, height = WIDTH[layout], 300.0
-    figure = _figure(width, height)
+    figure = blank(width, height)
     left = 52.0 / width
     axes = figure.add_axes((left, 62.0 / height, 1.0 - left - 20.0 / width, 1.0 - 96.0 / height))
-    _plain(axes)
+    plain(axes)
     x = np.log([point.cutoff for point in points])
     rows = [(point.estimate, point.conf_low, point.conf_high) for point in points]
     line, low, high = (scale * np.array(column) for column in zip(*rows, strict=True))
@@ -142,27 +202,9 @@ def curve_plot(
     axes.set_xlim(float(x[0]), float(x[-1]))
     _value_axis(axes, language, signed=True)
     _named(axes, [float(v) for v in x], [point.cutoff for point in points], layout, language)
-    _text(figure, (width, height), 0.0, height - 14.0, outcome)
-    _text(figure, (width, height), width, 20.0, score, tone="grey", ha="right")
-    return as_svg(figure, name, title, description)
-
-
-def _figure(width: float, height: float) -> Figure:
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width / _POINTS, height / _POINTS), dpi=_POINTS)
-    FigureCanvasSVG(figure)
-    figure.patch.set_visible(False)
+    write(figure, 0.0, height - 14.0, around[0])
+    write(figure, width, 20.0, around[1], tone="grey", ha="right")
     return figure
-
-
-def _plain(axes: Any) -> None:
-    axes.patch.set_visible(False)
-    for side in ("left", "right", "top"):
-        axes.spines[side].set_visible(False)
-    axes.spines["bottom"].set_color(COLOURS["grey"])
-    axes.tick_params(length=4, color=COLOURS["grey"], labelcolor=COLOURS["grey"], labelsize=_SIZE - 1)
 
 
 def _means(axes: Any, side: PlottedPoints, tone: str, scale: float) -> None:
@@ -171,10 +213,7 @@ def _means(axes: Any, side: PlottedPoints, tone: str, scale: float) -> None:
 
 
 def _value_axis(axes: Any, language: Language, *, signed: bool = False) -> None:
-    from matplotlib.ticker import FuncFormatter, MaxNLocator
-
-    axes.yaxis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 2.5, 5, 10]))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: decimal(value, language, signed=signed)))
+    number_axis(axes.yaxis, language, signed=signed)
     axes.grid(axis="y", color=COLOURS["line"], linewidth=0.8)
     axes.set_axisbelow(True)
 
@@ -206,16 +245,3 @@ def _named(
             kept.append((place, score))
     axes.set_xticks([place for place, _ in kept])
     axes.set_xticklabels([decimal(score, language) for _, score in kept])
-
-
-def _text(
-    figure: Figure,
-    size: tuple[float, float],
-    x: float,
-    y: float,
-    words: str,
-    *,
-    tone: str = "ink",
-    ha: str = "left",
-) -> None:
-    figure.text(x / size[0], y / size[1], words, color=COLOURS[tone], ha=ha, fontsize=_SIZE, parse_math=False)

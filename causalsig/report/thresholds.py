@@ -10,7 +10,7 @@ from markupsafe import Markup
 from causalsig.report import threshold_checks, threshold_moved, views
 from causalsig.report import threshold_words as said
 from causalsig.report.numbers import decimal, span
-from causalsig.report.threshold_figure import AxisWords, curve_plot, threshold_plot
+from causalsig.report.threshold_figure import curve_plot, threshold_plot
 from causalsig.report.threshold_lines import POINTS, plotted, score_at
 
 if TYPE_CHECKING:
@@ -145,33 +145,16 @@ def _section(
 def _figure(
     words: Words, outcomes: Sequence[OutcomeSpec], block: ReleasedThreshold, name: str, level: float
 ) -> views.Figure | None:
-    axis = AxisWords(
+    if plotted(block, points=POINTS["narrow"], level=level) is None:
+        return None
+    drawn = threshold_plot(
+        block,
         outcome=said.axis(words, outcomes, block.outcome, block.kind),
-        score=words.plain(f"threshold.score.{block.score}"),
-        counts=words.plain("threshold.counts"),
-        below=words.plain(f"threshold.handling.{block.below}"),
-        above=words.plain(f"threshold.handling.{block.above}"),
+        level=level,
+        name=name,
+        language=words.language,
     )
-    at = str(said.cutoff(words, block.score, block.cutoff).unescape())
-    made = {}
-    for layout in ("narrow", "wide"):
-        drawn = plotted(block, points=POINTS[layout], level=level)
-        if drawn is None:
-            return None
-        made[layout] = Markup(
-            threshold_plot(
-                block,
-                drawn,
-                axis,
-                title=words.plain("threshold.figure-title", cutoff=at),
-                description=words.plain("threshold.figure-description", below=axis.below, above=axis.above),
-                name=f"{name}-{layout}",
-                layout=layout,
-                language=words.language,
-                scale=said.scale_of(block.kind),
-            )
-        )
-    return views.Figure(made["narrow"], made["wide"], (words("threshold.reading"),))
+    return views.on_page(drawn, (words("threshold.reading"),))
 
 
 def _points_table(
@@ -281,21 +264,17 @@ def _no_curve(words: Words, curves: Sequence[PooledCurve]) -> list[Markup]:
 def _curve(words: Words, page: NationalPage, curve: PooledCurve, name: str) -> views.Section:
     above, below = (said.handling(words, code) for code in (curve.above, curve.below))
     scale = said.scale_of(curve.kind)
-    draw = partial(
-        curve_plot,
+    drawn = curve_plot(
         curve.points,
         outcome=words.plain("threshold.curve.axis"),
         score=words.plain("threshold.curve.cutoffs"),
         title=words.plain("threshold.curve.figure-title"),
         description=words.plain("threshold.curve.figure-description"),
+        name=name,
         language=words.language,
         scale=scale,
     )
-    figure = views.Figure(
-        Markup(draw(name=f"{name}-narrow", layout="narrow")),
-        Markup(draw(name=f"{name}-wide", layout="wide")),
-        (words("threshold.curve.reading"),),
-    )
+    figure = views.on_page(drawn, (words("threshold.curve.reading"),))
     rows = tuple(
         (
             str(said.cutoff(words, curve.score, point.cutoff).unescape()),

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 
 from markupsafe import Markup
 
 from causalsig.report.certainty import Certainty, certainty
 from causalsig.report.effects import Shown
-from causalsig.report.figures import ForestRow, forest_plot
+from causalsig.report.figure import Figure as Plot
+from causalsig.report.forest_figure import Axis, ForestRow, forest_plot
 from causalsig.report.pages import OutcomeSpec, Provenance, QuestionSpec
 from causalsig.report.words import Words
 
@@ -127,24 +127,31 @@ def forest(
     description: str,
     reading: Iterable[Markup | str] = (),
     note: str = "",
+    heads: tuple[str, ...] = (),
     wide: bool = True,
 ) -> Figure | None:
     """Draw a forest plot in the layouts a page needs; None when there is nothing to draw."""
     if not rows:
         return None
-    draw = partial(
-        forest_plot,
+    axis = Axis(words.plain("arms.below"), words.plain("arms.above"), words.plain("arms.unit"))
+    drawn = forest_plot(
         rows,
         title=title,
         description=description,
-        below=words.plain("arms.below"),
-        above=words.plain("arms.above"),
-        unit=words.plain("arms.unit"),
+        axis=axis,
+        heads=heads,
+        note=note,
+        name=name,
         language=words.language,
     )
-    narrow = Markup(draw(name=f"{name}-narrow", layout="narrow"))
-    drawn = Markup(draw(name=f"{name}-wide", layout="wide", note=note)) if wide else ""
-    return Figure(narrow, drawn, tuple(reading))
+    return on_page(drawn, reading, wide=wide)
+
+
+def on_page(drawn: Plot, reading: Iterable[Markup | str] = (), *, wide: bool = True) -> Figure:
+    """Put a plot on a page in both layouts, or the narrow one alone."""
+    narrow = Markup(drawn.inline("narrow", name=f"{drawn.name}-narrow"))
+    beside = Markup(drawn.inline("wide", name=f"{drawn.name}-wide")) if wide else ""
+    return Figure(narrow, beside, tuple(reading))
 
 
 def row(
@@ -169,7 +176,8 @@ def not_said(words: Words, *, national: bool) -> Section:
 def glossary(words: Words, *, national: bool) -> Section:
     """Explain the words a page uses."""
     pool = "pool-all" if national else "pool"
-    keys = ("signal", "household", "return", "estimate", "interval", pool, "points")
+    weighed = () if national else ("weighed",)
+    keys = ("signal", "household", "return", "estimate", "interval", pool, *weighed, "points")
     terms = tuple((words(f"words.{key}"), words(f"words.{key}-means")) for key in keys)
     return Section("words", words("words.title"), terms=terms)
 

@@ -86,10 +86,9 @@ def _write(
     force: bool,
 ) -> None:
     from causalsig.release.files import write_atomic
-    from causalsig.report.flow_drawing import flow_figure
+    from causalsig.report.flow_drawing import attrition_plot
     from causalsig.report.render import flow_html
     from causalsig.report.target_items import checklist_markdown, target_checklist
-    from causalsig.report.words import Words
 
     parts = target_checklist(study, flow, [one.document for one in opened], language, pool=pool)
     demo = any(one.demo for one in opened) or (pool is not None and pool.demo)
@@ -98,7 +97,7 @@ def _write(
     for question in flow.questions:
         if question.steps:
             name = f"flow-{question.question.replace('_', '-')}"
-            written[f"{name}.svg"] = flow_figure(question, Words(language, "flow"), name=name) + "\n"
+            written[f"{name}.svg"] = attrition_plot(question, name=name, language=language).svg()
     out.mkdir(parents=True, exist_ok=True)
     for file, content in written.items():
         write_atomic(out / file, content.encode(), force=force)

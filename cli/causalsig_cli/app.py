@@ -33,6 +33,7 @@ _ORDER = (
     "release",
     "ledger",
     "pool",
+    "masked",
     "report",
     "attack",
     "doctor",

@@ -169,6 +169,10 @@ def approve(
         bool, typer.Option("--demo", help="A demo approval: the pool refuses it without --demo.")
     ] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace an earlier release in the outbox.")] = False,
+    accept_clock: Annotated[
+        bool,
+        typer.Option("--accept-clock", help="The clock is right; the later time was wrong."),
+    ] = False,
 ) -> None:
     """Approve what was reviewed; after operator and output checker, two people, it is released.
 
@@ -198,6 +202,7 @@ def approve(
                 demo=demo,
                 reason=reason,
                 force=force,
+                accept_clock=accept_clock,
             )
         except RefusedError as error:
             # One that may not leave keeps none of the others in.
@@ -297,7 +302,18 @@ def verify(
 @app.command()
 def schema(
     kind: Annotated[
-        Literal["estimates", "profile", "monitor", "pool", "withdrawal", "study", "envelope"],
+        Literal[
+            "estimates",
+            "profile",
+            "monitor",
+            "pool",
+            "withdrawal",
+            "study",
+            "masked_key",
+            "masked_round",
+            "masked_contribution",
+            "envelope",
+        ],
         typer.Argument(help="Which document; an envelope carries each of them."),
     ],
 ) -> None:

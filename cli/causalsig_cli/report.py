@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date, datetime
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -110,6 +111,9 @@ def national(
     sites: Annotated[
         bool, typer.Option("--sites", help="The statistician's version, by site: not for publication.")
     ] = False,
+    tables: Annotated[
+        Path | None, typer.Option(help="Folder for the page's numbers: effects.csv and effects.parquet.")
+    ] = None,
     study: StudyFile = "vroegsignalering",
     language: Language = None,
     day: Day = None,
@@ -123,6 +127,7 @@ def national(
         output,
         releases=releases,
         sites=sites,
+        tables=tables,
         study=study,
         language=language,
         written_on=_day(day),
@@ -132,6 +137,33 @@ def national(
     typer.echo(str(output))
     if sites:
         typer.echo("causalsig: this page shows single municipalities: do not publish it.", err=True)
+
+
+@app.command()
+def site(
+    record: Annotated[Path, typer.Argument(help="The site.json of a run; it stays with the provider.")],
+    output: Output,
+    language: Literal["nl", "en"] = "nl",
+    force: Force = False,
+) -> None:
+    """Write a site's full diagnostics for the provider's statistician: exact counts, not for release."""
+    from causalsig import __version__
+    from causalsig.release.files import write_atomic
+    from causalsig.report.render import inside_html
+
+    html = inside_html(_record(record), language, version=__version__)
+    write_atomic(output, html.encode(), force=force, mode=0o600)
+    typer.echo(str(output))
+    typer.echo("causalsig: this page has exact counts: it does not leave the provider.", err=True)
+
+
+def _record(path: Path) -> dict[str, Any]:
+    """Read a site.json; nothing of it is in the error."""
+    try:
+        found = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        found = None
+    return found if isinstance(found, dict) else {}
 
 
 def write_municipality(
@@ -188,6 +220,7 @@ def write_national(
     *,
     releases: Path | None,
     sites: bool,
+    tables: Path | None = None,
     study: str,
     language: Literal["nl", "en"] | None,
     written_on: date,
@@ -222,6 +255,12 @@ def write_national(
     )
     html = national_html(page, language or chosen.report.language)
     write_atomic(output, html.encode(), force=force)
+    if tables is not None:
+        from causalsig.report.national_tables import as_csv, as_parquet, effect_rows
+
+        rows = effect_rows(page)
+        write_atomic(tables / "effects.csv", as_csv(rows), force=force)
+        write_atomic(tables / "effects.parquet", as_parquet(rows), force=force)
 
 
 def _day(day: datetime | None) -> date:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from evidence.claims._canary_afterwards import afterwards
 from evidence.claims._canary_runs import codes_of, desk, full_run, told
 from evidence.claims._canary_sources import NAME, TOWN, Rows
 from evidence.claims._canary_words import CANARIES
@@ -68,17 +69,18 @@ def country() -> dict[str, Any]:
     with desk(codes, extracted_on=extracted_on, inhabitants=INHABITANTS, months=MONTHS) as at:
         for number, code in enumerate(codes):
             write_tabs(planted_tabs(SEED + number), at.sources / f"{code} {NAME}.xlsx")
-        ended = full_run(at)
+        ended = full_run(at, refused="monitor")
         found = at.run("study", "flow", "vroegsignalering", at.folder / "outbox", *_demo(at), "--out", "flow")
         ended["study flow"] = found.code
         out = ("--out", at.folder / "run", "--site", codes[0], "--replications", "2")
         given = (at.sources, "--inventory", at.inventory)
         ended["certify"] = at.run("certify", "vroegsignalering", *given, *out).code
-        at.search()
         failed = [name for name, code in ended.items() if code not in (0, 1)]
         at.wrong += [f"country: {name} ended with {ended[name]}" for name in failed]
         if "pool" not in ended:
             at.wrong.append("country: nothing was released")
+        ended |= afterwards(at, codes[0])
+        at.search()
         return told(at, ended)
 
 

@@ -216,6 +216,11 @@ def the_machine() -> dict[str, Any]:
         full: dict[str, Any] = {"more": NO_BYTECODE, "preexec_fn": _small_files}
         ended = {"disk full": run_study(at, **full).code}
         given = (at.sources, "--inventory", at.inventory, "--keys", at.keys)
+        again = ("site", "run", STUDY, *given, "--out", at.folder / "run", "--retry-failed")
+        # With room on the disk again, what failed is named, and done.
+        named, done = at.run(*again, "--dry-run"), at.run(*again)
+        if (named.code, named.out.count("would run"), done.code) != (0, len(codes), 0):
+            at.wrong.append("the disk has room again: not every site was run again")
         profile = ("site", "profile", *given, "--out", at.folder / "profile")
         ended["disk full, profile"] = at.run(*profile, **full).code
         nowhere = ("--out", "/proc/causalsig")

@@ -14,8 +14,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from evidence.claims._canary_commands import typed_in
+from evidence.claims._canary_people import may_be_in, may_be_shown
 from evidence.claims._canary_search import search_file, search_text
 from evidence.claims._canary_sources import TOWN, Dose, inside, layout_of
+from evidence.claims._canary_words import APPROVER, REASON
 
 STUDY: Final = "vroegsignalering"
 ROOT: Final = Path(__file__).parents[2]
@@ -45,10 +48,16 @@ class Said:
 
 @dataclass(slots=True)
 class Desk:
-    """A provider's folder: sources with canaries, and beside them all that a program may write."""
+    """A provider's folder: sources with canaries, and beside them all that a program may write.
+
+    ``typed`` are the commands that were run, alone and with each option; ``kept`` the kinds of what people
+    typed that were found where they may be.
+    """
 
     folder: Path
     wrong: list[str] = field(default_factory=list)
+    typed: set[str] = field(default_factory=set)
+    kept: set[str] = field(default_factory=set)
     programs: int = 0
     files: int = 0
 
@@ -56,6 +65,12 @@ class Desk:
     def sources(self) -> Path:
         """What holds rows."""
         return self.folder / "sources"
+
+    def take(self, other: Desk) -> None:
+        """Take over what was noted at a desk that stands below this one."""
+        self.wrong += other.wrong
+        self.typed |= other.typed
+        self.programs += other.programs
 
     @property
     def keys(self) -> Path:
@@ -85,6 +100,7 @@ class Desk:
     def start(self, *arguments: object, more: Mapping[str, str] | None = None, **how: Any) -> Any:
         """Start the command as a program of its own, in a session of its own."""
         self.programs += 1
+        self.typed |= typed_in(arguments)
         return subprocess.Popen(
             [sys.executable, "-m", "causalsig_cli.app", *map(str, arguments)],
             cwd=self.folder,
@@ -106,7 +122,11 @@ class Desk:
         """Note what a program should not have shown, and an end that is not documented."""
         name = " ".join(map(str, arguments[:2]))
         for place, text in (("stdout", said.out), ("stderr", said.err)):
-            self.wrong += [f"{name}: {kind} on {place} ({how})" for kind, how in sorted(search_text(text))]
+            self.wrong += [
+                f"{name}: {kind} on {place} ({how})"
+                for kind, how in sorted(search_text(text))
+                if not may_be_shown(kind, name)
+            ]
             if "Traceback" in text:
                 self.wrong.append(f"{name}: a traceback on {place}")
         if said.code not in EXIT_CODES:
@@ -120,9 +140,11 @@ class Desk:
             if place.parts[0] in HOLDS_ROWS or not path.is_file():
                 continue
             self.files += 1
-            self.wrong += [
-                f"{place.name}: {kind} ({how})" for kind, how in sorted(search_file(path, self.folder))
-            ]
+            for kind, how in sorted(search_file(path, self.folder)):
+                if may_be_in(kind, place):
+                    self.kept.add(kind)
+                else:
+                    self.wrong.append(f"{place.name}: {kind} ({how})")
             if path.name in OWNER_ONLY and stat.S_IMODE(path.stat().st_mode) & 0o077:
                 self.wrong.append(f"{place.name}: others may read it")
         return self.wrong
@@ -165,8 +187,11 @@ def codes_of(number: int) -> list[str]:
     return [str(FIRST_CODE + at) for at in range(number)]
 
 
-def full_run(at: Desk, *, workers: int = 2) -> dict[str, int]:
-    """Take the sources of a desk from the check to the reports, each step a program; give the exit codes."""
+def full_run(at: Desk, *, workers: int = 2, refused: str = "") -> dict[str, int]:
+    """Take the sources of a desk from the check to the reports, each step a program; give the exit codes.
+
+    Of the kind ``refused`` ("profile", "monitor") the last site's document is refused.
+    """
     given = (at.sources, "--inventory", at.inventory)
     keys = ("--keys", at.keys)
     run = ("--out", at.folder / "run", "--workers", workers)
@@ -178,12 +203,12 @@ def full_run(at: Desk, *, workers: int = 2) -> dict[str, int]:
     for kind in ("profile", "monitor"):
         out = at.folder / kind
         ended[f"site {kind}"] = at.run("site", kind, *given, *keys, "--out", out).code
-    ended |= release_all(at)
+    ended |= release_all(at, refused=refused)
     at.search()
     return ended
 
 
-def release_all(at: Desk) -> dict[str, int]:
+def release_all(at: Desk, *, refused: str = "", study: object = STUDY) -> dict[str, int]:
     """Review, approve, pool and report what waits below a desk."""
     demo = ("--keys", at.keys, "--demo")
     ended: dict[str, int] = {}
@@ -196,25 +221,29 @@ def release_all(at: Desk) -> dict[str, int]:
         page = at.folder / "checked" / f"{Path(waiting).name}.html"
         page.parent.mkdir(exist_ok=True)
         ended["release review --html"] = at.run("release", "review", folders[0], "--html", page).code
+        if waiting == refused:
+            said = ("--as", "checker", "--name", APPROVER, "--keys", at.keys, "--reason", REASON)
+            ended["release refuse"] = at.run("release", "refuse", folders.pop(), *said).code
         for role in ("operator", "checker"):
             ended["release review, of all"] = at.run("release", "review", at.folder / waiting).code
-            who = ("--as", role, "--name", f"demo {role}", "--outbox", at.folder / "outbox")
-            ended[f"release approve {role}"] = at.run(
-                "release", "approve", at.folder / waiting, *who, *demo
-            ).code
+            who = ("--as", role, "--name", f"{APPROVER} ({role})", "--reason", REASON)
+            out = ("--outbox", at.folder / "outbox")
+            ended[f"release approve {role}"] = at.run("release", "approve", *folders, *who, *out, *demo).code
     outbox = at.folder / "outbox"
     releases = sorted(outbox.glob("*.release.json")) if outbox.exists() else []
     if releases:
         ended["release verify"] = at.run("release", "verify", releases[0], *demo).code
         ended["ledger show"] = at.run("ledger", "show", at.keys / "ledger").code
         pooled = at.folder / "pooled"
-        ended["pool"] = at.run("pool", STUDY, outbox, *demo, "--out", pooled).code
+        ended["pool"] = at.run("pool", study, outbox, *demo, "--out", pooled).code
         pages = at.folder / "pages"
         if (pooled / "pool.json").exists():
-            national = ("report", "national", pooled / "pool.json", *demo, "-o", pages / "national.html")
-            ended["report national"] = at.run(*national, "--releases", outbox).code
-        own = ("report", "municipality", releases[0], *demo, "--name", TOWN, "-o", pages / "own.html")
-        ended["report municipality"] = at.run(*own).code
+            national = ("report", "national", pooled / "pool.json", *demo, "--study", study)
+            ended["report national"] = at.run(
+                *national, "--releases", outbox, "-o", pages / "national.html"
+            ).code
+        own = ("report", "municipality", releases[0], *demo, "--name", TOWN, "--study", study)
+        ended["report municipality"] = at.run(*own, "-o", pages / "own.html").code
     return ended
 
 
@@ -255,4 +284,5 @@ def all_columns(format_: str) -> dict[str, Any]:
 
 def told(at: Desk, ended: Mapping[str, int]) -> dict[str, Any]:
     """Put together what a unit of the claim found."""
-    return {"wrong": at.wrong, "programs": at.programs, "files": at.files, "ended": dict(ended)}
+    counts = {"programs": at.programs, "files": at.files, "ended": dict(ended)}
+    return {"wrong": at.wrong, "typed": sorted(at.typed), "kept": sorted(at.kept), **counts}

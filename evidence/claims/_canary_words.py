@@ -46,6 +46,15 @@ CANARIES: Final = (
     Canary("amount", "4321", ()),
 )
 """Signs that no word of the program has; the amount is the one the issue names."""
+APPROVER: Final = "Zqpaauw, W. van Wulpzq"
+REASON: Final = "zqreden: te veel getallen voor zo'n kleine groep"
+LABEL: Final = "Zqbijschrift van een studie"
+TYPED: Final = (
+    Canary("name of an approver", APPROVER, ("zqpaauw", "wulpzq")),
+    Canary("reason of an approver", REASON, ("zqreden",)),
+    Canary("label of a study", LABEL, ("zqbijschrift",)),
+)
+"""What people type, and what may stand in some places that stay (`_canary_people`)."""
 _SEPARATORS: Final = r"[\s.\-/·'\u00a0\u202f]?"
 _BIRTH: Final = re.compile(
     r"(?<![\d.])(?:0?7([-/. ])0?2\1(?:19)?13|1913([-/. ]?)0?2\2?0?7|07021913"
@@ -101,7 +110,7 @@ def encoded_found(content: bytes) -> set[str]:
 def _patterns() -> tuple[tuple[str, re.Pattern[str]], ...]:
     return tuple(
         (canary.kind, re.compile(_pattern(part, canary.spaced), re.IGNORECASE))
-        for canary in CANARIES
+        for canary in (*CANARIES, *TYPED)
         for part in canary.parts
     )
 
@@ -121,7 +130,7 @@ def _digests() -> tuple[tuple[str, bytes], ...]:
     makers: tuple[Any, ...] = (hashlib.md5, hashlib.sha1, hashlib.sha256, hashlib.sha512, hashlib.blake2b)
     return tuple(
         (canary.kind, make(text.encode()).digest())
-        for canary in CANARIES
+        for canary in (*CANARIES, *TYPED)
         for text in _texts(canary)
         for make in makers
     )
@@ -131,7 +140,7 @@ def _digests() -> tuple[tuple[str, bytes], ...]:
 def _in_base64() -> tuple[tuple[str, bytes], ...]:
     """Give marks at each of the three places where they can begin; the ends, which neighbours change, go."""
     found = []
-    for canary in CANARIES:
+    for canary in (*CANARIES, *TYPED):
         for text in (text for text in _texts(canary) if len(text) >= 7):
             for shift in range(3):
                 whole = b64encode(b"\0" * shift + text.encode()).rstrip(b"=")
@@ -143,7 +152,7 @@ def _in_base64() -> tuple[tuple[str, bytes], ...]:
 def _in_hexadecimal() -> tuple[tuple[str, bytes], ...]:
     return tuple(
         (canary.kind, text.encode().hex().encode())
-        for canary in CANARIES
+        for canary in (*CANARIES, *TYPED)
         for text in _texts(canary)
         if len(text) >= 7
     )

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from pathlib import Path
     from random import Random
 
 CANARY: Final = "Zq7canary"
@@ -28,6 +29,47 @@ class Sparse:
 
 Spoiled = bytes | Sparse
 Way = Callable[["Random", bytes], Spoiled]
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """A way to read one file.
+
+    Attributes
+    ----------
+    path : Path
+        Of the file.
+    content : bytes
+        Of the good file.
+    read : callable
+        Reads the file; returns what it says.
+    signed : bool
+        Whether it is an envelope, of which no byte may differ.
+    any_kind : bool
+        Whether it reads files of other kinds too.
+    instead : str
+        What it may come to in place of a refusal: the name of that outcome.
+    right : callable
+        Takes a spoiled file and what was said of it: whether it came to that, and rightly so.
+    ways : mapping
+        Ways to spoil this file that no other has.
+    """
+
+    path: Path
+    content: bytes
+    read: Callable[[], Any]
+    signed: bool = False
+    any_kind: bool = False
+    instead: str = ""
+    right: Callable[[Spoiled, Any], bool] = lambda spoiled, said: False
+    ways: Mapping[str, Way] = field(default_factory=dict)
+
+
+def reader_of(path: Path, read: Callable[[], Any], **more: Any) -> Reader:
+    """Make a reader of a file that lies good where it is read."""
+    return Reader(path, path.read_bytes(), read, **more)
+
+
 _NUMBER = re.compile(rb"(?<=[:\[,])\s*-?[0-9]+(?=[,}\]\s])")
 _STRING = re.compile(rb'"[^"\\]{1,80}"(?=\s*[,}\]])')
 _KEY = re.compile(rb'"[a-zA-Z0-9_]{1,60}"(?=\s*:)')

@@ -5,15 +5,21 @@ from __future__ import annotations
 import base64
 import json
 import shutil
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from contextlib import redirect_stdout, suppress
 from functools import cache
+from io import StringIO
 from pathlib import Path
 from random import Random
+from types import MappingProxyType
 from typing import Any, Final
 
+from causalsig_cli.ledger import verify as verify_ledger
+
+from causalsig.release.approver import without_revoked
 from causalsig.release.envelope import PAYLOAD_TYPE, pre_authentication, seal
 from causalsig.release.household_sets import read_sets
+from causalsig.release.kept import kept_bytes, kept_values
 from causalsig.release.keys import (
     new_keys,
     read_provider_key,
@@ -29,34 +35,10 @@ from causalsig.release.signed_study import SUFFIX, check_study, sign_study
 from causalsig.release.strict_json import canonical
 from causalsig.release.withdrawal import withdrawn
 from causalsig.study.read import default_study_text, read_study
-from evidence.claims._fuzzed_bytes import BYTES, CANARY, JSON, Sparse, Spoiled, Way
+from evidence.claims._fuzzed_bytes import BYTES, CANARY, JSON, Reader, Sparse, Spoiled, Way, reader_of
+from evidence.claims._fuzzed_kept import kept_readers, whole_lines
 from evidence.claims._killed_steps import OTHERS, SITE, World, act, prepare
 from evidence.claims._mutated_formats import scratch_folder
-
-
-@dataclass(frozen=True, slots=True)
-class Reader:
-    """A way to read one file.
-
-    Attributes
-    ----------
-    path : Path
-        Of the file.
-    content : bytes
-        Of the good file.
-    read : callable
-        Reads the file; returns what it says.
-    signed : bool
-        Whether it is an envelope, of which no byte may differ.
-    any_kind : bool
-        Whether it reads files of other kinds too.
-    """
-
-    path: Path
-    content: bytes
-    read: Callable[[], Any]
-    signed: bool = False
-    any_kind: bool = False
 
 
 @cache
@@ -101,27 +83,58 @@ def readers() -> Mapping[str, Reader]:
     some = sorted((ledger.parent / "sets").glob("*.set"))[0]
     lone = taken(some, f"sets/{some.name}", mode=0o600)
 
-    def made(path: Path, read: Callable[[], Any], signed: bool = False, any_kind: bool = False) -> Reader:
-        return Reader(path, path.read_bytes(), read, signed, any_kind)
-
     return {
-        "release": made(release, lambda: open_release(release, trusted=trusted), True),
-        "release of any kind": made(release, lambda: verify(release, trusted=trusted), True, True),
-        "pool": made(pool, lambda: read_pool(pool, trusted=trusted), True),
-        "pool of any kind": made(pool, lambda: verify(pool, trusted=trusted), True, True),
-        "withdrawal": made(word, lambda: withdrawn(word.parent, trusted), True),
-        "study's signature": made(seal_file, lambda: check_study(study, trusted=trusted), True),
-        "study": made(study, lambda: _study(study, trusted)),
-        "review": made(review, lambda: read_review(review).model_dump()),
-        "candidate": made(candidate, lambda: _waiting(candidate.parent, waits)),
-        "private key": made(private, lambda: _private(private.parent)),
-        "provider's key": made(provider, lambda: read_provider_key(provider.parent)),
-        "public key": made(public, lambda: read_trusted(public.parent)),
-        "ledger": made(ledger, lambda: _ledger_and_files(ledger.parent, trusted, outbox)),
-        "set of households": made(
+        "release": reader_of(release, lambda: open_release(release, trusted=trusted), signed=True),
+        "release of any kind": reader_of(
+            release, lambda: verify(release, trusted=trusted), signed=True, any_kind=True
+        ),
+        "pool": reader_of(pool, lambda: read_pool(pool, trusted=trusted), signed=True),
+        "pool of any kind": reader_of(
+            pool, lambda: verify(pool, trusted=trusted), signed=True, any_kind=True
+        ),
+        "withdrawal": reader_of(word, lambda: withdrawn(word.parent, trusted), signed=True),
+        "study's signature": reader_of(seal_file, lambda: check_study(study, trusted=trusted), signed=True),
+        "study": reader_of(study, lambda: _study(study, trusted)),
+        "review": reader_of(review, lambda: _review(review, trusted), ways=KEPT_AGAIN),
+        "candidate": reader_of(candidate, lambda: _waiting(candidate.parent, waits)),
+        "private key": reader_of(private, lambda: _private(private.parent)),
+        "provider's key": reader_of(provider, lambda: read_provider_key(provider.parent)),
+        "public key": reader_of(public, lambda: read_trusted(public.parent)),
+        "ledger": reader_of(ledger, lambda: _ledger_and_files(ledger.parent, trusted, outbox)),
+        "ledger alone": _alone(ledger, world.keys),
+        "set of households": reader_of(
             lone, lambda: [one.codes.tolist() for one in read_sets(lone.parent, lone.stem)]
         ),
+        **kept_readers(top / "kept", world.keys),
     }
+
+
+def _alone(ledger: Path, keys: Path) -> Reader:
+    """Verify a ledger without the files that left, by the command, and take what it prints."""
+    good = ledger.read_bytes()
+
+    def read() -> str:
+        with redirect_stdout(StringIO()) as said:
+            verify_ledger(ledger.parent, keys)
+        return said.getvalue()
+
+    def right(spoiled: Spoiled, said: str) -> bool:
+        left = whole_lines(good, spoiled)
+        if left is None:
+            return False
+        lines, torn = left
+        words = [f"verified: {lines} lines,", "\nend       not checked"]
+        return all(one in said for one in (*words, *([f"\ntorn      {torn} bytes"] if torn else ())))
+
+    return reader_of(ledger, read, instead=END_UNCHECKED, right=right)
+
+
+def _review(path: Path, trusted: Any) -> Any:
+    """Read a review as whoever approves does: with its log, and the other's signature."""
+    found = read_review(path)
+    for role in ("operator", "checker"):
+        without_revoked(found, role, trusted)
+    return found.model_dump()
 
 
 def _waiting(folder: Path, review: Review) -> Any:
@@ -170,6 +183,45 @@ def _pairs(content: bytes) -> tuple[bytes, list[tuple[str, bytes]]]:
     return base64.b64decode(values["payload"]), pairs
 
 
+def _log_kept_again(draw: Random, content: bytes) -> Spoiled:
+    """Change a step before the last of a review's log, and write the digest that fits."""
+    values = kept_values(content)
+    at = draw.randrange(len(values["log"]) - 1)
+    values["log"][at] = json.loads(_still_json(draw, canonical(values["log"][at])))
+    return kept_bytes(values)
+
+
+def _still_json(draw: Random, content: bytes) -> bytes:
+    while True:
+        made = draw.choice([*JSON.values()])(draw, content)
+        with suppress(ValueError, RecursionError):
+            if isinstance(made, bytes) and canonical(json.loads(made)) != content:
+                return made
+
+
+def _approval_kept_again(draw: Random, content: bytes) -> Spoiled:
+    """Change who approved a review, or the signature, and write the digest that fits."""
+    values = kept_values(content)
+    one, other = draw.sample(values["signatures"], 2)
+    signature = bytes.fromhex(one["signature"])
+    at = draw.randrange(len(signature))
+    flipped = signature[:at] + bytes([signature[at] ^ 1 << draw.randrange(8)]) + signature[at + 1 :]
+    one |= draw.choice(
+        (
+            {"signature": flipped.hex()},
+            {"signature": other["signature"]},
+            {"signature": _malleable(signature).hex()},
+            {"key_id": other["key_id"]},
+            {"key_id": draw.randbytes(32).hex()},
+        )
+    )
+    return kept_bytes(values)
+
+
+KEPT_AGAIN: Final[Mapping[str, Way]] = MappingProxyType(
+    {"log changed, digest mended": _log_kept_again, "approval changed, digest mended": _approval_kept_again}
+)
+"""A digest is no signature: who edits a review on purpose writes another one, and the chain has to tell."""
 ORDER: Final = 2**252 + 27742317777372353535851937790883648493
 """Of the group of Ed25519: a signature whose second half is larger by it would fit too, if it were taken."""
 
@@ -246,8 +298,9 @@ def _envelope(draw: Random, content: bytes) -> Spoiled:
 
 def _other_file(draw: Random, content: bytes) -> Spoiled:
     """Put a good file of another kind in its place."""
-    others = [one.content for one in readers().values() if one.content != content]
-    return draw.choice(others)
+    estimates = [readers()[name].content for name in ("release", "private release")]
+    same = estimates if content in estimates else [content]
+    return draw.choice([one.content for one in readers().values() if one.content not in same])
 
 
 def _signed_again(draw: Random, content: bytes) -> Spoiled:
@@ -278,11 +331,12 @@ SIGNED: Final[Mapping[str, Way]] = {
 AGAIN: Final = "payload signed again"
 """Then the signatures hold: the schema judges what it says, and here only that nothing breaks is judged."""
 OTHER: Final = "file of another kind"
+END_UNCHECKED: Final = "end said to be unchecked"
 
 
 def ways_of(reader: Reader) -> Mapping[str, Way]:
     """Every way to spoil the file of a reader."""
-    ways = {**BYTES, **JSON, OTHER: _other_file}
+    ways = {**BYTES, **JSON, OTHER: _other_file, **reader.ways}
     if reader.any_kind:
         del ways[OTHER]
     return {**ways, **SIGNED, AGAIN: _signed_again} if reader.signed else ways

@@ -260,15 +260,26 @@ def wrong_now(step: str, top: Path) -> list[str]:
     return found + _open_secrets(world)
 
 
-def _ledger_at_odds(world: World, trusted: TrustedKeys) -> list[str]:
-    """Hold the ledger against the outbox; of a withdrawal that a kill broke off the check has to tell."""
+def half_withdrawn(step: str, top: Path) -> bool:
+    """Say whether a kill came between a withdrawal's line in the ledger and its word in the outbox."""
+    world = World(top)
+    return step == "withdraw" and _without_word(world, read_trusted(world.keys))
+
+
+def _without_word(world: World, trusted: TrustedKeys) -> bool:
     outbox = (world.outbox,) if world.outbox.exists() else ()
     gone = {row["payload_hash"] for row in Ledger(world.ledger).rows() if row["event"] == "withdrawn"}
     standing = {
         verify(path, trusted=trusted).payload_hash for one in outbox for path in one.glob("*.release.json")
     }
     words = withdrawn(world.outbox, trusted) if outbox else frozenset()
-    half = bool(standing & gone - words)
+    return bool(standing & gone - words)
+
+
+def _ledger_at_odds(world: World, trusted: TrustedKeys) -> list[str]:
+    """Hold the ledger against the outbox; of a withdrawal that a kill broke off the check has to tell."""
+    outbox = (world.outbox,) if world.outbox.exists() else ()
+    half = _without_word(world, trusted)
     try:
         check_ledger(world.ledger, trusted, outbox)
     except ReleaseError as error:

@@ -47,7 +47,8 @@ def through_the_door(document: dict[str, Any], folder: Path) -> dict[str, Any]:
         )
         return unseal(path.read_bytes(), trusted, ("university",)).document
     Ledger(folder / "ledger").create()
-    memory = Memory(folder / "ledger", "f" * 64, 10, 330, _members())
+    floor = document["floors"]["min_households_cell"]
+    memory = Memory(folder / "ledger", "f" * 64, floor, 330, _members())
     write_review(folder / "9001", read_site_document(document), memory=memory)
     left: Path | None = None
     for role, name in _PEOPLE:

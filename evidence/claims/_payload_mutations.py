@@ -10,13 +10,17 @@ from causalsig.release.build import read_model
 from causalsig.release.kinds import read_site_document
 from causalsig.release.pool_document import PoolDocument
 from causalsig.release.strict_json import canonical
+from causalsig.release.value_types import Closed
 from evidence.claims._payload_grids import BANDS
 from evidence.claims._payload_oracle import objects
+from evidence.claims._payload_sealed import MODELS
 
 if TYPE_CHECKING:
     from random import Random
 
 Document = dict[str, Any]
+_OTHERS: Final[Mapping[str, type[Closed]]] = {"pool": PoolDocument, **MODELS}
+"""Documents that are not of the kinds a site releases."""
 TEXTS: Final = (
     "Mevrouw Jansen",
     "letter",
@@ -176,8 +180,8 @@ def written(document: Document) -> Document:
     ReleaseError
         The door refuses it.
     """
-    model = (
-        read_model(PoolDocument, document) if document.get("kind") == "pool" else read_site_document(document)
-    )
-    said: Document = json.loads(canonical(model.model_dump(mode="json")))
+    kind = document.get("kind")
+    model = _OTHERS.get(kind) if isinstance(kind, str) else None
+    read = read_site_document(document) if model is None else read_model(model, document)
+    said: Document = json.loads(canonical(read.model_dump(mode="json")))
     return said

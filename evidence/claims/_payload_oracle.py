@@ -14,7 +14,9 @@ from itertools import combinations
 from typing import Any, Final
 
 from evidence.claims._payload_classes import classes_false, most_of_classes, numbers_of_classes
+from evidence.claims._payload_forms import FORMS, sealed_broken
 from evidence.claims._payload_grids import BANDS, ROUNDING, definite
+from evidence.claims._payload_noise import private_broken
 from evidence.claims._payload_words import may_say
 
 HOUSE: Final = {
@@ -87,10 +89,12 @@ def _power_above(value: float) -> int:
 
 def broken(document: Mapping[str, Any]) -> list[str]:
     """Name every rule that a document breaks by what it says itself; empty when it breaks none."""
-    found = _not_closed(document) + _off_grid(document)
     kind = document["kind"]
+    if kind in FORMS:
+        return sealed_broken(document)
+    found = _not_closed(document) + _off_grid(document)
     if kind == "estimates":
-        found += _loose(document["floors"]) + _estimates(document)
+        found += _loose(document["floors"]) + _estimates(document) + private_broken(document)
     elif kind == "pool":
         found += _pool(document)
     else:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from evidence.claim import Verdict
+from evidence.claims._canary_commands import NOT_TYPED, commands, not_typed
 from evidence.claims._canary_country import country
 from evidence.claims._canary_failures import (
     BAD_FILES,
@@ -18,9 +19,10 @@ from evidence.claims._canary_failures import (
     crashes_in_a_process,
     the_machine,
 )
+from evidence.claims._canary_people import PLACES, SCREENS
 from evidence.claims._canary_runs import HOLDS_ROWS, all_columns, one_column_each
 from evidence.claims._canary_sources import LAYOUTS, layout_of
-from evidence.claims._canary_words import CANARIES
+from evidence.claims._canary_words import CANARIES, TYPED
 from evidence.context import Context
 
 CLAIM = """Names, citizen numbers, postcodes, rare labels, e-mail addresses, accounts, birth dates and the
@@ -29,7 +31,10 @@ of files, tabs and columns. They are in no file, on no screen and in no log that
 when these succeed, meet broken files, crash, are killed or interrupted, or find the disk full. A build that
 leaks a cell in any of 18 ways is found out. Each end has its documented exit code, each failed site a
 closed code, and each process that spoke a masked log that only its owner can read. (A single column is
-read, described and monitored in every format, and taken through the whole study in three."""
+read, described and monitored in every format, and taken through the whole study in three.) Every command of
+the program is typed, but for a short list with reasons. Who approved and why stands in the record of the
+review and where that is shown to its two people, and the label of a study in its own file: neither in what
+leaves, in a report, in the ledger or in a log."""
 ISSUE = 11
 COVERS = (
     "causalsig/failures.py",
@@ -91,10 +96,12 @@ def run(context: Context) -> Verdict:
     """Run every part, and count what was looked at and what was found."""
     rows = context.replicate(one, range(len(units())))
     wrong = [f"{row['part']}: {line}" for row in rows for line in row["wrong"]]
+    untyped = not_typed({name for row in rows for name in row.get("typed", ())})
+    kept = {kind for row in rows for kind in row.get("kept", ())}
     codes = Counter(str(code) for row in rows for code in row["ended"].values())
     leaks = next((row["leaks"] for row in rows if "leaks" in row), 0)
     return {
-        "passed": not wrong and leaks == LEAKS,
+        "passed": not wrong and not untyped and leaks == LEAKS and len(kept) == len(TYPED),
         "replications": len(rows),
         "figures": {
             "kinds of canaries": len(CANARIES),
@@ -106,12 +113,21 @@ def run(context: Context) -> Verdict:
             "ways to end a process": len(WORKER_CODES),
             "ways to end a command": len(COMMAND_CODES),
             "ways to leak, all found": leaks,
+            "commands typed": len(commands()) - len(NOT_TYPED),
+            "commands not typed": [f"{name}: {why}" for name, why in NOT_TYPED.items()],
+            "commands that should have been": untyped,
+            "what people typed, found where it may stand": sorted(kept),
+            "where it may stand": [_line(kind, places) for kind, places in PLACES.items()],
             "exit codes": dict(sorted(codes.items())),
             "what may hold rows": _allowed(HOLDS_ROWS),
             "canaries found": len(wrong),
             "found": wrong[:LISTED],
         },
     }
+
+
+def _line(kind: str, places: Mapping[str, str]) -> str:
+    return f"{kind}: {', '.join(places)}; on the screen of {', '.join(SCREENS[kind])}"
 
 
 def _allowed(places: Mapping[str, str]) -> list[str]:

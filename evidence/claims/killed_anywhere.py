@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import suppress
 from functools import cache
 from random import Random
 from typing import Any, Final
@@ -34,6 +35,8 @@ AT_OPERATIONS: Final = 50
 FEWEST: Final = 50
 """Kills of a step that came before its end."""
 ATTEMPTS: Final = 6
+FEWEST_HALF: Final = 3
+"""Withdrawals that the ledger had and the world did not: the check of the ledger has to tell of each."""
 MIDWAY: Final = 5
 """Kills of a step that left files as they are neither before nor after it: else the step was never hit."""
 SEEDS: Final = range(len(steps.STEPS) * KILLS)
@@ -73,6 +76,9 @@ def one(seed: int) -> dict[str, Any]:
     else:
         done = _at_any_instant(step, Random(seed).random())
     after = steps.bytes_of(top)
+    half = False
+    with suppress(CausalsigError):  # what cannot be read is judged below
+        half = steps.half_withdrawn(step, top)
     wrong = [f"at once: {text}" for text in _judged(steps.wrong_now, step, top)]
     wrong += [f"repeated: {text}" for text in _judged(_repeated, step, top)]
     wanted = steps.snapshot(step, _folder())[1]
@@ -81,7 +87,7 @@ def one(seed: int) -> dict[str, Any]:
         other = sorted(name for name in found.keys() | wanted.keys() if found.get(name) != wanted.get(name))
         wrong += [f"repeated: other bytes of {_kind(name)}" for name in other]
     midway = done is None and after != before and wrong_end(step, top, after)
-    return {"step": step, "killed": done is None, "midway": midway, "wrong": wrong}
+    return {"step": step, "killed": done is None, "midway": midway, "half": half, "wrong": wrong}
 
 
 def _at_any_instant(step: str, share: float) -> Done | None:
@@ -135,9 +141,13 @@ def run(context: Context) -> Verdict:
     midway = Counter(row["step"] for row in rows if row["midway"])
     wrong = Counter(f"{row['step']}, {text}" for row in rows for text in row["wrong"])
     taken_steps = sorted({row["step"] for row in rows})
-    enough = all(killed[step] >= FEWEST and midway[step] >= MIDWAY for step in taken_steps)
+    half = sum(row["half"] for row in rows)
+    withdrawals = FEWEST_HALF if "withdraw" in taken_steps else 0
+    enough = half >= withdrawals and all(
+        killed[step] >= FEWEST and midway[step] >= MIDWAY for step in taken_steps
+    )
     return {
-        "passed": not wrong and enough,
+        "passed": not wrong and enough and half >= withdrawals,
         "replications": len(rows),
         "seed": SEEDS.start,
         "figures": {
@@ -145,6 +155,10 @@ def run(context: Context) -> Verdict:
             "kills midway a step, at least": {
                 "observed": min(midway[step] for step in taken_steps),
                 "bound": MIDWAY,
+            },
+            "kills between a withdrawal's line and its word, judged at once": {
+                "observed": half,
+                "bound": withdrawals,
             },
             "kills, by step": dict(killed),
             "kills that left files neither as before nor as after, by step": dict(midway),

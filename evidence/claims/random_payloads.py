@@ -17,6 +17,7 @@ from causalsig.release.kinds import SiteDocument
 from causalsig.release.monitor_document import build_monitor
 from causalsig.release.pool_document import PoolDocument, build_pool_document
 from causalsig.release.profile_document import build_profile
+from causalsig.release.value_types import Closed
 from causalsig.study.read import DEFAULT_STUDY, read_study
 from evidence.claim import Verdict
 from evidence.claims._payload_cells import judge_monitor, judge_profile, random_monitor, random_profile
@@ -26,13 +27,21 @@ from evidence.claims._payload_judged import Judged, judge_site
 from evidence.claims._payload_mutations import mutated, written
 from evidence.claims._payload_oracle import broken
 from evidence.claims._payload_pools import judge_pool, judge_weights, pool_heavy, random_pool
+from evidence.claims._payload_private import judge_private, random_private
+from evidence.claims._payload_sealed import (
+    MODELS,
+    judge_contribution,
+    random_contribution,
+    random_withdrawal,
+)
 from evidence.claims._payload_sites import IDENTITY, random_site
 from evidence.claims._payload_tight import tight_site
 from evidence.context import Context
 
-CLAIM = """Of a million random payloads, made by the rules from random results of sites, counts and pools or
-by changing documents that held, none that is written breaks a disclosure rule; an oracle written from the
-handbook, which calls none of the rules' code, judges each by what the site knew and by the document alone."""
+CLAIM = """Of a million random payloads, made by the rules from random results of sites, counts and pools,
+with noise, as withdrawals and masked sums, or by changing documents that held, none that is written breaks a
+disclosure rule; an oracle written from the handbook, which calls none of the rules' code, judges each by what
+the site knew and by the document alone."""
 ISSUE = 11
 COVERS = (
     "causalsig/pooling/*.py",
@@ -60,7 +69,8 @@ CROSSED: Final = 0.2
 """Part of the sites that have thresholds."""
 KEPT: Final = 40
 """Documents that a replication keeps to change."""
-Made = tuple["SiteDocument | PoolDocument", Callable[[dict[str, Any]], Judged]]
+Document = SiteDocument | PoolDocument | Closed
+Made = tuple[Document, Callable[[dict[str, Any]], Judged]]
 
 
 @cache
@@ -81,6 +91,20 @@ def _site(draw: Random) -> Made:
         return told
 
     return document, judge
+
+
+def _private(draw: Random) -> Made:
+    study, site, document = random_private(draw)
+    return document, lambda said: judge_private(study, site, said)
+
+
+def _withdrawal(draw: Random) -> Made:
+    return random_withdrawal(draw), lambda said: Judged()
+
+
+def _contribution(draw: Random) -> Made:
+    document, words = random_contribution(draw)
+    return document, lambda said: judge_contribution(words, said)
 
 
 def _monitor(draw: Random) -> Made:
@@ -107,7 +131,10 @@ def _weights(draw: Random) -> Made:
 
 
 KINDS: Final[dict[str, tuple[int, Callable[[Random], Made]]]] = {
-    "estimates": (70, _site),
+    "estimates": (64, _site),
+    "private": (4, _private),
+    "withdrawal": (1, _withdrawal),
+    "masked contribution": (1, _contribution),
     "monitor": (10, _monitor),
     "profile": (10, _profile),
     "pool": (8, _pool),
@@ -116,7 +143,7 @@ KINDS: Final[dict[str, tuple[int, Callable[[Random], Made]]]] = {
 """How often of a hundred each kind is made, and how; a new kind is one entry."""
 
 
-def plain(document: SiteDocument | PoolDocument) -> dict[str, Any]:
+def plain(document: Document) -> dict[str, Any]:
     """Give a document as its bytes will say it."""
     return document.model_dump(mode="json")
 
@@ -131,7 +158,7 @@ class Tally:
         self.wrong: Counter[str] = Counter()
         self.kept: list[dict[str, Any]] = []
 
-    def make(self, draw: Random) -> SiteDocument | PoolDocument | None:
+    def make(self, draw: Random) -> Document | None:
         """Let the rules make a payload, and judge what they wrote."""
         kind = draw.choices([*KINDS], [share for share, _ in KINDS.values()])[0]
         try:
@@ -164,7 +191,7 @@ class Tally:
 def one(seed: int) -> dict[str, Any]:
     """Send a replication's payloads to the door; one of them through all of it, with files and keys."""
     draw, tally = Random(seed), Tally()
-    while not tally.kept:
+    while not any(one["kind"] not in MODELS for one in tally.kept):
         tally.make(draw)
     for _ in range(A_SEED):
         if draw.random() < HALF:
@@ -172,7 +199,8 @@ def one(seed: int) -> dict[str, Any]:
         else:
             tally.change(draw)
     with tempfile.TemporaryDirectory() as folder:
-        last = tally.kept[-1]
+        # A word of withdrawal and a masked contribution have doors of their own.
+        last = next(one for one in reversed(tally.kept) if one["kind"] not in MODELS)
         if through_the_door(written(last), Path(folder)) != last:
             tally.wrong["what left is not what was reviewed"] += 1
     return {

@@ -13,9 +13,9 @@ from causalsig.execution.analyse import analyse_site
 from causalsig.execution.digests import content_digest, snapshot_of
 from causalsig.execution.invent import InventedCountry, invent_country
 from causalsig.execution.site import matching_of, read_site, release_site
-from causalsig.release.keys import new_keys, read_signing_key, read_trusted
-from causalsig.release.life import approve, look
+from causalsig.release.keys import new_keys
 from causalsig.study.read import default_study_text, read_inventory, read_study
+from tests.release.desk import approve_both
 
 LEFT_OUT = ("questions.accepted_help", "questions.threshold", "questions.threshold.moving")
 
@@ -72,16 +72,5 @@ def provider(tmp_path_factory: pytest.TempPathFactory) -> Provider:
         wave=1,
         folder=review,
     )
-    for role in ("operator", "checker"):
-        key = read_signing_key(made.keys, role)
-        look(review)
-        approve(
-            review,
-            role=role,
-            name=f"demo {role}",
-            key=key,
-            trusted=read_trusted(made.keys),
-            outbox=made.outbox,
-            demo=True,
-        )
+    approve_both(review, made.keys, made.outbox, demo=True)
     return made

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from causalsig.report.render import municipality_html, national_html
+from causalsig.report.render import inside_html, municipality_html, national_html
 from tests.report import page_factory as made
+from tests.report.inside_factory import site_json
 
 pytestmark = pytest.mark.browser
 
@@ -20,6 +21,8 @@ ARGUMENTS = (
 )
 SCREENS = {"phone": (360, 740), "tablet": (800, 1100), "laptop": (1366, 768)}
 HOSTILE = "<img src=//x.invalid onerror=alert(1)>Ongeloofwaardiglangegemeentenaam"
+ACCESSIBILITY = (Path(__file__).parent / "accessibility.js").read_text(encoding="utf-8")
+"""What breaks a rule of WCAG 2.2 AA that a program can decide."""
 PAGES = {
     "municipality": lambda: municipality_html(made.estimated()),
     "english": lambda: municipality_html(made.estimated(), "en"),
@@ -28,6 +31,7 @@ PAGES = {
     "hostile": lambda: municipality_html(made.estimated(name=HOSTILE)),
     "national": lambda: national_html(made.national()),
     "sites": lambda: national_html(made.national(sites=True)),
+    "inside": lambda: inside_html(site_json(), version="0.1.0"),
 }
 CLIPPED = """() => [...document.querySelectorAll('body *')].filter(e => {
   const style = getComputedStyle(e);
@@ -133,4 +137,44 @@ def test_print_has_every_section_and_no_colour_from_the_dark(browser: Any, tmp_p
     printed = page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert dark != printed == "rgb(255, 255, 255)"
     assert page.pdf().startswith(b"%PDF")
+    page.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("kind", PAGES)
+def test_no_rule_of_accessibility_is_broken(browser: Any, tmp_path: Path, kind: str, scheme: str) -> None:
+    file = tmp_path / "page.html"
+    file.write_text(PAGES[kind](), encoding="utf-8")
+    page = browser.new_page(color_scheme=scheme)
+    page.goto(file.as_uri())
+    assert page.evaluate(ACCESSIBILITY) == []
+    page.close()
+
+
+def test_the_keyboard_goes_through_the_page_in_its_order_and_shows_where_it_is(
+    browser: Any, tmp_path: Path
+) -> None:
+    file = tmp_path / "page.html"
+    file.write_text(PAGES["municipality"](), encoding="utf-8")
+    page = browser.new_page()
+    page.goto(file.as_uri())
+    links = page.evaluate("[...document.querySelectorAll('a')].map(e => e.getAttribute('href'))")
+    reached = []
+    for _ in links:
+        page.keyboard.press("Tab")
+        reached.append(page.evaluate("document.activeElement.getAttribute('href')"))
+        assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+    assert reached == links and links[0] == "#answer"
+    page.close()
+
+
+def test_a_broken_page_is_seen_to_be_broken(browser: Any) -> None:
+    page = browser.new_page()
+    page.set_content(
+        '<main><h1 style="color:#aaa;background:#fff">Grey</h1><h3>Skipped</h3><a href="#x"></a>'
+        "<table><tr><th>No scope</th></tr></table><svg role='img'></svg></main>"
+    )
+    told = " ".join(page.evaluate(ACCESSIBILITY))
+    for rule in ("contrast", "skips a level", "link without", "without a caption", "scope", "figure without"):
+        assert rule in told
     page.close()

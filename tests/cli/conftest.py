@@ -174,8 +174,7 @@ def release(
     from dataclasses import replace
 
     from causalsig.execution.site import release_site
-    from causalsig.release.keys import read_signing_key, read_trusted
-    from causalsig.release.life import approve, look
+    from tests.release.desk import approve_both
 
     inside, keys = folder / "sites" / code, folder / "keys"
     released = replace(result, municipality=code)
@@ -184,18 +183,7 @@ def release(
     release_site(
         released, study, households=households, keys=keys, snapshot=snapshot, wave=wave, folder=inside
     )
-    for role in ("operator", "checker"):
-        key = read_signing_key(keys, role)
-        look(inside)
-        approve(
-            inside,
-            role=role,
-            name=f"demo {role}",
-            key=key,
-            trusted=read_trusted(keys),
-            outbox=folder / "outbox",
-            demo=True,
-        )
+    approve_both(inside, keys, folder / "outbox", demo=True)
 
 
 @pytest.fixture(scope="session")

@@ -17,6 +17,7 @@ from causalsig.execution.pool import open_folder, pool_folder, refuse_mixture
 from causalsig.release.keys import new_keys, read_trusted
 from causalsig.study.digest import study_digest
 from causalsig.study.read import read_study
+from tests.release.desk import approve_both
 
 
 def releases(outbox: Any) -> list[Path]:
@@ -76,8 +77,6 @@ def test_one_bad_release_stops_the_pool(
 
 def test_releases_of_different_studies_are_not_mixed(run: Any, outbox: Any, analysed: Any) -> None:
     from causalsig.execution.site import release_site
-    from causalsig.release.keys import read_signing_key, read_trusted
-    from causalsig.release.life import approve, look
 
     other = read_study("vroegsignalering").model_copy(update={"seed": 1})
     result = replace(analysed, municipality="9004", study_digest=study_digest(other))
@@ -86,18 +85,7 @@ def test_releases_of_different_studies_are_not_mixed(run: Any, outbox: Any, anal
     release_site(
         result, other, households=households, keys=outbox.keys, snapshot=b"s" * 32, wave=1, folder=inside
     )
-    for role in ("operator", "checker"):
-        key = read_signing_key(outbox.keys, role)
-        look(inside)
-        approve(
-            inside,
-            role=role,
-            name=f"demo {role}",
-            key=key,
-            trusted=read_trusted(outbox.keys),
-            outbox=outbox.releases,
-            demo=True,
-        )
+    approve_both(inside, outbox.keys, outbox.releases, demo=True)
     found = run(*outbox.pool()).error("pool-other-study")
     assert study_digest(other)[:12] in found and outbox.written == []
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
+from base64 import b64encode
 from pathlib import Path
 
 import pytest
 
 from causalsig.failures import masked_text
 from evidence.claims import _canary_failures as failures
+from evidence.claims._canary_commands import NOT_TYPED, WITH_OPTIONS, commands, not_typed, typed_in
 from evidence.claims._canary_runs import codes_of, desk
 from evidence.claims._canary_search import search_bytes, search_file, search_text
 from evidence.claims._canary_sources import LAYOUTS, layout_of
-from evidence.claims._canary_words import CANARIES
+from evidence.claims._canary_words import APPROVER, CANARIES, LABEL, REASON
 
 KINDS = {canary.kind for canary in CANARIES}
 
@@ -126,3 +128,31 @@ def test_a_log_says_where_it_went_wrong() -> None:
         )
         assert "worker.log" in said.err and "site-internal-error" in said.err
         assert at.search() == []
+
+
+def test_a_command_that_was_never_typed_is_told() -> None:
+    typed = (commands() - set(NOT_TYPED)) | set(WITH_OPTIONS)
+    assert not_typed(typed) == []
+    assert not_typed(typed - {"release withdraw"}) == ["release withdraw: never typed"]
+    assert not_typed(typed | {"demo"}) == ["demo: listed in vain"]
+    assert typed_in(["release", "crate", "a", "--review", "b"]) == {"release crate", "release crate --review"}
+    assert typed_in(["pool", "study", "outbox"]) == {"pool"} and typed_in(["nothing"]) == set()
+
+
+def test_what_people_type_may_stand_in_the_record_of_the_review_only() -> None:
+    with desk(codes_of(1)) as at:
+        record = at.folder / "run" / "sites" / "9101" / "review.json"
+        record.parent.mkdir(parents=True)
+        record.write_text(json.dumps({"name": APPROVER, "reason": REASON}), "utf-8")
+        record.chmod(0o600)
+        assert at.search() == [] and at.kept == {"name of an approver", "reason of an approver"}
+        left = at.folder / "outbox" / "a.release.json"
+        left.parent.mkdir()
+        left.write_text(json.dumps({"payload": b64encode(REASON.encode()).decode()}), "utf-8")
+        (at.folder / "run.log").write_text(APPROVER.upper() + LABEL, "utf-8")
+        found = {" ".join(line.split(" (")[0].split(": ")) for line in at.search()}
+        assert found >= {
+            "a.release.json reason of an approver",
+            "run.log name of an approver",
+            "run.log label of a study",
+        }

@@ -20,13 +20,13 @@ from causalsig.execution.truth import inventory_site
 from causalsig.execution.worker import Job, run_job
 from causalsig.grouped import RuleBehind, RuleBlock, RuleGain, RuleLeaf
 from causalsig.release.build import site_code
-from causalsig.release.keys import new_keys, read_provider_key, read_signing_key, read_trusted
-from causalsig.release.life import approve, look
+from causalsig.release.keys import new_keys, read_provider_key, read_trusted
 from causalsig.release.signed import read_release
 from causalsig.simulation import SiteSpec, load_scenario, simulate_site
 from causalsig.simulation.xxllnc import write_workbook
 from causalsig.study.digest import study_digest
 from causalsig.study.read import read_study
+from tests.release.desk import approve_both
 
 MONTHS = 30
 ARMS = ("letter", "message", "phone", "home_visit", "none")
@@ -74,18 +74,7 @@ class Provider:
             write_workbook(made.tables, folder / f"{spec.code}.xlsx", name=spec.name)
 
     def approve(self, inside: Path, outbox: str) -> None:
-        for role in ("operator", "checker"):
-            key = read_signing_key(self.keys, role)
-            look(inside)
-            approve(
-                inside,
-                role=role,
-                name=f"demo {role}",
-                key=key,
-                trusted=read_trusted(self.keys),
-                outbox=self.folder / outbox,
-                demo=True,
-            )
+        approve_both(inside, self.keys, self.folder / outbox, demo=True)
 
     def learned(self, rules: dict[str, RuleBlock | None]) -> None:
         """Release the first study, with what its rule is said to be at each site."""

@@ -17,7 +17,13 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PAGES = ("docs/tutorial.md", "docs/sources.md", "docs/profile-and-monitor.md", "docs/operator.md")
+PAGES = (
+    "docs/tutorial.md",
+    "docs/sources.md",
+    "docs/profile-and-monitor.md",
+    "docs/operator.md",
+    "docs/verify.md",
+)
 MARK = "@@ended"
 SECONDS = 3000  # a page that hangs must not hang the tests; a busy machine may take ten times as long
 

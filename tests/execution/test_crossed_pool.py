@@ -6,7 +6,7 @@ import json
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pytest
 from causalsig_cli.app import main
@@ -20,8 +20,8 @@ from causalsig.pooling.thresholds_again import estimate_again, has_table
 from causalsig.release.build import CheckedRelease, ReleaseIdentity, build_release, released_arms
 from causalsig.release.crossed_read import released_moves, released_thresholds
 from causalsig.release.documents import EstimatesDocument
-from causalsig.release.keys import new_keys, read_signing_key, read_trusted
-from causalsig.release.life import approve, look, write_review
+from causalsig.release.keys import new_keys
+from causalsig.release.life import write_review
 from causalsig.release.pool_document import PoolDocument, build_pool_document, pool_result
 from causalsig.report.gather import municipality_page, national_page
 from causalsig.report.render import municipality_html, national_html
@@ -30,6 +30,7 @@ from causalsig.study.digest import study_digest
 from causalsig.study.models import Study
 from causalsig.study.read import default_study_text, read_study
 from tests.execution.conftest import DECLARED, SMALL_ARMS
+from tests.release.desk import approve_both
 from tests.release.memories import memory_for
 
 DAY = date(2027, 3, 1)
@@ -157,19 +158,7 @@ def test_the_pool_command_prints_each_candidate_with_its_routes(
     keys, outbox = tmp_path / "keys", tmp_path / "outbox"
     new_keys(keys, demo=True)
     write_review(tmp_path / "site", checked, memory=memory_for(tmp_path / "site"))
-    roles: tuple[Literal["operator", "checker"], ...] = ("operator", "checker")
-    for role in roles:
-        key = read_signing_key(keys, role)
-        look(tmp_path / "site")
-        approve(
-            tmp_path / "site",
-            role=role,
-            name=f"The {role}",
-            key=key,
-            trusted=read_trusted(keys),
-            outbox=outbox,
-            demo=True,
-        )
+    approve_both(tmp_path / "site", keys, outbox, demo=True)
     path = tmp_path / "study.toml"
     text = default_study_text().replace(DECLARED, f"expected_risk = {SMALL_ARMS}")
     path.write_text(text, encoding="utf-8")
@@ -193,20 +182,7 @@ def test_the_command_tells_whether_a_signed_number_is_its_tables(
     keys = tmp_path / "keys"
     new_keys(keys, demo=True)
     write_review(tmp_path / "site", checked, memory=memory_for(tmp_path / "site"))
-    file = None
-    roles: tuple[Literal["operator", "checker"], ...] = ("operator", "checker")
-    for role in roles:
-        key = read_signing_key(keys, role)
-        look(tmp_path / "site")
-        file = approve(
-            tmp_path / "site",
-            role=role,
-            name=f"The {role}",
-            key=key,
-            trusted=read_trusted(keys),
-            outbox=tmp_path / "outbox",
-            demo=True,
-        )
+    file = approve_both(tmp_path / "site", keys, tmp_path / "outbox", demo=True)
     assert again(file, "--keys", keys, "--demo") == 0
     said = capsys.readouterr().out
     assert "from its table" in said and "bandwidth x 0.5" in said and "placebo at" in said

@@ -30,8 +30,7 @@ from causalsig.execution.truth import inventory_site
 from causalsig.execution.worker import write_json
 from causalsig.records import SiteResult
 from causalsig.release.build import ReleaseIdentity, build_release, released_arms
-from causalsig.release.keys import new_keys, read_signing_key, read_trusted
-from causalsig.release.life import approve, look
+from causalsig.release.keys import new_keys, read_signing_key
 from causalsig.release.signed_study import sign_study
 from causalsig.release.strict_json import canonical
 from causalsig.report.effects import own_contrast, own_mean
@@ -39,6 +38,7 @@ from causalsig.report.words import Words
 from causalsig.simulation import SiteSpec, load_scenario, simulate_site
 from causalsig.study.models import Study
 from causalsig.study.read import default_study_text, read_study
+from tests.release.desk import approve_both
 
 MONTHS = 30
 SPECS = (SiteSpec("9011", "Voorbeeldstad 11", 60_000), SiteSpec("9012", "Voorbeeldstad 12", 45_000))
@@ -211,10 +211,7 @@ def run_chain(folder: Path, places: dict[str, Place], codes: list[str], gates: d
         write_json(home / "site.json", site_record(result))
         reasons = {q.question: why_not(q) for q in result.questions}
         write_json(home / "run.json", {"steps": said, "reasons": reasons})
-        for role, name in (("operator", "A"), ("checker", "B")):
-            key = read_signing_key(keys, role)
-            look(home)
-            approve(home, role=role, name=name, key=key, trusted=read_trusted(keys), outbox=outbox, demo=True)
+        approve_both(home, keys, outbox, demo=True)
         status[code] = {question.question: question.status for question in result.questions}
     pool_folder(path, outbox, keys, folder / "pooled", allow_demo=True)
     commands(folder, path, codes)

@@ -18,6 +18,7 @@ from causalsig.pooling.masked import (
     reasons_to_hold_masked,
     refuse_apart,
     row_terms,
+    sites_with,
     unit_terms,
     units_of,
 )
@@ -60,7 +61,9 @@ def blocks(make_block: Callable[..., ReleasedArms]) -> list[ReleasedArms]:
 
 def summed(blocks: list[ReleasedArms]) -> tuple[Any, Any]:
     round_ = asked()
-    units = units_of(sum(unit_terms([one], round_.document.rows) for one in blocks))
+    first = sum(unit_terms([one], round_.document.rows) for one in blocks)
+    assert sites_with(first) == (len(blocks),) * len(ARMS)
+    units = units_of(first)
     return round_, sum(row_terms([one], round_, units) for one in blocks)
 
 
@@ -124,6 +127,19 @@ def test_a_class_and_a_second_wave_are_refused(blocks: list[ReleasedArms]) -> No
         unit_terms([blocks[0], blocks[0]], rows)
     with pytest.raises(RefusedError, match=r"others, which needs the sites apart.*pool-masked-apart"):
         refuse_apart("others")
+
+
+def test_a_site_whose_error_is_small_against_the_unit_is_refused(
+    make_block: Callable[..., ReleasedArms],
+) -> None:
+    round_, variances = asked(), np.full((len(ARMS), 2), 0.2)
+    # Standard errors of 0.0045 and of 0.0037; a quarter of the unit is 0.0039.
+    coarse, fine = (
+        make_block("a" * 64, effective_sizes=(size,) * 5, correlation=0.0) for size in (20_000.0, 30_000.0)
+    )
+    assert (row_terms([coarse], round_, variances)[:, 0] == 1.0).all()
+    with pytest.raises(RefusedError, match=r"0\.25 units of 2\^-6.*\[pool-masked-unit\]"):
+        row_terms([fine], round_, variances)
 
 
 def test_a_grid_that_is_too_short_is_refused() -> None:

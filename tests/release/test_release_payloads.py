@@ -22,6 +22,7 @@ from causalsig.release import (
     grouped,
     monitor_document,
     moved,
+    private_draw,
     profile_document,
     rules,
     sift,
@@ -33,6 +34,8 @@ from evidence.claims._payload_cells import judge_monitor, judge_profile, random_
 from evidence.claims._payload_crossed import judge_findings, random_findings
 from evidence.claims._payload_judged import Judged, judge_site
 from evidence.claims._payload_oracle import broken
+from evidence.claims._payload_private import judge_private, random_private
+from evidence.claims._payload_sealed import judge_contribution, random_contribution, random_withdrawal
 from evidence.claims._payload_sites import IDENTITY, RARE, random_site, study_of
 from evidence.claims._payload_tight import tight_site
 
@@ -215,3 +218,43 @@ def test_the_oracle_sees_what_a_document_says_against_the_handbook(wanted: str) 
     assert broken(document) == []
     EDITS[wanted](document)
     assert wanted in broken(document)
+
+
+def private(draw: Random) -> tuple[Any, Any]:
+    study, result, document = random_private(draw)
+    return document, lambda said: judge_private(study, result, said)
+
+
+def test_the_oracle_sees_noise_of_another_epsilon(monkeypatch: pytest.MonkeyPatch) -> None:
+    smaller = private_draw.private_means
+    monkeypatch.setattr(
+        private_draw, "private_means", lambda *a, **b: smaller(*a, **(b | {"epsilon": 4 * b["epsilon"]}))
+    )
+    assert first_wrong(private, "privacy: less noise than its epsilon asks for")
+
+
+def test_the_oracle_sees_what_stands_beside_noise() -> None:
+    documents = (random_private(Random(seed))[2].model_dump(mode="json") for seed in range(MOST))
+    said = next(one for one in documents if one["questions"][0]["private"])
+    assert broken(said) == []
+    question = said["questions"][0]
+    for more in ({"attrition": [{"rule": "cohort-no-open-case", "before": "10-29", "after": "10-29"}]},
+                 {"private": []}, {"status": "withheld"}):  # fmt: skip
+        assert any("privacy: " in rule for rule in broken({**said, "questions": [question | more]}))
+    assert "privacy: noise in a document that does not say what it spends" in broken({**said, "privacy": []})
+
+
+def test_the_oracle_sees_a_word_without_its_mask(monkeypatch: pytest.MonkeyPatch) -> None:
+    def contribution(draw: Random) -> tuple[Any, Any]:
+        document, words = random_contribution(draw)
+        return document, lambda said: judge_contribution(words, said)
+
+    assert not first_wrong(contribution, "masked: a word without a mask")
+    monkeypatch.setattr("evidence.claims._payload_sealed.add_masks", lambda words, *_: words)
+    assert first_wrong(contribution, "masked: a word without a mask")
+
+
+def test_the_oracle_sees_a_reason_that_is_none_of_the_list() -> None:
+    said = random_withdrawal(Random(1)).model_dump(mode="json")
+    assert broken(said) == []
+    assert broken(said | {"reason": "Mevrouw Jansen"}) and broken(said | {"remark": "x"})

@@ -284,3 +284,13 @@ def test_the_terminal_shows_each_value_with_its_rule(
         (line,) = [one for one in lines if one.split(" ")[0] == leaf.place]
         rule = catalogue("en").get(f"release.rules.{leaf.field.rule}.title", leaf.field.rule)
         assert line.endswith(f" | {rule}")
+
+
+@pytest.mark.parametrize("language", ["nl", "en"])
+def test_the_page_has_the_digest_of_what_the_ledger_is_told(documents: dict[str, Any], language: Any) -> None:
+    told = "5e" * 32
+    document = documents["estimates"]
+    assert told not in review_html(review_of(document), language)
+    page = review_html(review_of(document, told=told), language)
+    term = catalogue(language)["review.told"]
+    assert page.count(told) == 1 and page.index(term) < page.index(told)

@@ -17,6 +17,7 @@ from causalsig.release import ReleaseIdentity, build_pool_document, build_releas
 from causalsig.release.around_fields import ENVELOPE, PAYLOAD, STUDY, WITHDRAWAL
 from causalsig.release.envelope import payload_bytes, seal_alone
 from causalsig.release.json_schema import DOCUMENTS, NAMES, json_schema
+from causalsig.release.masked_fields import MASKED
 from causalsig.release.paths import exported_paths, leaves
 from causalsig.release.strict_json import parse
 from causalsig.study.models import Disclosure, Pooling, Study
@@ -50,6 +51,38 @@ def documents(
         "reason": "erasure",
     }
     found["study"] = {"kind": "study", "schema_version": "0.1", "study_digest": "b" * 64}
+    site = {"public_key": "d" * 64, "site_code": "e" * 64}
+    whole = {"schema_version": "0.1", "study_digest": "b" * 64, "wave": 1}
+    found["masked_key"] = {"kind": "masked_key", **whole, **site}
+    found["masked_contribution"] = {
+        "kind": "masked_contribution",
+        "schema_version": "0.1",
+        "round": "c" * 64,
+        "public_key": "d" * 64,
+        "payload_hash": "a" * 64,
+        "words": "0" * 64,
+    }
+    row = {
+        "question": "contact_method",
+        "outcome": "any_new_arrears_3m",
+        "estimand": "ATO",
+        "estimator": "doubly_robust",
+        "arm": "phone",
+        "reference": "letter",
+    }
+    found["masked_round"] = {
+        "kind": "masked_round",
+        **whole,
+        "stage": "grid",
+        "unit_exponent": -6,
+        "step_exponent": 2,
+        "points": 3,
+        "precision": 8,
+        "rows": [row],
+        "variances": [2**30, 2**30],
+        "sites_with": [30],
+        "roster": [site],
+    }
     sealed = seal_alone(found["estimates"], read_signing_key(keys, "university"), demo=False)
     return found | {"envelope": parse(sealed)}
 
@@ -168,6 +201,8 @@ def test_what_stands_around_a_document_is_in_the_table_and_nothing_else(document
     assert {path for _, path, _ in leaves(documents["envelope"])} == set(ENVELOPE)
     assert set(exported_paths(DOCUMENTS["withdrawal"])) == set(WITHDRAWAL)
     assert set(exported_paths(DOCUMENTS["study"])) == set(STUDY)
+    for kind, fields in MASKED.items():
+        assert set(exported_paths(DOCUMENTS[kind])) == set(fields)
     around = payload_bytes({}, demo=True, ledger="a" * 64, told="b" * 64)
     assert set(json.loads(around)) == {"document", *PAYLOAD}
 

@@ -13,14 +13,11 @@ from causalsig_cli.app import main
 from causalsig.records import SiteResult
 from causalsig.release import (
     ReleaseIdentity,
-    approve,
     build_pool_document,
     build_release,
-    look,
     new_keys,
     read_provider_key,
     read_signing_key,
-    read_trusted,
     site_code,
     write_pool,
     write_review,
@@ -28,6 +25,7 @@ from causalsig.release import (
 from causalsig.study.digest import study_digest
 from causalsig.study.read import read_study
 from tests.release.conftest import question_result
+from tests.release.desk import approve_both
 from tests.release.memories import memory_for
 from tests.report.page_factory import pool
 
@@ -72,19 +70,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
         build_release(site, study=study, identity=identity),
         memory=memory_for(folder / "site"),
     )
-    released = None
-    for role, name in (("operator", "One Person"), ("checker", "Another Person")):
-        key = read_signing_key(keys, role)
-        look(folder / "site")
-        released = approve(
-            folder / "site",
-            role=role,
-            name=name,
-            key=key,
-            trusted=read_trusted(keys),
-            outbox=folder / "outbox",
-            demo=True,
-        )
+    released = approve_both(folder / "site", keys, folder / "outbox", demo=True)
     assert released is not None
     university = read_signing_key(keys, "university")
     written = {}
@@ -187,3 +173,12 @@ def test_national_and_the_statisticians_version(files: Files, tmp_path: Path) ->
     assert run("national", *common, "--sites", "--releases", files.release.parent, "-o", inside) == 0
     code = files.release.name[:8]
     assert code in inside.read_text(encoding="utf-8") and code not in first.read_text(encoding="utf-8")
+
+
+def test_the_numbers_of_the_national_page_are_written_beside_it(files: Files, tmp_path: Path) -> None:
+    common = (files.pool, "--keys", files.keys, "--demo", "-o", tmp_path / "page.html")
+    assert run("national", *common, "--tables", tmp_path / "tables") == 0
+    lines = (tmp_path / "tables" / "effects.csv").read_text(encoding="utf-8").splitlines()
+    assert lines[0].startswith("question,outcome,") and any("home_visit" in line for line in lines)
+    assert all(line.endswith(",True") for line in lines[1:])
+    assert (tmp_path / "tables" / "effects.parquet").read_bytes().startswith(b"PAR1")

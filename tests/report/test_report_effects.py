@@ -7,7 +7,7 @@ from math import inf, nan, sqrt
 
 import pytest
 
-from causalsig.report.effects import Shown, agree, own_contrast, own_mean, show_contrast
+from causalsig.report.effects import Shown, agree, own_contrast, own_mean, show_contrast, shrunken
 from tests.report.page_factory import block, contrast
 
 # Exact arithmetic apart from the normal quantile, printed to three decimals.
@@ -47,3 +47,16 @@ def test_own_and_others_fit_unless_they_differ_by_more_than_chance_and_spread() 
     # 12 apart: not by chance alone (1.96 × √(3² + 5²) = 11.4), but within the spread between municipalities.
     assert not agree(Shown(3.0, 0.0, 0.0, 5.0), replace(others, tau2=0.0))
     assert agree(Shown(3.0, 0.0, 0.0, 5.0), others)
+
+
+def test_the_weighed_estimate_lies_between_and_the_surer_side_counts_most() -> None:
+    others = Shown(-9.0, -15.0, -3.0, 3.0, prediction=(-20.0, 2.0))
+    vague = shrunken(Shown(20.0, -180.0, 220.0, 100.0), others)
+    sharp = shrunken(Shown(20.0, 18.0, 22.0, 1.0), others)
+    assert vague is not None and sharp is not None
+    assert -9.0 < vague.estimate < -8.5 and 19.0 < sharp.estimate < 20.0
+    # A prior of standard deviation 11 / 1.96 alone, and with equal weight its half in between.
+    assert vague.std_error == pytest.approx(11.0 / 1.959964, rel=0.01)
+    equal = shrunken(Shown(1.0, 0.0, 0.0, 11.0 / 1.959964), others)
+    assert equal is not None and equal.estimate == pytest.approx(-4.0, abs=CLOSE)
+    assert shrunken(Shown(1.0, 0.0, 2.0, 0.5), replace(others, prediction=None)) is None

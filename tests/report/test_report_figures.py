@@ -8,15 +8,18 @@ from xml.etree import ElementTree
 import pytest
 
 from causalsig.errors import ReportError
-from causalsig.report.figures import ForestRow, Layout, axis_limits, forest_plot
+from causalsig.report.canvas import Layout
+from causalsig.report.forest_figure import Axis, ForestRow, axis_limits, forest_plot
 
 OWN = ForestRow("Uw gemeente", -12, -30, 6)
 POOL = ForestRow("Samen", -9, -15, -3, mark="diamond", tone="orange", prediction=(-20, 2))
 
 
 def draw(*rows: ForestRow, layout: Layout = "narrow", name: str = "figure") -> str:
-    words = {"title": "Titel & <b>", "description": "Beschrijving", "below": "minder", "above": "meer"}
-    return forest_plot(rows, name=name, layout=layout, **words)
+    figure = forest_plot(
+        rows, title="Titel & <b>", description="Beschrijving", axis=Axis("minder", "meer"), name=name
+    )
+    return figure.inline(layout)
 
 
 def written(svg: str) -> list[str]:
@@ -34,7 +37,10 @@ def test_the_same_rows_give_the_same_bytes(layout: Layout) -> None:
 def test_it_is_well_formed_and_has_a_title_and_description(layout: Layout) -> None:
     root = ElementTree.fromstring(draw(OWN, POOL, layout=layout))
     named = {child.attrib["id"]: child.text for child in root if "id" in child.attrib and child.text}
-    assert [named[key] for key in root.attrib["aria-labelledby"].split()] == ["Titel & <b>", "Beschrijving"]
+    assert [named[key] for key in root.attrib["aria-labelledby"].split()] == [
+        "Titel & <b>",
+        "2 rijen. Uw gemeente −12 (−30 tot +6); Samen −9 (−15 tot −3). Beschrijving",
+    ]
     assert "width" not in root.attrib and "viewBox" in root.attrib
 
 

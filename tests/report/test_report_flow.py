@@ -15,7 +15,7 @@ from causalsig.records import AttritionRow, QuestionResult, Refusal, SiteResult
 from causalsig.release import ReleaseIdentity, build_release
 from causalsig.release.documents import EstimatesDocument
 from causalsig.report.flow import FlowArm, FlowStep, Range, StudyFlow, study_flow
-from causalsig.report.flow_drawing import flow_figure
+from causalsig.report.flow_drawing import attrition_plot
 from causalsig.report.flow_words import WIDTH, flow_lines, range_words
 from causalsig.report.words import Words
 from causalsig.study.digest import study_digest
@@ -132,7 +132,7 @@ def test_a_question_nobody_answers_is_told_and_not_drawn() -> None:
     assert (unasked.question, unasked.steps, unasked.releases) == ("accepted_help", (), 0)
     assert "No release answers this question." in "\n".join(flow_lines(flow, Words("en", "flow")))
     with pytest.raises(ReportError, match=r"\[report-figure-empty\]"):
-        flow_figure(unasked, Words("en", "flow"), name="flow")
+        attrition_plot(unasked, language="en")
 
 
 @pytest.mark.parametrize("language", ["nl", "en"])
@@ -140,8 +140,8 @@ def test_a_question_nobody_answers_is_told_and_not_drawn() -> None:
 def test_the_figure_says_every_number_and_is_the_same_bytes_again(language: str, layout: str) -> None:
     words = Words(language, "flow")  # type: ignore[arg-type]
     flow = contact(release(WHOLE), release(SMALL, site="d")).questions[0]
-    drawn = flow_figure(flow, words, name="flow", layout=layout)  # type: ignore[arg-type]
-    assert drawn == flow_figure(flow, words, name="flow", layout=layout)  # type: ignore[arg-type]
+    drawn = attrition_plot(flow, language=language).inline(layout)  # type: ignore[arg-type]
+    assert drawn == attrition_plot(flow, language=language).inline(layout)  # type: ignore[arg-type]
     told = " ".join(part.text or "" for part in ElementTree.fromstring(drawn).iter())
     for left in [*(step.left for step in flow.steps), *(arm.households for arm in flow.arms)]:
         assert range_words(left, words, short=True) in told
@@ -149,14 +149,23 @@ def test_the_figure_says_every_number_and_is_the_same_bytes_again(language: str,
     assert re.findall(r'aria-labelledby="([^"]*)"', drawn) == ["flow-title flow-desc"]
 
 
+def _extent(path: str) -> tuple[float, float, float, float]:
+    """Where a drawn path lies: left, top, width and height."""
+    numbers = [float(number) for number in re.findall(r"-?\d+\.?\d*", path)]
+    across, down = numbers[::2], numbers[1::2]
+    return min(across), min(down), max(across) - min(across), max(down) - min(down)
+
+
 def test_boxes_stay_inside_the_figure_and_do_not_overlap() -> None:
     flow = contact(release(WHOLE), release(SMALL, site="d")).questions[0]
     for layout in ("wide", "narrow"):
-        root = ElementTree.fromstring(flow_figure(flow, Words("nl", "flow"), name="f", layout=layout))  # type: ignore[arg-type]
+        root = ElementTree.fromstring(attrition_plot(flow).inline(layout))  # type: ignore[arg-type]
         width, height = (float(end) for end in root.attrib["viewBox"].split()[2:])
         boxes = [
-            tuple(float(part.attrib[name]) for name in ("x", "y", "width", "height"))
-            for part in root.iter("{http://www.w3.org/2000/svg}rect")
+            _extent(path.attrib["d"])
+            for part in root.iter("{http://www.w3.org/2000/svg}g")
+            if part.attrib.get("id", "").startswith("flow-box-")
+            for path in part.iter("{http://www.w3.org/2000/svg}path")
         ]
         assert len(boxes) == len(flow.steps) + len(flow.arms) + len(flow.absent)
         for x, y, wide, high in boxes:

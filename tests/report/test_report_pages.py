@@ -76,6 +76,14 @@ def test_a_result_that_departs_from_the_others_is_not_advised_by_them() -> None:
     assert "Dit steunt de keuze voor een huisbezoek" not in found
 
 
+def test_the_own_result_is_weighed_with_the_others_only_where_the_two_fit() -> None:
+    fits, departs = words(municipality_html(made.estimated())), words(municipality_html(made.harmful()))
+    said = "Uw uitkomst gewogen met wat wij uit de andere gemeenten verwachten: 10 minder"
+    assert said in fits and "Gewogen met de anderen" in fits
+    assert "wijkt af" in departs and "Uw uitkomst gewogen met" not in departs
+    assert "Uw uitkomst gewogen met" not in words(municipality_html(made.refused()))
+
+
 def test_a_refused_question_says_why_in_words() -> None:
     found = words(municipality_html(made.refused()))
     assert "Signalen worden hier zes maanden bewaard" in found
@@ -121,6 +129,16 @@ def test_the_public_page_shows_no_site_and_the_statisticians_says_it_is_not_publ
     assert "niet publiceren" in words(inside) and "niet publiceren" not in words(public)
     assert "2 van de 24 gemeenten gaven op deze vraag geen cijfer" in words(public)
     assert "b2b2" not in public
+
+
+def test_the_order_of_arms_is_of_what_may_be_shown_and_counts_are_the_statisticians() -> None:
+    public, inside = (words(national_html(made.national(sites=sites))) for sites in (False, True))
+    assert "Van laag naar hoog: Huisbezoek 106 (100 tot 112); Telefoon" in public
+    assert "Huishoudens in klassen" not in public and "300–999 / 1.000–2.999" not in public
+    assert "300–999 / 1.000–2.999" in inside
+    hidden = tuple(replace(c, publishable=False) for c in made.pool("all").contrasts)
+    withheld = replace(made.national(), pool=made.pool("all", contrasts=hidden))
+    assert "Van laag naar hoog" not in words(national_html(withheld))
 
 
 def test_a_demo_says_so_and_a_real_page_does_not() -> None:
