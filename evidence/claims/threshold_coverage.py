@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from evidence.claim import Verdict
-from evidence.claims._threshold_cells import CELLS, DOSES
+from evidence.claims._threshold_cells import CELLS
 from evidence.context import Context
 from evidence.montecarlo import mean_and_error, observed_figures
 
