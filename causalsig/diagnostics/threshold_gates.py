@@ -36,6 +36,8 @@ ROUND = 10
 """A cutoff that is a multiple of so many steps of the scores is a round one: amounts are rounded to it."""
 FINE = 20
 """Distinct scores a side, at least, where leaving one of them out costs little."""
+SAME_FACT = 1e-9
+"""A jump of a fact without any spread that is no more than rounding."""
 SAME_STEP = 1e-6
 """Steps that a round cutoff may lie beside a multiple, by rounding of the scores."""
 NORMAL_MAD = 1.4826
@@ -338,32 +340,24 @@ def _before(
 ) -> list[Verdict]:
     """One verdict for all facts from before: the smallest p-value, times their number (Holm's first step).
 
-    A fact without any spread at the cutoff has no p-value. Where it is another one on either side, that is
-    the clearest jump there is; where it is the same, there is nothing to judge.
+    A fact that varies too little to choose a bandwidth from is judged at the outcome's own. One that is constant
+    there has no error: where it is another constant on either side, that is the clearest jump there is.
     """
+    widths = (primary.bandwidths.left, primary.bandwidths.bias_left)
     p_values = []
     for column in before:
         found = _tried(table, cutoff, outcome=column, donut=donut, **options)
+        if found is None:
+            found = _tried(table, cutoff, outcome=column, donut=donut, **options | {"bandwidth": widths})
         jump = None if found is None else (found.reduced_form or found).robust
         if jump is not None and np.isfinite(jump.p_value):
             p_values.append(jump.p_value)
-        elif _steps(table, cutoff, column, primary):
+        elif jump is not None and abs(jump.estimate) > SAME_FACT:
             p_values.append(0.0)
     if not p_values:
         return []
     smallest = min(1.0, min(p_values) * len(p_values))
     return [_verdict(JUMP_BEFORE, smallest >= asked.error_rate, smallest, asked.error_rate)]
-
-
-def _steps(table: ScoreTable, cutoff: float, column: int, primary: ThresholdResult) -> bool:
-    """Say whether a column's means on either side differ, within the widths that the outcome is judged at."""
-    from causalsig.estimation.threshold_table import restrict_scores
-
-    widths = -primary.bandwidths.left, primary.bandwidths.right
-    low, high = (cutoff * np.exp(w) if primary.scale == "log" else cutoff + w for w in widths)
-    sides = restrict_scores(table, low, cutoff), restrict_scores(table, cutoff, high)
-    left, right = (one.all.sums[:, column].sum() / one.episodes for one in sides)
-    return bool(left != right)
 
 
 def _verdict(code: str, passed: bool, value: float, threshold: float) -> Verdict:
