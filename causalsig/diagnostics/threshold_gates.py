@@ -340,8 +340,8 @@ def _before(
 ) -> list[Verdict]:
     """One verdict for all facts from before: the smallest p-value, times their number (Holm's first step).
 
-    A fact that varies too little to choose a bandwidth from is judged at the outcome's own. One that is constant
-    there has no error: where it is another constant on either side, that is the clearest jump there is.
+    A fact that varies too little to choose a bandwidth from is judged at the outcome's own. One that is
+    constant there has no error: where it is another one on either side, that is the clearest jump there is.
     """
     widths = (primary.bandwidths.left, primary.bandwidths.bias_left)
     p_values = []
