@@ -9,7 +9,7 @@ of the jumps, other bandwidths, donuts, placebos. Crossing as an instrument for 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING
@@ -38,6 +38,7 @@ from causalsig.release.crossed_entries import (
 from causalsig.release.crossed_grids import broken_floor, jump_entry, nearest, width_entry
 from causalsig.release.moved import moves_of, within_budget
 from causalsig.release.moved_entries import move_numbers
+from causalsig.release.nested import NESTED, first_days_of, share_between
 from causalsig.release.vocabulary import to_code
 
 if TYPE_CHECKING:
@@ -52,6 +53,8 @@ if TYPE_CHECKING:
     from causalsig.release.rules import Limits
     from causalsig.study.models import Study
 
+ROUNDING = 1e-9
+"""Of a product of two floats: 200 · 0.1 must count as 20."""
 _MAX_RATIO = 10.0
 """A gate whose figure or threshold is at or above this judges a size, and leaves as a band."""
 
@@ -77,14 +80,17 @@ def thresholds_part(
             found="one that it does not name",
             mend="Run the site and its release with the same study file.",
         )
-    return (thresholds_entry(found, limits),)
+    return (thresholds_entry(found, limits, first_days_of(asked, study)),)
 
 
-def thresholds_entry(found: ThresholdFindings, limits: Limits) -> ThresholdsEntry:
-    """Write what may leave of a site's thresholds."""
+def thresholds_entry(
+    found: ThresholdFindings, limits: Limits, first_days: Mapping[str, int]
+) -> ThresholdsEntry:
+    """Write what may leave of a site's thresholds; `first_days`: of every outcome, as `first_days_of`."""
     with_bins = _told_once(found.blocks)
     crossings = tuple(
-        _crossing(block, limits, bins=place in with_bins) for place, block in enumerate(found.blocks)
+        _crossing(block, limits, first_days, bins=place in with_bins)
+        for place, block in enumerate(found.blocks)
     )
     estimated = any(entry.effects for entry in crossings)
     return ThresholdsEntry(
@@ -121,8 +127,10 @@ def _at_once(one: ThresholdBlock, other: ThresholdBlock) -> bool:
     return first <= min(one.valid_to or date.max, other.valid_to or date.max)
 
 
-def _crossing(block: ThresholdBlock, limits: Limits, *, bins: bool) -> CrossingEntry:
-    effects, held = _sifted(block, limits)
+def _crossing(
+    block: ThresholdBlock, limits: Limits, first_days: Mapping[str, int], *, bins: bool
+) -> CrossingEntry:
+    effects, held = _sifted(block, limits, first_days)
     share = limits.disclosure.max_parameter_share * sum(block.households)
     large = min(block.households) >= limits.disclosure.min_households_arm
     entry = CrossingEntry(
@@ -151,7 +159,7 @@ def _crossing(block: ThresholdBlock, limits: Limits, *, bins: bool) -> CrossingE
     if not effects:
         return entry
     if not bins and block.bins:
-        entry = entry.model_copy(update={"held": (*entry.held, "release-nested-difference")})
+        entry = entry.model_copy(update={"held": (*entry.held, NESTED)})
         block = replace(block, bins=())
     return _within(entry, block, effects, share, limits)
 
@@ -196,13 +204,15 @@ def _within(
     return CrossingEntry.model_validate(entry.model_copy(update=update).model_dump())
 
 
-def _sifted(block: ThresholdBlock, limits: Limits) -> tuple[tuple[CrossingEffectEntry, ...], list[str]]:
+def _sifted(
+    block: ThresholdBlock, limits: Limits, first_days: Mapping[str, int]
+) -> tuple[tuple[CrossingEffectEntry, ...], list[str]]:
     """Give effects that hold every floor, none without the primary outcome's; and what held others."""
     entries: list[CrossingEffectEntry] = []
     held: list[str] = []
-    nested = _nested(block.effects, limits)
+    nested = _nested(block.effects, limits, first_days)
     for place, effect in enumerate(block.effects):
-        code = _broken(effect, limits) or ("release-nested-difference" if place in nested else None)
+        code = _broken(effect, limits) or (NESTED if place in nested else None)
         entry = None if code else _effect(effect)
         if entry is None:
             held.append(code or "release-grid")
@@ -224,15 +234,24 @@ def _broken(effect: CrossingEffect, limits: Limits) -> str | None:
     )
 
 
-def _nested(effects: Sequence[CrossingEffect], limits: Limits) -> frozenset[int]:
-    """Find outcomes that with another one of the same kind would tell a side's few households."""
-    held = set()
+def _nested(
+    effects: Sequence[CrossingEffect], limits: Limits, first_days: Mapping[str, int]
+) -> frozenset[int]:
+    """Find outcomes that with another one of the same kind would tell a side's few households.
+
+    As between arms (`nested_not_admitted`): by their expected number beforehand where both are of the same
+    households of a side, and by their number where that let them pass.
+    """
+    floor, held = limits.disclosure.min_households_cell, set()
     for place, one in enumerate(effects):
-        for other in effects[:place]:
-            same = (one.kind, one.months) == (other.kind, other.months)
+        for earlier, other in enumerate(effects[:place]):
+            if (one.kind, one.months) != (other.kind, other.months):
+                continue
+            share = share_between(first_days, one.outcome, other.outcome)
             apart = [abs(a - b) for a, b in zip(one.households_with, other.households_with, strict=True)]
-            if same and any(0 < n < limits.disclosure.min_households_cell for n in apart):
-                held.add(effects.index(other) if one.primary else place)
+            expected = [share * n for n, m in zip(one.households, other.households, strict=True) if n == m]
+            if any(n < 2 * floor - ROUNDING for n in expected) or any(0 < n < floor for n in apart):
+                held.add(earlier if one.primary else place)
     return frozenset(held)
 
 

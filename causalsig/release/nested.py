@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from causalsig.records import Analysis
 from causalsig.release.registry import rule
 from causalsig.release.rules import Limits, small_class
+
+if TYPE_CHECKING:
+    from causalsig.study.crossing import Threshold
+    from causalsig.study.models import Study
+    from causalsig.study.questions import AcceptedHelp, ContactMethod
 
 NESTED = "release-nested-difference"
 REPEATED_ONLY, REPEATED_ONLY_LATE, LATE_DAY = 0.1, 0.05, 60
@@ -48,10 +54,21 @@ def nested_not_admitted(
     """
 
     def too_small(first: Analysis, second: Analysis) -> bool:
-        late = max(first_days[first.outcome], first_days[second.outcome]) >= LATE_DAY
-        return _too_small(first, second, limits, REPEATED_ONLY_LATE if late else REPEATED_ONLY)
+        return _too_small(first, second, limits, share_between(first_days, first.outcome, second.outcome))
 
     return _second_of_pairs(analyses, primary_outcome, too_small)
+
+
+def share_between(first_days: Mapping[str, int], *outcomes: str) -> float:
+    """Give d0, the declared share of households between outcomes, by the day from which returns count."""
+    late = max(first_days[outcome] for outcome in outcomes) >= LATE_DAY
+    return REPEATED_ONLY_LATE if late else REPEATED_ONLY
+
+
+def first_days_of(question: ContactMethod | AcceptedHelp | Threshold, study: Study) -> dict[str, int]:
+    """Give the day from which the returns of every outcome of a question count."""
+    own = {name: study.outcome(name).from_day for name in question.outcomes}
+    return {name: question.follow_up_from_day if day is None else day for name, day in own.items()}
 
 
 @rule("nested", NESTED, "own: complementary suppression", ("min_households_cell",))

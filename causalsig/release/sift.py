@@ -12,7 +12,7 @@ from causalsig.release.given import given_entries
 from causalsig.release.given_entries import GivenRuleEntry, given_numbers
 from causalsig.release.grouped import groups_entry, rule_entry
 from causalsig.release.grouped_entries import GroupsEntry, RuleEntry, groups_numbers, rule_numbers
-from causalsig.release.nested import NESTED, nested_differences, nested_not_admitted
+from causalsig.release.nested import NESTED, first_days_of, nested_differences, nested_not_admitted
 from causalsig.release.registry import rule as registered
 from causalsig.release.rules import BUDGET, Key, Limits, beyond_budget, broken_rules
 
@@ -68,7 +68,9 @@ def sift(result: QuestionResult, study: Study, limits: Limits) -> Sifted:
     left = [result.analyses[at] for at in places]
     primary = study.asked[result.question].primary_outcome
     # On all blocks: which of them another rule holds back may depend on outcomes.
-    small = nested_not_admitted(result.analyses, limits, primary, _first_days(result.question, study))
+    small = nested_not_admitted(
+        result.analyses, limits, primary, first_days_of(study.asked[result.question], study)
+    )
     nested = {place for place, at in enumerate(places) if at in small}
     nested |= nested_differences(left, limits, primary)
     kept = [analysis for place, analysis in enumerate(left) if place not in nested]
@@ -124,13 +126,6 @@ def sift(result: QuestionResult, study: Study, limits: Limits) -> Sifted:
         few for at, few in enumerate(by_class) if few is not None and at not in beyond.blocks
     )
     return Sifted(tuple(released), few_in_an_arm, shown[0], shown[1], shown[2], shown[3], tuple(held))
-
-
-def _first_days(question: str, study: Study) -> dict[str, int]:
-    """Give the day from which the returns of every outcome of a question count."""
-    asked = study.asked[question]
-    own = {name: study.outcome(name).from_day for name in asked.outcomes}
-    return {name: asked.follow_up_from_day if day is None else day for name, day in own.items()}
 
 
 def _within(entries: tuple[Any, ...], beyond: frozenset[int]) -> tuple[Any, ...]:

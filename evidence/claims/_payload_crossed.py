@@ -23,7 +23,7 @@ from causalsig.crossed import (
 from causalsig.moved import BandRow, BasisRow, MovedRow, PassedRoute, RouteName
 from causalsig.records import Verdict
 from evidence.claims._payload_grids import ROUNDING
-from evidence.claims._payload_judged import ERRORS, Judged
+from evidence.claims._payload_judged import ERRORS, Judged, share_between
 from evidence.claims._payload_oracle import band_of, step_of
 
 if TYPE_CHECKING:
@@ -190,6 +190,13 @@ def _crossing(study: Study, block: ThresholdBlock, shown: Mapping[str, Any], tol
         apart = [abs(a - b) for a, b in zip(one.households_with, other.households_with, strict=True)]
         few = (one.kind, one.months) == (other.kind, other.months) and any(0 < n < cell for n in apart)
         told.check("side-nested", not few, {one.outcome, other.outcome} <= set(effects))
+        share = share_between(study, study.questions.threshold, one.outcome, other.outcome)
+        sides = zip(one.households, other.households, strict=True)
+        expected = all(n * share >= 2 * cell - ROUNDING for n, m in sides if n == m)
+        alike = (one.kind, one.months) == (other.kind, other.months)
+        told.check(
+            "side-nested-admission", expected or not alike, {one.outcome, other.outcome} <= set(effects)
+        )
     sound = all(row.households >= cell and row.variance > 0 for row in block.bins)
     sound &= all(row.taken_up is None or 0 < row.taken_up < 1 for row in block.bins)
     told.check("bin-floor", sound, bool(shown["bins"]))

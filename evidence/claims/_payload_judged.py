@@ -35,9 +35,9 @@ COLUMNS: Final = {
     "n_creditors>=2": "n_creditors-from-2",
     "n_new_arrears>=1": "n_new_arrears-from-1",
 }
-REPEATED_ONLY: Final = {"contact_method": 0.1, "accepted_help": 0.05}
-"""Share of households that return with repeated signals only, declared before outcomes: returns count from
-day 14 in the one question and from day 60 in the other."""
+REPEATED_ONLY: Final = {False: 0.1, True: 0.05}
+"""Share of households that return with repeated signals only, declared before outcomes: where returns count
+from an early day, and where they count from day 60 on."""
 BELOW_A_BLOCK: Final = {"release-parameters", "release-nested-difference"}
 
 
@@ -148,7 +148,7 @@ def _question(study: Study, result: QuestionResult, entry: Mapping[str, Any], to
         told.check("nested", not _few_between(one, other, floor), False)
         if arms and _few_between(one, other, floor, arms):
             told.wrong.append("nested")
-        told.check("nested-admission", _expects_enough_between(one, other, floor), bool(all(left)))
+        told.check("nested-admission", _expects_enough_between(study, one, other), bool(all(left)))
     _budget(study, kept, result, entry, told)
     _gates(result, entry, bool([b for b in entry["analyses"] if b["primary"]]), told)
     _beside(study, result, entry, told)
@@ -197,7 +197,7 @@ def _nested(one: Analysis, other: Analysis) -> bool:
     return one.outcome != other.outcome and all(getattr(one, name) == getattr(other, name) for name in alike)
 
 
-def _expects_enough_between(one: Analysis, other: Analysis, floor: int) -> bool:
+def _expects_enough_between(study: Study, one: Analysis, other: Analysis) -> bool:
     """Say whether every arm of two nested outcomes is, by its size, expected to hold two floors apart."""
     if not _nested(one, other) or one.result.arms != other.result.arms:
         return True
@@ -212,7 +212,14 @@ def _expects_enough_between(one: Analysis, other: Analysis, floor: int) -> bool:
         )
     ]
     sizes = np.minimum(one.result.households, other.result.households)[same]
-    return bool(np.all(sizes * REPEATED_ONLY[one.question] >= 2 * floor - ROUNDING))
+    share = share_between(study, study.asked[one.question], one.outcome, other.outcome)
+    return bool(np.all(sizes * share >= 2 * study.disclosure.min_households_cell - ROUNDING))
+
+
+def share_between(study: Study, question: Any, *outcomes: str) -> float:
+    """Give the declared share of two outcomes: of the later of the days that their returns count from."""
+    days = [study.outcome(outcome).from_day for outcome in outcomes]
+    return REPEATED_ONLY[max(question.follow_up_from_day if day is None else day for day in days) >= 60]
 
 
 def _few_between(one: Analysis, other: Analysis, floor: int, arms: set[str] | None = None) -> bool:

@@ -143,7 +143,7 @@ def _site(
         effects=(found,), accepted=None, bands=(), refusals=(),
         bins=bin_rows(scored, values, 0.0, smallest=limits.disclosure.min_households_cell, numbers=numbers),
     )  # fmt: skip
-    entry = thresholds_entry(ThresholdFindings("estimated", (), (), (block,), ()), limits)
+    entry = thresholds_entry(ThresholdFindings("estimated", (), (), (block,), ()), limits, {})
     document: Any = SimpleNamespace(site_code=f"{place:064d}", thresholds=(entry,))
     return released_thresholds(document)
 

@@ -88,6 +88,10 @@ def block(**changes: Any) -> ThresholdBlock:
     return ThresholdBlock(**(values | changes))
 
 
+DAYS = {"any_new_arrears_3m": 14, "any_all_3m": 14}
+LATE = dict.fromkeys(DAYS, 60)
+
+
 def findings(*blocks: ThresholdBlock, status: Any = "estimated") -> ThresholdFindings:
     follows = (FollowRow(1, "2025-01", 400, 380, 333), FollowRow(1, "2025-02", 31, 29, 31))
     return ThresholdFindings(status, (), follows, blocks or (block(),), ())
@@ -107,7 +111,7 @@ def release(make_site: Make, study: Study, identity: ReleaseIdentity) -> Callabl
 
 
 def told(found: ThresholdFindings, limits: Limits) -> Any:
-    (entry,) = thresholds_entry(found, limits).crossings
+    (entry,) = thresholds_entry(found, limits, DAYS).crossings
     return entry
 
 
@@ -170,6 +174,31 @@ def test_another_outcome_stays_when_it_would_tell_few_households(limits: Limits)
 
 
 @pytest.mark.parametrize(
+    ("changes", "days", "stays"),
+    [
+        ({"households": (200, 260)}, DAYS, True),
+        ({"households": (199, 260)}, DAYS, False),
+        ({"households": (399, 400)}, LATE, False),
+        ({"households": (400, 400)}, LATE, True),
+    ],
+)
+def test_another_outcome_stays_where_few_are_expected_between_whatever_came_out(
+    limits: Limits, changes: dict[str, Any], days: dict[str, int], stays: bool
+) -> None:
+    primary = effect(**changes)
+    other = replace(primary, outcome="any_all_3m", primary=False, households_with=(100, 110))
+
+    def outcomes(*effects: CrossingEffect) -> list[str]:
+        (entry,) = thresholds_entry(findings(block(effects=effects)), limits, days).crossings
+        return [one.outcome for one in entry.effects]
+
+    assert outcomes(primary, other) == ["any_new_arrears_3m", "any_all_3m"][: 1 + stays]
+    # Of other households nothing can be subtracted.
+    elsewhere = replace(other, households=(301, 302))
+    assert len(outcomes(primary, elsewhere)) == 2
+
+
+@pytest.mark.parametrize(
     "wrong", [{"households": 9}, {"variance": 0.0}, {"taken_up": 1.0}, {"taken_up": 0.0}]
 )
 def test_one_bin_below_its_floor_holds_the_table_back(limits: Limits, wrong: dict[str, Any]) -> None:
@@ -191,17 +220,17 @@ def test_all_numbers_are_at_most_a_tenth_of_the_households(limits: Limits) -> No
 def test_no_household_stands_in_two_tables_of_bins(limits: Limits) -> None:
     """Above 347 and below 900 are the same households: who knows both tables could take them apart."""
     higher = block(cutoff=900.0, below="home_visit", above="phone", households=(700, 790))
-    entries = thresholds_entry(findings(higher, block()), limits).crossings
+    entries = thresholds_entry(findings(higher, block()), limits, DAYS).crossings
     assert [bool(entry.bins) for entry in entries] == [False, True]
     assert entries[0].held == ("release-nested-difference",) and entries[0].effects
     later = replace(higher, period=2, valid_from=date(2025, 4, 1), valid_to=None)
-    assert all(one.bins for one in thresholds_entry(findings(later, block()), limits).crossings)
+    assert all(one.bins for one in thresholds_entry(findings(later, block()), limits, DAYS).crossings)
     young = replace(higher, cutoff=347.0, below="letter", above="message")
-    assert all(one.bins for one in thresholds_entry(findings(young, block()), limits).crossings)
+    assert all(one.bins for one in thresholds_entry(findings(young, block()), limits, DAYS).crossings)
 
 
 def test_how_often_a_rule_was_followed_rests_on_an_arm_of_households(limits: Limits) -> None:
-    entry = thresholds_entry(findings(), limits)
+    entry = thresholds_entry(findings(), limits, DAYS)
     assert [(row.households, row.followed) for row in entry.follows] == [("300-999", 8), ("10-29", None)]
     assert told(findings(block(households=(29, 700), effects=(), bins=())), limits).followed == ()
 

@@ -24,7 +24,7 @@ from causalsig.release.moved_entries import MoveEntry
 from causalsig.release.paths import leaves
 from causalsig.release.rules import Limits
 from causalsig.study.models import Study
-from tests.release.test_release_crossed import block, effect, findings, rows
+from tests.release.test_release_crossed import DAYS, block, effect, findings, rows
 
 Make = Callable[..., SiteResult]
 CUTOFF = 347.0
@@ -95,7 +95,7 @@ def release(make_site: Make, study: Study, identity: ReleaseIdentity) -> Callabl
 
 
 def told(limits: Limits, *moves: MovedRow, **changes: Any) -> dict[int, MoveEntry]:
-    (entry,) = thresholds_entry(findings(moving(*moves, **changes)), limits).crossings
+    (entry,) = thresholds_entry(findings(moving(*moves, **changes)), limits, DAYS).crossings
     return {one.percent: one for one in entry.moves}
 
 
@@ -193,11 +193,11 @@ def test_a_band_within_a_band_does_not_tell_the_few_in_between(limits: Limits) -
 def test_moved_thresholds_share_the_budget_and_the_furthest_goes_first(limits: Limits) -> None:
     share = 0.1 * 400
     small = {"households": (200, 200), "bins": (), "effects": (effect(handled=None),)}
-    entry = thresholds_entry(findings(moving(move(0.5, 320), *MOVES[1:], **small)), limits).crossings[0]
+    entry = thresholds_entry(findings(moving(move(0.5, 320), *MOVES[1:], **small)), limits, DAYS).crossings[0]
     assert all(one.effect for one in entry.moves) and crossing_numbers(entry) <= share
     # Of fourteen numbers two say how often it was followed, four the effect, three the bands: five are left.
     tight = small | {"households": (70, 70)}
-    entry = thresholds_entry(findings(moving(move(0.5, 320), *MOVES[1:], **tight)), limits).crossings[0]
+    entry = thresholds_entry(findings(moving(move(0.5, 320), *MOVES[1:], **tight)), limits, DAYS).crossings[0]
     assert crossing_numbers(entry) <= 14
     assert [one.held for one in entry.moves] == ["release-parameters", None, None]
     assert "release-parameters" in entry.held
@@ -208,19 +208,19 @@ def test_bins_leave_room_for_them(limits: Limits) -> None:
     other = effect(outcome="any_all_3m", primary=False, households_with=(90, 90))
     most = int((0.1 * 1500 - 20 - 3 * 4) // 6)
     made = moving(move(0.5, 320), *MOVES[1:], bins=rows(most), effects=(effect(), other))
-    entry = thresholds_entry(findings(made), limits).crossings[0]
+    entry = thresholds_entry(findings(made), limits, DAYS).crossings[0]
     assert len(entry.bins) == most and len(entry.effects) == 2
     assert all(one.effect for one in entry.moves)
 
 
 def test_without_an_effect_of_its_own_a_threshold_tells_none_of_another(limits: Limits) -> None:
     for change in ({"effects": (effect(households=(29, 260)),)}, {"bands": ()}):
-        (entry,) = thresholds_entry(findings(moving(**change)), limits).crossings
+        (entry,) = thresholds_entry(findings(moving(**change)), limits, DAYS).crossings
         assert entry.moves == ()
 
 
 def test_a_document_that_says_otherwise_is_turned_away(limits: Limits) -> None:
-    whole = thresholds_entry(findings(moving()), limits)
+    whole = thresholds_entry(findings(moving()), limits, DAYS)
     values = whole.crossings[0].model_dump()
     far, near, up = values["moves"]
     for wrong, match in (
