@@ -59,11 +59,11 @@ def acro_files(review: Review, language: Language) -> dict[str, bytes]:
     leaves = read_leaves(values)
     results: dict[str, dict[str, Any]] = {}
     tables: dict[str, bytes] = {}
-    parts = [(title, own) for title, own in _parts(document_group(values, language)) if own]
-    for number, (title, own) in enumerate(parts, start=1):
+    parts = [part for part in _parts(document_group(values, language)) if part[1]]
+    for number, (title, own, judges) in enumerate(parts, start=1):
         uid = f"{number:03d}-{_NAME.sub('-', (title or review.document.kind).casefold()).strip('-')}"
         own_leaves = [leaf for leaf in leaves if leaf.place in own]
-        results[uid], tables[f"{uid}_0.csv"] = told.table(uid, title, own_leaves)
+        results[uid], tables[f"{uid}_0.csv"] = told.table(uid, title, own_leaves, judges)
     results[HELD_BACK], tables[f"{HELD_BACK}_0.csv"] = told.held(held_back(review.document))
     head = {"version": ACRO_VERSION, "tool": _tool(values["package_version"]), "results": results}
     files = {RESULTS: _json(head), CONFIG: _json(values["floors"]), **tables}
@@ -83,14 +83,19 @@ class _Told:
         own = [entry.at for entry in review.log if entry.payload_hash == review.payload_hash]
         self.at = own[0] if own else ""
 
-    def table(self, uid: str, title: str, leaves: Sequence[Leaf]) -> tuple[dict[str, Any], bytes]:
-        """Tell of one table of values: all have passed, by the rule that stands beside each."""
+    def table(
+        self, uid: str, title: str, leaves: Sequence[Leaf], judges: Sequence[tuple[str, str]]
+    ) -> tuple[dict[str, Any], bytes]:
+        """Tell of one table of values: all have passed, by the rule beside each and those of the whole."""
         rules = Counter(leaf.field.rule for leaf in leaves)
         outcome = {
             "rule": {leaf.place: leaf.field.rule for leaf in leaves},
             "rule_says": {leaf.place: self._rule(leaf.field.rule) for leaf in leaves},
         }
         result = self._result(uid, title or self.kind, rules, outcome, {rule: [] for rule in rules})
+        if judges:
+            named = "; ".join(f"{rule} [{code}]" for rule, code in judges)
+            result["comments"] = [*result["comments"], f"{self.words.plain('judges')} {named}"]
         return result, _csv(_COLUMNS, map(self._row, leaves))
 
     def held(self, rows: Sequence[tuple[str, str]]) -> tuple[dict[str, Any], bytes]:
@@ -146,16 +151,17 @@ class _Told:
         return self.titles.get(f"release.rules.{code}.title") or in_language(code, self.language)
 
 
-def _parts(group: Group, level: int = 0) -> Iterator[tuple[str, set[str]]]:
-    """Yield every table of a document: its title, and the places of its values.
+def _parts(group: Group, level: int = 0) -> Iterator[tuple[str, set[str], list[tuple[str, str]]]]:
+    """Yield every table of a document: its title, the places of its values, and the rules that judged it.
 
     A plain list of the document itself is a table of its own; one of a question or a block goes with it.
     """
     own = [cell for _, cell in group.rows] + (_cells(group.own) if group.own else [])
     inside = [] if level == 0 else [cell for grid in group.grids for cell in _cells(grid)]
-    yield group.title, _places([*own, *inside])
+    judges = [*group.judges, *(judge for grid in group.grids if level for judge in grid.judges)]
+    yield group.title, _places([*own, *inside]), list(dict.fromkeys(judges))
     for grid in group.grids if level == 0 else ():
-        yield grid.name, _places(_cells(grid))
+        yield grid.name, _places(_cells(grid)), list(grid.judges)
     for inner in group.groups:
         yield from _parts(inner, level + 1)
 

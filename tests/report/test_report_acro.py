@@ -6,6 +6,7 @@ import csv
 import hashlib
 import io
 import json
+import re
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -88,6 +89,21 @@ def test_what_is_held_back_is_listed_with_its_rule(
     marked = {(listed[row]["rule"], column) for places in cells.values() for row, column in places}
     assert marked == {(rule, 0) for _, rule in held}
     assert sum(map(len, cells.values())) == len(held)
+
+
+def test_each_table_names_every_rule_that_judged_it(
+    documents: dict[str, SiteDocument], tmp_path: Path
+) -> None:
+    told = results(acro_files(reviewed(documents["estimates"], tmp_path / "9001"), "en"))
+    named = {
+        code
+        for one in told.values()
+        for text in one["comments"]
+        for code in re.findall(r"\[([a-z-]+)\]", text)
+    }
+    beside = {code for one in told.values() for code in one["files"][0]["sdc"]["summary"]}
+    assert {"release-cell-floor", "release-parameters", "release-nested-difference"} <= named
+    assert named - beside, "rules of a whole block stand beside no single value"
 
 
 def test_it_has_the_form_that_viewers_ask_for(documents: dict[str, SiteDocument], tmp_path: Path) -> None:
