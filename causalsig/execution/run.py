@@ -7,18 +7,19 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from causalsig.errors import CausalsigError, SourceError, StudyError
 from causalsig.execution.digests import source_digest
+from causalsig.execution.engines import Cluster, Lost, engine_of, lost
 from causalsig.execution.given import GivenSources, find_sources
-from causalsig.execution.isolation import Isolate, isolated
+from causalsig.execution.isolation import Isolate
 from causalsig.execution.journal import note
 from causalsig.execution.limits import Limits
-from causalsig.execution.processes import Ended, NotStarted, only_run, work
+from causalsig.execution.processes import Ended, NotStarted, only_run
 from causalsig.execution.run_record import (
     check_clock,
     failed_before,
@@ -76,7 +77,8 @@ class RunRequest:
         One folder a site is made below ``out / "sites"``.
     only : tuple of str
         Codes of the sites to run; empty: all of the inventory.
-    workers : int
+    workers : int or None
+        Sites side by side, on all nodes together; None: two here, on nodes as many as these have threads.
     wave : int
     today : datetime.date
         Day on which the agreements must be in force.
@@ -88,6 +90,8 @@ class RunRequest:
         Of the sites asked for only those that failed in the earlier run in this folder, or were broken off.
     accept_clock : bool
         The clock is right though it is earlier than the last run or release: that time was wrong.
+    cluster : Cluster or None
+        The scheduler whose nodes run the sites; None: this machine.
     """
 
     study: Path
@@ -96,13 +100,14 @@ class RunRequest:
     keys: Path
     out: Path
     only: tuple[str, ...] = ()
-    workers: int = 2
+    workers: int | None = None
     wave: int = 1
     today: date | None = None
     limits: Limits = field(default_factory=Limits)
     isolate: Isolate = "auto"
     retry_failed: bool = False
     accept_clock: bool = False
+    cluster: Cluster | None = None
 
 
 def run_sites(
@@ -134,13 +139,14 @@ def run_sites(
     ------
     StudyError, SourceError, ReleaseError
         Nothing could be started: study, inventory, sources or keys are not usable, none of the sites asked
-        for has an agreement in force, or another run is busy in this folder.
+        for has an agreement in force, another run is busy in this folder, or no node is ready.
     """
     tell = on_finish or (lambda outcome: None)
     inventory, jobs, outcomes = plan or plan_run(request)
-    alone = isolated(request.isolate) if jobs else False
-    head, versions = head_of(request), versions_of(alone)
-    with only_run(request.out):
+    head = head_of(request)
+    with only_run(request.out), engine_of(request, needed=bool(jobs)) as engine:
+        alone, request = engine.isolated, replace(request, workers=engine.workers)
+        versions = versions_of(alone) | dict(engine.versions)
         begun = recorded = time.monotonic()
 
         def record(*, ended: bool) -> tuple[SiteOutcome, ...]:
@@ -153,7 +159,7 @@ def run_sites(
         note(request.out, "began", len(jobs), "sites", room, *["accept-clock"] * request.accept_clock)
         for outcome in outcomes.values():
             tell(outcome)
-        for one in work(jobs, request.workers, limits=request.limits, isolated=alone):
+        for one in engine.work(jobs):
             outcome = _outcome(one, inventory)
             outcomes[outcome.site] = outcome
             total = outcome.seconds.get("total")
@@ -299,11 +305,13 @@ def _wave(request: RunRequest, site: Site) -> int:
     return request.wave + len(site.earlier_extracts)
 
 
-def _outcome(ended: Ended | NotStarted, inventory: Inventory) -> SiteOutcome:
+def _outcome(ended: Ended | NotStarted | Lost, inventory: Inventory) -> SiteOutcome:
     job = ended.job
     site = inventory.site(job.site)
     assert site is not None
     folder = Path(job.folder)
+    if isinstance(ended, Lost):
+        return _ended(site, folder, "failed", ended.code, lost(job, ended.code))
     if isinstance(ended, NotStarted):
         return _ended(site, folder, "failed", *not_started(job.site, ended.error))
     took = {"total": round(ended.seconds, 3)}, ended.peak // 2**20

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from causalsig_cli._cluster import cluster_of
 from causalsig_cli._screen import progress, say
 from causalsig_cli._site_documents import (
     Inventory,
@@ -107,8 +107,13 @@ def run(
     ] = Path("run"),
     only: Only = None,
     workers: Annotated[
-        int, typer.Option(min=1, help="Sites side by side; each takes one core and up to 1 GB.")
-    ] = min(2, os.cpu_count() or 1),
+        int | None,
+        typer.Option(
+            min=1,
+            help="Sites side by side; each takes one core and up to 1 GB. Default: two, or with --engine "
+            "dask as many as the nodes have threads.",
+        ),
+    ] = None,
     wave: Annotated[int, typer.Option(min=1, help="Number of the extract, for studies with several.")] = 1,
     memory: Annotated[
         float, typer.Option(min=0.1, help="GiB that one site may take; beyond it is ended, the others go on.")
@@ -132,6 +137,24 @@ def run(
             "--accept-clock", help="The clock is right; the later time of an earlier run was wrong."
         ),
     ] = False,
+    engine: Annotated[
+        Literal["local", "dask"],
+        typer.Option(help="Run on this machine, or on the nodes of a dask scheduler."),
+    ] = "local",
+    scheduler: Annotated[
+        str | None, typer.Option(help="Address of the dask scheduler, tls://HOST:PORT.")
+    ] = None,
+    tls_ca: Annotated[
+        Path | None,
+        typer.Option(help="Authority that made the scheduler's certificate; default: dask's own settings."),
+    ] = None,
+    tls_cert: Annotated[
+        Path | None,
+        typer.Option(help="Certificate by which the scheduler knows us; default: dask's settings."),
+    ] = None,
+    tls_key: Annotated[
+        Path | None, typer.Option(help="Private key of that certificate; default: dask's own settings.")
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be run, kept or left out, and stop.")
     ] = False,
@@ -161,6 +184,7 @@ def run(
         isolate=isolate,
         retry_failed=retry_failed,
         accept_clock=accept_clock,
+        cluster=cluster_of(engine, scheduler, tls_ca, tls_cert, tls_key),
     )
     plan = plan_run(request)
     if dry_run:
