@@ -191,7 +191,8 @@ def _work(
 
     A site whose node goes away is handed to another by the scheduler, some times; then it counts as lost.
     """
-    waiting, running = list(jobs), dict[Any, Job]()
+    waiting = list(jobs)
+    running: dict[Any, Job] = {}
     seen = looked = time.monotonic()
     try:
         while waiting or running:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import json
+import math
 import os
 import re
 from collections.abc import Iterator
@@ -107,6 +108,7 @@ class Answer:
             known
             and whole
             and isinstance(self.seconds, float)
+            and math.isfinite(self.seconds)
             and (self.exceeded is None or isinstance(self.exceeded, str))
             and self.exceeded in EXCEEDED
         )
