@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from causalsig.refusals import Refusal
 
 ScoreName = Literal["amount", "months", "signals", "creditors", "age"]
+KernelName = Literal["triangular", "epanechnikov", "uniform"]
+Degree = Literal[1, 2]
 ThresholdEstimand = Literal["E1", "E2"]
 """E1: effect of crossing the cutoff, whatever is then done. E2: effect of the handling that crossing brings,
 for those whom crossing moves."""
@@ -184,6 +186,9 @@ class ThresholdBlock:
         Whether an amount is the total, and not the largest signal.
     scale : {"log", "linear"}
         Distances are ``log(score / cutoff)`` or ``score - cutoff``.
+    kernel : {"triangular", "epanechnikov", "uniform"}
+    degree : {1, 2}
+        Of the local polynomial.
     cutoff : float
         In the score's own unit: euro, months, signals, years.
     below, above : str
@@ -235,6 +240,8 @@ class ThresholdBlock:
     refusals: tuple[Refusal, ...]
     again: tuple[AgainRow, ...] = ()
     moved: tuple[MovedRow, ...] = ()
+    kernel: KernelName = "triangular"
+    degree: Degree = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,6 +305,9 @@ class ReleasedThreshold:
     bins : tuple of ReleasedBin, ascending in distance
     jumps : (outcome, share), jump_errors, jump_correlation
         Bias-corrected jumps, robust errors, and their correlation; None without a first stage.
+    kernel : {"triangular", "epanechnikov", "uniform"}
+    degree : {1, 2}
+        Of the local polynomial that the site fitted.
     """
 
     site: str
@@ -325,6 +335,8 @@ class ReleasedThreshold:
     jumps: tuple[float, float] | None = None
     jump_errors: tuple[float, float] | None = None
     jump_correlation: float | None = None
+    kernel: KernelName = "triangular"
+    degree: Degree = 1
 
     @property
     def cutoff_eur(self) -> float | None:

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from types import MappingProxyType
 from typing import Final
 
 from pydantic import BaseModel
 
-from causalsig.pooling import pool as pooled
-from causalsig.release import cell_rules, private_mechanism, rules, sift
 from causalsig.release.around_fields import AROUND
 from causalsig.release.fields import Field
 from causalsig.release.json_schema import FOLDER, NAMES, schema_text
 from causalsig.release.kinds import FIELDS
 from causalsig.release.masked_fields import MASKED
 from causalsig.release.pool_fields import POOL
-from causalsig.release.vocabulary import RULE_CODES
+from causalsig.release.registry import all_rules
+from causalsig.release.vocabulary import rule_codes
 from causalsig.study.models import Diagnostics, Disclosure, Pooling
 from causalsig.texts import catalogue
 from evidence.claim import ROOT
@@ -70,41 +68,8 @@ _MASKED: Final = """
 A site that pools by [masked sums](masked-pooling.md) sends a key and contributions instead of its release.
 The coordinator sends the round.
 """
-_COMPLEMENTARY: Final[Mapping[str, tuple[Callable[..., object], str]]] = MappingProxyType(
-    {
-        "release-nested-difference": (rules.nested_differences, "own: complementary suppression"),
-        "release-not-estimated": (sift.sift, "own: what a gate withheld has no number"),
-        "release-no-admitted-arm": (rules.admit_arms, "own: one arm alone compares nothing"),
-        "release-pool-not-publishable": (
-            pooled.reasons_to_hold,
-            "own: 6 sites, where vantage6 asks 3",
-        ),
-        "release-private-noise": (
-            private_mechanism.with_noise,
-            "Dwork, McSherry, Nissim & Smith 2006; noise of Canonne, Kamath & Steinke 2020",
-        ),
-    }
-)
-"""Rules that look at several blocks or sites at once, by code: where they are, and their source."""
-_FLOORS: Final[Mapping[str, tuple[tuple[type[BaseModel], str], ...]]] = MappingProxyType(
-    {
-        "release-cell-floor": ((Disclosure, "min_households_cell"),),
-        "release-arm-floor": ((Disclosure, "min_households_arm"),),
-        "release-admission": ((Disclosure, "min_expected_class"), (Disclosure, "expected_risk")),
-        "release-class-floor": ((Disclosure, "min_households_cell"),),
-        "release-residual-df": ((Disclosure, "min_residual_df"),),
-        "release-parameters": ((Disclosure, "max_parameter_share"),),
-        "release-dominance": ((Disclosure, "max_largest_weight"), (Disclosure, "max_two_largest_weight")),
-        "release-effective-size": ((Diagnostics, "min_effective_sample_size"),),
-        "release-nested-difference": ((Disclosure, "min_households_cell"),),
-        "release-pool-not-publishable": (
-            (Pooling, "min_sites"),
-            (Pooling, "max_site_weight"),
-            (Pooling, "max_two_site_weight"),
-        ),
-    }
-)
-"""The study's keys that a rule reads, by its code."""
+_MODELS: Final[tuple[type[BaseModel], ...]] = (Disclosure, Diagnostics, Pooling)
+"""Where the keys are that a rule reads."""
 
 
 def rows_of(fields: Mapping[str, Field]) -> list[dict[str, str]]:
@@ -115,7 +80,7 @@ def rows_of(fields: Mapping[str, Field]) -> list[dict[str, str]]:
             "meaning": field.meaning,
             "unit": field.unit,
             "grid": field.grid,
-            "rule": f"[`{field.rule}`](#{field.rule})" if field.rule in RULE_CODES else field.rule,
+            "rule": f"[`{field.rule}`](#{field.rule})" if field.rule in rule_codes() else field.rule,
         }
         for path, field in fields.items()
     ]
@@ -123,22 +88,28 @@ def rows_of(fields: Mapping[str, Field]) -> list[dict[str, str]]:
 
 def rules_table() -> list[dict[str, str]]:
     """Give one row a rule: its code, what it says in both languages, its floors, its source and its place."""
-    found: dict[str, tuple[Callable[..., object], str]] = dict(_COMPLEMENTARY)
-    found |= {rule.code: (rule.holds, rule.source) for rule in cell_rules.rules()}
-    found |= {rule.code: (rule.holds, rule.source) for rule in rules.rules()}
     return [
         {
             "rule": code,
             "English": _reason(code, "en"),
             "Nederlands": _reason(code, "nl"),
-            "default": ", ".join(
-                f"`{name}` = {model.model_fields[name].default:g}" for model, name in _FLOORS.get(code, ())
+            "default": ", ".join(map(_default, dict.fromkeys(key for one in found for key in one.reads))),
+            "source": "; ".join(dict.fromkeys(one.source for one in found)),
+            "function": ", ".join(
+                f"`{name}`"
+                for name in dict.fromkeys(
+                    f"{one.function.__module__}.{one.function.__qualname__}" for one in found
+                )
             ),
-            "source": found[code][1],
-            "function": f"`{found[code][0].__module__}.{found[code][0].__qualname__}`",
         }
-        for code in RULE_CODES
+        for code in sorted(rule_codes())
+        if (found := [one for one in all_rules() if one.code == code])
     ]
+
+
+def _default(key: str) -> str:
+    [field] = [model.model_fields[key] for model in _MODELS if key in model.model_fields]
+    return f"`{key}` = {field.default:g}"
 
 
 def _reason(code: str, language: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -61,7 +61,7 @@ class Run:
     """An extract analysed, and what of it may leave by every rule of one release."""
 
     result: SiteResult
-    households: dict[str, tuple[Member, ...]]
+    households: dict[str, Iterable[Member]]
     document: EstimatesDocument
 
 
@@ -100,7 +100,7 @@ class Scene:
 
     def analyse(self, tables: SiteTables) -> Run:
         """Run the study on another extract of the municipality, and make its release in memory."""
-        households: dict[str, tuple[Member, ...]] = {}
+        households: dict[str, Iterable[Member]] = {}
         refused = unanswerable(self.study, self.read.carries)
         result = analyse_site(
             tables,
@@ -110,7 +110,7 @@ class Scene:
             finding_codes={finding.code for finding in self.read.findings},
             plans=tuple(plan for plan in plan_cohorts(self.study) if plan.question not in refused),
             thresholds=False,
-            members=lambda analysis, keys: households.__setitem__(analysis, tuple(keys)),
+            members=households.__setitem__,
         )
         result = replace(result, study_digest=self.document.study_digest)
         identity = ReleaseIdentity(

@@ -36,6 +36,8 @@ ROUND = 10
 """A cutoff that is a multiple of so many steps of the scores is a round one: amounts are rounded to it."""
 FINE = 20
 """Distinct scores a side, at least, where leaving one of them out costs little."""
+SAME_FACT = 1e-9
+"""A jump of a fact without any spread that is no more than rounding."""
 SAME_STEP = 1e-6
 """Steps that a round cutoff may lie beside a multiple, by rounding of the scores."""
 NORMAL_MAD = 1.4826
@@ -224,7 +226,7 @@ def threshold_gate(
         smallest = 0 if found is None else min((found.honest or found).effective_n)
         verdicts += _first_stage(found, asked)
         verdicts += _density(table, cutoff, asked, options)
-        verdicts += _before(table, cutoff, before, donut, asked, options)
+        verdicts += [] if found is None else _before(table, cutoff, before, donut, asked, options, found)
     verdicts.insert(2, _verdict(SIZE, smallest >= asked.smallest_n, smallest, asked.smallest_n))
     deciding = {SIZE, VALUES, JUMP_BEFORE}
     return ThresholdGate(
@@ -334,14 +336,24 @@ def _before(
     donut: float,
     asked: ThresholdSettings,
     options: dict[str, Any],
+    primary: ThresholdResult,
 ) -> list[Verdict]:
-    """One verdict for all facts from before: the smallest p-value, times their number (Holm's first step)."""
+    """One verdict for all facts from before: the smallest p-value, times their number (Holm's first step).
+
+    A fact that varies too little to choose a bandwidth from is judged at the outcome's own. One that is
+    constant there has no error: where it is another one on either side, that is the clearest jump there is.
+    """
+    widths = (primary.bandwidths.left, primary.bandwidths.bias_left)
     p_values = []
     for column in before:
         found = _tried(table, cutoff, outcome=column, donut=donut, **options)
-        if found is not None:
-            jump = found.robust if found.reduced_form is None else found.reduced_form.robust
-            p_values += [jump.p_value] if np.isfinite(jump.p_value) else []
+        if found is None:
+            found = _tried(table, cutoff, outcome=column, donut=donut, **options | {"bandwidth": widths})
+        jump = None if found is None else (found.reduced_form or found).robust
+        if jump is not None and np.isfinite(jump.p_value):
+            p_values.append(jump.p_value)
+        elif jump is not None and abs(jump.estimate) > SAME_FACT:
+            p_values.append(0.0)
     if not p_values:
         return []
     smallest = min(1.0, min(p_values) * len(p_values))

@@ -189,6 +189,8 @@ def _described(pivotal: Pivotal, cohort: CrossingCohort, scored: Scored, made: C
         bins=(),
         bands=(),
         refusals=(),
+        kernel=made.asked.kernel,
+        degree=made.asked.degree,
     )
 
 

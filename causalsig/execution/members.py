@@ -2,18 +2,21 @@
 
 A set for each thing that is told of its own: a cohort, each of its arms, a group and its arms, the leaves of
 a rule, a region, both sides of a threshold. Each episode is named by its household and its day: another wave
-of a study is of other episodes, also where households come back.
+of a study is of other episodes, also where households come back. With the largest of them goes what is
+counted of each episode: arm, covariates and outcomes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
+from zlib import crc32
 
 import numpy as np
 
 from causalsig.cohort.crossing import pivotal_sets
 from causalsig.diagnostics.questions import questions_of
+from causalsig.recorded import Recorded
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -43,9 +46,16 @@ def tell_question(found: QuestionResult, cohort: Cohort, members: Members) -> No
     def tell(part: str, inside: Rows) -> None:
         members(f"{whole}{part}", _episodes(cohort.household_keys, cohort.time_zero, inside))
 
-    tell("", rows)
+    def tell_recorded(part: str, inside: Rows) -> None:
+        columns = {"arm": _numbered(treatment), "covariates": cohort.covariates}
+        columns |= {f"outcome.{name}": values for name, values in cohort.outcomes.items()}
+        members(f"{whole}{part}", _recorded(cohort, inside, columns, whole))
+
     if found.contacts is not None and not rows.all():
-        tell(".everybody", np.full(cohort.size, True))
+        tell("", rows)
+        tell_recorded(".everybody", np.full(cohort.size, True))
+    else:
+        tell_recorded("", rows)
     parts = {f".{arm}": treatment == arm for arm in sorted(arms)}
     for part, inside in parts.items():
         tell(part, inside)
@@ -70,7 +80,10 @@ def tell_thresholds(cohorts: Sequence[CrossingCohort], members: Members) -> None
             name = f"threshold:{window}.{of}.{pivotal.below}-{pivotal.above}"
             above = pivotal.members & (pivotal.values >= cutoff.value)
             below = pivotal.members & (pivotal.values < cutoff.value)
-            for part, rows in (("", pivotal.members), (".above", above), (".below", below)):
+            columns = {"score": pivotal.values, "handled": cohort.handled, "before": cohort.before}
+            columns |= {f"outcome.{outcome}": values for outcome, values in cohort.outcomes.items()}
+            members(name, _recorded(cohort, pivotal.members, columns, name))
+            for part, rows in ((".above", above), (".below", below)):
                 members(f"{name}{part}", _episodes(cohort.household_keys, cohort.time_zero, rows))
 
 
@@ -93,6 +106,22 @@ def _named(conditions: Sequence[RegionCondition]) -> str:
     return "and".join(
         f"({name})" if one.holds else f"not({name})" for name, one in zip(told, conditions, strict=True)
     )
+
+
+def _recorded(
+    cohort: Cohort | CrossingCohort, rows: Rows, columns: Mapping[str, NDArray[np.generic]], of: str
+) -> Recorded:
+    return Recorded(
+        _episodes(cohort.household_keys, cohort.time_zero, rows),
+        {name: values[rows] for name, values in columns.items()},
+        of,
+    )
+
+
+def _numbered(names: NDArray[np.str_]) -> NDArray[np.int64]:
+    """Give each name a number that is the same in every study."""
+    distinct, place = np.unique(names, return_inverse=True)
+    return np.array([crc32(name.encode()) for name in distinct.tolist()], dtype=np.int64)[place]
 
 
 def _episodes(keys: NDArray[np.object_], days: NDArray[np.int64], rows: Rows) -> list[tuple[str, int]]:

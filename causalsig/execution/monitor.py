@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING
 from causalsig.execution.describe import Described, describe
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from causalsig.counts import MonitorCounts
     from causalsig.release.build import ReleaseIdentity
+    from causalsig.release.household_sets import Member
     from causalsig.release.monitor_document import MonitorDocument
     from causalsig.sources.findings import Carries, ReadResult
     from causalsig.sources.schema import SiteTables
@@ -66,7 +69,7 @@ def monitor_site(
         counts = monitor_of(read.tables, site, carries=read.carries, since=since)
         return build_monitor(counts, identity=identity, floors=site.floors)
 
-    def of_whom(read: ReadResult) -> dict[str, list[tuple[str, int]]]:
+    def of_whom(read: ReadResult) -> Mapping[str, Iterable[Member]]:
         from causalsig.sources.monitor_members import monitor_members
 
         return monitor_members(

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from causalsig.execution.describe import Described, describe
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from causalsig.release.build import ReleaseIdentity
     from causalsig.release.household_sets import Member
     from causalsig.release.profile_document import ProfileDocument
@@ -27,12 +29,11 @@ def profile_site(
         counts = profile_counts(read.tables, read.findings, amount_locale=site.amount_locale)
         return build_profile(counts, identity=identity, floors=site.floors)
 
-    def of_whom(read: ReadResult) -> dict[str, list[Member]]:
+    def of_whom(read: ReadResult) -> dict[str, Iterable[Member]]:
         from causalsig.sources.monitor_members import EVERYBODY, everybody_of
+        from causalsig.sources.profile_members import PROFILE, profile_members
 
         # A profile tells nothing of a part of its households but bands.
-        tables = (getattr(read.tables, name) for name in ("signals", "episodes", "cases"))
-        columns = (table["household_key"].dropna().astype(str) for table in tables)
-        return {EVERYBODY: [*everybody_of(read.tables)], "profile": sorted(set[str]().union(*columns))}
+        return {EVERYBODY: everybody_of(read.tables), PROFILE: profile_members(read.tables)}
 
     return describe("profile", source, site, build, of_whom, keys=keys, folder=folder, wave=wave, force=force)

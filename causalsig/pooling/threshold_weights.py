@@ -65,7 +65,10 @@ def _unit_variance(block: ReleasedThreshold, bins: Sequence[ReleasedBin]) -> flo
     alike = [ReleasedBin(b.episodes, b.distance, 0.0, 1.0, None, None) for b in bins]
     h, b = (float(np.mean(block.bandwidths[i : i + 2])) for i in (0, 2))
     try:
-        found = effect_at_cutoff(table_of_bins(alike), 0.0, bandwidth=(h, b)).robust.std_error
+        fitted = effect_at_cutoff(
+            table_of_bins(alike), 0.0, bandwidth=(h, b), kernel=block.kernel, degree=block.degree
+        )
+        found = fitted.robust.std_error
     except EstimationError:
         return None
     return found**2 / jump**2 if np.isfinite(found) and found > 0.0 else None

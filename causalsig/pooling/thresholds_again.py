@@ -7,8 +7,9 @@ bandwidth; variances are by nearest neighbours, since a table knows no household
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -19,15 +20,18 @@ from causalsig.estimation.threshold_released import table_of_bins
 from causalsig.estimation.threshold_table import restrict_scores
 
 if TYPE_CHECKING:
-    from causalsig.crossed import ReleasedThreshold
+    from causalsig.crossed import Degree, KernelName, ReleasedThreshold
     from causalsig.estimation.threshold_results import Jump, ThresholdResult
     from causalsig.estimation.threshold_table import ScoreTable
 
 FEWEST_BINS = 10
 """Bins within the bandwidth, on the side with fewest, below which a table cannot check a number."""
-NOISE = 1.4
+NOISE: Mapping[Degree, float] = MappingProxyType({1: 1.4, 2: 2.1})
 """Root mean square of what bins move an estimate, in errors, over ``(1 / left² + 1 / right²) ** 0.5``
-of the bins within the bandwidth: 1.0 to 1.35 is measured from 9 to 95 of them (claim ``threshold-bins``)."""
+of the bins within the bandwidth, by the degree of the polynomial (claim ``threshold-bins``)."""
+EDGE: Mapping[KernelName, float] = MappingProxyType({"triangular": 0.0, "epanechnikov": 0.0, "uniform": 0.45})
+"""And over ``(1 / left + 1 / right) ** 0.5``: where the kernel does not fall to zero at the bandwidth, a bin
+that lies across its end counts whole or not at all."""
 DEVIATIONS = 3.0
 """So many of them away is no accident: under a normal curve one honest number in 370 is."""
 FACTORS = (0.5, 0.75, 1.5, 2.0)
@@ -143,15 +147,22 @@ def _allowed(block: ReleasedThreshold) -> float | None:
     left, right = bins_within(block)
     if min(left, right) < FEWEST_BINS:
         return None
-    moved = NOISE * float(np.hypot(1.0 / left, 1.0 / right))
+    moved = noise_of(block.kernel, block.degree, left, right)
     return block.steps / (2.0 * block.std_error) + DEVIATIONS * moved
+
+
+def noise_of(kernel: KernelName, degree: Degree, left: int, right: int) -> float:
+    """Root mean square of what so many bins within the bandwidth move an estimate, in its standard errors."""
+    inside = NOISE[degree] ** 2 * (1.0 / left**2 + 1.0 / right**2)
+    return float(np.sqrt(inside + EDGE[kernel] ** 2 * (1.0 / left + 1.0 / right)))
 
 
 def _row(
     kind: AgainKind, value: float, table: ScoreTable, block: ReleasedThreshold, cutoff: float, **options: Any
 ) -> AgainRow:
     try:
-        jump = _jump(effect_at_cutoff(table, cutoff, **options), block)
+        found = effect_at_cutoff(table, cutoff, kernel=block.kernel, degree=block.degree, **options)
+        jump = _jump(found, block)
     except EstimationError as error:
         return AgainRow(kind, value, None, None, None, None, error.code)
     return AgainRow(kind, value, jump.estimate, jump.std_error, jump.conf_low, jump.conf_high)

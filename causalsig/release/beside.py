@@ -24,6 +24,7 @@ from causalsig.release.beside_entries import (
     fits,
     noise_step,
 )
+from causalsig.release.registry import rule as registered
 from causalsig.release.vocabulary import covariate_code, is_covariate
 
 if TYPE_CHECKING:
@@ -55,6 +56,10 @@ def carries_sensitivity(analysis: Analysis, study: Study) -> bool:
     return bool(analysis.sensitivity) and (analysis.outcome, analysis.estimand) == wanted
 
 
+@registered("sensitivity", "release-no-variance", "own: a scale without an error is a household's")
+@registered(
+    "sensitivity", "release-grid", "no more digits than the standard error carries: float side channel"
+)
 def sensitivity_entries(rows: Sequence[SensitivityRow]) -> Beside:
     """Put each contrast's components on their grids.
 
@@ -100,6 +105,8 @@ def decode_sensitivity(entries: Sequence[SensitivityEntry]) -> tuple[ReleasedSen
     )
 
 
+@registered("balance", "release-cell-floor", "10 households: ESSnet/DwB, ABS, acro", ("min_households_cell",))
+@registered("balance", "release-grid", "no more digits than the noise carries: float side channel")
 def balance_entry(block: BalanceBlock, limits: Limits) -> Beside:
     """Put the differences of covariates on their grids, without those that rest on too few households.
 
@@ -156,6 +163,8 @@ def released_balance(document: EstimatesDocument) -> tuple[ReleasedBalance, ...]
     )
 
 
+@registered("regions", "release-cell-floor", "30 households inside and outside: own", ("min_households_arm",))
+@registered("regions", "release-parameters", "own: so many regions at most")
 def region_entries(regions: Sequence[UnusedRegion], limits: Limits) -> Beside:
     """Write the regions that hold enough households, and leave enough outside, in bands and cut points."""
     floor = limits.disclosure.min_households_arm

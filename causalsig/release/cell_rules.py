@@ -8,26 +8,17 @@ is listed under the same reason as the first: another one would tell that the fi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from causalsig.counts import HouseholdCount, RateCount, ShareCount
 from causalsig.release import grid
+from causalsig.release.registry import Rule, rule, rules_of
 from causalsig.study.models import Disclosure
 
 Cell = ShareCount | RateCount
-Holds = Callable[[Cell, Disclosure], bool]
 
-CELL_FLOOR, BUDGET = "release-cell-floor", "release-parameters"
-
-
-@dataclass(frozen=True, slots=True)
-class CellRule:
-    """A rule on one cell: `holds` is True when the cell may leave as far as this rule goes."""
-
-    code: str
-    source: str
-    holds: Holds
+CELL_FLOOR, CLASS_FLOOR, BUDGET = "release-cell-floor", "release-class-floor", "release-parameters"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,36 +30,33 @@ class Held:
     by_month: bool
 
 
-_RULES: list[CellRule] = []
+def rules() -> tuple[Rule, ...]:
+    """Return the rules on a cell in the order in which they run."""
+    return rules_of("cell")
 
 
-def _rule(code: str, source: str) -> Callable[[Holds], Holds]:
-    """Put a function on the list: adding a rule is adding one function (and its text in the catalogue)."""
-
-    def add(function: Holds) -> Holds:
-        _RULES.append(CellRule(code, source, function))
-        return function
-
-    return add
-
-
-def rules() -> tuple[CellRule, ...]:
-    """Return the rules in the order in which they run."""
-    return tuple(_RULES)
-
-
-@_rule(CELL_FLOOR, "10 households: ESSnet/DwB, ABS, acro")
+@rule("cell", CELL_FLOOR, "10 households: ESSnet/DwB, ABS, acro", ("min_households_cell",))
 def _cell_floor(cell: Cell, floors: Disclosure) -> bool:
     return cell.households >= floors.min_households_cell
 
 
-@_rule("release-class-floor", "10 households with and without: ESSnet/DwB, ABS; a rate goes with its count")
+@rule(
+    "cell",
+    CLASS_FLOOR,
+    "10 households with and without: ESSnet/DwB, ABS; a rate goes with its count",
+    ("min_households_cell",),
+)
 def _class_floor(cell: Cell, floors: Disclosure) -> bool:
     floor = floors.min_households_cell
     return isinstance(cell, RateCount) or min(cell.households_with, cell.households_without) >= floor
 
 
-@_rule("release-dominance", "largest 50 %, two largest 67 % of the signals: ABS")
+@rule(
+    "cell",
+    "release-dominance",
+    "largest 50 %, two largest 67 % of the signals: ABS",
+    ("max_largest_weight", "max_two_largest_weight"),
+)
 def _dominance(cell: Cell, floors: Disclosure) -> bool:
     if isinstance(cell, ShareCount):
         return True
@@ -94,8 +82,9 @@ def sift(cells: Sequence[Cell], floors: Disclosure, *, budget: int) -> tuple[lis
         Each once; ``release-cell-floor`` is also said of a table whose missing cells are empty.
     """
     reasons: dict[int, str] = {}
+    judges = rules()
     for place, cell in enumerate(cells):
-        broken = next((rule.code for rule in _RULES if not rule.holds(cell, floors)), None)
+        broken = next((one.code for one in judges if not one.function(cell, floors)), None)
         if broken is not None:
             reasons[place] = broken
     _keep_within(cells, reasons, budget)
@@ -110,6 +99,9 @@ def sift(cells: Sequence[Cell], floors: Disclosure, *, budget: int) -> tuple[lis
     return released, sorted(held, key=lambda item: (item.figure, item.by_month, item.rule))
 
 
+@rule(
+    "table", BUDGET, "released numbers at most 10 % of the households: vantage6 GLM", ("max_parameter_share",)
+)
 def _keep_within(cells: Sequence[Cell], reasons: dict[int, str], budget: int) -> None:
     """Hold back the tables that come after what fits."""
     tables: dict[tuple[str, bool], list[int]] = {}
@@ -136,6 +128,7 @@ def _families(cells: Sequence[Cell]) -> list[list[int]]:
     return [family for family in found.values() if len(family) > 1]
 
 
+@rule("table", CELL_FLOOR, "own: complementary suppression in tables", ("min_households_cell",))
 def _complement(
     family: Sequence[int], cells: Sequence[Cell], reasons: dict[int, str], floors: Disclosure
 ) -> int:
@@ -174,6 +167,7 @@ def _is_safe(hidden: Sequence[Cell], floor: int) -> bool:
     return all(not any(column) or max(column) >= floor for column in columns)
 
 
+@rule("count", CELL_FLOOR, "10 households: ESSnet/DwB, ABS, acro", ("min_households_cell",))
 def sift_counts(
     cells: Sequence[HouseholdCount], total: int, floors: Disclosure
 ) -> tuple[list[tuple[HouseholdCount, str]], bool]:

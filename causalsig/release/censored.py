@@ -20,6 +20,7 @@ from causalsig.release import grid
 from causalsig.release.arm_entries import arm_entry
 from causalsig.release.censored_entries import ArmClassEntry, CensoredBlockEntry
 from causalsig.release.floors import smallest_admitted
+from causalsig.release.registry import rule as registered
 from causalsig.release.rules import CLASS_FLOOR, Limits, broken_rules, small_class
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ class Censored:
     places: tuple[int, ...]
 
 
+@registered("classes", CLASS_FLOOR, "own: a class leaves, not its number", ("min_households_cell",))
 def censored_block(analysis: Analysis, codes: Sequence[str], limits: Limits) -> Censored | None:
     """Say which arms of a block leave as classes only; None where that does not make the block pass.
 

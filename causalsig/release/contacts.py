@@ -28,6 +28,7 @@ from causalsig.release.contact_entries import (
     contact_numbers,
 )
 from causalsig.release.rate_grid import share_exponent, share_steps
+from causalsig.release.registry import rule as registered
 
 if TYPE_CHECKING:
     from causalsig.records import QuestionResult
@@ -43,6 +44,18 @@ Cells = dict[str, set[int]]
 Parts = dict[str, GroupContact]
 
 
+@registered(
+    "contacts",
+    HELD[0],
+    "10 households: ESSnet/DwB, ABS, acro",
+    ("min_households_cell",),
+)
+@registered(
+    "contacts",
+    "release-parameters",
+    "released numbers at most 10 % of the households: vantage6 GLM",
+    ("max_parameter_share",),
+)
 def contact_part(result: QuestionResult, limits: Limits, spent: int) -> Beside:
     """Write a question's shares of contact, after all else that it releases; none where it is refused."""
     if result.contacts is None or result.status == "refused":

@@ -123,8 +123,9 @@ def crate_files(
     opened = unseal(content, trusted, APPROVERS, allow_demo=allow_demo)
     document = read_site_document(opened.document)
     refuse_withdrawn(path, document_hash(document), trusted, allow_demo=allow_demo)
-    signers = sorted(opened.signers, key=lambda signer: signer.role, reverse=True)  # operator first
-    key_ids: dict[Approver, str] = {one.role: one.key_id for one in signers if one.role != "university"}
+    key_ids: dict[Approver, str] = {
+        one.role: one.key_id for one in opened.signers if one.role != "university"
+    }
     released = _Released(content, document, opened.demo, opened.ledger, key_ids)
     record = None if review is None else _read_record(Path(review), document)
     try:

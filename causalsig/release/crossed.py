@@ -138,6 +138,8 @@ def _crossing(block: ThresholdBlock, limits: Limits, *, bins: bool) -> CrossingE
         one_pair=block.one_pair,
         low=block.low,
         donut=block.donut > 0.0,
+        kernel=block.kernel,
+        degree=block.degree,
         gates=tuple(_gate(verdict) for verdict in block.verdicts),
         effects=(),
         bins=(),

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from causalsig.crossed import ScoreName
+from causalsig.crossed import Degree, KernelName, ScoreName
 from causalsig.records import OutcomeKind
 from causalsig.release import grid
 from causalsig.release.jump_entries import JumpEntry as JumpEntry
@@ -120,6 +120,8 @@ class CrossingEntry(Closed):
     one_pair: bool
     low: bool
     donut: bool
+    kernel: KernelName = "triangular"
+    degree: Degree = 1
     gates: tuple[GateEntry, ...] = Field(max_length=20)
     effects: tuple[CrossingEffectEntry, ...] = Field(max_length=10)
     bins: tuple[BinEntry, ...] = Field(max_length=2000)

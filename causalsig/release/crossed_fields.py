@@ -58,6 +58,8 @@ THRESHOLDS: dict[str, Row] = {
     f"{_AT}one_pair": ("whether crossing moves these two handlings only", "yes or no", "-", _PUBLIC),
     f"{_AT}low": ("whether few episodes make it weak", "yes or no", "-", _PUBLIC),
     f"{_AT}donut": ("whether scores at the threshold are left out", "yes or no", "-", _PUBLIC),
+    f"{_AT}kernel": ("weights by distance from the threshold", "code", "-", _CODE),
+    f"{_AT}degree": ("of the local polynomial: 1 a line, 2 a parabola", "number", "exact", _PUBLIC),
     f"{_AT}gates[].code": ("gate", "code", "-", _CODE),
     f"{_AT}gates[].passed": ("whether it passed", "yes or no", "-", _PUBLIC),
     f"{_AT}gates[].value": ("the gate's figure", "of the gate", "0.01", _ARM),

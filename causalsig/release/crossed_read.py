@@ -118,6 +118,8 @@ def _decoded(site: str, crossing: CrossingEntry, effect: CrossingEffectEntry) ->
         admitted=True,
         low=crossing.low,
         donut=crossing.donut,
+        kernel=crossing.kernel,
+        degree=crossing.degree,
         primary=effect.primary,
         bins=tuple(released_bin(entry, crossing.scale) for entry in crossing.bins) if effect.primary else (),
         **told,  # type: ignore[arg-type]

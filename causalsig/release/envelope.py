@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from causalsig.errors import ReleaseError
-from causalsig.release.keys import PublicKey, Role, SigningKey, TrustedKeys
+from causalsig.release.keys import ROLES, PublicKey, Role, SigningKey, TrustedKeys
 from causalsig.release.strict_json import canonical, parse
 
 PAYLOAD_TYPE = "application/vnd.causalsig.release+json"
@@ -94,7 +94,10 @@ def unseal(
         ``release-demo``.
     """
     payload, signatures = _open(parse(content))
-    signers = tuple(check_signature(key_id, signature, payload, trusted) for key_id, signature in signatures)
+    signers = tuple(
+        check_signature(key_id, signature, payload, trusted)
+        for key_id, signature in sorted(signatures, key=lambda signed: _rank(trusted.find(signed[0])))
+    )
     missing = [role for role in roles if role not in {signer.role for signer in signers}]
     if missing:
         raise ReleaseError(
@@ -114,6 +117,11 @@ def unseal(
             mend="A demo approval is for synthetic data only; say --demo to read it as such.",
         )
     return Opened(document, demo, beside.get("ledger"), beside.get("told"), signers, inside)
+
+
+def _rank(key: PublicKey | None) -> int:
+    """Order signers by role, whatever their keys are called, so that the same file reads the same."""
+    return ROLES.index(key.role) if key else -1
 
 
 def _open(envelope: Any) -> tuple[bytes, list[tuple[str, bytes]]]:

@@ -13,6 +13,7 @@ from causalsig.release import grid
 from causalsig.release.beside import Beside
 from causalsig.release.given_entries import GivenGainEntry, GivenRuleEntry
 from causalsig.release.grouped import number_of, rests_on_enough
+from causalsig.release.registry import rule as registered
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from causalsig.release.rules import Limits
 
 
+@registered("given", "release-cell-floor", "10 households: ESSnet/DwB, ABS, acro", ("min_households_cell",))
 def given_entries(blocks: Sequence[GivenRuleBlock], learned: Sequence[RuleEntry], limits: Limits) -> Beside:
     """Write the given rules whose gains hold every floor, alone and taken from one another.
 

@@ -25,6 +25,7 @@ from causalsig.release.grouped_entries import (
     LeafEntry,
     RuleEntry,
 )
+from causalsig.release.registry import rule as registered
 from causalsig.release.rules import smallest_arm
 
 if TYPE_CHECKING:
@@ -54,6 +55,12 @@ class Number:
         }
 
 
+@registered(
+    "groups",
+    "release-cell-floor",
+    "10 households: ESSnet/DwB, ABS, acro",
+    ("min_households_cell",),
+)
 def groups_entry(block: GroupBlock, limits: Limits) -> Beside:
     """Write the effects of the groups that hold every floor, themselves and by what is left."""
     families = []
@@ -176,6 +183,12 @@ def rests_on_enough(behind: RuleBehind, limits: Limits) -> bool:
     )
 
 
+@registered(
+    "rule",
+    "release-cell-floor",
+    "10 households: ESSnet/DwB, ABS, acro",
+    ("min_households_cell",),
+)
 def rule_entry(block: RuleBlock, limits: Limits) -> Beside:
     """Write a rule that was found, or that none was, and nothing else of it.
 

@@ -4,16 +4,18 @@ A release has many sets: everybody, each month, each arm, each group. They never
 the first five bytes of an HMAC-SHA256 under the provider's key over site and household, so equal households
 of one site meet, and nobody without the key can try out names; behind them stands, in three bytes, the day at
 which the household came in, where another day is another contribution: waves of a study share households and
-no episode. One file holds all sets of a release: every code once, and of each set one bit a code.
+no episode. One file holds all sets of a release: every code once, and of each set one bit a code; and beside
+them a keyed digest of what was counted of each (:mod:`causalsig.release.record_digests`).
 """
 
 from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +27,9 @@ from causalsig.release.strict_json import canonical, parse
 
 Codes = NDArray[np.uint64]
 _MAX_BYTES = 800_000_000
-_WORD, _KEYED = 8, 5
+_WORD, _KEYED, _DIGEST = 8, 5, 4
+_VERSION = 2
+"""Of a file with records; one without is as it was before there were any."""
 _DAY_BITS = 8 * (_WORD - _KEYED)
 Member = str | tuple[str, int]
 """Key of a household; with the day since 1970 at which it came in, where that makes another contribution."""
@@ -39,20 +43,30 @@ class CohortSet:
     codes: Codes
 
 
-def cohort_sets(
-    provider_key: bytes, municipality: str, households: Mapping[str, Iterable[Member]], *, floor: int = 1
-) -> tuple[CohortSet, ...]:
-    """Give the keyed codes of every set.
+@dataclass(frozen=True, slots=True, eq=False)
+class HouseholdRecords:
+    """What is recorded of households, as digests.
 
-    Parameters
-    ----------
-    provider_key : bytes
-    municipality : str
-    households : mapping of name to iterable of str, or of (str, int)
-        Keys of households as the source has them, and the day at which each came in.
-    floor : int
-        Sets of fewer households are left out: no cell of so few leaves.
+    ``of`` names the set it is counted for, and ``column`` what it is of; their codes (n,) ascending, each
+    once, and a digest of each.
     """
+
+    of: str
+    column: str
+    codes: Codes
+    digests: NDArray[np.uint32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Told:
+    """Of whom a release tells, and the records of theirs that it counts; none in a file from before these."""
+
+    sets: tuple[CohortSet, ...]
+    records: tuple[HouseholdRecords, ...] = ()
+
+
+def household_coder(provider_key: bytes, municipality: str) -> Callable[[Iterable[Member]], Codes]:
+    """Give the function that turns households into keyed codes, in their order; it knows whom it has seen."""
     start = hmac.new(provider_key, f"household\n{municipality}\n".encode(), hashlib.sha256)
     coded: dict[str, int] = {}
 
@@ -64,10 +78,32 @@ def cohort_sets(
             coded[household] = int.from_bytes(one.digest()[:_KEYED], "big")
         return coded[household] << _DAY_BITS | day
 
-    found = (
-        CohortSet(name, np.unique(np.fromiter(map(code, members), np.uint64)))
-        for name, members in households.items()
-    )
+    return lambda members: np.fromiter(map(code, members), np.uint64)
+
+
+def cohort_sets(
+    provider_key: bytes,
+    municipality: str,
+    households: Mapping[str, Iterable[Member]],
+    *,
+    floor: int = 1,
+    code: Callable[[Iterable[Member]], Codes] | None = None,
+) -> tuple[CohortSet, ...]:
+    """Give the keyed codes of every set.
+
+    Parameters
+    ----------
+    provider_key : bytes
+    municipality : str
+    households : mapping of name to iterable of str, or of (str, int)
+        Keys of households as the source has them, and the day at which each came in.
+    floor : int
+        Sets of fewer households are left out: no cell of so few leaves.
+    code : callable, optional
+        Of :func:`household_coder`, where it is used again.
+    """
+    code = code or household_coder(provider_key, municipality)
+    found = (CohortSet(name, np.unique(code(members))) for name, members in households.items())
     return tuple(one for one in found if count_households(one.codes) >= floor)
 
 
@@ -94,16 +130,30 @@ def everybody(sets: Sequence[CohortSet]) -> Codes:
     return reduce(np.union1d, (one.codes for one in sets), np.empty(0, dtype=np.uint64))
 
 
-def write_sets(folder: Path, sets: Sequence[CohortSet]) -> str:
+def write_sets(folder: Path, sets: Sequence[CohortSet], records: Sequence[HouseholdRecords] = ()) -> str:
     """Write the sets of a release, readable by its owner only; return the file's name without its ending.
 
     The file: their names as a line of JSON; the number n of all codes, and these ascending, each in eight
-    bytes, big end first; of each set in turn n bits in whole bytes. It is named by its SHA-256.
+    bytes, big end first; of each set in turn n bits in whole bytes. With records the line is an object with a
+    version, the names of the sets, and set and column of each record; behind the sets stand, of each record
+    in turn, n bits that say of whom it is, and then of each record its digests in four bytes, big end first,
+    of those who are in a set. It is named by its SHA-256.
     """
     codes = everybody(sets)
-    names = canonical([one.analysis for one in sets]) + b"\n"
-    rows = [np.packbits(np.isin(codes, one.codes, assume_unique=True)).tobytes() for one in sets]
-    content = b"".join([names, len(codes).to_bytes(_WORD, "big"), codes.astype(">u8").tobytes(), *rows])
+    names = [one.analysis for one in sets]
+    held = [(one, np.isin(codes, one.codes, assume_unique=True)) for one in records]
+    marks = [np.isin(codes, one.codes, assume_unique=True) for one in sets] + [mask for _, mask in held]
+    digests = [one.digests[np.isin(one.codes, codes, assume_unique=True)].astype(">u4") for one in records]
+    head = {"records": [[one.of, one.column] for one in records], "sets": names, "version": _VERSION}
+    content = b"".join(
+        [
+            canonical(head if records else names) + b"\n",
+            len(codes).to_bytes(_WORD, "big"),
+            codes.astype(">u8").tobytes(),
+            *(np.packbits(mask).tobytes() for mask in marks),
+            *(digest.tobytes() for digest in digests),
+        ]
+    )
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     name = hashlib.sha256(content).hexdigest()
     write_atomic(folder / f"{name}.set", content, mode=0o600)
@@ -111,7 +161,12 @@ def write_sets(folder: Path, sets: Sequence[CohortSet]) -> str:
 
 
 def read_sets(folder: Path, name: str) -> tuple[CohortSet, ...]:
-    """Read the sets of a release, as they were written.
+    """Read the sets of a release, as they were written; raises as :func:`read_told`."""
+    return read_told(folder, name).sets
+
+
+def read_told(folder: Path, name: str) -> Told:
+    """Read the sets of a release and the records beside them, as they were written.
 
     Raises
     ------
@@ -129,7 +184,7 @@ def read_sets(folder: Path, name: str) -> tuple[CohortSet, ...]:
             where=path.name[:12],
         )
     content = read_bytes(path, _MAX_BYTES)
-    found = _sets(content) if hashlib.sha256(content).hexdigest() == name else None
+    found = _told(content) if hashlib.sha256(content).hexdigest() == name else None
     if found is None:
         raise ReleaseError(
             "ledger-set",
@@ -141,19 +196,49 @@ def read_sets(folder: Path, name: str) -> tuple[CohortSet, ...]:
     return found
 
 
-def _sets(content: bytes) -> tuple[CohortSet, ...] | None:
-    head, _, body = content.partition(b"\n")
-    try:
-        names = parse(head)
-    except ReleaseError:
+def _told(content: bytes) -> Told | None:
+    line, _, body = content.partition(b"\n")
+    head = _head(line)
+    if head is None:
         return None
-    if not isinstance(names, list) or not all(isinstance(one, str) for one in names):
-        return None
+    names, columns = head
     size = int.from_bytes(body[:_WORD], "big")
-    begin, width = _WORD * (1 + size), -(-size // 8)
-    if len(body) != begin + width * len(names):
+    begin, width, count = _WORD * (1 + size), -(-size // 8), len(names) + len(columns)
+    behind = begin + width * count
+    if len(body) < behind or (len(body) - behind) % _DIGEST:
         return None
     codes = np.frombuffer(body, dtype=">u8", count=size, offset=_WORD).astype(np.uint64)
-    rows = (np.frombuffer(body, np.uint8, width, begin + width * place) for place in range(len(names)))
-    inside = (np.unpackbits(row, count=size).astype(bool) for row in rows)
-    return tuple(CohortSet(one, codes[row]) for one, row in zip(names, inside, strict=True))
+    rows = (np.frombuffer(body, np.uint8, width, begin + width * place) for place in range(count))
+    inside = [np.unpackbits(row, count=size).astype(bool) for row in rows]
+    masks = inside[len(names) :]
+    ends = np.cumsum([int(mask.sum()) for mask in masks])
+    digests = np.frombuffer(body, dtype=">u4", offset=behind).astype(np.uint32)
+    if len(digests) != (ends[-1] if len(ends) else 0):
+        return None
+    parts = np.split(digests, ends[:-1])
+    return Told(
+        tuple(CohortSet(one, codes[row]) for one, row in zip(names, inside, strict=False)),
+        tuple(
+            HouseholdRecords(of, column, codes[mask], part)
+            for (of, column), mask, part in zip(columns, masks, parts if masks else (), strict=True)
+        ),
+    )
+
+
+def _head(line: bytes) -> tuple[list[str], list[tuple[str, str]]] | None:
+    """Read names of sets, and set and column of records; a list is of a file without records."""
+    try:
+        found = parse(line)
+    except ReleaseError:
+        return None
+    if isinstance(found, list):
+        found = {"records": [], "sets": found, "version": _VERSION}
+    if not isinstance(found, dict) or found.keys() != {"records", "sets", "version"}:
+        return None
+    names, columns = found["sets"], found["records"]
+    if found["version"] != _VERSION or not isinstance(names, list) or not isinstance(columns, list):
+        return None
+    pairs = [one for one in columns if isinstance(one, list) and len(one) == 2]
+    if len(pairs) != len(columns) or not all(isinstance(one, str) for one in (*names, *chain(*pairs))):
+        return None
+    return names, [(of, column) for of, column in pairs]

@@ -26,7 +26,7 @@ from causalsig.release.pool_document import PoolDocument
 from causalsig.release.pool_fields import POOL
 from causalsig.release.profile_document import CODE_LISTS, COLUMNS
 from causalsig.release.signed_study import StudySeal
-from causalsig.release.vocabulary import COVARIATES, CUT_POINTS, RULE_CODES, known_codes
+from causalsig.release.vocabulary import COVARIATES, CUT_POINTS, known_codes, rule_codes
 from causalsig.release.withdrawal import WithdrawalDocument
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
@@ -69,7 +69,7 @@ def json_schema(name: str) -> dict[str, Any]:
         _close_lists(at, own)
     _describe(model, {model.__name__: found, **definitions}, _FIELDS.get(name, {}))
     definitions["Code"] = {"enum": sorted(known_codes()), "type": "string"}
-    definitions["RuleCode"] = {"enum": sorted(RULE_CODES), "type": "string"}
+    definitions["RuleCode"] = {"enum": sorted(rule_codes()), "type": "string"}
     used = json.dumps([found, definitions])
     kept = {at: own for at, own in sorted(definitions.items()) if f'"#/$defs/{at}"' in used}
     head = {"$schema": DIALECT, "$id": f"urn:causalsig:{name}", "$comment": _BEYOND}

@@ -21,14 +21,14 @@ import numpy as np
 from pydantic import Field, ValidationError
 
 from causalsig.errors import RefusedError, ReleaseError
-from causalsig.release.apart import few_apart
+from causalsig.release.apart import refuse_few
 from causalsig.release.chain import Chain, Link, head_of
 from causalsig.release.files import write_atomic
 from causalsig.release.household_sets import (
-    CohortSet,
+    Told,
     count_households,
     everybody,
-    read_sets,
+    read_told,
     write_sets,
 )
 from causalsig.release.keys import SigningKey, TrustedKeys
@@ -175,7 +175,7 @@ class Ledger:
             As :meth:`record`.
         """
         with self.held() as links:
-            self._standing(links, candidate, _sets(candidate, sets))
+            self._standing(links, candidate, _told(candidate, sets))
             return head_of(links)
 
     def record(self, candidate: Candidate, sets: Path, key: SigningKey) -> str:
@@ -200,23 +200,21 @@ class Ledger:
         Raises
         ------
         RefusedError
-            ``ledger-once``, ``ledger-withdrawn``, ``ledger-few-apart``, ``ledger-budget``,
-            ``release-refused``.
+            ``ledger-once``, ``ledger-withdrawn``, ``ledger-few-apart``, ``ledger-few-changed``,
+            ``ledger-budget``, ``release-refused``.
         ReleaseError
             Where the ledger itself does not hold; see :meth:`Chain.links` and `read_set`.
         """
-        own = _sets(candidate, sets)
+        own = _told(candidate, sets)
         with self.held() as links:
             recorded = self._standing(links, candidate, own)
             if recorded is not None:
                 return recorded.hash
-            write_sets(self.folder / SETS, own)
+            write_sets(self.folder / SETS, own.sets, own.records)
             content = Released(**candidate.model_dump(), at=now()).model_dump(mode="json")
             return self.chain.append(links, content, key).hash
 
-    def _standing(
-        self, links: tuple[Link, ...], candidate: Candidate, own: tuple[CohortSet, ...]
-    ) -> Link | None:
+    def _standing(self, links: tuple[Link, ...], candidate: Candidate, own: Told) -> Link | None:
         """Give the line of a release that is recorded already; refuse one that may not leave."""
         lines = [read_line(link) for link in links]
         gone = {line.payload_hash for line in lines if isinstance(line, Withdrawn)}
@@ -289,34 +287,23 @@ class Ledger:
         links = self.chain.links(trusted)
         for line in map(read_line, links):
             if isinstance(line, Released):
-                _sets(line, self.folder / SETS)
+                _told(line, self.folder / SETS)
         return links
 
-    def _check_apart(self, candidate: Candidate, own: tuple[CohortSet, ...], earlier: list[Released]) -> None:
-        """Refuse sets that differ by one to nine households from those that tell the same before."""
+    def _check_apart(self, candidate: Candidate, own: Told, earlier: list[Released]) -> None:
+        """Refuse what differs by one to nine households, or by the records of so few, from before."""
         floor = max([candidate.floor, *(line.floor for line in earlier)])
         for line in earlier:
-            near = few_apart(own, _sets(line, self.folder / SETS), floor)
-            if near is not None:
-                raise RefusedError(
-                    "ledger-few-apart",
-                    expected=f"households that were told of before, and others, to be nobody or {floor} or "
-                    "more of each",
-                    found="a few who came, or went, since an earlier release",
-                    mend=_MEND_FEW[candidate.kind],
-                    where=near,
-                )
+            refuse_few(own, _told(line, self.folder / SETS), floor, candidate.kind)
 
-    def _check_budget(
-        self, candidate: Candidate, own: tuple[CohortSet, ...], earlier: list[Released]
-    ) -> None:
+    def _check_budget(self, candidate: Candidate, own: Told, earlier: list[Released]) -> None:
         """Refuse more numbers of one extract than a part of its households.
 
         An extract is the same when its content is; a document of its kind on the very same households too.
         """
         like = [line for line in earlier if line.kind == candidate.kind]
-        sets = {line.payload_hash: _sets(line, self.folder / SETS) for line in like}
-        codes = everybody(own)
+        sets = {line.payload_hash: _told(line, self.folder / SETS).sets for line in like}
+        codes = everybody(own.sets)
         same = [
             line
             for line in like
@@ -324,7 +311,7 @@ class Ledger:
             or np.array_equal(everybody(sets[line.payload_hash]), codes)
         ]
         told = [one for line in same for one in sets[line.payload_hash]]
-        households = count_households(everybody([*own, *told]))
+        households = count_households(everybody([*own.sets, *told]))
         numbers = candidate.numbers + sum(line.numbers for line in same)
         share = min([candidate.share_per_mille, *(line.share_per_mille for line in same)])
         if numbers * 1000 > share * households:
@@ -337,18 +324,8 @@ class Ledger:
             )
 
 
-_WAIT = "What the few did could be read off. Keep the earlier release, or wait until ten or more differ."
-_MEND_FEW: Final[Mapping[Kind, str]] = MappingProxyType(
-    {
-        "estimates": f"{_WAIT} A next wave, of other episodes, may leave.",
-        "profile": _WAIT,
-        "monitor": f"{_WAIT} Or leave out the months that were told (causalsig site monitor --since).",
-    }
-)
-
-
-def _sets(candidate: Candidate, folder: Path) -> tuple[CohortSet, ...]:
-    return read_sets(folder, candidate.sets)
+def _told(candidate: Candidate, folder: Path) -> Told:
+    return read_told(folder, candidate.sets)
 
 
 def _check_not_withdrawn(candidate: Candidate, gone: set[str]) -> None:

@@ -18,6 +18,7 @@ from causalsig.release.pool_entries import (
     interval_exponent,
     two_digits,
 )
+from causalsig.release.registry import rule as registered
 from causalsig.release.vocabulary import to_code
 
 _OPEN = "open"
@@ -29,6 +30,12 @@ def _names(item: PooledMean | PooledContrast | PooledMeanEntry | PooledContrastE
     return {name: getattr(item, name) for name in fields}
 
 
+@registered(
+    "pool",
+    "release-pool-not-publishable",
+    "own: 6 sites, where vantage6 asks 3",
+    ("min_sites", "max_site_weight", "max_two_site_weight"),
+)
 def contrast_entry(contrast: PooledContrast, others: bool) -> PooledContrastEntry:
     """Write a contrast; in a pool of the others without numbers where it is not publishable."""
     may = contrast.publishable and contrast.sites >= MIN_SITES

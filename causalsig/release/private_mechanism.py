@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from causalsig.errors import ReleaseError
+from causalsig.release.registry import rule as registered
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -125,6 +126,11 @@ def household_sums(result: ArmMeans, *, centre: float, bound: float, max_episode
     )
 
 
+@registered(
+    "private",
+    "release-private-noise",
+    "Dwork, McSherry, Nissim & Smith 2006; noise of Canonne, Kamath & Steinke 2020",
+)
 def with_noise(sums: PrivateSums, *, epsilon: float, max_episodes: int) -> PrivateSums:
     """Draw the noise of a block, once: whoever draws again spends again.
 

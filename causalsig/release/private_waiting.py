@@ -19,7 +19,7 @@ from causalsig.release.build import ReleaseIdentity, check_names
 from causalsig.release.documents import Hash, Month, QuestionCode, Version
 from causalsig.release.files import read_bytes, write_atomic
 from causalsig.release.floors import AppliedFloors, applied_floors
-from causalsig.release.household_sets import read_sets, write_sets
+from causalsig.release.household_sets import read_told, write_sets
 from causalsig.release.kept import kept_bytes, kept_values
 from causalsig.release.private_mechanism import PrivateSums, household_sums
 from causalsig.release.remember import SETS, Memory
@@ -99,12 +99,14 @@ class PrivateWaiting(Closed):
 
     def memory(self, folder: Path) -> Memory:
         """Give what the ledger has to know; the sets of households lie in the site's folder."""
+        told = read_told(folder / SETS, self.sets)
         return Memory(
             ledger=Path(self.ledger),
             site=self.site,
             floor=self.floors.min_households_cell,
             share_per_mille=self.share_per_mille,
-            cohorts=read_sets(folder / SETS, self.sets),
+            cohorts=told.sets,
+            records=told.records,
         )
 
 
@@ -152,7 +154,7 @@ def write_private(
         ledger=str(memory.ledger),
         site=memory.site,
         share_per_mille=memory.share_per_mille,
-        sets=write_sets(folder / SETS, memory.cohorts),
+        sets=write_sets(folder / SETS, memory.cohorts, memory.records),
     )
     write_atomic(folder / PRIVATE_FILE, kept_bytes(waiting.model_dump(mode="json")), force=True, mode=0o600)
     return waiting_hash(waiting)

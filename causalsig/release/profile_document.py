@@ -17,8 +17,9 @@ from causalsig.counts import AmountNotation, FindingCount, ProfileCounts, Scale,
 from causalsig.errors import RefusedError
 from causalsig.release import grid
 from causalsig.release.build import ReleaseIdentity
-from causalsig.release.cell_rules import BUDGET, CELL_FLOOR, sift_counts
+from causalsig.release.cell_rules import BUDGET, CELL_FLOOR, CLASS_FLOOR, sift_counts
 from causalsig.release.documents import Closed, Code, Month
+from causalsig.release.registry import rule as registered
 from causalsig.release.site_documents import (
     CellExponent,
     Header,
@@ -313,13 +314,14 @@ def build_profile(
 def too_few(floors: Disclosure) -> RefusedError:
     """Make the refusal of a site that has fewer households than the floor of one cell."""
     return RefusedError(
-        "release-cell-floor",
+        CELL_FLOOR,
         expected=f"at least {floors.min_households_cell} households",
         found="fewer",
         mend="Nothing can leave of so small a source; check that it is the whole extract.",
     )
 
 
+@registered("count", CELL_FLOOR, "10 households: ESSnet/DwB, ABS, acro", ("min_households_cell",))
 def _findings(
     findings: Sequence[FindingCount], floors: Disclosure, held: list[tuple[str, str]]
 ) -> tuple[FindingEntry, ...]:
@@ -338,6 +340,7 @@ def _findings(
     return tuple(entries.values())
 
 
+@registered("count", CELL_FLOOR, "10 households: ESSnet/DwB, ABS, acro", ("min_households_cell",))
 def _scale(
     cells: Sequence[ScaleCount], floors: Disclosure, held: list[tuple[str, str]]
 ) -> tuple[ScaleEntry, ...]:
@@ -377,6 +380,11 @@ def _months(counts: ProfileCounts, floors: Disclosure, held: list[tuple[str, str
 _NO_SHARE: dict[str, Any] = dict.fromkeys(("households", "value", "value_exponent"))
 
 
+@registered("state", CELL_FLOOR, "10 households: ESSnet/DwB, ABS, acro", ("min_households_cell",))
+@registered("state", CLASS_FLOOR, "10 households with and without: ESSnet/DwB, ABS", ("min_households_cell",))
+@registered(
+    "state", BUDGET, "released numbers at most 10 % of the households: vantage6 GLM", ("max_parameter_share",)
+)
 def _states(
     cells: Sequence[ShareCount], floors: Disclosure, left: int, name: str, held: list[tuple[str, str]]
 ) -> list[tuple[ShareCount, dict[str, Any]]]:

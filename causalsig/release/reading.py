@@ -6,7 +6,8 @@ value is on is told by the table of fields; the step is told by the document.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
@@ -18,12 +19,14 @@ from causalsig.release.fields import Field
 from causalsig.release.kinds import FIELDS, SiteDocument
 from causalsig.release.paths import leaves
 from causalsig.release.pool_fields import POOL
+from causalsig.release.registry import judged
 
 if TYPE_CHECKING:
     from causalsig.release.crossed_entries import ThresholdsEntry
 
 TABLES: Final[Mapping[str, Mapping[str, Field]]] = MappingProxyType({**FIELDS, "pool": POOL})
 """Every exported field by kind of document and path."""
+_INDEX: Final = re.compile(r"\[\d+\]")
 _STEPPED: Final = ("smallest power of two", "a quarter of the standard error", "at least a quarter")
 _DIGITS: Final = "two significant digits"
 _ROOTS, _ROOTS_UP = "power of √2", "power of √2, rounded up"
@@ -74,6 +77,18 @@ def read_leaves(document: Mapping[str, Any]) -> tuple[Leaf, ...]:
         Leaf(place, path, value, fields[path], _stands_for(place, fields[path], values))
         for place, path, value in found
     )
+
+
+def judged_lists(places: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """List what rules judged the entries of every list that has some: codes by place of the list, in order.
+
+    Parameters
+    ----------
+    places : iterable of str
+        Of a document's values, in their order.
+    """
+    lists = (place[: found.start()] for place in places for found in _INDEX.finditer(place))
+    return {one: codes for one in dict.fromkeys(lists) if (codes := judged(one))}
 
 
 def held_back(document: SiteDocument) -> tuple[tuple[str, str], ...]:

@@ -20,10 +20,12 @@ from causalsig.release.floors import per_mille, question_numbers
 from causalsig.release.grid import BANDS, band, band_limits
 from causalsig.release.household_sets import (
     CohortSet,
+    HouseholdRecords,
     Member,
     cohort_sets,
     count_households,
     everybody,
+    household_coder,
     read_sets,
     write_sets,
 )
@@ -32,6 +34,7 @@ from causalsig.release.kinds import SiteDocument
 from causalsig.release.ledger import Candidate, Ledger
 from causalsig.release.paths import leaves
 from causalsig.release.private_entries import private_numbers
+from causalsig.release.record_digests import household_records
 from causalsig.release.strict_json import canonical
 from causalsig.release.value_types import Closed
 from causalsig.study.models import Disclosure
@@ -58,6 +61,8 @@ class Memory:
     share_per_mille : int
         Part of an extract's households that all numbers released of it may be.
     cohorts : tuple of CohortSet
+    records : tuple of HouseholdRecords
+        What is counted of their households, as digests.
     """
 
     ledger: Path
@@ -65,6 +70,7 @@ class Memory:
     floor: int
     share_per_mille: int
     cohorts: tuple[CohortSet, ...]
+    records: tuple[HouseholdRecords, ...] = ()
 
 
 class Waiting(Closed):
@@ -103,15 +109,19 @@ def memory_of(
     floors : Disclosure
     households : mapping of name to the keys of its households
         By what is told of them, as :mod:`causalsig.execution.members` and
-        :mod:`causalsig.sources.monitor_members` name it.
+        :mod:`causalsig.sources.monitor_members` name it; with what is counted of them where it is a
+        :class:`causalsig.release.record_digests.Recorded`.
     """
+    code = household_coder(provider_key, municipality)
+    floor = floors.min_households_cell
     return Memory(
         ledger=Path(keys).resolve() / LEDGER_FOLDER,
         # Where a study's digest would stand: one code for all studies, that no release's own links to.
         site=site_code(provider_key, municipality, LEDGER_FOLDER),
-        floor=floors.min_households_cell,
+        floor=floor,
         share_per_mille=per_mille(floors.max_snapshot_share),
-        cohorts=cohort_sets(provider_key, municipality, households, floor=floors.min_households_cell),
+        cohorts=cohort_sets(provider_key, municipality, households, floor=floor, code=code),
+        records=household_records(provider_key, municipality, households.values(), code),
     )
 
 
@@ -127,7 +137,7 @@ def write_candidate(folder: Path, document: SiteDocument, payload_hash: str, mem
         numbers=document_numbers(document),
         floor=memory.floor,
         share_per_mille=memory.share_per_mille,
-        sets=write_sets(folder / SETS, memory.cohorts),
+        sets=write_sets(folder / SETS, memory.cohorts, memory.records),
     )
     waiting = Waiting(ledger=str(memory.ledger), candidate=candidate)
     content = kept_bytes(waiting.model_dump(mode="json"))

@@ -1,4 +1,4 @@
-"""The disclosure rules: each a small function with its reason code and its source; one engine runs them all.
+"""The disclosure rules: each a small function with its reason code and its source.
 
 The unit that is protected is the household. An arm is admitted on what is known **before** outcomes are
 looked at (:func:`admit_arms`), since suppression that looks at the outcome biases the pool: municipalities
@@ -17,7 +17,7 @@ Sources: ESSnet/DwB guidelines for output checking; ABS five safes output rules;
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,10 +25,11 @@ import numpy as np
 from causalsig.records import Analysis, Refusal
 from causalsig.release import grid
 from causalsig.release.documents import released_numbers
+from causalsig.release.registry import Rule, rule, rules_of
 from causalsig.study.models import Disclosure, Study
 
 Key = tuple[str, str, str]
-CLASS_FLOOR = "release-class-floor"
+CLASS_FLOOR, BUDGET = "release-class-floor", "release-parameters"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,101 +45,108 @@ class Limits:
         return cls(study.disclosure, study.diagnostics.min_effective_sample_size)
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """A rule on one block: `holds` is True when the block may leave as far as this rule goes."""
-
-    code: str
-    source: str
-    holds: Callable[[Analysis, Limits], bool]
-
-
-_RULES: list[Rule] = []
-
-
-Check = Callable[[Analysis, Limits], bool]
-
-
-def _rule(code: str, source: str) -> Callable[[Check], Check]:
-    """Put a function on the list: adding a rule is adding one function (and its text in the catalogue)."""
-
-    def add(function: Check) -> Check:
-        _RULES.append(Rule(code, source, function))
-        return function
-
-    return add
-
-
 def rules() -> tuple[Rule, ...]:
-    """Return the rules in the order in which they run."""
-    return tuple(_RULES)
+    """Return the rules on a block in the order in which they run."""
+    return rules_of("block")
 
 
 def broken_rules(analysis: Analysis, limits: Limits) -> tuple[str, ...]:
     """Return the code of every rule that holds this block back; empty when it may leave."""
-    return tuple(rule.code for rule in _RULES if not rule.holds(analysis, limits))
+    return tuple(one.code for one in rules() if not one.function(analysis, limits))
 
 
-@_rule("release-pooling-gate", "the study's pooling gate: what may not be pooled is not shown either")
+@rule("block", "release-pooling-gate", "the study's pooling gate: what may not be pooled is not shown either")
 def _pooling_gate(analysis: Analysis, limits: Limits) -> bool:
     return analysis.pooled
 
 
-@_rule("release-cell-floor", "10 households: ESSnet/DwB, ABS, acro")
+@rule("block", "release-cell-floor", "10 households: ESSnet/DwB, ABS, acro", ("min_households_cell",))
 def _cell_floor(analysis: Analysis, limits: Limits) -> bool:
     floor = limits.disclosure.min_households_cell
     observed = zip(analysis.households_with, analysis.households_without, strict=True)
     return all(a + b >= floor for a, b in observed) and bool(np.all(analysis.result.households >= floor))
 
 
-@_rule("release-arm-floor", "30 households an arm: own floor, above the published 10")
+@rule(
+    "block",
+    "release-arm-floor",
+    "30 households an arm: own floor, above the published 10",
+    ("min_households_arm",),
+)
 def _arm_floor(analysis: Analysis, limits: Limits) -> bool:
     return bool(np.all(analysis.result.households >= limits.disclosure.min_households_arm))
 
 
-@_rule("release-admission", "n · min(p0, 1 - p0) >= 20 before outcomes: own, measured bias of looking after")
+@rule(
+    "block",
+    "release-admission",
+    "n · min(p0, 1 - p0) >= 20 before outcomes: own, measured bias of looking after",
+    ("min_expected_class", "expected_risk"),
+)
 def _admission(analysis: Analysis, limits: Limits) -> bool:
     return all(_expects_both_classes(int(n), limits.disclosure) for n in analysis.result.households)
 
 
-@_rule(CLASS_FLOOR, "10 households with and without the outcome: ESSnet/DwB, ABS")
+@rule(
+    "block",
+    CLASS_FLOOR,
+    "10 households with and without the outcome: ESSnet/DwB, ABS",
+    ("min_households_cell",),
+)
 def _class_floor(analysis: Analysis, limits: Limits) -> bool:
     floor = limits.disclosure.min_households_cell
     return min(*analysis.households_with, *analysis.households_without) >= floor
 
 
-@_rule("release-residual-df", "10 residual degrees of freedom: ESSnet, ABS, acro")
+@rule(
+    "block", "release-residual-df", "10 residual degrees of freedom: ESSnet, ABS, acro", ("min_residual_df",)
+)
 def _residual_df(analysis: Analysis, limits: Limits) -> bool:
     result = analysis.result
     return result.households_total - result.parameters >= limits.disclosure.min_residual_df
 
 
-@_rule("release-parameters", "released numbers at most 10 % of the households: vantage6 GLM")
+@rule(
+    "block",
+    BUDGET,
+    "released numbers at most 10 % of the households: vantage6 GLM",
+    ("max_parameter_share",),
+)
 def _parameters(analysis: Analysis, limits: Limits) -> bool:
     allowed = limits.disclosure.max_parameter_share * analysis.result.households_total
     return released_numbers(len(analysis.result.arms)) <= allowed
 
 
-@_rule("release-dominance", "largest 50 %, two largest 67 % of the absolute weighted sum: ABS")
+@rule(
+    "block",
+    "release-dominance",
+    "largest 50 %, two largest 67 % of the absolute weighted sum: ABS",
+    ("max_largest_weight", "max_two_largest_weight"),
+)
 def _dominance(analysis: Analysis, limits: Limits) -> bool:
     result, floors = analysis.result, limits.disclosure
     largest = np.all(result.largest_share <= floors.max_largest_weight)
     return bool(largest and np.all(result.two_largest_share <= floors.max_two_largest_weight))
 
 
-@_rule("release-effective-size", "effective sample size of 30 households: own floor")
+@rule(
+    "block",
+    "release-effective-size",
+    "effective sample size of 30 households: own floor",
+    ("min_effective_sample_size",),
+)
 def _effective_size(analysis: Analysis, limits: Limits) -> bool:
     return bool(np.all(analysis.result.effective_sample_size >= limits.min_effective_size))
 
 
-@_rule("release-no-variance", "a mean without variance tells every household's outcome")
+@rule("block", "release-no-variance", "a mean without variance tells every household's outcome")
 def _variance(analysis: Analysis, limits: Limits) -> bool:
     covariance = analysis.result.covariance
     numbers = np.all(np.isfinite(covariance)) and np.all(np.isfinite(analysis.result.means))
     return bool(numbers and np.all(np.diagonal(covariance) > 0))
 
 
-@_rule("release-grid", "no more digits than the standard error carries: float side channel")
+@rule("block", "release-grid", "no more digits than the standard error carries: float side channel")
 def _grid(analysis: Analysis, limits: Limits) -> bool:
     if not _variance(analysis, limits):
         return True  # release-no-variance has said so already
@@ -150,28 +158,6 @@ def _grid(analysis: Analysis, limits: Limits) -> bool:
         if abs(grid.to_steps(float(mean), step)) > grid.MAX_MEAN_STEPS:
             return False
     return True
-
-
-def nested_differences(
-    analyses: Sequence[Analysis], limits: Limits, primary_outcome: str | None
-) -> frozenset[int]:
-    """Complementary suppression: which blocks would tell a small cell by being subtracted from another.
-
-    "Any new arrears" is nested in "any signal": over the same households and months, the two means differ by
-    the households that returned with repeated signals only. When that cell holds 1 to 9 households in an
-    arm, the block of the outcome that is not the question's primary one is held back, under every estimand.
-
-    Returns
-    -------
-    frozenset of int
-        Places in `analyses` of the blocks to hold back.
-    """
-    held: set[str] = set()
-    for place, first in enumerate(analyses):
-        for second in analyses[place + 1 :]:
-            if first.outcome != second.outcome and _tells_a_cell(first, second, limits):
-                held.add(first.outcome if second.outcome == primary_outcome else second.outcome)
-    return frozenset(place for place, analysis in enumerate(analyses) if analysis.outcome in held)
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +172,12 @@ class Beyond:
     given: frozenset[int] = frozenset()
 
 
+@rule(
+    "question",
+    BUDGET,
+    "released numbers at most 10 % of the households: vantage6 GLM",
+    ("max_parameter_share",),
+)
 def beyond_budget(
     analyses: Sequence[Analysis],
     limits: Limits,
@@ -260,22 +252,6 @@ def _same(analysis: Analysis, own: tuple[str | None, str | None]) -> bool:
     return (analysis.estimator, analysis.estimand) == own
 
 
-def _tells_a_cell(first: Analysis, second: Analysis, limits: Limits) -> bool:
-    same = (first.question, first.kind, first.months, first.estimand, first.result.arms)
-    if same != (second.question, second.kind, second.months, second.estimand, second.result.arms):
-        return False
-    for k in range(len(first.result.arms)):
-        if any(small_class(one, k, limits.disclosure.min_households_cell) for one in (first, second)):
-            continue  # of that arm leaves a class, and nothing to subtract
-        difference = abs(first.households_with[k] - second.households_with[k])
-        total = first.households_with[k] + first.households_without[k]
-        if total != second.households_with[k] + second.households_without[k]:
-            continue  # not the same households: subtracting tells no cell
-        if 0 < difference < limits.disclosure.min_households_cell:
-            return True
-    return False
-
-
 def small_class(analysis: Analysis, place: int, floor: int) -> bool:
     """Say whether one of an arm's two classes of households is below the floor of a cell."""
     return min(analysis.households_with[place], analysis.households_without[place]) < floor
@@ -293,6 +269,19 @@ def _expects_both_classes(households: int, disclosure: Disclosure) -> bool:
     return households * min(risk, 1.0 - risk) >= disclosure.min_expected_class - 1e-9
 
 
+@rule(
+    "arm",
+    "release-arm-floor",
+    "30 households an arm: own floor, above the published 10",
+    ("min_households_arm",),
+)
+@rule(
+    "arm",
+    "release-admission",
+    "n · min(p0, 1 - p0) >= 20 before outcomes: own, measured bias of looking after",
+    ("min_expected_class", "expected_risk"),
+)
+@rule("arm", "release-no-admitted-arm", "own: one arm alone compares nothing")
 def admit_arms(
     households_by_arm: Mapping[str, int], disclosure: Disclosure, *, question: str = ""
 ) -> tuple[tuple[str, ...], tuple[Refusal, ...]]:

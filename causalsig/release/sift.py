@@ -12,7 +12,9 @@ from causalsig.release.given import given_entries
 from causalsig.release.given_entries import GivenRuleEntry, given_numbers
 from causalsig.release.grouped import groups_entry, rule_entry
 from causalsig.release.grouped_entries import GroupsEntry, RuleEntry, groups_numbers, rule_numbers
-from causalsig.release.rules import Key, Limits, beyond_budget, broken_rules, nested_differences
+from causalsig.release.nested import NESTED, nested_differences, nested_not_admitted
+from causalsig.release.registry import rule as registered
+from causalsig.release.rules import BUDGET, Key, Limits, beyond_budget, broken_rules
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,6 +52,7 @@ class Sifted:
         )
 
 
+@registered("question", "release-not-estimated", "own: what a gate withheld has no number")
 def sift(result: QuestionResult, study: Study, limits: Limits) -> Sifted:
     """Primary suppression block by block, then complementary suppression among what is left."""
     broken = [
@@ -63,7 +66,11 @@ def sift(result: QuestionResult, study: Study, limits: Limits) -> Sifted:
     }
     places = [at for at, codes in enumerate(broken) if not codes or at in classes]
     left = [result.analyses[at] for at in places]
-    nested = nested_differences(left, limits, study.asked[result.question].primary_outcome)
+    primary = study.asked[result.question].primary_outcome
+    # On all blocks: which of them another rule holds back may depend on outcomes.
+    small = nested_not_admitted(result.analyses, limits, primary, _first_days(result.question, study))
+    nested = {place for place, at in enumerate(places) if at in small}
+    nested |= nested_differences(left, limits, primary)
     kept = [analysis for place, analysis in enumerate(left) if place not in nested]
     by_class = [classes.get(at) for place, at in enumerate(places) if place not in nested]
     whole = [one for one, few in zip(kept, by_class, strict=True) if few is None]
@@ -93,14 +100,14 @@ def sift(result: QuestionResult, study: Study, limits: Limits) -> Sifted:
         for analysis, codes in zip(result.analyses, broken, strict=True)
         for code in told_codes(codes)
     ]
-    held += [_held("release-nested-difference", left[place]) for place in sorted(nested)]
-    held += [_held("release-parameters", kept[place]) for place in sorted(beyond.blocks)]
+    held += [_held(NESTED, left[place]) for place in sorted(nested)]
+    held += [_held(BUDGET, kept[place]) for place in sorted(beyond.blocks)]
     released = []
     for at, analysis in enumerate(kept):
         if at not in beyond.blocks and by_class[at] is None:
             over = at in beyond.sensitivities
             held += [_held(code, analysis, "sensitivity") for code in told[at].held]
-            held += [_held("release-parameters", analysis, "sensitivity")] if over else []
+            held += [_held(BUDGET, analysis, "sensitivity")] if over else []
             released.append((analysis, () if over else told[at].entries))
     beside = any(analysis.primary for analysis, _ in released)
     shown = []
@@ -110,13 +117,20 @@ def sift(result: QuestionResult, study: Study, limits: Limits) -> Sifted:
         ("rule", rule, beyond.rule),
         ("given", Beside(_within(given.entries, beyond.given), given.held), False),
     ):
-        held += [held_of(what, code) for code in (*part.held, *(["release-parameters"] if over else []))]
+        held += [held_of(what, code) for code in (*part.held, *([BUDGET] if over else []))]
         shown.append(part.entries if beside and not over else ())
-    held += [held_of("given", "release-parameters") for _ in beyond.given]
+    held += [held_of("given", BUDGET) for _ in beyond.given]
     few_in_an_arm = tuple(
         few for at, few in enumerate(by_class) if few is not None and at not in beyond.blocks
     )
     return Sifted(tuple(released), few_in_an_arm, shown[0], shown[1], shown[2], shown[3], tuple(held))
+
+
+def _first_days(question: str, study: Study) -> dict[str, int]:
+    """Give the day from which the returns of every outcome of a question count."""
+    asked = study.asked[question]
+    own = {name: study.outcome(name).from_day for name in asked.outcomes}
+    return {name: asked.follow_up_from_day if day is None else day for name, day in own.items()}
 
 
 def _within(entries: tuple[Any, ...], beyond: frozenset[int]) -> tuple[Any, ...]:

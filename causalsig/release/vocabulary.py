@@ -13,26 +13,6 @@ from types import MappingProxyType
 
 OTHER = "other"
 
-RULE_CODES: tuple[str, ...] = (
-    "release-cell-floor",
-    "release-arm-floor",
-    "release-admission",
-    "release-class-floor",
-    "release-residual-df",
-    "release-parameters",
-    "release-dominance",
-    "release-effective-size",
-    "release-no-variance",
-    "release-grid",
-    "release-nested-difference",
-    "release-not-estimated",
-    "release-no-admitted-arm",
-    "release-pool-not-publishable",
-    "release-pooling-gate",
-    "release-private-noise",
-)
-"""Reason codes of the disclosure rules; the texts are in the catalogue under ``release.rules``."""
-
 COVARIATES: tuple[str, ...] = (
     "creditor-rent",
     "creditor-energy",
@@ -77,13 +57,21 @@ _SHAPE = re.compile(r"[a-z][a-z0-9_-]{1,47}")
 
 
 @cache
+def rule_codes() -> frozenset[str]:
+    """Return the reason codes of all registered rules; their texts are under ``release.rules``."""
+    from causalsig.release.registry import all_rules
+
+    return frozenset(rule.code for rule in all_rules())
+
+
+@cache
 def known_codes() -> frozenset[str]:
     """Return every code that may leave."""
     from causalsig.texts import catalogue
 
     keys = (key.split(".") for key in catalogue("en"))
     explained = {parts[1] for parts in keys if parts[0] == "codes"}
-    return frozenset(code for code in {OTHER, *RULE_CODES, *explained} if _SHAPE.fullmatch(code))
+    return frozenset(code for code in {OTHER, *rule_codes(), *explained} if _SHAPE.fullmatch(code))
 
 
 def to_code(code: str) -> str:
@@ -100,7 +88,7 @@ def check_code(code: str) -> str:
 
 def check_rule(code: str) -> str:
     """Return the rule's code; a ValueError when there is no such rule (for pydantic)."""
-    if code not in RULE_CODES:
+    if code not in rule_codes():
         raise ValueError("not the code of a disclosure rule")
     return code
 

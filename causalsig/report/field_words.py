@@ -239,6 +239,8 @@ _THRESHOLDS: Final = {
     "share handled as the rule says, each side": "deel behandeld zoals de regel zegt, per kant",
     "whether crossing moves these two handlings only": "of de drempel alleen deze twee aanpakken verandert",
     "whether few episodes make it weak": "of het zwak is door weinig episodes",
+    "weights by distance from the threshold": "gewichten naar afstand tot de drempel",
+    "of the local polynomial: 1 a line, 2 a parabola": "graad van de veelterm: 1 een lijn, 2 een parabool",
     "whether scores at the threshold are left out": "of gevallen precies op de drempel zijn weggelaten",
     "primary outcome of the question": "hoofduitkomst van de vraag",
     "jump of the outcome at the threshold, in steps": "sprong van de uitkomst bij de drempel, in stappen",

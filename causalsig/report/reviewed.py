@@ -14,6 +14,7 @@ from markupsafe import Markup
 
 from causalsig.release import grid
 from causalsig.release.reading import Leaf, held_back, read_leaves
+from causalsig.release.registry import judged
 from causalsig.report.field_words import in_language
 from causalsig.report.numbers import Language, band, decimal, month_name
 from causalsig.report.words import HARD_SPACE, Words
@@ -61,11 +62,15 @@ class Grid:
     name: str
     columns: tuple[Heading, ...]
     rows: tuple[tuple[Shown, ...], ...]
+    judges: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """An entry of the document: its own values, the lists in it, and the entries below it."""
+    """An entry of the document: its own values, the lists in it, and the entries below it.
+
+    ``judges`` are all rules that judged it, as (title, code); each number has the one of its own field.
+    """
 
     id: str
     title: str
@@ -75,6 +80,7 @@ class Group:
     grids: tuple[Grid, ...]
     empty: tuple[str, ...]
     groups: tuple[Group, ...]
+    judges: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +174,15 @@ class _Layout:
             own = Grid("", headings, (tuple(map(self._shown, beside)),))
         shown = tuple((self._heading(leaves[0]), self._shown(leaves)) for leaves in cells)
         return Group(
-            _id(place), self._title(entry, name), level, own, shown, tuple(grids), tuple(empty), tuple(groups)
+            _id(place),
+            self._title(entry, name),
+            level,
+            own,
+            shown,
+            tuple(grids),
+            tuple(empty),
+            tuple(groups),
+            self._judges(place.rpartition("[")[0]),
         )
 
     def _is_table(self, entries: list[Any], at: str) -> bool:
@@ -179,7 +193,13 @@ class _Layout:
     def _grid(self, entries: list[Any], at: str, name: str) -> Grid:
         rows = [self._merged(_parted(one, f"{at}[{number}]")[0]) for number, one in enumerate(entries)]
         columns = tuple(self._heading(leaves[0]) for leaves in rows[0])
-        return Grid(name, columns, tuple(tuple(map(self._shown, row)) for row in rows))
+        shown = tuple(tuple(map(self._shown, row)) for row in rows)
+        return Grid(name, columns, shown, self._judges(at))
+
+    def _judges(self, at: str) -> tuple[tuple[str, str], ...]:
+        """Name the rules that judged every entry of a list."""
+        titles = catalogue(self.language)
+        return tuple((titles[f"release.rules.{code}.title"], code) for code in judged(at))
 
     def _merged(self, places: list[str]) -> list[tuple[Leaf, ...]]:
         """Put an exponent in one cell with the number that it belongs to."""

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import exp
 from statistics import NormalDist
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from causalsig.crossed import ReleasedBin, ReleasedThreshold
+    from causalsig.crossed import Degree, KernelName, ReleasedBin, ReleasedThreshold
 
 Floats = NDArray[np.float64]
 POINTS = {"narrow": 6, "wide": 11}
@@ -21,6 +22,9 @@ REACH = 2.0
 """How far from the cutoff a plot shows, in bandwidths."""
 STEPS = 25
 """Places at which a line is drawn: straight in the distance, not in the score."""
+_KERNELS: Mapping[KernelName, Callable[[Floats], Floats]] = MappingProxyType(
+    {"triangular": lambda u: 1.0 - u, "epanechnikov": lambda u: 1.0 - u**2, "uniform": np.ones_like}
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,30 +68,31 @@ def plotted(block: ReleasedThreshold, *, points: int, level: float = 0.95) -> Pl
         [one for one in block.bins if (one.distance >= 0.0) is right and abs(one.distance) <= REACH * width]
         for right, width in zip((False, True), h, strict=True)
     ]
-    lines = [line(bins, width) for bins, width in zip(sides, h, strict=True)]
+    lines = [line(bins, width, block.kernel, block.degree) for bins, width in zip(sides, h, strict=True)]
     if lines[0] is None or lines[1] is None:
         return None
     left, right = (points_of(bins, points, level) for bins in sides)
     return PlottedThreshold(left, right, (lines[0], lines[1]), h)
 
 
-def line(bins: Sequence[ReleasedBin], h: float) -> tuple[Floats, Floats] | None:
-    """Fit the line of one side: least squares by episodes and the triangular kernel, as the estimate's own.
+def line(
+    bins: Sequence[ReleasedBin], h: float, kernel: KernelName = "triangular", degree: Degree = 1
+) -> tuple[Floats, Floats] | None:
+    """Fit the line of one side: least squares by episodes, with the estimate's own kernel and degree.
 
     Returns
     -------
     (distances, values) or None
-        From the bandwidth to the cutoff; None where fewer than two bins lie within it.
+        From the bandwidth to the cutoff; None where no more bins than the degree lie within it.
     """
     near = [one for one in bins if abs(one.distance) < h]
-    if len({one.distance for one in near}) < 2:
+    if len({one.distance for one in near}) <= degree:
         return None
-    x, y = np.array([one.distance for one in near]), np.array([one.mean for one in near])
-    w = np.array([one.episodes for one in near]) * (1.0 - np.abs(x) / h)
-    centre = (w @ x) / w.sum()
-    level, slope = (w @ y) / w.sum(), (w @ ((x - centre) * y)) / (w @ (x - centre) ** 2)
-    at = np.linspace(np.sign(x[0] or 1.0) * h, 0.0, STEPS)
-    return at, level + slope * (at - centre)
+    u, y = np.array([one.distance for one in near]) / h, np.array([one.mean for one in near])
+    w = np.array([one.episodes for one in near]) * _KERNELS[kernel](np.abs(u))
+    fitted = np.polynomial.Polynomial.fit(u, y, degree, w=np.sqrt(w))
+    at = np.linspace(np.sign(u[0] or 1.0), 0.0, STEPS)
+    return h * at, fitted(at)
 
 
 def points_of(bins: Sequence[ReleasedBin], points: int, level: float) -> PlottedPoints:

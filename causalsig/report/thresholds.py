@@ -125,7 +125,10 @@ def _section(
     title: Markup | str = "",
 ) -> views.Section:
     at = said.cutoff(words, block.score, block.cutoff)
-    after = [words("threshold.local"), words("threshold.corrected")]
+    after = [
+        words("threshold.local"),
+        words("threshold.corrected" if block.degree == 1 else "threshold.corrected-bent"),
+    ]
     if block.bias_bound is not None:
         after.append(words("threshold.honest"))
     if block.donut:

@@ -98,7 +98,7 @@ def monitor_counts(
     household = cells.households_of(signals["household_key"])
     window = monitor_window(tables, guaranteed_months, household, since=since)
     month = window.number(signals["received_on"].to_numpy("datetime64[D]"))
-    episodes = _episodes(tables, window, household)
+    episodes = monitor_episodes(tables, window, household)
     contact = _contact(tables, window, threshold_cents)
     rates = _rates(window, month, household, episodes, inhabitants)
     shares = [
@@ -167,7 +167,7 @@ def _no_month(mend: str) -> SourceError:
 
 
 @dataclass(frozen=True, slots=True)
-class _Episodes:
+class MonitorEpisodes:
     """Episodes by the monitor's definition, (m,); ``known``: whether earlier signals are told or held."""
 
     month: NDArray[np.int64]
@@ -177,7 +177,10 @@ class _Episodes:
     known: NDArray[np.bool_]
 
 
-def _episodes(tables: SiteTables, window: MonitorWindow, household: NDArray[np.int64]) -> _Episodes:
+def monitor_episodes(
+    tables: SiteTables, window: MonitorWindow, household: NDArray[np.int64]
+) -> MonitorEpisodes:
+    """Put the signals of one household and month together, in order of household and month."""
     signals = tables.signals
     month = window.number(signals["received_on"].to_numpy("datetime64[D]"))
     flags = signals[list(LOOK_BACK)].to_numpy("float64")
@@ -191,7 +194,7 @@ def _episodes(tables: SiteTables, window: MonitorWindow, household: NDArray[np.i
     of, owner = distinct % window.months, distinct // window.months
     dates = (signals["received_on"].to_numpy("datetime64[M]") - window.first).astype(np.int64)
     held = of + window.earlier >= len(LOOK_BACK)
-    return _Episodes(
+    return MonitorEpisodes(
         month=of,
         household=owner,
         signals=np.bincount(where, minlength=size),
@@ -208,7 +211,7 @@ def _rates(
     window: MonitorWindow,
     month: NDArray[np.int64],
     household: NDArray[np.int64],
-    episodes: _Episodes,
+    episodes: MonitorEpisodes,
     inhabitants: int,
 ) -> list[RateCount]:
     """Signals per 1,000 inhabitants a month and per episode, of the window and of each month."""
@@ -245,7 +248,7 @@ def _flat(month: NDArray[np.int64], overall: bool) -> NDArray[np.int64]:
     return np.minimum(month, 0) if overall else month
 
 
-def _mix(window: MonitorWindow, episodes: _Episodes, *, by_month: bool) -> list[ShareCount]:
+def _mix(window: MonitorWindow, episodes: MonitorEpisodes, *, by_month: bool) -> list[ShareCount]:
     """Count single, multiple and successive episodes; only multiple needs no record of earlier signals."""
     multiple = episodes.signals >= 2
     looked_back = np.where(episodes.known, episodes.month, UNKNOWN)

@@ -140,7 +140,7 @@ def profile_counts(
     """
     findings = tuple(findings)
     not_carried = _not_carried(tables, findings)
-    keys = _household_keys(tables)
+    keys = household_keys(tables)
     numbered = _Numbered(keys)
     rows = {name: _Rows(numbered.of(name), _dates(tables, name)) for name in keys}
     return ProfileCounts(
@@ -209,8 +209,8 @@ class _Numbered:
         return self._parts[table]
 
 
-def _household_keys(tables: SiteTables) -> dict[str, pd.Series]:
-    """Household of each row, by way of its case where the table has none of its own."""
+def household_keys(tables: SiteTables) -> dict[str, pd.Series]:
+    """Give the household of each row, by way of its case where the table has none of its own."""
     cases = tables.cases[tables.cases["case_id"].notna()].set_index("case_id")["household_key"]
     return {
         "signals": tables.signals["household_key"],

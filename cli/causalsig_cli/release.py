@@ -45,6 +45,7 @@ def review(
     person approved it, cannot be approved.
     """
     from causalsig.release.life import look, what_ledger_is_told
+    from causalsig.release.reading import judged_lists
 
     chosen = _expand(folders)
     for place, folder in enumerate(chosen):
@@ -55,7 +56,9 @@ def review(
         elif format_ == "json":
             head = {"state": found.state, "demo": found.demo, "payload_hash": found.payload_hash}
             log = [entry.model_dump() for entry in found.log]
-            told = {**head, "log": log, "fields": _rows(found, language)}
+            rows = _rows(found, language)
+            rules = judged_lists(row["place"] for row in rows)
+            told = {**head, "log": log, "rules": rules, "fields": rows}
             typer.echo(json.dumps(told, ensure_ascii=False, indent=2))
         else:
             if len(chosen) > 1:
@@ -68,11 +71,14 @@ def review(
 
 
 def _show(found: Review, language: str) -> None:
-    from causalsig.release.reading import held_back
+    from causalsig.release.reading import held_back, judged_lists
 
     rows = _rows(found, language)
     width = max(len(row["place"]) for row in rows)
+    judged = judged_lists(row["place"] for row in rows)
     for row in rows:
+        for place in [place for place in judged if row["place"].startswith(f"{place}[")]:
+            typer.echo(f"Rules that judged each of {place}: {', '.join(judged.pop(place))}")
         value = "-" if row["value"] is None else row["value"]
         if row["stands_for"] is not None:
             value = f"{value} (= {row['stands_for']:.4g})"

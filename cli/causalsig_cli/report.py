@@ -143,7 +143,7 @@ def national(
 def site(
     record: Annotated[Path, typer.Argument(help="The site.json of a run; it stays with the provider.")],
     output: Output,
-    language: Literal["nl", "en"] = "nl",
+    language: Annotated[Literal["nl", "en"], typer.Option(help="Language of the page.")] = "nl",
     force: Force = False,
 ) -> None:
     """Write a site's full diagnostics for the provider's statistician: exact counts, not for release."""

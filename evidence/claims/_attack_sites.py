@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterable
 from functools import cache
 from itertools import islice
 from pathlib import Path
@@ -80,13 +81,13 @@ def attacked_site(number: int, folder: Path) -> dict[str, Any]:
     with one_thread(), tempfile.TemporaryDirectory() as scratch:
         made = simulate_site(spec, scenario, SEED, months=MONTHS, truth=False)
         site, read = inventory_site(spec, months=MONTHS), ReadResult(made.tables, ())
-        households: dict[str, tuple[Member, ...]] = {}
+        households: dict[str, Iterable[Member]] = {}
         result = analyse_site(
             read.tables,
             study,
             site,
             matching_of(site),
-            members=lambda name, of: households.__setitem__(name, tuple(of)),
+            members=households.__setitem__,
         )
         review = Path(scratch) / "review"
         digest = snapshot_of("estimates", site.code, content_digest(read))

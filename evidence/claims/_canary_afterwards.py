@@ -72,6 +72,7 @@ def _looked_at(by: Typist, code: str) -> None:
     by.types(*fairness, "-o", at.folder / "pages" / "fairness.html")
     sites = ("report", "national", at.folder / "pooled" / "pool.json", *demo, "--sites")
     by.types(*sites, "--releases", at.folder / "outbox", "-o", at.folder / "pages" / "sites.html")
+    by.types("report", "site", site / "site.json", "-o", at.folder / "pages" / "inside.html")
     by.types("release", "crate", file, *demo, "--out", at.folder / "crate")
     by.types("release", "crate", file, *demo, "--review", site, "--out", at.folder / "kept-crate")
     by.types("release", "acro", site, "--out", at.folder / "acro")

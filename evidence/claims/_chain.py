@@ -21,7 +21,7 @@ SITE = (
             " design folds inference inputs multinomial nuisances ordering outcome_models person_periods"
             " prepare propensity regressions request reuse stacked tilting weighted_clones weighting",
             "execution": "analyse horizons later routes truth",
-            "release": "rules",
+            "release": "nested registry rules",
             "simulation": "acceptance accepted arrears attempts calendar choice clones draws episode_facts"
             " ledger months policies population rules scenario scenario_files seasons second_signals site"
             " sites switches tables threshold truth",

@@ -136,7 +136,8 @@ def _block(draw: Random, period: int) -> ThresholdBlock:
         households=total, followed=(0.93, 0.61), one_pair=True,
         verdicts=(Verdict("design", "gate-threshold-size", True, value, 3.0),), donut=0.0, admitted=True,
         low=False, effects=tuple(one for one in (first, other) if one), accepted=None, bins=_bins(draw),
-        bands=bands, refusals=(), moved=moved,
+        bands=bands, refusals=(), moved=moved, kernel=draw.choice(("triangular", "uniform")),
+        degree=draw.choice((1, 2)),
     )  # fmt: skip
 
 

@@ -35,6 +35,9 @@ COLUMNS: Final = {
     "n_creditors>=2": "n_creditors-from-2",
     "n_new_arrears>=1": "n_new_arrears-from-1",
 }
+REPEATED_ONLY: Final = {"contact_method": 0.1, "accepted_help": 0.05}
+"""Share of households that return with repeated signals only, declared before outcomes: returns count from
+day 14 in the one question and from day 60 in the other."""
 BELOW_A_BLOCK: Final = {"release-parameters", "release-nested-difference"}
 
 
@@ -145,6 +148,7 @@ def _question(study: Study, result: QuestionResult, entry: Mapping[str, Any], to
         told.check("nested", not _few_between(one, other, floor), False)
         if arms and _few_between(one, other, floor, arms):
             told.wrong.append("nested")
+        told.check("nested-admission", _expects_enough_between(one, other, floor), bool(all(left)))
     _budget(study, kept, result, entry, told)
     _gates(result, entry, bool([b for b in entry["analyses"] if b["primary"]]), told)
     _beside(study, result, entry, told)
@@ -188,10 +192,32 @@ def _whole_arms(block: Mapping[str, Any] | None) -> set[str]:
     return set() if block is None else {arm["arm"] for arm in block["arms"]}
 
 
+def _nested(one: Analysis, other: Analysis) -> bool:
+    alike = ("kind", "months", "estimand")
+    return one.outcome != other.outcome and all(getattr(one, name) == getattr(other, name) for name in alike)
+
+
+def _expects_enough_between(one: Analysis, other: Analysis, floor: int) -> bool:
+    """Say whether every arm of two nested outcomes is, by its size, expected to hold two floors apart."""
+    if not _nested(one, other) or one.result.arms != other.result.arms:
+        return True
+    same = [
+        a + b == c + d
+        for a, b, c, d in zip(
+            one.households_with,
+            one.households_without,
+            other.households_with,
+            other.households_without,
+            strict=True,
+        )
+    ]
+    sizes = np.minimum(one.result.households, other.result.households)[same]
+    return bool(np.all(sizes * REPEATED_ONLY[one.question] >= 2 * floor - ROUNDING))
+
+
 def _few_between(one: Analysis, other: Analysis, floor: int, arms: set[str] | None = None) -> bool:
     """Say whether two outcomes of the same households differ by a few of them in an arm, or one of `arms`."""
-    alike = ("kind", "months", "estimand")
-    if one.outcome == other.outcome or any(getattr(one, name) != getattr(other, name) for name in alike):
+    if not _nested(one, other):
         return False
     own = zip(one.households_with, one.households_without, strict=True)
     theirs = zip(other.households_with, other.households_without, strict=True)

@@ -66,6 +66,7 @@ _LISTS: Final[Mapping[str, str]] = {
     "what": "block sensitivity region balance groups rule given contacts",
     "small": "with without",
     "state": "mixed nearly_all nearly_none not_carried",
+    "kernel": "triangular epanechnikov uniform",
     "scale": "usual below above linear log",
     "amounts": "nl en detected",
     "link": "signals_to_households signals_to_cases signals_to_creditors cases_to_signals attempts_to_cases"

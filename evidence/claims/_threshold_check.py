@@ -44,8 +44,11 @@ def bins_of(scored: Any, outcome: Any) -> tuple[Any, ...]:
     return tuple(released_bin(entry, "log") for entry in bin_entries(rows, "log"))
 
 
-def released(n: int, seed: int) -> tuple[ReleasedThreshold, ReleasedThreshold]:
-    """Give one site's effects as they leave it: of crossing (E1), and of the handling (E2)."""
+def released(n: int, seed: int, **fit: Any) -> tuple[ReleasedThreshold, ReleasedThreshold]:
+    """Give one site's effects as they leave it: of crossing (E1), and of the handling (E2).
+
+    ``fit`` is the study's kernel and degree.
+    """
     from causalsig.estimation import collapse_scores, effect_at_cutoff
     from causalsig.execution.crossed_numbers import Scored
 
@@ -53,10 +56,10 @@ def released(n: int, seed: int) -> tuple[ReleasedThreshold, ReleasedThreshold]:
     outcome = made.pop("outcome")
     bins = bins_of(Scored(cutoff=CUTOFF, scale="log", **made), outcome)
     sharp = collapse_scores(made["values"], outcome, households=made["households"])
-    own = effect_at_cutoff(sharp, CUTOFF, **SCALE)
+    own = effect_at_cutoff(sharp, CUTOFF, **SCALE, **fit)
     widths = (own.bandwidths.left, own.bandwidths.bias_left)
     both = collapse_scores(made["values"], outcome, taken_up=made["taken_up"], households=made["households"])
-    ratio = effect_at_cutoff(both, CUTOFF, bandwidth=widths, **SCALE)
+    ratio = effect_at_cutoff(both, CUTOFF, bandwidth=widths, **SCALE, **fit)
     assert ratio.first_stage is not None
     h, b = (grid.from_two_digits(*grid.two_digits_up(width)) for width in widths)
     error = grid.from_two_digits(*grid.two_digits_up(own.robust.std_error))
@@ -84,6 +87,7 @@ def released(n: int, seed: int) -> tuple[ReleasedThreshold, ReleasedThreshold]:
         donut=False,
         primary=True,
         bins=bins,
+        **fit,
     )
     share = abs(ratio.first_stage.robust.estimate)
     handling = replace(
@@ -96,11 +100,11 @@ def released(n: int, seed: int) -> tuple[ReleasedThreshold, ReleasedThreshold]:
     return crossing, handling
 
 
-def checked(n: int, seed: int) -> dict[str, bool]:
+def checked(n: int, seed: int, **fit: Any) -> dict[str, bool]:
     """Check one site's true numbers, and the number of crossing when it is one standard error off."""
     from causalsig.pooling.thresholds_again import estimate_again
 
-    crossing, handling = released(n, seed)
+    crossing, handling = released(n, seed, **fit)
     off = crossing.std_error if seed % 2 else -crossing.std_error
     blocks = {"crossing": crossing, "handling": handling}
     blocks["one error off"] = replace(crossing, estimate=crossing.estimate + off)

@@ -24,6 +24,7 @@ COVERS = (
     "causalsig/sources/cells.py",
     "causalsig/counts.py",
     "causalsig/release/cell_rules.py",
+    "causalsig/release/registry.py",
     "causalsig/release/rate_grid.py",
     "causalsig/release/monitor_document.py",
     "causalsig/release/grid.py",

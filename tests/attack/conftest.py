@@ -59,7 +59,7 @@ def provider(tmp_path_factory: pytest.TempPathFactory) -> Provider:
         site,
         matching_of(site),
         finding_codes={finding.code for finding in read.findings},
-        members=lambda name, of: households.__setitem__(name, tuple(of)),
+        members=households.__setitem__,
     )
     review = folder / "review"
     snapshot = snapshot_of("estimates", site.code, content_digest(read))

@@ -33,7 +33,8 @@ def test_a_named_control_is_tested_again_in_the_pool(run: Any, analysed: Any, tm
     contrasts = {
         c.question: c
         for c in pool.contrasts
-        if (c.outcome, c.estimator, c.arm) == (CONTROL, tested[c.question].estimator, tested[c.question].arm)
+        if c.question in tested
+        and (c.outcome, c.estimator, c.arm) == (CONTROL, tested[c.question].estimator, tested[c.question].arm)
         and c.estimand == tested[c.question].estimand
     }
     assert tested and set(tested) == set(contrasts)

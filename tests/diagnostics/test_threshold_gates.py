@@ -132,6 +132,24 @@ def test_the_bins_have_room_for_as_many_scores_as_the_heap(step: float) -> None:
     assert found.expected == found.episodes == {0.01: 401, 1.0: 5, 10.0: 1}[step]
 
 
+@pytest.mark.parametrize(
+    ("low", "high", "passes"),
+    [(500.0, np.inf, False), (-np.inf, 500.0, False), (-np.inf, np.inf, True), (950.0, np.inf, True)],
+    ids=["steps up", "steps down", "everybody's", "far from the cutoff"],
+)
+def test_a_fact_without_a_p_value_is_judged_by_where_it_changes(
+    low: float, high: float, passes: bool
+) -> None:
+    amount, _ = amounts(3)
+    outcome = np.random.default_rng(4).normal(size=len(amount))
+    fact = ((amount >= low) & (amount < high)).astype(float)
+    for taken_up in (None, (np.random.default_rng(5).random(len(amount)) < 0.2 + 0.6 * (amount >= 500.0))):
+        table = collapse_scores(amount, np.column_stack([outcome, fact]), taken_up=taken_up)
+        gate = threshold_gate(table, 500.0, before=[1])
+        assert gate.admitted is passes
+        assert ("gate-jump-before" in failed(gate)) is not passes
+
+
 def test_a_jump_in_something_from_before_withholds_the_effect() -> None:
     gate = threshold_gate(table_of(3, jump_before=1.0), 500.0, before=[1])
     assert "gate-jump-before" in failed(gate)

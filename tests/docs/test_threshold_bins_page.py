@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from causalsig.pooling.thresholds_again import DEVIATIONS, FEWEST_BINS, NOISE
+from causalsig.pooling.thresholds_again import DEVIATIONS, EDGE, FEWEST_BINS, NOISE
 from evidence import threshold_page
 from evidence.claim import ROOT
 from evidence.record import read_all
@@ -40,5 +40,8 @@ def test_what_another_result_says_is_what_the_page_says() -> None:
 
 def test_what_the_check_allows_is_what_the_page_says() -> None:
     page = (ROOT / threshold_page.PAGE).read_text("utf-8")
-    assert f"{DEVIATIONS * NOISE:.3g} × √(1/left² + 1/right²)" in page
+    assert f"{DEVIATIONS * NOISE[1]:.3g} × √(1/left² + 1/right²)" in page
+    assert f"it is {DEVIATIONS * NOISE[2]:.3g} times that root" in page
+    assert f"{DEVIATIONS * EDGE['uniform']:.3g} × √(1/left + 1/right)" in page
+    assert [kernel for kernel, edge in EDGE.items() if edge] == ["uniform"]
     assert FEWEST_BINS == 10 and "fewer than ten bins" in page

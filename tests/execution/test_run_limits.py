@@ -65,7 +65,9 @@ def test_a_site_beyond_its_time_is_ended(provider: Any, tmp_path: Path) -> None:
 
 def test_what_a_process_started_counts_with_it() -> None:
     begun = "import subprocess, sys, time; subprocess.Popen([sys.executable, '-c', {!r}]); time.sleep(60)"
-    process = subprocess.Popen([sys.executable, "-c", begun.format("b = b'1' * 10**8; input()")])
+    process = subprocess.Popen(
+        [sys.executable, "-c", begun.format("import time; b = b'1' * 10**8; time.sleep(60)")]
+    )
     try:
         until = time.monotonic() + 60
         while memory_now(family(process.pid)) < 1e8 and time.monotonic() < until:

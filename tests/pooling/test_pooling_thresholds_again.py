@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from causalsig.crossed import ReleasedBin, ReleasedThreshold
 from causalsig.errors import PoolError
 from causalsig.estimation import collapse_scores, effect_at_cutoff, fill_bins
 from causalsig.estimation.threshold_results import ThresholdResult
-from causalsig.pooling.thresholds_again import DONUTS, FACTORS, estimate_again
+from causalsig.pooling.thresholds_again import DONUTS, FACTORS, estimate_again, noise_of
 
 CUTOFF = 500.0
 H, B = 0.6, 0.9
@@ -20,7 +21,7 @@ EPISODES = 8000
 BINNED = 0.25
 
 
-def drawn(handled: bool = False) -> tuple[ThresholdResult, ReleasedThreshold]:
+def drawn(handled: bool = False, **fit: Any) -> tuple[ThresholdResult, ReleasedThreshold]:
     """Give an invented municipality's own result, and what it releases of it."""
     rng = np.random.default_rng(31)
     amount = np.rint(np.exp(rng.normal(np.log(550), 0.8, EPISODES))).clip(20, 9000)
@@ -29,7 +30,7 @@ def drawn(handled: bool = False) -> tuple[ThresholdResult, ReleasedThreshold]:
     signals = rng.poisson(0.8 * np.exp(0.2 * np.log(amount / CUTOFF)) - 0.25 * visited)
     taken = visited.astype(float) if handled else None
     table = collapse_scores(np.log(amount / CUTOFF), signals, taken_up=taken)
-    own = effect_at_cutoff(table, 0.0, bandwidth=(H, B))
+    own = effect_at_cutoff(table, 0.0, bandwidth=(H, B), **fit)
     bins = fill_bins(table, 0.0, smallest=20)
     jumps = own.reduced_form or own
     n = bins.moments.counts
@@ -46,7 +47,7 @@ def drawn(handled: bool = False) -> tuple[ThresholdResult, ReleasedThreshold]:
                 float(mean[k, 1]) if handled else None, float(second[k, 0, 1]) if handled else None,
             )
             for k in range(len(n))
-        ),
+        ), **fit,
     )  # fmt: skip
     return own, released
 
@@ -57,6 +58,21 @@ def test_the_table_gives_the_sites_number() -> None:
     assert found.agrees and found.away is not None and found.away < BINNED
     assert found.rows[0].kind == "table"
     assert found.rows[0].std_error == pytest.approx(own.robust.std_error, rel=0.1)
+
+
+@pytest.mark.parametrize("degree", [1, 2])
+@pytest.mark.parametrize("kernel", ["triangular", "epanechnikov", "uniform"])
+def test_the_table_is_fitted_as_the_site_fitted(kernel: str, degree: int) -> None:
+    own, block = drawn(kernel=kernel, degree=degree)
+    found = estimate_again(block, factors=(), donuts=())
+    assert found.agrees and found.away is not None and found.away < BINNED
+    assert found.rows[0].std_error == pytest.approx(own.robust.std_error, rel=0.1)
+
+
+def test_what_bins_may_move_grows_with_degree_and_with_an_abrupt_kernel() -> None:
+    plain = noise_of("triangular", 1, 40, 40)
+    assert plain == noise_of("epanechnikov", 1, 40, 40) < noise_of("triangular", 2, 40, 40)
+    assert plain < noise_of("uniform", 1, 40, 40) < noise_of("uniform", 1, 10, 40)
 
 
 def test_other_choices_are_those_the_site_would_have_made() -> None:

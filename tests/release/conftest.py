@@ -135,11 +135,14 @@ def question_result(question: str, households: Sequence[int], rng: np.random.Gen
 @pytest.fixture(scope="session")
 def make_site(study: Study) -> Callable[..., SiteResult]:
     def make(
-        *questions: QuestionResult, households: Sequence[int] = (420, 310, 260, 230, 510), seed: int = 1
+        *questions: QuestionResult,
+        households: Sequence[int] = (420, 310, 260, 230, 510),
+        helped: Sequence[int] = (440, 700),
+        seed: int = 1,
     ) -> SiteResult:
         rng = np.random.default_rng(seed)
         given = questions or (
-            question_result("accepted_help", (240, 900), rng),
+            question_result("accepted_help", helped, rng),
             question_result("contact_method", households, rng),
         )
         return SiteResult("9001", study_digest(study), date(2026, 9, 17), tuple(given), ())

@@ -41,7 +41,7 @@ from causalsig.release.profile_document import (
     ProfileDocument,
     build_profile,
 )
-from causalsig.release.vocabulary import RULE_CODES
+from causalsig.release.vocabulary import rule_codes
 from causalsig.report.profile import profile_view
 from causalsig.sources.profile import CODED, FLAGS
 from causalsig.sources.schema import TABLES
@@ -129,7 +129,7 @@ FULL_MONITOR = monitor(
 @pytest.mark.parametrize("kind", sorted(MODELS))
 def test_every_exported_field_is_in_the_table_and_no_other(kind: str) -> None:
     assert set(exported_paths(MODELS[kind])) == set(FIELDS[kind])
-    rules_and_words = {*RULE_CODES, "code list", "public", "keyed hash", "named in the study"}
+    rules_and_words = {*rule_codes(), "code list", "public", "keyed hash", "named in the study"}
     assert {field.rule for field in FIELDS[kind].values()} <= rules_and_words
 
 
@@ -423,7 +423,7 @@ def test_a_site_may_tighten_its_floors() -> None:
 def test_every_rule_has_a_text() -> None:
     texts: Mapping[str, str] = catalogue("nl")
     for rule in rules():
-        assert rule.code in RULE_CODES and f"release.rules.{rule.code}.title" in texts and rule.source
+        assert rule.code in rule_codes() and f"release.rules.{rule.code}.title" in texts and rule.source
 
 
 def test_the_counts_decide_not_the_order_of_the_cells() -> None:

@@ -69,8 +69,13 @@ def test_review_shows_every_value_with_its_rule(sites: Path, capsys: pytest.Capt
     assert means[0]["value"] == document["questions"][0]["analyses"][0]["arms"][0]["mean"]
     assert means[0]["stands_for"] == means[0]["value"] / 128  # e is -7: two to the seventh
     assert {field["code"] for field in means} == {"release-class-floor"}
+    blocks = shown["rules"]["questions[0].analyses"]
+    assert {"release-class-floor", "release-dominance", "release-residual-df"} < set(blocks)
     assert run("release", "review", sites / "9001", "--language", "nl") == 0
-    assert "Minstens 10 huishoudens met en zonder de uitkomst" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "Minstens 10 huishoudens met en zonder de uitkomst" in said
+    judged = f"Rules that judged each of questions[0].analyses: {', '.join(blocks)}\n"
+    assert said.count(judged) == 1 and f"{judged}questions[0].analyses[0].outcome" in said
 
 
 def test_a_refusal_is_kept_and_holds(sites: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -16,7 +16,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from causalsig.records import SiteResult
-from causalsig.release import ReleaseIdentity, build_pool_document, build_release, pool_result, released_arms
+from causalsig.release import (
+    ReleaseIdentity,
+    build_pool_document,
+    build_release,
+    pool_result,
+    released_arms,
+    rules,
+)
 from causalsig.release.beside import released_balance
 from causalsig.release.crossed_read import released_bin
 from causalsig.release.kinds import FIELDS, SiteDocument
@@ -294,3 +301,22 @@ def test_the_page_has_the_digest_of_what_the_ledger_is_told(documents: dict[str,
     page = review_html(review_of(document, told=told), language)
     term = catalogue(language)["review.told"]
     assert page.count(told) == 1 and page.index(term) < page.index(told)
+
+
+def groups_with_rules(group: Group) -> dict[str, set[str]]:
+    own = {group.id: {code for _, code in group.judges}} if group.judges else {}
+    for below in group.groups:
+        own |= groups_with_rules(below)
+    return own
+
+
+def test_above_each_block_stand_all_rules_that_judged_it(documents: dict[str, Any]) -> None:
+    values = documents["estimates"].model_dump(mode="json")
+    found = groups_with_rules(document_group(values, "en"))
+    block = found["at-questions-0-analyses-0"]
+    assert {one.code for one in rules.rules()} | {"release-nested-difference"} <= block
+    assert found["at-questions-1-balance-0"] < block and "at-questions-0-attrition-0" not in found
+    page = review_html(review_of(documents["estimates"]), "en")
+    start = page.index('id="at-questions-0-analyses-0"')
+    above = page[start : page.index("<table", start)]
+    assert all(f"<code>{code}</code>" in above for code in block)

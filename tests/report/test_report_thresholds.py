@@ -71,13 +71,26 @@ def words_of(html: str) -> str:
     return re.sub(r"\s+", " ", bare.replace("\xa0", " "))
 
 
-def test_both_lines_are_those_of_the_estimate() -> None:
+@pytest.mark.parametrize("degree", [1, 2])
+@pytest.mark.parametrize("kernel", ["triangular", "epanechnikov", "uniform"])
+def test_both_lines_are_those_of_the_estimate(kernel: Any, degree: Any) -> None:
     block = released()
-    found = [line([b for b in block.bins if (b.distance >= 0) is right], 0.6) for right in (False, True)]
+    sides = [[b for b in block.bins if (b.distance >= 0) is right] for right in (False, True)]
+    found = [line(side, 0.6, kernel, degree) for side in sides]
     assert found[0] is not None and found[1] is not None
     jump = found[1][1][-1] - found[0][1][-1]
-    expected = effect_at_cutoff(table_of_bins(block.bins), 0.0, bandwidth=(0.6, 0.9)).conventional.estimate
-    assert jump == pytest.approx(expected, rel=AGREES)
+    again = effect_at_cutoff(
+        table_of_bins(block.bins), 0.0, bandwidth=(0.6, 0.9), kernel=kernel, degree=degree
+    )
+    assert jump == pytest.approx(again.conventional.estimate, rel=AGREES)
+
+
+def test_lines_that_may_bend_are_not_called_straight() -> None:
+    straight, bent = (
+        words_of(municipality_html(own_page(replace(released(), degree=degree)), "nl")) for degree in (1, 2)
+    )
+    assert "De lijnen zijn recht." in straight and "De lijnen zijn recht." not in bent
+    assert "De lijnen mogen één keer buigen." in bent
 
 
 @pytest.mark.parametrize("points", sorted(POINTS.values()))
