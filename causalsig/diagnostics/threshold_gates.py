@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from causalsig.errors import EstimationError
+from causalsig.estimation.threshold_round import SAME_STEP, donut_at_round, smallest_step
 from causalsig.records import Verdict
 
 if TYPE_CHECKING:
@@ -32,14 +33,8 @@ MEDIAN_ERROR = np.pi / 2.0
 """Variance of a median of normal values, in variances of their mean."""
 FEWEST_BINS = 3
 """Bins a side within the scores, for a heap as wide as the donut; with fewer only the cutoff's own score."""
-ROUND = 10
-"""A cutoff that is a multiple of so many steps of the scores is a round one: amounts are rounded to it."""
-FINE = 20
-"""Distinct scores a side, at least, where leaving one of them out costs little."""
 SAME_FACT = 1e-9
 """A jump of a fact without any spread that is no more than rounding."""
-SAME_STEP = 1e-6
-"""Steps that a round cutoff may lie beside a multiple, by rounding of the scores."""
 NORMAL_MAD = 1.4826
 """Standard deviation of normal values, in median absolute deviations."""
 
@@ -128,7 +123,7 @@ def heap_at(table: ScoreTable, cutoff: float, *, donut: float, bins: int = 10) -
     whole euros, ``± 2`` holds five of them. Bins that reach beyond the scores say nothing and are left out;
     where a side has fewer than `FEWEST_BINS` others, the cutoff's own score is compared with single scores.
     """
-    step = _step(table)
+    step = smallest_step(table)
     width = (2.0 * np.floor(donut / step) + 1.0) * step if np.isfinite(step) else 2.0 * donut
     sides = _bins_beside(table, cutoff, width, bins, step)
     if np.isfinite(step) and min(map(len, sides)) < FEWEST_BINS:
@@ -145,26 +140,6 @@ def heap_at(table: ScoreTable, cutoff: float, *, donut: float, bins: int = 10) -
     variance = max((NORMAL_MAD * float(np.median(strays))) ** 2, expected, 1.0)
     error = np.sqrt(variance * (1.0 + MEDIAN_ERROR / len(strays)))
     return Heap(int(episodes), expected, float((episodes - expected) / error), donut)
-
-
-def donut_at_round(table: ScoreTable, cutoff: float) -> float:
-    """Half-width that leaves out the score of a round cutoff itself, or 0.
-
-    Who rounds, and who wants to be over the line, ends up at the cutoff's own score; where too few do so for
-    a heap to show, they bias the jump all the same. It is decided from the scores alone, before outcomes: the
-    cutoff is a multiple of `ROUND` steps of the scores, and each side has `FINE` distinct ones.
-    """
-    step = _step(table)
-    below = int(np.searchsorted(table.values, cutoff))
-    if min(below, len(table.values) - below) < FINE:
-        return 0.0
-    place = cutoff / (ROUND * step)
-    return step / 2.0 if abs(place - round(place)) * ROUND < SAME_STEP else 0.0
-
-
-def _step(table: ScoreTable) -> float:
-    """Smallest difference between two scores; infinite of one score."""
-    return float(np.diff(table.values).min(initial=np.inf))
 
 
 def _bins_beside(

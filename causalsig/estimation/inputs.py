@@ -17,6 +17,8 @@ from causalsig.errors import EstimationError
 from causalsig.results import Arm, Floats, Integers
 
 LARGEST_VALUE = 1e9
+LEFT_OUT = ("score", "outcome", "taken_up")
+"""What an episode cannot do without; other missing facts are a category of their own."""
 """Beyond it squares lose the digits a standard error needs: the unit should be changed."""
 
 
@@ -211,7 +213,10 @@ def read_numbers(value: Any, where: str, n: int, *, ndim: int | None, missing: b
     check_length(len(numbers), n, where)
     holes = int(np.isnan(numbers).sum())
     if holes and not missing:
-        _refuse_missing(where, holes, "Missing is a category of its own: encode it as a column.")
+        mend = "Leave such episodes out, and count how many."
+        if where not in LEFT_OUT:
+            mend = "Missing is a category of its own: encode it as a column."
+        _refuse_missing(where, holes, mend)
     if numbers.size and np.nanmax(np.abs(numbers), initial=0.0) >= LARGEST_VALUE:
         raise EstimationError(
             "estimation-magnitude",

@@ -60,6 +60,7 @@ def bounded_continuation(
     curvature_bound : float
         In outcome units a squared unit of the analysis, see `scale`.
     outcome, variance, scale, kernel, level : as in `effect_at_cutoff`
+        Covariates of the table take no part: it is a mean that is carried on, not a jump.
     reach : float or None
         Bandwidth of the honest interval at the present threshold, where `honest_reach` gave it already.
 
@@ -89,7 +90,7 @@ def bounded_continuation(
     p = np.zeros(rows)
     p[:] = band.moments.counts[:rows] / band.moments.counts[:rows].sum()
     t = band.distance[:rows]
-    combination = columns_of(table, outcome).sharp().combination(outcome, np.zeros(0))[:, None]
+    combination = columns_of(table, outcome).alone()[:, None]
     h = _shortest(far, t, p, combination, request, bound)
     line = _continued(far.fit(h, 1, request.kernel), float(p @ t))
     # A line of the band's own side: what its mean is within clusters.

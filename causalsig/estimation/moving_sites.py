@@ -60,8 +60,9 @@ class SiteBins:
 
     @property
     def errors(self) -> Floats:
-        """Variances (B,) of the bins' means."""
-        return self.inflation * self.variance / self.episodes
+        """Variances (B,) of the bins' means: ``s² / n``, of released variances with n for a divisor."""
+        n = self.episodes
+        return self.inflation * self.variance / np.maximum(n - 1.0, n / 2.0)
 
 
 def site_bins(

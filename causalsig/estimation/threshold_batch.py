@@ -26,6 +26,7 @@ from causalsig.estimation.threshold_neighbours import Flags, Matching
 from causalsig.estimation.threshold_recipe import Recipe, Refusals
 from causalsig.estimation.threshold_request import ThresholdRequest, few_on_a_side
 from causalsig.estimation.threshold_results import HonestInterval, JumpInTreatment, Jumps, ThresholdResult
+from causalsig.estimation.threshold_round import donut_at_round
 from causalsig.estimation.threshold_side import Side, sides_of
 from causalsig.estimation.threshold_table import ScoreTable
 from causalsig.estimation.threshold_windows import match_scores, stretch
@@ -259,18 +260,24 @@ def _results(
                 variance=asked.variance,
                 degree=asked.degree,
                 level=asked.level,
-                notes=_notes(asked, effects["first_stage"], bool(rounded[r]), households[r]),
+                notes=_notes(table, asked, effects["first_stage"], bool(rounded[r]), households[r]),
             )
         )
     return found
 
 
 def _notes(
-    asked: ThresholdRequest, first_stage: JumpInTreatment | None, rounded: bool, households: tuple[int, int]
+    table: ScoreTable,
+    asked: ThresholdRequest,
+    first_stage: JumpInTreatment | None,
+    rounded: bool,
+    households: tuple[int, int],
 ) -> tuple[str, ...]:
     """Codes of what a reader of the result must know."""
+    beside_round = rounded and asked.donut == 0.0 and donut_at_round(table, asked.cutoff) > 0.0
     told = {
         "estimation-rounded-scores": rounded and asked.curvature_bound is None,
+        "estimation-round-cutoff": beside_round,
         "estimation-instrument-weak": first_stage is not None and first_stage.f_statistic < SMALLEST_F,
         "estimation-few-clusters": asked.variance != "nn" and min(households) < FEWEST_CLUSTERS,
         "estimation-households-unused": asked.variance == "nn" and asked.grouped,

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from causalsig.errors import EstimationError
+from causalsig.estimation.option_numbers import read_number
 from causalsig.estimation.threshold_table import Moments, ScoreTable
 from causalsig.results import Floats, Integers
 
@@ -67,14 +68,7 @@ def fill_bins(
         ``estimation-few-scores`` when a side cannot fill one bin; ``estimation-option`` for a cutoff that is
         no number.
     """
-    if not np.isfinite(cutoff):
-        raise EstimationError(
-            "estimation-option",
-            expected="a finite number",
-            found="something else",
-            mend="Give the cutoff in the unit of the scores.",
-            where="cutoff",
-        )
+    cutoff = read_number(cutoff, "cutoff")
     middle = int(np.searchsorted(table.values, cutoff))
     named = _households_by_value(table)
     left = _fill(table, range(middle - 1, -1, -1), named, smallest, growth)
@@ -99,7 +93,7 @@ def fill_bins(
         score=score,
         moments=moments,
         households=households,
-        cutoff=float(cutoff),
+        cutoff=cutoff,
         left=len(left),
         table=replace(table, values=score, all=moments, alone=None, members=None),
     )

@@ -50,6 +50,12 @@ class Columns:
         """Leave the treatment out."""
         return Columns(self.outcome, None, self.covariates, self.width)
 
+    def alone(self) -> Floats:
+        """Weights (m,) of the outcome as it is, adjusted for nothing."""
+        found = np.zeros(self.width)
+        found[self.outcome] = 1.0
+        return found
+
 
 def columns_of(table: ScoreTable, outcome: int) -> Columns:
     """Columns of one outcome of a table."""

@@ -15,6 +15,7 @@ import numpy as np
 from causalsig.errors import EstimationError
 from causalsig.estimation.confidence_sets import ConfidenceSet, anderson_rubin
 from causalsig.estimation.inputs import check_aligned, read_numbers
+from causalsig.estimation.option_numbers import read_number
 from causalsig.estimation.threshold_inference import jump
 from causalsig.estimation.threshold_results import Jump
 from causalsig.estimation.threshold_table import codes_of
@@ -117,23 +118,19 @@ def local_randomisation(
 
 
 def _options(cutoff: Any, window: Any, permutations: Any, seed: Any, level: Any) -> tuple[float, float]:
-    wanted = {
-        "cutoff": np.ndim(cutoff) == 0 and np.isreal(cutoff) and bool(np.isfinite(cutoff)),
-        "window": np.ndim(window) == 0 and np.isreal(window) and 0.0 <= window < np.inf,
-        "permutations": isinstance(permutations, (int, np.integer)) and permutations >= 1,
-        "seed": isinstance(seed, (int, np.integer)) and seed >= 0,
-        "level": np.ndim(level) == 0 and np.isreal(level) and 0.0 < level < 1.0,
-    }
-    for name, fine in wanted.items():
-        if not fine:
-            raise EstimationError(
-                "estimation-option",
-                expected="a number this option can be",
-                found="something else",
-                mend="See local_randomisation.",
-                where=name,
-            )
-    return float(cutoff), float(window)
+    for name, value, lowest in (("permutations", permutations, 1), ("seed", seed, 0)):
+        if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < lowest:
+            expected = f"a whole number of at least {lowest}"
+            _refuse(expected, "another" if isinstance(value, int | np.integer) else "none", name)
+    if read_number(level, "level", lowest=0.0, strict=True) >= 1.0:
+        _refuse("a level between 0 and 1, such as 0.95", "1 or more", "level")
+    return read_number(cutoff, "cutoff"), read_number(window, "window", lowest=0.0)
+
+
+def _refuse(expected: str, found: str, where: str) -> None:
+    raise EstimationError(
+        "estimation-option", expected=expected, found=found, mend="See local_randomisation.", where=where
+    )
 
 
 def _compare(

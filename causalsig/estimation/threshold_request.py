@@ -132,7 +132,7 @@ def _bandwidth(asked: Any) -> Selector | tuple[float, float]:
 
 def _one_of(value: Any, known: tuple[str, ...], where: str) -> str:
     if not isinstance(value, str) or value not in known:
-        _refuse(f"one of {', '.join(known)}", "another word" if isinstance(value, str) else "no text", where)
+        _refuse(f"one of {', '.join(known)}", f"{value!r}" if isinstance(value, str) else "no text", where)
     return str(value)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from causalsig.estimation.confidence_sets import ConfidenceSet
 from causalsig.estimation.threshold_bandwidth import Bandwidths
@@ -10,6 +11,9 @@ from causalsig.estimation.threshold_local import Kernel
 from causalsig.estimation.threshold_side import Variance
 from causalsig.estimation.threshold_windows import Scale
 from causalsig.results import Floats
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 COLUMNS = ("estimate", "std_error", "statistic", "p_value", "conf_low", "conf_high")
 
@@ -142,7 +146,14 @@ class ThresholdResult:
     level: float
     notes: tuple[str, ...] = ()
 
+    def to_frame(self) -> pd.DataFrame:
+        """Show the effect as a table: one row a way of making it, the columns every result has."""
+        import pandas as pd
+
+        table = pd.DataFrame.from_dict(self.to_dict(), orient="index", columns=list(COLUMNS))
+        return table.rename_axis("way")
+
     def to_dict(self) -> dict[str, dict[str, float]]:
-        """Show the three ways as rows: ``pandas.DataFrame(result.to_dict()).T`` has the usual columns."""
+        """Show the three ways as plain numbers."""
         names = ("conventional", "bias_corrected", "robust")
         return {name: getattr(self, name).to_dict() for name in names}

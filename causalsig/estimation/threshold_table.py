@@ -184,15 +184,16 @@ def collapse_scores(
     count = parts[0].shape[1]
     z = np.zeros((n, 0)) if covariates is None else read_numbers(covariates, "covariates", n, ndim=2)
     columns = np.hstack([*parts, z]) if len(parts) > 1 or z.shape[1] else parts[0]
+    homes = None if households is None else codes_of(households, n)
     values, place = _distinct(x)
     if not _whole(columns):
         # Sums of broken numbers depend on the order of adding: it is settled by what is added.
         settled = np.lexsort((*columns.T[::-1], place))
         place, columns = place[settled], columns[settled]
-        households = None if households is None else np.asarray(households)[settled]
+        homes = None if homes is None else (homes[0][settled], homes[1])
     moments = _moments(place, columns, len(values))
     _check_spread(moments, columns, count)
-    alone, members, total = _by_household(households, place, columns, len(values))
+    alone, members, total = _by_household(homes, place, columns, len(values))
     return ScoreTable(
         values=values,
         all=moments,
@@ -254,12 +255,12 @@ def _moments(place: Integers, columns: Floats, size: int) -> Moments:
 
 
 def _by_household(
-    households: Any, place: Integers, columns: Floats, size: int
+    homes: tuple[Integers, int] | None, place: Integers, columns: Floats, size: int
 ) -> tuple[Moments | None, Members | None, int]:
-    """Split the episodes in those of households with one, and the others by household."""
-    if households is None:
+    """Split the episodes in those of households with one, and the others by household; see `codes_of`."""
+    if homes is None:
         return None, None, len(place)
-    codes, total = codes_of(households, len(place))
+    codes, total = homes
     several = (np.bincount(codes, minlength=total) > 1)[codes]
     rows = np.flatnonzero(several)
     key = place[rows] * total + codes[rows]

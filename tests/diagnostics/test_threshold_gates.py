@@ -10,7 +10,6 @@ import pytest
 
 from causalsig.diagnostics.threshold_gates import (
     ThresholdSettings,
-    donut_at_round,
     heap_at,
     robustness,
     threshold_gate,
@@ -24,6 +23,7 @@ from causalsig.estimation import (
     effect_at_cutoff,
     threshold_effect,
 )
+from causalsig.estimation.threshold_round import donut_at_round
 
 
 def amounts(seed: int, n: int = 4000, heap: float = 0.0) -> tuple[Any, Any]:

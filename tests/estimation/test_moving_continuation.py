@@ -36,6 +36,19 @@ def test_lines_are_carried_on_exactly(to: float) -> None:
     assert found.episodes == inside.sum()
 
 
+@pytest.mark.parametrize("taken", [False, True])
+def test_covariates_of_the_table_take_no_part(taken: bool) -> None:
+    x = amounts()
+    r = np.random.default_rng(4)
+    beside: dict[str, Any] = {"taken_up": r.random(len(x)) < 0.2 + 0.6 * (x >= 500.0)} if taken else {}
+    asked: dict[str, Any] = {"curvature_bound": BOUND, "reach": 200.0}
+    plain = bounded_continuation(collapse_scores(x, outcomes(x)), 500.0, 520.0, **asked)
+    table = collapse_scores(x, outcomes(x), covariates=r.normal(size=(len(x), 2)), **beside)
+    found = bounded_continuation(table, 500.0, 520.0, **asked)
+    assert found.estimate == pytest.approx(plain.estimate, abs=ROUNDING)
+    assert found.std_error == pytest.approx(plain.std_error, rel=1e-6)
+
+
 @settings(max_examples=6, deadline=None)
 @given(
     seed=st.integers(0, 1000), step=st.sampled_from([20.0, 60.0]), variance=st.sampled_from(["nn", "cluster"])

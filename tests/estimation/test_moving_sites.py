@@ -91,7 +91,7 @@ def test_the_error_is_that_of_independent_means_of_bins() -> None:
             moved[which] = site_bins(moved[which].cutoff, PLACES, np.full(81, 20.0), mean, np.full(81, 0.5))
             h_same = extrapolate(moved[0], 0.4, moved[1:])
             # The bandwidth follows the own site's means; a move this small hardly changes it.
-            total += ((h_same.estimate - found.estimate) / 1e-4) ** 2 * 0.5 / 20.0
+            total += ((h_same.estimate - found.estimate) / 1e-4) ** 2 * 0.5 / 19.0
     assert np.sqrt(total) == pytest.approx(found.std_error, rel=0.05)
 
 

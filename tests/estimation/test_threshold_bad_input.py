@@ -110,6 +110,8 @@ def test_a_missing_fact_beside_them_is_named(where: str) -> None:
     ("changed", "where", "said"),
     [
         ({"outcome": OUTCOME[:-1]}, "outcome", "599"),
+        ({"households": np.arange(599)}, "households", "599"),
+        ({"households": np.arange(599).astype(str)}, "households", "599"),
         ({"cutoff": float("nan")}, "cutoff", "NaN"),
         ({"curvature_bound": float("inf")}, "curvature_bound", "infinity"),
         ({"bandwidth": -3.0}, "bandwidth", "a negative number"),
@@ -147,8 +149,9 @@ def test_an_outcome_far_from_zero_is_refused_before_its_squares_lose_their_digit
         assert raised.value.code == "estimation-magnitude"
 
 
-def test_a_cutoff_as_text_is_no_number() -> None:
-    found = refused("threshold_effect", SCORE, OUTCOME, "500")  # type: ignore[arg-type]
+@pytest.mark.parametrize("function", [name for name in FUNCTIONS if name != "bounded_continuation"])
+def test_a_cutoff_as_text_is_no_number(function: str) -> None:
+    found = refused(function, SCORE, OUTCOME, "500")  # type: ignore[arg-type]
     assert (found.where, found.found) == ("cutoff", "text")
 
 
@@ -181,5 +184,61 @@ def test_what_a_reader_must_know_is_noted() -> None:
     assert {"estimation-instrument-weak", "estimation-households-unused"} <= set(weak.notes)
     few = threshold_effect(SCORE, OUTCOME, 500.0, households=np.arange(len(SCORE)) % 15, variance="cluster")
     assert "estimation-few-clusters" in few.notes
-    well = threshold_effect(SCORE, OUTCOME, 500.0, households=homes, variance="cluster")
+    well = threshold_effect(SCORE, OUTCOME, 503.0, households=homes, variance="cluster")
     assert set(well.notes) <= {"estimation-rounded-scores"}
+
+
+def test_a_round_cutoff_whose_own_score_takes_part_is_noted() -> None:
+    noted = {
+        (cutoff, donut): "estimation-round-cutoff"
+        in threshold_effect(SCORE, OUTCOME, cutoff, donut=donut).notes
+        for cutoff in (500.0, 503.0)
+        for donut in (0.0, 0.5)
+    }
+    assert noted == {(500.0, 0.0): True, (500.0, 0.5): False, (503.0, 0.0): False, (503.0, 0.5): False}
+    r = np.random.default_rng(3)
+    fine = threshold_effect(500.0 + 100.0 * r.normal(size=600), OUTCOME, 500.0)
+    assert "estimation-round-cutoff" not in fine.notes  # such scores are rounded to nothing
+
+
+def test_the_three_ways_are_a_table() -> None:
+    found = threshold_effect(SCORE, OUTCOME, 500.0)
+    table = found.to_frame()
+    assert list(table.index) == ["conventional", "bias_corrected", "robust"]
+    assert list(table.columns) == ["estimate", "std_error", "statistic", "p_value", "conf_low", "conf_high"]
+    assert table.loc["robust", "conf_high"] == found.robust.conf_high
+
+
+@pytest.mark.parametrize(
+    ("changed", "where", "said"),
+    [
+        ({"window": -1.0}, "window", "a negative number"),
+        ({"permutations": 0}, "permutations", "at least 1"),
+        ({"permutations": True}, "permutations", "a whole number"),
+        ({"seed": 1.5}, "seed", "a whole number"),
+        ({"level": 1.0}, "level", "between 0 and 1"),
+        ({"cutoff": "high"}, "cutoff", "text"),
+    ],
+)
+def test_a_lot_says_what_was_given_instead(changed: dict[str, Any], where: str, said: str) -> None:
+    asked = {"cutoff": 500.0, "window": 100.0} | changed
+    with pytest.raises(EstimationError) as raised:
+        local_randomisation(SCORE, OUTCOME, asked.pop("cutoff"), **asked)
+    assert raised.value.where == where and said in str(raised.value)
+
+
+def test_an_unknown_selector_is_told_with_those_there_are() -> None:
+    with pytest.raises(EstimationError) as raised:
+        threshold_effect(SCORE, OUTCOME, 500.0, bandwidth="ik")
+    assert "mserd" in raised.value.expected and raised.value.found == "'ik'"
+
+
+@pytest.mark.parametrize(
+    ("where", "mend"), [("score", "Leave"), ("outcome", "Leave"), ("covariates", "column")]
+)
+def test_what_to_do_about_a_missing_number_fits_what_is_missing(where: str, mend: str) -> None:
+    given: dict[str, Any] = {"score": SCORE, "outcome": OUTCOME, "covariates": np.ones((600, 1)) * R.random()}
+    given[where] = holed(given[where].ravel()).reshape(given[where].shape)
+    with pytest.raises(EstimationError) as raised:
+        threshold_effect(**given, cutoff=500.0)
+    assert mend in raised.value.mend
