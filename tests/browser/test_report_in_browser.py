@@ -151,6 +151,20 @@ def test_no_rule_of_accessibility_is_broken(browser: Any, tmp_path: Path, kind: 
     page.close()
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("kind", PAGES)
+def test_axe_finds_no_violation(browser: Any, tmp_path: Path, kind: str, scheme: str) -> None:
+    from axe_playwright_python.sync_playwright import Axe
+
+    file = tmp_path / "page.html"
+    file.write_text(PAGES[kind](), encoding="utf-8")
+    page = browser.new_page(color_scheme=scheme)
+    page.goto(file.as_uri())
+    found = Axe().run(page).response["violations"]
+    assert [(rule["id"], [node["html"] for node in rule["nodes"]]) for rule in found] == []
+    page.close()
+
+
 def test_the_keyboard_goes_through_the_page_in_its_order_and_shows_where_it_is(
     browser: Any, tmp_path: Path
 ) -> None:
