@@ -1,4 +1,4 @@
-"""How coarse standard errors would have to leave for nobody to tell sizes from them, and what that would cost."""
+"""How coarse standard errors would have to leave to hide sizes, and what that would cost."""
 
 from __future__ import annotations
 
