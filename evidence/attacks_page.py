@@ -62,18 +62,6 @@ three exactly would be right a little more often than by chance all the same (14
 effects are normal): what three found together is told, as any pool tells it. A size is right when the release
 is laid beside the municipality that it is of.
 """
-_COARSER = """
-## What it would cost to hide sizes
-
-Standard errors tell how large a municipality is, and bands alone do not hide it: a release is laid beside the
-right municipality more often than by chance. Were errors told more coarsely, and rounded up so that no
-interval becomes too short, the attack would come down, and the pool would become less sure:
-"""
-_KEPT = """
-*Wider* is what a pool by precision would lose, as if municipalities had stayed away: at a fifth wider three
-in ten of them. A release goes to the university and not to the public, and what is recognised there is that a
-municipality took part. So errors leave as finely as they do, and this attack is told and not held.
-"""
 _WHAT = """
 ## What each of them does
 """
@@ -83,7 +71,7 @@ def render(records: Mapping[str, Mapping[str, Any]]) -> str:
     """Write the page as Markdown."""
     from causalsig.attack.replay import ATTACKS
 
-    parts = [_HEAD, _table(records), _JUDGED, *_coarser(records), _WHAT]
+    parts = [_HEAD, _table(records), _JUDGED, _WHAT]
     for attack in ATTACKS:
         rows = {
             "after": attack.victim,
@@ -120,22 +108,6 @@ def _table(records: Mapping[str, Mapping[str, Any]]) -> str:
         f"{figures['released']} releases of {figures['municipalities']} invented municipalities; "
         f"[{CLAIM}](evidence.md#{CLAIM}) in the evidence.\n\n{table(rows)}"
     )
-
-
-def _coarser(records: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    rows = records[CLAIM]["figures"].get("coarser", ()) if CLAIM in records else ()
-    if not rows:
-        return []
-    told = [
-        {
-            "errors told to a factor of": "as they leave" if row["factor"] == 1.0 else f"{row['factor']:g}",
-            "recognised": _percent(row["recognised"]),
-            "by chance": _percent(row["chance"]),
-            "error of the pool": f"{100.0 * (row['wider'] - 1.0):.0f} % wider",
-        }
-        for row in rows
-    ]
-    return [_COARSER, table(told), _KEPT]
 
 
 def _percent(value: float | None) -> str:
