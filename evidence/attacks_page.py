@@ -83,14 +83,14 @@ one draw of municipalities: two or three more or fewer say nothing.
 That alone holds nothing, since the effective sizes of the arms tell the same: their sum, as released in
 powers of the square root of two, has 10.3 right; in powers of 2, 4, 16 and 64 it has 9.4, 7.1, 5.0 and 3.9.
 Both would have to be coarse. With standard errors in powers of 1.41 and effective sizes in powers of 16
-neither is called above chance here, at 12 to 18 % more standard error in every pool, and before what weights by such
-sizes would cost; who uses both together was not tried. The band of households alone has 3 right, and standard
-errors come down to that at powers of 16, which no pool could use.
+neither is called above chance here, at 12 to 18 % more standard error in every pool, and before what
+weights by such sizes would cost; who uses both together was not tried. The band of households alone has 3
+right, and standard errors come down to that at powers of 16, which no pool could use.
 
-Nor does it help that exact numbers of households are not published: who sorts municipalities by their signals
-alone has 11 right with the standard errors as released, and 6 with powers of 1.41. So the grid is left as it
-is, and this row stays above chance. What limits it is who has releases (the university, and not the public), and
-that the attack is given the list of who took part.
+Nor does it help that exact numbers of households are not published: who sorts municipalities by their
+signals alone has 11 right with the standard errors as released, and 6 with powers of 1.41. So the grid is
+left as it is, and this row stays above chance. What limits it is who has releases (the university, and not
+the public), and that the attack is given the list of who took part.
 """
 _WHAT = """
 ## What each of them does
