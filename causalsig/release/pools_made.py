@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -103,7 +102,7 @@ class PoolsMade:
         ReleaseError
             As :meth:`Chain.links`.
         """
-        with self._held() as links:
+        with self.chain.held() as links:
             earlier = _of_study(links, digest)
             refuse_few_changed(sites, earlier)
             order = tuple(sorted(sites))
@@ -112,11 +111,6 @@ class PoolsMade:
                 return
             line = MadePool(study_digest=digest, sites=order, shown=bits, at=now())
             self.chain.append(links, line.model_dump(mode="json"), key)
-
-    @contextmanager
-    def _held(self) -> Iterator[tuple[Link, ...]]:
-        with self.chain.held() as links:
-            yield links
 
 
 def site_mark(code: str, releases: list[str]) -> str:
