@@ -8,10 +8,12 @@ import time
 from pathlib import Path
 
 from evidence import (
+    api_page,
     attacks_page,
     codes_page,
     fields_page,
     generator_page,
+    glossary_page,
     house_page,
     page,
     private_page,
@@ -25,7 +27,7 @@ from evidence.context import Context
 
 OF_RESULTS = (page, generator_page, threshold_page, private_page, attacks_page)
 """Pages of the docs that are made from the results."""
-OF_CODE = (fields_page, reference_page, codes_page, house_page)
+OF_CODE = (fields_page, reference_page, codes_page, api_page, glossary_page, house_page)
 """Pages of the docs that are made from tables of the code, each module with its `files`."""
 
 

@@ -14,7 +14,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Leave the tiers that need Debian packages to the runs that name them."""
     if config.option.markexpr:
         return
-    tiers = {"browser", "postgres"}
+    tiers = {"browser", "postgres", "spelling"}
     left_out = [item for item in items if tiers & {mark.name for mark in item.iter_markers()}]
     if left_out:
         config.hook.pytest_deselected(items=left_out)

@@ -27,7 +27,7 @@ ATTACK: Final = Attack(
     knows="two releases of the same households, and the arm of the one whose record changed between them",
     guesses="whether it was a return that was added, or one that was taken away",
     chance="one half: a coin decides which extract comes first",
-    held_by="grids; the ledger knows households, and not what is recorded of them",
+    held_by="ledger: refused where 1 to 9 records changed (`ledger-few-changed`); then grids",
     off="the exact mean of the outcome in the arm, twice",
 )
 

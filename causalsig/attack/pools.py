@@ -56,15 +56,15 @@ class Group:
         """The study's arms."""
         return tuple(self.study.asked[self.question].arms)
 
-    def pool(self, without: str | None = None) -> PooledContrast | None:
-        """Give the pooled contrast as its document says it; None where the document holds it back."""
-        blocks = [one.released for one in self.members]
-        if without is None:
-            made = build_pool_document(pool_arms(blocks, self.study, DIGEST))
-        else:
-            others = pool_of_others(blocks, without, self.study, DIGEST)
-            made = build_pool_document(others, recipient=without)
-        return self._told(pool_result(made))
+    def pool(self, without: str) -> PooledContrast | None:
+        """Give the pool of the others as its document says it; None where the document holds it back."""
+        others = pool_of_others([one.released for one in self.members], without, self.study, DIGEST)
+        return self._told(pool_result(build_pool_document(others, recipient=without)))
+
+    def pool_of(self, members: Sequence[Member]) -> PooledContrast | None:
+        """Give the pool of all of some members as its document says it; None where it holds it back."""
+        pool = pool_arms([one.released for one in members], self.study, DIGEST)
+        return self._told(pool_result(build_pool_document(pool)))
 
     def _told(self, pool: PoolResult) -> PooledContrast | None:
         found = [one for one in pool.contrasts if (one.arm, one.reference) == self.contrast and one.primary]
@@ -98,9 +98,12 @@ DIGEST: Final = "0" * 64
 
 
 def groups_of(
-    sites: Sequence[SiteFindings], documents: Mapping[str, EstimatesDocument], study: Study
+    sites: Sequence[SiteFindings],
+    documents: Mapping[str, EstimatesDocument],
+    study: Study,
+    together: int = TOGETHER,
 ) -> list[Group]:
-    """Put municipalities that released the primary contrast of one question together, by lot."""
+    """Put so many municipalities that released the primary contrast of one question together, by lot."""
     found = []
     for question, asked in study.asked.items():
         contrast = asked.primary_contrast
@@ -112,8 +115,8 @@ def groups_of(
             if released.reference == contrast[1] and contrast[0] in released.arms:
                 members.append(Member(one.site, one.signals, released, one.effect))
         order = dice("groups", question).permutation(len(members))
-        for start in range(0, len(members) - TOGETHER + 1, TOGETHER):
-            chosen = tuple(members[place] for place in order[start : start + TOGETHER])
+        for start in range(0, len(members) - together + 1, together):
+            chosen = tuple(members[place] for place in order[start : start + together])
             found.append(Group(chosen, study, question, contrast))
     return found
 

@@ -193,8 +193,9 @@ def judged(
         trials += code_dictionary.trials(sites, documents[sites[0].site].study_digest)
     trials += sizes.trials(sites, documents)
     groups = groups_of(sites, documents, study)
-    for between in (pool_minus_own, successive_pools, paired_reports):
+    for between in (pool_minus_own, paired_reports):
         trials += between.trials(groups)
+    trials += successive_pools.trials(groups_of(sites, documents, study, successive_pools.TOGETHER))
     return judge(ATTACKS, trials)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from causalsig.errors import PoolError, ReleaseError
+from causalsig.execution.pools_apart import PoolsApart
 from causalsig.pooling import pool_arms, pool_of_others
 from causalsig.pooling.balance import balance_of_sites
 from causalsig.pooling.contacts import contacts_of_sites, one_part_a_wave
@@ -89,6 +90,8 @@ def pool_folder(
         No releases, releases of another study, a site twice.
     ReleaseError
         A release that is not whole, not signed or not of the schema.
+    RefusedError
+        ``pool-few-changed``: beside an earlier pool it would tell what one or two sites found.
     """
     study = read_study(study_path)
     digest = study_digest(study)
@@ -135,6 +138,7 @@ def pool_folder(
         curves=thresholds.curves,
         moves=moved.pooled(),
     )
+    apart = PoolsApart(signing or keys, digest, opened, blocks)
     others = {
         code: replace(
             pool_of_others(blocks, code, study, digest, demo=demo),
@@ -146,11 +150,17 @@ def pool_folder(
         )
         for code in codes
     }
-    document = build_pool_document(pool)
-    path = write_pool(out / "pool.json", document, key=key, force=force)
+    document = build_pool_document(apart.hold(pool))
+    of_others = {
+        code: build_pool_document(apart.hold(result), recipient=code) for code, result in others.items()
+    }
+    path = out / "pool.json"
+    if path.exists() and not force:
+        write_pool(path, document, key=key)  # before anything is remembered that is not made
+    apart.record((document, *of_others.values()), key)
+    write_pool(path, document, key=key, force=force)
     _forget(out / "others", codes)
-    for code, result in others.items():
-        mine = build_pool_document(result, recipient=code)
+    for code, mine in of_others.items():
         write_pool(out / "others" / f"{code}.json", mine, key=key, force=force)
     programs = tuple(sorted({item.document.lock_digest for _, item in opened}))
     return PoolSummary(pool_result(document), path, tuple(others), programs)

@@ -155,9 +155,7 @@ def read_model(model: type[Model], values: dict[str, Any]) -> Model:
         ``release-schema``
     """
     try:
-        return model.model_validate_json(canonical(values))
-    except ValidationError as error:
-        raise schema_error(error) from None
+        return read_content(model, canonical(values))
     except (ValueError, RecursionError):
         raise ReleaseError(
             "release-schema",
@@ -165,6 +163,20 @@ def read_model(model: type[Model], values: dict[str, Any]) -> Model:
             found="values that have no canonical form",
             mend="Make the release again with this version of causalsig; never edit one by hand.",
         ) from None
+
+
+def read_content(model: type[Model], content: bytes) -> Model:
+    """Check canonical bytes against a closed model.
+
+    Raises
+    ------
+    ReleaseError
+        ``release-schema``
+    """
+    try:
+        return model.model_validate_json(content)
+    except ValidationError as error:
+        raise schema_error(error) from None
 
 
 def _make(model: type[Model], **values: Any) -> Model:

@@ -27,13 +27,17 @@ _BESIDE = ("ledger", "told")
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A payload whose every signature holds; `document` is not yet checked against its schema."""
+    """A payload whose every signature holds; `document` is not yet checked against its schema.
+
+    `content` is the document's canonical bytes, as they were signed.
+    """
 
     document: dict[str, Any]
     demo: bool
     ledger: str | None
     told: str | None
     signers: tuple[PublicKey, ...]
+    content: bytes
 
 
 def payload_bytes(
@@ -103,6 +107,7 @@ def unseal(
             mend="Have it approved: nothing leaves without operator and output checker.",
         )
     document, demo, beside = _wrapped(parse(payload))
+    inside = _inside(payload, demo, beside)
     demo = demo or any(signer.demo for signer in signers)
     if demo and not allow_demo:
         raise ReleaseError(
@@ -111,7 +116,7 @@ def unseal(
             found="a demo approval",
             mend="A demo approval is for synthetic data only; say --demo to read it as such.",
         )
-    return Opened(document, demo, beside.get("ledger"), beside.get("told"), signers)
+    return Opened(document, demo, beside.get("ledger"), beside.get("told"), signers, inside)
 
 
 def _rank(key: PublicKey | None) -> int:
@@ -184,6 +189,15 @@ def _wrapped(value: Any) -> tuple[dict[str, Any], bool, dict[str, str]]:
     return value["document"], value["demo"], beside
 
 
+def _inside(payload: bytes, demo: bool, beside: dict[str, str]) -> bytes:
+    """Cut the document's bytes out of a canonical payload: what stands before and behind it is known."""
+    before = canonical({"demo": demo})[:-1] + b',"document":'
+    behind = "".join(f',"{name}":"{beside[name]}"' for name in sorted(beside)).encode() + b"}"
+    if not (payload.startswith(before) and payload.endswith(behind)):
+        raise _not_an_envelope()
+    return payload[len(before) : len(payload) - len(behind)]
+
+
 def _not_an_envelope() -> ReleaseError:
     return ReleaseError(
         "release-envelope",
@@ -200,7 +214,7 @@ def _encode(content: bytes) -> str:
 def _decode(text: object) -> bytes | None:
     """Decode base64 that is written in its one canonical way; None otherwise."""
     try:
-        content = base64.b64decode(text, validate=True) if isinstance(text, str) else None
+        content = binascii.a2b_base64(text, strict_mode=True) if isinstance(text, str) else None
     except (binascii.Error, ValueError):
         return None
     return content if content is not None and _encode(content) == text else None

@@ -5,6 +5,7 @@ Signatures are checked first, then the schema; only then is a number read.
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -12,15 +13,15 @@ from typing import Literal
 from causalsig.errors import ReleaseError
 from causalsig.records import PoolResult
 from causalsig.release.approver import check_role
-from causalsig.release.build import read_model
+from causalsig.release.build import read_content, read_model
 from causalsig.release.documents import EstimatesDocument
-from causalsig.release.envelope import seal_alone, unseal
+from causalsig.release.envelope import Opened, seal_alone, unseal
 from causalsig.release.files import read_bytes, write_atomic
 from causalsig.release.keys import PublicKey, SigningKey, TrustedKeys
 from causalsig.release.kinds import SiteDocument, read_site_document
 from causalsig.release.pool_document import PoolDocument, pool_result
 from causalsig.release.review import APPROVERS, document_hash
-from causalsig.release.strict_json import MAX_BYTES
+from causalsig.release.strict_json import MAX_BYTES, is_written_so
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +61,15 @@ def open_release(path: str | Path, *, trusted: TrustedKeys, allow_demo: bool = F
         ``release-schema``. Never another exception, whatever the bytes.
     """
     opened = unseal(read_bytes(Path(path), MAX_BYTES), trusted, APPROVERS, allow_demo=allow_demo)
-    document = read_model(EstimatesDocument, opened.document)
-    return OpenedRelease(document, opened.demo, document_hash(document))
+    document = read_content(EstimatesDocument, opened.content)
+    return OpenedRelease(document, opened.demo, _hash_of(document, opened))
+
+
+def _hash_of(document: EstimatesDocument, opened: Opened) -> str:
+    """Hash a document as :func:`document_hash` does, of the bytes it came in where it is written just so."""
+    if is_written_so(document.model_dump(mode="json"), opened.content):
+        return hashlib.sha256(opened.content).hexdigest()
+    return document_hash(document)
 
 
 def read_release(path: str | Path, *, trusted: TrustedKeys, allow_demo: bool = False) -> EstimatesDocument:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, NoReturn
 
 import rfc8785
@@ -12,6 +13,8 @@ from causalsig.errors import ReleaseError
 MAX_BYTES = 2_000_000
 _MAX_DIGITS = 15
 """Integers beyond 2^53 are not JSON that every reader reads alike, and none here comes near."""
+_LONG_NUMBER = re.compile(rb"(?:^|[-:,\[])[0-9]{%d}" % (_MAX_DIGITS + 1))
+_ALL_ZEROS = bytes.maketrans(b"123456789", b"000000000")
 
 
 def canonical(value: Any) -> bytes:
@@ -29,6 +32,9 @@ def parse(content: bytes) -> Any:
         nested too deep) or ``release-not-canonical`` (JSON, but not in its RFC 8785 form: someone has
         edited it).
     """
+    value = _plain(content)
+    if value is not None:
+        return value
     value = parse_any_form(content)
     try:
         same = canonical(value) == content
@@ -37,6 +43,34 @@ def parse(content: bytes) -> Any:
     if not same:
         raise _error("release-not-canonical", "JSON in its canonical form (RFC 8785)", "another form")
     return value
+
+
+def _plain(content: bytes) -> Any:
+    """Read what is canonical beyond doubt, several times as fast; None where that takes a closer look.
+
+    Of ASCII with integers of at most 15 digits, `json` writes what RFC 8785 does: the orders of code points
+    and of UTF-16 units are one, and so are both ways to escape. What is written twice comes back once, and
+    differs.
+    """
+    if len(content) > MAX_BYTES or not content.isascii():
+        return None
+    run = b"0" * (_MAX_DIGITS + 1) in content.translate(_ALL_ZEROS)
+    if run and _LONG_NUMBER.search(content):
+        return None
+    try:
+        value = json.loads(content, parse_float=_no_float, parse_constant=_no_float)
+        same = _plainly_written(value).encode("ascii") == content
+    except (ValueError, RecursionError):
+        return None
+    return value if same else None
+
+
+def is_written_so(value: Any, content: bytes) -> bool:
+    """Say whether canonical bytes are those of a value without floats; False also beyond ASCII."""
+    return content.isascii() and _plainly_written(value).encode("utf-8", "surrogatepass") == content
+
+
+_plainly_written = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode
 
 
 def parse_any_form(content: bytes) -> Any:

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from causalsig.release.beside_entries import ConditionEntry, RegionEntry
     from causalsig.release.documents import EstimatesDocument, QuestionEntry
     from causalsig.release.grouped_entries import RuleEntry
+    from causalsig.release.monitor_document import MonitorDocument
     from causalsig.study.models import Study
 
 
@@ -52,11 +53,13 @@ def municipality_page(
     demo: bool = False,
     verify_command: str = "",
     payload_hash: str = "",
+    monitor: MonitorDocument | None = None,
 ) -> MunicipalityPage:
     """Gather a municipality's page from its own release and the pool of the others.
 
     The page carries the municipality's name, so it must not carry its keyed site code: `verify_command` names
     no file of the outbox, and `payload_hash` (SHA-256 of the release's document) says which release it is.
+    Who gives a `monitor` has seen to it that it is of the same municipality: its site code is another one.
 
     Raises
     ------
@@ -85,7 +88,7 @@ def municipality_page(
     shown_demo = demo or (others is not None and others.demo)
     others = None if others is None else _answers(others, specs)
     own, thresholds = own_questions(document), own_thresholds(document, study, others)
-    return MunicipalityPage(name, specs, outcomes, own, others, where, shown_demo, thresholds)
+    return MunicipalityPage(name, specs, outcomes, own, others, where, shown_demo, thresholds, monitor)
 
 
 def national_page(

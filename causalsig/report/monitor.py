@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from markupsafe import Markup
 
@@ -91,6 +92,31 @@ def monitor_view(document: MonitorDocument, payload_hash: str, language: Languag
         answer=_answer(words, figures, document),
         sections=tuple(section for section in sections if section is not None),
         footer=site_views.footer(words, document),
+    )
+
+
+def own_section(document: MonitorDocument, language: Language) -> views.Section:
+    """Build what a municipality's own report says of its signals: counts, before the effects."""
+    words = Words(language, "site")
+    figures = _Figures(document, words)
+    answer = _answer(words, figures, document)
+    parts = (
+        _mix(words, figures),
+        _methods(words, figures, document),
+        _creditors(words, figures),
+        _months(words, figures),
+    )
+    told = [part for part in parts if part is not None]
+    return views.Section(
+        "signals",
+        words("monitor.own-title"),
+        paragraphs=(*answer.lead, answer.headline + "."),
+        tables=tuple(
+            replace(table, title=part.title, intro=part.paragraphs[0])
+            for part in told
+            for table in part.tables
+        ),
+        after=(*(line for part in told for line in part.after), answer.small, words("monitor.own-after")),
     )
 
 

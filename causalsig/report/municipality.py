@@ -12,6 +12,7 @@ from causalsig.records import Verdict
 from causalsig.report import effects, fairness, hidden_causes, thresholds, views
 from causalsig.report.effects import Shown
 from causalsig.report.forest_figure import ForestRow
+from causalsig.report.monitor import own_section
 from causalsig.report.numbers import Language, band, written_date
 from causalsig.report.own import Question, questions_of
 from causalsig.report.pages import ALWAYS_TOLD, MunicipalityPage, QuestionSpec, UnusedBand, concerns
@@ -22,7 +23,10 @@ def municipality_view(page: MunicipalityPage, language: Language) -> views.Page:
     """Build a municipality's page from its own release and the pool of the others."""
     words, asked = Words(language), questions_of(page, language)
     written = written_date(page.provenance.written_on, language)
-    sections = [section for question in asked for section in _question_sections(question)]
+    sections: list[views.Section | None] = []
+    if page.monitor is not None:
+        sections.append(own_section(page.monitor, language))
+    sections += [section for question in asked for section in _question_sections(question)]
     sections += [*thresholds.own_sections(words, page), *_all_checks(asked), _flow(asked[0])]
     sections.append(views.not_said(words, national=False))
     sections += [views.glossary(words, national=False), views.provenance(words, page.provenance, written)]

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from causalsig.diagnosed import UnusedRegion
     from causalsig.grouped import ReleasedGain, ReleasedGroups
     from causalsig.moved import BandRow, ReleasedMove
+    from causalsig.release.monitor_document import MonitorDocument
     from causalsig.study.given_rules import GivenLeaf
     from causalsig.study.models import Study
 
@@ -255,7 +256,7 @@ class Absent:
 
 @dataclass(frozen=True, slots=True)
 class MunicipalityPage:
-    """A municipality's own page: its own release and the pool of the others, nothing else."""
+    """A municipality's own page: its own releases and the pool of the others, nothing else."""
 
     name: str
     specs: tuple[QuestionSpec, ...]
@@ -265,6 +266,7 @@ class MunicipalityPage:
     provenance: Provenance
     demo: bool = False
     thresholds: OwnThresholds | None = None
+    monitor: MonitorDocument | None = None
 
 
 @dataclass(frozen=True, slots=True)

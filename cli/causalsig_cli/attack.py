@@ -33,11 +33,11 @@ def command(
 ) -> None:
     """Attack releases in every way the disclosure handbook knows, and say how often it succeeds.
 
-    "on": what really left, with a copy of the provider's ledger asked for every further release. "no-ledger":
-    the same without the ledger. "off": exact numbers, made in memory and never written, to see that an attack
-    works at all. Invented data and a demo's keys only (exit code 3). Exit code 1 when with everything on an
-    attack succeeds more often than guessing would. Each municipality is analysed six times: with the default
-    study some 15 seconds of a core.
+    "on": what really left, with a copy of the provider's ledger asked for every further release, and the
+    memory of pools for every further pool. "no-ledger": the same without either. "off": exact numbers, made
+    in memory and never written, to see that an attack works at all. Invented data and a demo's keys only
+    (exit code 3). Exit code 1 when with everything on an attack succeeds more often than guessing would. Each
+    municipality is analysed six times: with the default study some 15 seconds of a core.
     """
     from causalsig.attack.judge import holds
     from causalsig.attack.replay import ReplayRequest, plan, replay

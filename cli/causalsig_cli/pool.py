@@ -26,7 +26,9 @@ def command(
     """Verify every release, pool the sites, and make the pool of the others for each of them.
 
     Nothing is written unless every release is whole, signed by operator and output checker, of this study
-    and of a site of its own.
+    and of a site of its own. A pool that differs by one site or two from one that was made to be shown is
+    refused (exit code 3): both together would tell what those few found. pools/, beside the university's
+    private key, remembers which releases were in each.
     """
     from causalsig.execution.pool import pool_folder
 

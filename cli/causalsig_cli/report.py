@@ -5,11 +5,17 @@ from __future__ import annotations
 import json
 from datetime import date, datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from causalsig.errors import ReportError
+
+if TYPE_CHECKING:
+    from causalsig.release.keys import TrustedKeys
+    from causalsig.release.monitor_document import MonitorDocument
+    from causalsig.release.signed import OpenedRelease
+    from causalsig.study.inventory import Site
 
 app = typer.Typer(no_args_is_help=True, help="Write a municipality's report, or the national one.")
 
@@ -23,6 +29,10 @@ Demo = Annotated[bool, typer.Option("--demo", help="Accept demo approvals; the p
 Force = Annotated[bool, typer.Option("--force", help="Replace the file when it is there.")]
 Others = Annotated[
     Path | None, typer.Option(help="Pool of the others: the file of others/ with its site code.")
+]
+Monitor = Annotated[
+    Path | None,
+    typer.Option(help="The municipality's released monitor: adds what came in. Needs --inventory."),
 ]
 Name = Annotated[str, typer.Option(help="Name of the municipality.")]
 Inventory = Annotated[
@@ -38,6 +48,7 @@ def municipality(
     keys: Keys,
     output: Output,
     others: Others = None,
+    monitor: Monitor = None,
     name: Name = "",
     inventory: Inventory = None,
     study: StudyFile = "vroegsignalering",
@@ -52,6 +63,7 @@ def municipality(
         keys,
         output,
         others=others,
+        monitor=monitor,
         name=name,
         inventory=inventory,
         study=study,
@@ -179,6 +191,7 @@ def write_municipality(
     written_on: date,
     demo: bool,
     force: bool,
+    monitor: Path | None = None,
     by_group: bool = False,
 ) -> None:
     """Verify a release and its pool of the others, and write the page, or that on groups."""
@@ -197,6 +210,9 @@ def write_municipality(
     pool = None
     if others is not None:
         pool = read_pool(others, trusted=trusted, allow_demo=demo, recipient=site)
+    own = None
+    if monitor is not None:
+        own = _own_monitor(monitor, inventory, keys, opened, trusted, demo)
     page = municipality_page(
         opened.document,
         pool,
@@ -204,6 +220,7 @@ def write_municipality(
         name=_name(name, inventory, keys, site, opened.document.study_digest),
         written_on=written_on,
         demo=opened.demo,
+        monitor=own,
         # The file is named by the keyed site code, which must not stand beside the municipality's name.
         verify_command=_verify("municipality.release.json", demo),
         payload_hash=opened.payload_hash,
@@ -282,6 +299,11 @@ def _name(name: str, inventory: Path | None, keys: Path, site: str, digest: str)
             found="neither",
             mend="Add --name, or --inventory with provider.key in the folder of --keys.",
         )
+    return _in_inventory(inventory, keys, site, digest).name
+
+
+def _in_inventory(inventory: Path, keys: Path, site: str, digest: str) -> Site:
+    """Find a municipality by its keyed site code."""
     from causalsig.release.build import site_code
     from causalsig.release.keys import read_provider_key
     from causalsig.study.read import read_inventory
@@ -289,10 +311,50 @@ def _name(name: str, inventory: Path | None, keys: Path, site: str, digest: str)
     key = read_provider_key(keys)
     for entry in read_inventory(inventory).sites:
         if site_code(key, entry.code, digest) == site:
-            return entry.name
+            return entry
     raise ReportError(
         "report-not-in-inventory",
         expected="a municipality of the inventory with the site code of the release",
         found="none",
         mend="Use the inventory and the provider's key the release was made with, or give --name.",
     )
+
+
+def _own_monitor(
+    path: Path,
+    inventory: Path | None,
+    keys: Path,
+    opened: OpenedRelease,
+    trusted: TrustedKeys,
+    demo: bool,
+) -> MonitorDocument:
+    """Verify a released monitor, and that it is of the municipality of the release.
+
+    A site's code is another one in each kind of document, so only the provider's key can tell.
+    """
+    from causalsig.release.build import site_code
+    from causalsig.release.keys import read_provider_key
+    from causalsig.release.monitor_document import MonitorDocument
+    from causalsig.release.review import document_hash
+    from causalsig.release.signed import read_site_release
+    from causalsig.release.withdrawal import refuse_withdrawn
+
+    if inventory is None:
+        raise ReportError(
+            "report-monitor-unmatched",
+            expected="an inventory and the provider's key, to see whose monitor it is",
+            found="no inventory",
+            mend="Add --inventory, with provider.key in the folder of --keys.",
+        )
+    document, _ = read_site_release(path, trusted=trusted, allow_demo=demo)
+    entry = _in_inventory(inventory, keys, opened.document.site_code, opened.document.study_digest)
+    mine = site_code(read_provider_key(keys), entry.code, "monitor")
+    if not isinstance(document, MonitorDocument) or document.site_code != mine:
+        raise ReportError(
+            "report-other-monitor",
+            expected="the released monitor of the release's own municipality",
+            found="another document",
+            mend="Give what `causalsig site monitor` made for this municipality, once approved.",
+        )
+    refuse_withdrawn(path, document_hash(document), trusted, allow_demo=demo)
+    return document

@@ -312,7 +312,7 @@ def wrong_afterwards(step: str, top: Path) -> list[str]:
 
 def _open_secrets(world: World) -> list[str]:
     """Private files that somebody else can read, those of a write that was broken off too."""
-    private = [*world.keys.rglob("*.key*"), *world.keys.rglob(".*.key*"), *world.keys.rglob("*ledger.jsonl")]
+    private = [*world.keys.rglob("*.key*"), *world.keys.rglob(".*.key*"), *world.keys.rglob("*.jsonl")]
     private += [*world.keys.rglob("*.set*"), *world.sites.rglob("*review.json*")]
     return ["a private file is open to others"] * any(path.stat().st_mode & 0o077 for path in private)
 
@@ -335,7 +335,7 @@ def _without_times(path: Path) -> str:
         timeless = {"at": "", "previous": "", "signature": ""}
         values |= {"log": [{**entry, **timeless} for entry in values["log"]], "sha256": ""}
         return json.dumps(values, sort_keys=True)
-    if path.name == "ledger.jsonl":
+    if path.name in ("ledger.jsonl", "pools.jsonl"):
         lines = [json.loads(line) for line in path.read_bytes().splitlines()]
         return json.dumps([{**line["content"], "at": ""} for line in lines], sort_keys=True)
     if path.name == "run.json":

@@ -21,6 +21,7 @@ files stay private, and taking the step again gives the same bytes and leaves no
 ISSUE = 11
 COVERS = (
     "causalsig/execution/pool.py",
+    "causalsig/execution/pools_apart.py",
     "causalsig/execution/site.py",
     "causalsig/execution/worker.py",
     "causalsig/release/*.py",

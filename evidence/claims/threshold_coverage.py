@@ -40,6 +40,7 @@ JUDGED = {
     "discrete, 3 scores a side": ("covered",),
     "discrete, 4 scores a side": ("covered",),
     "discrete, 6 scores a side": ("covered",),
+    **{name: ("covered",) for name in CELLS if name.startswith("heaped")},
 }
 WIDER = {("clustered", "covered"): CONSERVATIVE}
 SPOILT = 0.5
@@ -51,7 +52,7 @@ NOTICED = 0.99
 def run(context: Context) -> Verdict:
     """Simulate every cell and judge its coverage."""
     figures: dict[str, Any] = {"episodes": 3000, "replications": REPLICATIONS, "band": BAND}
-    passed = True
+    passed = set(JUDGED) == set(CELLS)  # a cell that is not judged shows nothing
     for name in CELLS:
         part = name.replace(",", "").replace(" %", "-per-cent").replace(" ", "-")
         rows = context.replicate(partial(_one, name), range(REPLICATIONS), part=part)

@@ -63,11 +63,40 @@ def right(trials: list[Trial], setting: str) -> list[bool]:
 
 
 @pytest.mark.parametrize("attack", [pool_minus_own, successive_pools, paired_reports])
-def test_exact_pools_of_few_name_every_municipality(groups: list[Group], attack: object) -> None:
+def test_exact_pools_of_few_name_every_municipality(country: Country, attack: object) -> None:
+    study, sites, documents = country
+    together = getattr(attack, "TOGETHER", TOGETHER)
+    groups = groups_of(sites, documents, study, together)
     trials = list(attack.trials(groups))  # type: ignore[attr-defined]
-    assert len(right(trials, "off")) == len(right(trials, "on")) == 2 * TOGETHER
+    assert len(right(trials, "off")) == len(right(trials, "on")) == len(groups) * together > 0
     assert all(right(trials, "off"))
     assert not all(right(trials, "on"))
+
+
+@pytest.fixture(scope="module")
+def far_apart(country: Country) -> Group:
+    """Give municipalities whose effects lie far apart, so that a pool of one more tells the newcomer's."""
+    study, sites, documents = country
+    (group, *_) = groups_of(sites, documents, study, successive_pools.TOGETHER)
+    members = []
+    for place, one in enumerate(group.members):
+        at = one.exact.arms.index(group.contrast[0])
+        away = 0.1 * ((4 * place) % len(group.members))
+        moved = [
+            replace(block, means=(*block.means[:at], block.means[at] + away, *block.means[at + 1 :]))
+            for block in (one.released, one.exact)
+        ]
+        members.append(replace(one, released=moved[0], exact=moved[1]))
+    return replace(group, members=tuple(members))
+
+
+def test_the_memory_of_pools_leaves_nothing_to_subtract_but_three_together(far_apart: Group) -> None:
+    trials = list(successive_pools.trials([far_apart]))
+    # Five of nine or more are right by chance less than once in a hundred times.
+    assert sum(right(trials, "no-ledger")) >= 5 > sum(right(trials, "on"))
+    together = successive_pools.TOGETHER
+    chances = {(trial.setting, trial.chance) for trial in trials if trial.setting != "off"}
+    assert chances == {("on", 1.0 / together), ("no-ledger", 1.0 / (together - 2))}
 
 
 def test_a_pool_of_fewer_than_may_be_shown_tells_nothing(groups: list[Group]) -> None:

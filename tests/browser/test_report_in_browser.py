@@ -143,11 +143,15 @@ def test_print_has_every_section_and_no_colour_from_the_dark(browser: Any, tmp_p
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("kind", PAGES)
 def test_no_rule_of_accessibility_is_broken(browser: Any, tmp_path: Path, kind: str, scheme: str) -> None:
+    from axe_playwright_python.sync_playwright import Axe
+
     file = tmp_path / "page.html"
     file.write_text(PAGES[kind](), encoding="utf-8")
     page = browser.new_page(color_scheme=scheme)
     page.goto(file.as_uri())
     assert page.evaluate(ACCESSIBILITY) == []
+    found = Axe().run(page).response["violations"]
+    assert [(rule["id"], [node["html"] for node in rule["nodes"]]) for rule in found] == []
     page.close()
 
 

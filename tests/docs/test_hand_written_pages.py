@@ -12,7 +12,7 @@ from evidence.claim import all_claims
 ROOT = Path(__file__).parents[2]
 PAIRS = (("taking-part", "taking-part-nl"), ("dpia", "dpia-nl"))
 STEPS = "extend"
-METHODS = ("federated", "prediction")
+METHODS = ("federated", "prediction", "why-counts", "time-zero", "doubly-robust", "few-sites", "retention")
 
 
 def read(name: str) -> str:

@@ -15,12 +15,12 @@ from causalsig.release.kinds import FIELDS
 from causalsig.release.pool_fields import POOL
 from causalsig.study.inventory import Inventory
 from causalsig.study.models import Study
-from evidence import codes_page, fields_page, house_page, reference_page
+from evidence import api_page, codes_page, fields_page, glossary_page, house_page, reference_page
 
 ROOT = Path(__file__).parents[2]
 MADE = {
     str(path.relative_to(ROOT)): text
-    for module in (reference_page, codes_page, house_page)
+    for module in (reference_page, codes_page, api_page, glossary_page, house_page)
     for path, text in module.files(ROOT)
 }
 
@@ -147,3 +147,27 @@ def test_a_gate_that_only_advises_is_not_said_to_withhold(code: str) -> None:
         assert effect == "withholds"
     if "do not enter the pool" in explanation:
         assert effect == "unpooled"
+
+
+@pytest.mark.parametrize("module", api_page.MODULES)
+def test_every_public_name_and_method_has_a_heading_and_says_what_it_is(module: str) -> None:
+    """Names are read from the source of the room, which the page is not made of."""
+    source = ast.parse((ROOT / f"{module.replace('.', '/')}/__init__.py").read_text("utf-8"))
+    listed = next(
+        ast.literal_eval(node.value)
+        for node in source.body
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__"
+    )
+    text = read(api_page.page_of(module))
+    assert len(listed) > 30
+    assert [name for name in listed if f"\n## {name}\n" not in text] == []
+    things = dict(api_page.public(module))
+    inner = {
+        f"{name}.{method}": item for name, thing in things.items() for method, item in api_page.methods(thing)
+    }
+    assert len(inner) > 10
+    assert [name for name in inner if f"\n### {name}\n" not in text] == []
+    made_by_itself = [name for name, thing in things.items() if (thing.__doc__ or "").startswith(f"{name}(")]
+    silent = [name for name, thing in {**things, **inner}.items() if callable(thing) and not thing.__doc__]
+    assert (made_by_itself, silent) == ([], [])
+    assert " object at 0x" not in text

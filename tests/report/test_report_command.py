@@ -27,6 +27,7 @@ from causalsig.study.read import read_study
 from tests.release.conftest import question_result
 from tests.release.desk import approve_both
 from tests.release.memories import memory_for
+from tests.release.test_profile_document import FULL_MONITOR
 from tests.report.page_factory import pool
 
 INVENTORY = """
@@ -123,6 +124,48 @@ def test_the_page_on_groups_is_written_from_the_same_files(files: Files, tmp_pat
     assert "Over groepen kunnen wij voor Voorbeeldstad nog niets zeggen" in html
     assert "Wat u hieruit niet mag afleiden" in html
     assert files.release.name.removesuffix(".release.json")[:8] not in html
+
+
+@pytest.fixture(scope="module")
+def monitors(files: Files) -> dict[str, Path]:
+    """The signed monitor of the municipality, and that of another one."""
+    made = {}
+    for code in ("9001", "9002"):
+        folder = files.folder / f"monitor-{code}"
+        own = site_code(read_provider_key(files.keys), code, "monitor")
+        document = FULL_MONITOR.model_copy(update={"site_code": own})
+        write_review(folder, document, memory=memory_for(folder))
+        made[code] = approve_both(folder, files.keys, files.folder / f"outbox-{code}", demo=True)
+    return made
+
+
+def test_what_came_in_stands_before_the_effects(
+    files: Files, monitors: dict[str, Path], tmp_path: Path
+) -> None:
+    output = tmp_path / "report.html"
+    common = (files.release, "--keys", files.keys, "--others", files.others, "--demo", "-o", output)
+    inventory = ("--inventory", files.folder / "inventory.toml")
+    assert run("municipality", *common, *inventory, "--monitor", monitors["9001"]) == 0
+    html = output.read_text(encoding="utf-8")
+    assert html.index("Wat er bij u binnenkwam") < html.index("Dit zijn tellingen. Of de aanpak werkt")
+    assert html.index('id="signals"') < html.index('id="accepted-help"')
+    assert "60\u00a0%" in html and "Per 1.000 inwoners" in html
+    codes = [path.name.split(".")[0] for path in (files.release, monitors["9001"])]
+    assert not [code for code in codes if code[:8] in html]
+
+
+def test_the_monitor_of_another_is_refused(
+    files: Files, monitors: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "report.html"
+    common = (files.release, "--keys", files.keys, "--demo", "-o", output)
+    inventory = ("--inventory", files.folder / "inventory.toml")
+    for other in (monitors["9002"], files.release):
+        assert run("municipality", *common, *inventory, "--monitor", other) == 2
+        assert "report-other-monitor" in capsys.readouterr().err
+    assert run("municipality", *common, "--name", "X", "--monitor", monitors["9001"]) == 2
+    assert "report-monitor-unmatched" in capsys.readouterr().err
+    assert not output.exists()
 
 
 def test_it_does_not_overwrite_without_force(
