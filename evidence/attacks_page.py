@@ -65,32 +65,17 @@ is laid beside the municipality that it is of.
 _SIZES = """
 ## Why `sizes` is not at chance
 
-A release tells how precise its numbers are, and precision is size. How coarse would it have to be told? One
-experiment by hand, which no claim repeats: 180 releases of 200 invented municipalities, standard errors
-rounded up to powers of a factor, means on the grid that follows from them, all pooled again. Seven of the 180
-right or more are called above chance; chance is 2. These are means over ties and five offsets of the grid, of
-one draw of municipalities: two or three more or fewer say nothing.
-
-| standard errors are powers of | right, of 180 | standard error of the pool of 10 | of 30 | of 180 |
-|---|---|---|---|---|
-| as released: two digits | 8.0 | 1 | 1 | 1 |
-| 1.26 | 8.0 | × 1.10 | × 1.11 | × 1.15 |
-| 1.41 | 5.4 | × 1.12 | × 1.14 | × 1.18 |
-| 2 | 5.2 | × 1.38 | × 1.39 | × 1.44 |
-| 4 | 3.8 | × 2.5 | × 2.6 | × 2.7 |
-| 16 | 3.0 | × 3.3 | × 3.3 | × 3.4 |
-
-That alone holds nothing, since the effective sizes of the arms tell the same: their sum, as released in
-powers of the square root of two, has 10.3 right; in powers of 2, 4, 16 and 64 it has 9.4, 7.1, 5.0 and 3.9.
-Both would have to be coarse. With standard errors in powers of 1.41 and effective sizes in powers of 16
-neither is called above chance here, at 12 to 18 % more standard error in every pool, and before what
-weights by such sizes would cost; who uses both together was not tried. The band of households alone has 3
-right, and standard errors come down to that at powers of 16, which no pool could use.
-
-Nor does it help that exact numbers of households are not published: who sorts municipalities by their
-signals alone has 11 right with the standard errors as released, and 6 with powers of 1.41. So the grid is
-left as it is, and this row stays above chance. What limits it is who has releases (the university, and not
-the public), and that the attack is given the list of who took part.
+A release tells how precise its numbers are, and precision is size. How coarse would it have to be told? The
+same releases again, with standard errors rounded up to powers of a factor, means on the grid that follows
+from them, and all pooled again; and with the effective sizes of the arms rounded down. Right are means over
+ties and over five offsets of the grid.
+"""
+_LEFT = """
+Nothing cheap holds it. Where standard errors alone are coarse, effective sizes tell the same; where those are,
+errors do. Nor does it help that exact numbers of households are not published: signals alone, of which
+every municipality publishes some, do as well. So the grid is left as it is, and this row stays above chance. What
+limits it is who has releases (the university, and not the public), and that the attack is given the list of
+who took part.
 """
 _WHAT = """
 ## What each of them does
@@ -101,7 +86,7 @@ def render(records: Mapping[str, Mapping[str, Any]]) -> str:
     """Write the page as Markdown."""
     from causalsig.attack.replay import ATTACKS
 
-    parts = [_HEAD, _table(records), _JUDGED, _SIZES, _WHAT]
+    parts = [_HEAD, _table(records), _JUDGED, *_sizes(records), _WHAT]
     for attack in ATTACKS:
         rows = {
             "after": attack.victim,
@@ -138,6 +123,39 @@ def _table(records: Mapping[str, Mapping[str, Any]]) -> str:
         f"{figures['released']} releases of {figures['municipalities']} invented municipalities; "
         f"[{CLAIM}](evidence.md#{CLAIM}) in the evidence.\n\n{table(rows)}"
     )
+
+
+def _sizes(records: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """What coarser releases would give away, and what they would cost the pool."""
+    found = records[CLAIM]["figures"].get("coarser") if CLAIM in records else None
+    if found is None:
+        return []
+    rows = [
+        {
+            "told more coarsely": row["told"],
+            "powers of": "as released" if row["factor"] == 1.0 else _number(row["factor"]),
+            "right": _number(row["right"]),
+            "right by signals alone": _number(row.get("right by signals alone")),
+            **{
+                f"error of a pool of {size}": f"× {wider:.2f}"
+                for size, wider in sorted(row.get("wider", {}).items(), key=lambda one: int(one[0]))
+            },
+        }
+        for row in found["rows"]
+    ]
+    for row in rows:
+        for name in rows[0]:
+            row.setdefault(name, "-")
+    above = (
+        f"Of {found['of']} releases {found['called above chance from']} right or more are called above chance; "
+        f"chance is {found['by chance']:.1f}. It is one draw of municipalities: two or three more or fewer say "
+        "nothing.\n"
+    )
+    return [_SIZES, above, table(rows), _LEFT]
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:g}"
 
 
 def _percent(value: float | None) -> str:

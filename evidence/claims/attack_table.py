@@ -13,6 +13,7 @@ from causalsig.release.keys import read_trusted
 from evidence.claim import Verdict
 from evidence.claims import _chain
 from evidence.claims._attack_sites import SEED, attacked_site, attacked_study, keys_in, numbers_of
+from evidence.claims._coarser_sizes import coarser_sizes
 from evidence.context import Context
 
 CLAIM = """Whoever replays the attacks of the disclosure handbook on the signed releases of two hundred
@@ -30,7 +31,7 @@ SIMULATES = (
     "causalsig/release/*.py",
     "evidence/claims/_attack_sites.py",
 )
-COVERS = (*SIMULATES, *_chain.POOL, "causalsig/attack/*.py")
+COVERS = (*SIMULATES, *_chain.POOL, "causalsig/attack/*.py", "evidence/claims/_coarser_sizes.py")
 SITES = 200
 RELEASED = 160
 """So many must release something; of the others a gate withholds the effect, or an arm had too few."""
@@ -67,6 +68,7 @@ def run(context: Context) -> Verdict:
             "municipalities": len(sites),
             "released": len(released),
             "attacks": [asdict(row) for row in rows],
+            "coarser": coarser_sizes(released, documents, attacked_study()),
             "wrong": wrong,
         },
         "seed": SEED,
