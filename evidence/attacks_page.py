@@ -71,9 +71,9 @@ from them, and all pooled again; and with the effective sizes of the arms rounde
 ties and over five offsets of the grid.
 """
 _LEFT = """
-Nothing cheap holds it. Where standard errors alone are coarse, effective sizes tell the same; where those are,
-errors do. Nor does it help that exact numbers of households are not published: signals alone, of which
-every municipality publishes some, do as well. So the grid is left as it is, and this row stays above chance. What
+Nothing cheap holds it. Where standard errors alone are coarse, effective sizes tell the same; where those
+are, errors do. Nor does it help that exact numbers of households are not published: signals alone, of which
+municipalities publish some, do as well. So the grid is left as it is, and this row stays above chance. What
 limits it is who has releases (the university, and not the public), and that the attack is given the list of
 who took part.
 """
@@ -126,7 +126,7 @@ def _table(records: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 def _sizes(records: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """What coarser releases would give away, and what they would cost the pool."""
+    """Tell what coarser releases would give away, and what they would cost the pool."""
     found = records[CLAIM]["figures"].get("coarser") if CLAIM in records else None
     if found is None:
         return []
@@ -147,9 +147,9 @@ def _sizes(records: Mapping[str, Mapping[str, Any]]) -> list[str]:
         for name in rows[0]:
             row.setdefault(name, "-")
     above = (
-        f"Of {found['of']} releases {found['called above chance from']} right or more are called above chance; "
-        f"chance is {found['by chance']:.1f}. It is one draw of municipalities: two or three more or fewer say "
-        "nothing.\n"
+        f"Of {found['of']} releases {found['called above chance from']} right or more are called above chance;\n"
+        f"chance is {found['by chance']:.1f}. It is one draw of municipalities: two or three more or fewer\n"
+        "say nothing.\n"
     )
     return [_SIZES, above, table(rows), _LEFT]
 
