@@ -147,8 +147,8 @@ def _sizes(records: Mapping[str, Mapping[str, Any]]) -> list[str]:
         for name in rows[0]:
             row.setdefault(name, "-")
     above = (
-        f"Of {found['of']} releases {found['called above chance from']} right or more are above chance, which\n"
-        f"is {found['by chance']:.1f}. It is one draw of municipalities: two or three more or fewer\n"
+        f"Of {found['of']} releases {found['called above chance from']} right or more are above chance,\n"
+        f"which is {found['by chance']:.1f}. It is one draw of municipalities: two or three more or fewer\n"
         "say nothing.\n"
     )
     return [_SIZES, above, table(rows), _LEFT]
