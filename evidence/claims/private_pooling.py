@@ -48,10 +48,11 @@ CELLS: dict[str, tuple[int, float, int, tuple[float, float]]] = {
 """Sites, spread of their effects, pools, and the band of their coverage."""
 SIZES = (300, 1000, 3000, 10_000)
 """Households of a site."""
-REPEATS, DRAWS = 200, 5
-"""Sites of a size, and draws of the noise of each."""
+REPEATS, DRAWS = 600, 5
+"""Sites of a size, and draws of the noise of each. Of 200 the spread was known to 4 %: such a run failed with
+1.17 for 300 households at epsilon 1, of which 600 other sites gave 1.13."""
 LARGEST_GAP = 0.15
-"""Between stated and seen standard error; the Monte Carlo error of the latter is 4 % and more."""
+"""Between stated and seen standard error; the Monte Carlo error of the latter is some 2 %."""
 BATCH = 10
 SEED = 13
 
