@@ -44,7 +44,7 @@ def with_certificate(inputs: dict[str, str], folder: Path) -> dict[str, str]:
 
 
 def _written(path: Path) -> dict[str, Any]:
-    values = dict(json.loads(read_bytes(path, _MAX_BYTES)))
+    values = dict(json.loads(read_bytes(path, _MAX_BYTES).decode("utf-8")))
     if values.pop(DIGEST, None) != _digest(values):
         raise ValueError("changed since it was written")
     return values
@@ -61,7 +61,7 @@ def certificate_of(folder: Path, inputs: dict[str, str]) -> SiteCertificate | No
 
     if "certificate" not in inputs:
         return None
-    values = json.loads((folder / NAME).read_text("utf-8"))
+    values = _written(folder / NAME)
     return SiteCertificate(
         verdict=values["verdict"],
         code=values["code"],

@@ -23,7 +23,7 @@ from pydantic import Field, ValidationError
 from causalsig.errors import RefusedError, ReleaseError
 from causalsig.release.apart import refuse_few
 from causalsig.release.chain import Chain, Link, head_of
-from causalsig.release.files import write_atomic
+from causalsig.release.files import sweep, write_atomic
 from causalsig.release.household_sets import (
     Told,
     count_households,
@@ -124,9 +124,11 @@ class Ledger:
 
     def create(self) -> None:
         """Begin a ledger that holds nothing; one that is there stays as it is."""
-        if not self.chain.path.exists():
-            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            write_atomic(self.chain.path, b"", mode=0o600)
+        if self.chain.path.exists():
+            sweep(self.chain.path)  # of a kill between the file and the end of its making
+            return
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        write_atomic(self.chain.path, b"", mode=0o600)
 
     def links(self) -> tuple[Link, ...]:
         """Give every line.

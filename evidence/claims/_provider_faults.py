@@ -18,7 +18,7 @@ from evidence.claims._canary_runs import Said
 from evidence.claims._provider_world import SIZES, STEPS, World, undisturbed, world
 
 SABOTAGE: Final = Path(__file__).parent / "fault_sabotage"
-KILLS: Final = {"run": 6, "operator": 2, "checker": 2}
+KILLS: Final = {"run": 6, "shown": 1, "operator": 2, "shown again": 1, "checker": 2}
 """Of each step, in a round."""
 ATTEMPTS: Final = 6
 PATIENCE: Final = 600.0

@@ -178,3 +178,6 @@ def test_a_run_takes_its_own_certificate_along_and_no_other(
     assert "certificate" in with_certificate(inputs, folder)
     for name in inputs:
         assert with_certificate(inputs | {name: "0" * 64}, folder) == inputs | {name: "0" * 64}
+    marked = b"\xef\xbb\xbf" + (folder / "certificate.json").read_bytes()  # some editors begin a file so
+    (folder / "certificate.json").write_bytes(marked)
+    assert with_certificate(inputs, folder) == inputs
