@@ -131,6 +131,15 @@ def test_what_a_crash_left_of_a_line_is_dropped(checker: SigningKey, tmp_path: P
         assert [link.content["said"] for link in chain.links()] == ["kept", "next"]
 
 
+def test_a_ledger_that_is_there_is_swept_of_what_a_kill_left_beside_it(tmp_path: Path) -> None:
+    """Killed once its file had its name, and before the temporary one had lost its own."""
+    ledger = Ledger(tmp_path / "ledger")
+    ledger.create()
+    (ledger.folder / f".{ledger.chain.path.name}-aaaaaaaa").touch()
+    ledger.create()
+    assert os.listdir(ledger.folder) == [ledger.chain.path.name]
+
+
 def test_others_may_not_read_it(checker: SigningKey, tmp_path: Path) -> None:
     chain = Chain(tmp_path / "chain.jsonl", "test")
     with chain.held() as links:
