@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from causalsig.execution.certificates import certificate_of
+from causalsig.execution.certificates import certificate_of, write_certificate
 from causalsig.records import CertifiedQuestion, SiteCertificate, SiteResult
 from causalsig.release.build import ReleaseIdentity, build_release
 from causalsig.release.documents import EstimatesDocument
@@ -106,7 +106,7 @@ def test_a_run_takes_along_the_smaller_coverage_of_copies_enough(
 ) -> None:
     question = {"question": "contact_method", "code": "x", "simulated": [simulated(*one) for one in parts]}
     values = {"verdict": "sound", "code": "certify-sound", "replications": 200, "questions": [question]}
-    (tmp_path / "certificate.json").write_text(json.dumps(values), encoding="utf-8")
+    write_certificate(tmp_path, values)
     found = certificate_of(tmp_path, {"certificate": "of this run"})
     assert found is not None
     assert (found.questions[0].coverage, found.questions[0].power) == figures
