@@ -176,7 +176,7 @@ def attack_one(task: Task) -> SiteFindings:
     study = under_policy(read_study(request.study), site.policy)
     document = read_release(task.release, trusted=read_trusted(request.keys), allow_demo=True)
     with one_thread(), tempfile.TemporaryDirectory() as scratch:
-        read = read_site(task.source, site)
+        read = read_site(task.source, site, read_provider_key(request.keys))
         return attack_site(site, study, read, document, request.keys, Path(scratch))
 
 

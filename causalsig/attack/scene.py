@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from causalsig.attack.attacks import dice
+from causalsig.attack.extracts import read_again
 from causalsig.cohort.build import Cohort, build_cohort, plan_cohorts
 from causalsig.errors import RefusedError
 from causalsig.execution.analyse import analyse_site
@@ -62,6 +63,7 @@ class Run:
 
     result: SiteResult
     households: dict[str, Iterable[Member]]
+    known_again: Mapping[str, str]
     document: EstimatesDocument
 
 
@@ -75,7 +77,7 @@ class Scene:
     study : Study
         Under the municipality's policy.
     read : ReadResult
-        Its extract.
+        Its extract, read with the provider's key.
     document : EstimatesDocument
         The real release.
     keys : Path
@@ -96,10 +98,17 @@ class Scene:
     _books: int = field(init=False, default=0)
 
     def __post_init__(self) -> None:
-        self.run = self.analyse(self.read.tables)
+        self.run = self._analyse(self.read)
 
     def analyse(self, tables: SiteTables) -> Run:
-        """Run the study on another extract of the municipality, and make its release in memory."""
+        """Run the study on another extract of the municipality, and make its release in memory.
+
+        The extract is written to files and read again: a reader numbers the households that it finds.
+        """
+        return self._analyse(read_again(self.read, tables, self.site, self.scratch))
+
+    def _analyse(self, read: ReadResult) -> Run:
+        tables = read.tables
         households: dict[str, Iterable[Member]] = {}
         refused = unanswerable(self.study, self.read.carries)
         result = analyse_site(
@@ -120,7 +129,9 @@ class Scene:
             lock_digest=self.document.lock_digest,
             wave=self.document.wave,
         )
-        return Run(result, households, build_release(result, study=self.study, identity=identity).document)
+        document = build_release(result, study=self.study, identity=identity).document
+        assert read.known_again is not None
+        return Run(result, households, read.known_again, document)
 
     def _snapshot(self, tables: SiteTables) -> str:
         digest = content_digest(replace(self.read, tables=tables))
@@ -200,6 +211,7 @@ class Scene:
                 self.site.code,
                 self.study.disclosure,
                 run.households,
+                run.known_again,
             )
             told = write_candidate(beside, run.document, hashed, memory)
             candidate = read_waiting(beside, run.document, hashed, told).candidate
@@ -217,7 +229,9 @@ class Scene:
         if not (source / LEDGER_FILE).exists():
             return folder
         shutil.copy2(source / LEDGER_FILE, folder / LEDGER_FILE)
-        memory = memory_of(self.keys, read_provider_key(self.keys), self.site.code, self.study.disclosure, {})
+        memory = memory_of(
+            self.keys, read_provider_key(self.keys), self.site.code, self.study.disclosure, {}, {}
+        )
         for link in Ledger(source).chain.links():
             if link.content.get("site") == memory.site and "sets" in link.content:
                 [sets] = (source / LEDGER_SETS).glob(f"{link.content['sets']}.*")

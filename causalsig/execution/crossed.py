@@ -68,7 +68,7 @@ def threshold_findings(
     windows = _windows(study, made.asked)
     cohorts = [made.cohort(outcomes, day) for (_, day), outcomes in windows]
     if members is not None:
-        tell_thresholds(cohorts, members)
+        tell_thresholds(cohorts, [one for _, outcomes in windows for one in outcomes], members)
     first = cohorts[0]
     refusals = [refusal for cohort in cohorts for refusal in cohort.refusals]
     if any(rule.highest_of_month is not None for rule in first.rules):

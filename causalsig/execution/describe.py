@@ -80,7 +80,7 @@ def describe(
     key = read_provider_key(keys)
     found = source_digest(source)
     with one_thread(), silenced():
-        read = read_site(source, site)
+        read = read_site(source, site, key)
         content = content_digest(read)
         # The kind stands where a study's digest would: codes of a profile, a monitor and a study do not link.
         identity = ReleaseIdentity(
@@ -92,7 +92,7 @@ def describe(
         )
         document = build(read, identity)
         households = of_whom(read)
-    memory = memory_of(keys, key, site.code, site.floors, households)
+    memory = memory_of(keys, key, site.code, site.floors, households, read.known_again)
     write_review(folder, document, memory=memory, force=force)
     payload_hash = document_hash(document)
     write_json(

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from causalsig.cohort.crossing import CrossingCohort
     from causalsig.diagnosed import RegionCondition
     from causalsig.records import QuestionResult
+    from causalsig.study.models import Outcome
 
     Rows = NDArray[np.bool_]
 
@@ -47,8 +48,11 @@ def tell_question(found: QuestionResult, cohort: Cohort, members: Members) -> No
         members(f"{whole}{part}", _episodes(cohort.household_keys, cohort.time_zero, inside))
 
     def tell_recorded(part: str, inside: Rows) -> None:
-        columns = {"arm": _numbered(treatment), "covariates": cohort.covariates}
-        columns |= {f"outcome.{name}": values for name, values in cohort.outcomes.items()}
+        columns: dict[str, NDArray[np.generic]] = {
+            "arm": _numbered(treatment),
+            "covariates": cohort.covariates,
+        }
+        columns |= _outcomes(cohort.outcomes, plan.outcomes)
         members(f"{whole}{part}", _recorded(cohort, inside, columns, whole))
 
     if found.contacts is not None and not rows.all():
@@ -71,7 +75,7 @@ def tell_question(found: QuestionResult, cohort: Cohort, members: Members) -> No
         tell(f".{_named(conditions)}", inside)
 
 
-def tell_thresholds(cohorts: Sequence[CrossingCohort], members: Members) -> None:
+def tell_thresholds(cohorts: Sequence[CrossingCohort], outcomes: Sequence[Outcome], members: Members) -> None:
     """Name the episodes that each threshold decides on, and those of either side of it, window by window."""
     for window, cohort in enumerate(cohorts):
         for pivotal in pivotal_sets(cohort) if cohort.size else ():
@@ -80,8 +84,9 @@ def tell_thresholds(cohorts: Sequence[CrossingCohort], members: Members) -> None
             name = f"threshold:{window}.{of}.{pivotal.below}-{pivotal.above}"
             above = pivotal.members & (pivotal.values >= cutoff.value)
             below = pivotal.members & (pivotal.values < cutoff.value)
-            columns = {"score": pivotal.values, "handled": cohort.handled, "before": cohort.before}
-            columns |= {f"outcome.{outcome}": values for outcome, values in cohort.outcomes.items()}
+            columns: dict[str, NDArray[np.generic]] = {"score": pivotal.values, "handled": cohort.handled}
+            columns["before"] = cohort.before
+            columns |= _outcomes(cohort.outcomes, outcomes)
             members(name, _recorded(cohort, pivotal.members, columns, name))
             for part, rows in ((".above", above), (".below", below)):
                 members(f"{name}{part}", _episodes(cohort.household_keys, cohort.time_zero, rows))
@@ -116,6 +121,18 @@ def _recorded(
         {name: values[rows] for name, values in columns.items()},
         of,
     )
+
+
+def _outcomes(
+    values: Mapping[str, NDArray[np.float64]], outcomes: Sequence[Outcome]
+) -> dict[str, NDArray[np.generic]]:
+    """Name outcomes by what they count, whatever a study calls them: kind first, then of which signals."""
+    counted = {
+        one.id: f"outcome.{one.kind}/{one.signals}.{one.creditor or 'all'}"
+        + (f".{one.cap_eur}" if one.kind == "amount" else "")
+        for one in outcomes
+    }
+    return {counted[name]: found for name, found in values.items()}
 
 
 def _numbered(names: NDArray[np.str_]) -> NDArray[np.int64]:

@@ -24,7 +24,7 @@ def matching_of(site: Site) -> Matching:
     return Matching(site.matching.frequency, site.matching.day)
 
 
-def read_site(source: Path, site: Site) -> ReadResult:
+def read_site(source: Path, site: Site, provider_key: bytes | None = None) -> ReadResult:
     """Read one municipality's source, whatever its format, with what the inventory says of it.
 
     Parameters
@@ -32,12 +32,15 @@ def read_site(source: Path, site: Site) -> ReadResult:
     source : Path
         A file, a folder of canonical tables, or a folder of the files over which an export is split.
     site : Site
+    provider_key : bytes, optional
+        With it the result says which household is which in another extract: what a ledger has to know.
 
     Raises
     ------
     SourceError
         The source is not a readable export of this municipality.
     """
+    from causalsig.release.household_sets import source_secret
     from causalsig.sources.formats import read_source
 
     return read_source(
@@ -47,6 +50,7 @@ def read_site(source: Path, site: Site) -> ReadResult:
         matching=matching_of(site),
         amount_locale=site.amount_locale,
         extracted_on=site.extracted_on,
+        household_secret=None if provider_key is None else source_secret(provider_key, site.code),
     )
 
 
@@ -55,6 +59,7 @@ def release_site(
     study: Study,
     *,
     households: Mapping[str, Iterable[Member]],
+    known_again: Mapping[str, str] | None,
     keys: Path,
     snapshot: bytes,
     wave: int,
@@ -68,6 +73,8 @@ def release_site(
     study : Study
     households : mapping of what is told to the households it is told of
         For the ledger, which keeps their keyed hashes: see :mod:`causalsig.execution.members`.
+    known_again : mapping of str to str, optional
+        Of what was read: by what a household is known in another extract.
     keys : Path
         Folder with the provider's key, which turns the municipality's code into a site code.
     snapshot : bytes
@@ -95,7 +102,7 @@ def release_site(
         lock_digest=lock_digest(),
         wave=wave,
     )
-    memory = memory_of(keys, key, result.municipality, study.disclosure, households)
+    memory = memory_of(keys, key, result.municipality, study.disclosure, households, known_again)
     if study.privacy is not None:
         return write_private(folder, result, study=study, identity=identity, memory=memory)
     (folder / PRIVATE_FILE).unlink(missing_ok=True)

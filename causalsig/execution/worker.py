@@ -97,9 +97,10 @@ def run_job(job: Job) -> Literal["done", "kept"]:
         if site is None:
             raise _gone(job.site)
         study = under_policy(study, site.policy)
+        provider_key = read_provider_key(job.keys)
         with _timed(timings, "read"):
             with unchanged(job):
-                read = read_site(Path(job.source), site)
+                read = read_site(Path(job.source), site, provider_key)
             refuse_errors(read.findings, job.site)
             inputs, content = job.inputs, content_digest(read)
             if "source" not in inputs:
@@ -111,12 +112,13 @@ def run_job(job: Job) -> Literal["done", "kept"]:
         with _timed(timings, "analyse"):
             result = _analyse(read, study, site, households.__setitem__)
             result = replace(result, certificate=certificate_of(folder, inputs))
-            result = marked(result, study, read_provider_key(job.keys))
+            result = marked(result, study, provider_key)
         with _timed(timings, "release"):
             payload_hash = release_site(
                 result,
                 study,
                 households=households,
+                known_again=read.known_again,
                 keys=Path(job.keys),
                 snapshot=snapshot_of("estimates", job.site, content),
                 wave=job.wave,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
 
@@ -15,10 +15,17 @@ from causalsig.release.household_sets import (
     HouseholdRecords,
     Told,
     count_households,
+    days_of,
     everybody,
     households_of,
     sides,
 )
+from causalsig.release.record_digests import label_of
+
+_ENOUGH: Final = 100
+"""Codes on shared days, from which on it is no accident that none is shared."""
+_SHARED: Final = 20
+"""One in so many has to be known again."""
 
 _WAIT = "What the few did could be read off. Keep the earlier release, or wait until ten or more differ."
 _MEND: Final[Mapping[str, str]] = MappingProxyType(
@@ -36,8 +43,18 @@ def refuse_few(own: Told, before: Told, floor: int, kind: str) -> None:
     Raises
     ------
     RefusedError
-        ``ledger-few-apart``, ``ledger-few-changed``; where says in which set.
+        ``ledger-strangers``, ``ledger-few-apart``, ``ledger-few-changed``; where says in which set.
     """
+    unknown = strangers(own.sets, before.sets)
+    if unknown is not None:
+        raise RefusedError(
+            "ledger-strangers",
+            expected="households of an earlier release to be met again in the days that both tell of",
+            found="hardly any: the source calls them otherwise now, or they are matched otherwise",
+            mend="Ask who delivers the source whether household keys were made anew; compare the matching "
+            "in the inventory. A wave of days that no release told of yet may leave.",
+            where=unknown,
+        )
     near = few_apart(own.sets, before.sets, floor)
     if near is not None:
         raise RefusedError(
@@ -60,14 +77,42 @@ def refuse_few(own: Told, before: Told, floor: int, kind: str) -> None:
         )
 
 
+def strangers(own: Sequence[CohortSet], before: Sequence[CohortSet]) -> str | None:
+    """Name the set of which hardly a household is known again; None where households are.
+
+    Few that came or went can only be seen where the many that stayed have the codes they had. Of sets of one
+    name are compared those who came in on the days from the first to the last that both tell of: where either
+    has a hundred or more of them and not one in twenty is shared, keys or days are others than they were.
+    """
+    earlier = {one.analysis: one.codes for one in before}
+    for one in own:
+        other = earlier.get(one.analysis)
+        if other is None or not len(one.codes) or not len(other):
+            continue
+        ours, theirs = days_of(one.codes), days_of(other)
+        first, last = max(ours.min(), theirs.min()), min(ours.max(), theirs.max())
+        if last == 0:  # named without a day: these may all be others by now
+            continue
+        mine, of_old = (
+            codes[(days >= first) & (days <= last)] for codes, days in ((one.codes, ours), (other, theirs))
+        )
+        fewest = min(len(mine), len(of_old))
+        shared = len(np.intersect1d(mine, of_old, assume_unique=True))
+        if fewest >= _ENOUGH and shared * _SHARED < fewest:
+            return one.analysis
+    return None
+
+
 def few_apart(own: Sequence[CohortSet], before: Sequence[CohortSet], floor: int) -> str | None:
     """Name the set by which a release lies too near an earlier one; None where it does not.
 
     Sets of one name tell the same of whoever is in them, so each side of their difference has to be nobody or
-    `floor` households: those who came can be known from elsewhere, and then those who went stand alone. Sets
-    of one question and other names (another horizon, an arm beside a whole cohort) tell something else of
-    whoever is in them, so there only both sides together count; and not for a set that stood unchanged in the
-    earlier release, which had that difference itself.
+    `floor` households: those who came can be known from elsewhere, and then those who went stand alone. So
+    it is over one horizon for the same part of a question from another day on, and for two sets of a question
+    that share half of the larger: a study chooses its names and days. Other sets of one question (another
+    horizon, an arm beside a whole cohort) tell something else of whoever is in them, so there only both sides
+    together count. Of sets that are not of one name none counts that stood unchanged in the earlier release,
+    which had that difference itself.
 
     Parameters
     ----------
@@ -87,12 +132,12 @@ def few_apart(own: Sequence[CohortSet], before: Sequence[CohortSet], floor: int)
             fewest = min(only_own[i, j] or np.inf, only_before[i, j] or np.inf)
             if _question(one) != _question(other) or fewest >= floor * most:
                 continue
+            if one.analysis != other.analysis and one.analysis in unchanged:
+                continue
             both = sides(one.codes, other.codes)
-            if one.analysis == other.analysis:
-                few = any(0 < side < floor for side in both)
-            else:
-                few = one.analysis not in unchanged and 0 < sum(both) < floor
-            if few:
+            half = 2 * (len(one.codes) - only_own[i, j]) >= max(len(one.codes), len(other.codes))
+            alike = _horizon(one) == _horizon(other) and (half or _part(one) == _part(other))
+            if any(0 < side < floor for side in both) if alike else 0 < sum(both) < floor:
                 return one.analysis
     return None
 
@@ -100,26 +145,39 @@ def few_apart(own: Sequence[CohortSet], before: Sequence[CohortSet], floor: int)
 def few_changed(own: Told, before: Told, floor: int) -> str | None:
     """Name the set in which the records of a few differ from those of an earlier release; None where none.
 
-    Of the households that are in a set of one name in both releases, those whose record is another have to be
-    nobody or `floor`: column by column, since a rule that changed for all can stand beside an outcome that
-    changed for one. What one of the two has no records of is not compared.
+    Of the households that are in one part of a question in both releases, or in sets of the same households,
+    those whose record is another have to be nobody or `floor`: column by column, since a rule that changed
+    for all can stand beside an outcome that changed for one. A column that an earlier release has not, since
+    it is counted otherwise or over another window, is compared with all of its kind there.
     """
-    earlier = {(one.of, one.column): one for one in before.records}
-    changed: dict[str, list[Codes]] = {}
-    for one in own.records:
-        if (one.of, one.column) in earlier:
-            codes = _changed(one, earlier[one.of, one.column])
-            if len(codes):
-                changed.setdefault(one.of, []).append(codes)
-    sets = {other.analysis: other.codes for other in before.sets}
-    for of, columns in changed.items():
-        for cohort in own.sets:
-            if cohort.analysis in sets and (cohort.analysis == of or cohort.analysis.startswith(f"{of}.")):
-                both = np.intersect1d(cohort.codes, sets[cohort.analysis], assume_unique=True)
-                inside = (np.intersect1d(codes, both, assume_unique=True) for codes in columns)
-                if any(0 < count_households(codes) < floor for codes in inside):
-                    return cohort.analysis
+    changed = list(_changes(own, before))
+    for cohort in own.sets:
+        for other in before.sets if changed else ():
+            if _question(cohort) != _question(other):
+                continue
+            if _part(cohort) != _part(other) and not np.array_equal(cohort.codes, other.codes):
+                continue
+            both = np.intersect1d(cohort.codes, other.codes, assume_unique=True)
+            for ours, theirs, codes in changed:
+                if _of(cohort, ours) and _of(other, theirs):
+                    inside = np.intersect1d(codes, both, assume_unique=True)
+                    if 0 < count_households(inside) < floor:
+                        return cohort.analysis
     return None
+
+
+def _changes(own: Told, before: Told) -> Iterator[tuple[str, str, Codes]]:
+    """Give, of each two columns that tell one kind of thing, whose they are, and whose record differs."""
+    named = {(one.of, one.column): one for one in before.records}
+    for one in own.records:
+        same = named.get((one.of, one.column))
+        label = label_of(one.of, one.column)
+        like = [same] if same else [two for two in before.records if label_of(two.of, two.column) == label]
+        yield from ((one.of, other.of, _changed(one, other)) for other in like)
+
+
+def _of(cohort: CohortSet, whole: str) -> bool:
+    return cohort.analysis == whole or cohort.analysis.startswith(f"{whole}.")
 
 
 def _changed(own: HouseholdRecords, before: HouseholdRecords) -> Codes:
@@ -144,3 +202,14 @@ def _apart(own: Sequence[CohortSet], before: Sequence[CohortSet]) -> tuple[np.nd
 
 def _question(one: CohortSet) -> str:
     return one.analysis.partition(":")[0]
+
+
+def _part(one: CohortSet) -> tuple[str, str]:
+    """Question and part of a set, whatever the window: a study chooses its days."""
+    return _question(one), one.analysis.partition(":")[2].partition(".")[2]
+
+
+def _horizon(one: CohortSet) -> str:
+    """Months over which something is counted, of a window such as ``3m14``."""
+    window = one.analysis.partition(":")[2].partition(".")[0]
+    return window.partition("m")[0]

@@ -1,11 +1,12 @@
 """Which households a release was of, as keyed hashes: so that two releases can be compared, and no more.
 
 A release has many sets: everybody, each month, each arm, each group. They never leave the provider. A code is
-the first five bytes of an HMAC-SHA256 under the provider's key over site and household, so equal households
-of one site meet, and nobody without the key can try out names; behind them stands, in three bytes, the day at
-which the household came in, where another day is another contribution: waves of a study share households and
-no episode. One file holds all sets of a release: every code once, and of each set one bit a code; and beside
-them a keyed digest of what was counted of each (:mod:`causalsig.release.record_digests`).
+the first five bytes of an HMAC-SHA256 under the provider's key over site and household, by what its source
+calls it: so equal households of one site meet, whoever else is in an extract, and nobody without the key can
+try out names. Behind them stands, in three bytes, the day at which the household came in, where another day
+is another contribution: waves of a study share households and no episode. One file holds all sets of a
+release: every code once, and of each set one bit a code; and beside them a keyed digest of what was counted
+of each (:mod:`causalsig.release.record_digests`).
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from dataclasses import dataclass
 from functools import reduce
 from itertools import chain
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,11 +30,20 @@ from causalsig.release.strict_json import canonical, parse
 Codes = NDArray[np.uint64]
 _MAX_BYTES = 800_000_000
 _WORD, _KEYED, _DIGEST = 8, 5, 4
-_VERSION = 2
-"""Of a file with records; one without is as it was before there were any."""
+_VERSION = 3
+"""Before it households were named by their numbers in one reading, which say nothing of another."""
 _DAY_BITS = 8 * (_WORD - _KEYED)
 Member = str | tuple[str, int]
 """Key of a household; with the day since 1970 at which it came in, where that makes another contribution."""
+
+
+class _Themselves(dict[str, str]):
+    def __missing__(self, key: str) -> str:
+        return key
+
+
+BY_THEMSELVES: Final[Mapping[str, str]] = _Themselves()
+"""For households that are called by what they are known by in every extract, as invented ones are."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,8 +76,29 @@ class Told:
     records: tuple[HouseholdRecords, ...] = ()
 
 
-def household_coder(provider_key: bytes, municipality: str) -> Callable[[Iterable[Member]], Codes]:
-    """Give the function that turns households into keyed codes, in their order; it knows whom it has seen."""
+def source_secret(provider_key: bytes, municipality: str) -> bytes:
+    """Give the secret, 32 bytes, under which a municipality's source is read for a ledger."""
+    return hmac.new(provider_key, f"source household\n{municipality}\n".encode(), hashlib.sha256).digest()
+
+
+def household_coder(
+    provider_key: bytes, municipality: str, known_again: Mapping[str, str] = BY_THEMSELVES
+) -> Callable[[Iterable[Member]], Codes]:
+    """Give the function that turns households into keyed codes, in their order; it knows whom it has seen.
+
+    Parameters
+    ----------
+    provider_key : bytes
+    municipality : str
+    known_again : mapping of str to str
+        By what a household that is called so in one reading is known in every other
+        (:attr:`causalsig.sources.findings.ReadResult.known_again`).
+
+    Raises
+    ------
+    KeyError
+        From the function: a household that is not in `known_again`.
+    """
     start = hmac.new(provider_key, f"household\n{municipality}\n".encode(), hashlib.sha256)
     coded: dict[str, int] = {}
 
@@ -74,7 +106,7 @@ def household_coder(provider_key: bytes, municipality: str) -> Callable[[Iterabl
         household, day = (member, 0) if isinstance(member, str) else member
         if household not in coded:
             one = start.copy()
-            one.update(household.encode())
+            one.update(known_again[household].encode())
             coded[household] = int.from_bytes(one.digest()[:_KEYED], "big")
         return coded[household] << _DAY_BITS | day
 
@@ -96,11 +128,11 @@ def cohort_sets(
     provider_key : bytes
     municipality : str
     households : mapping of name to iterable of str, or of (str, int)
-        Keys of households as the source has them, and the day at which each came in.
+        Keys of households, by which they are known again, and the day at which each came in.
     floor : int
         Sets of fewer households are left out: no cell of so few leaves.
     code : callable, optional
-        Of :func:`household_coder`, where it is used again.
+        Of :func:`household_coder`, where it is used again or where households are called otherwise.
     """
     code = code or household_coder(provider_key, municipality)
     found = (CohortSet(name, np.unique(code(members))) for name, members in households.items())
@@ -115,6 +147,11 @@ def count_households(codes: Codes) -> int:
 def households_of(codes: Codes) -> Codes:
     """Give the household's part of each code."""
     return codes >> np.uint64(_DAY_BITS)
+
+
+def days_of(codes: Codes) -> Codes:
+    """Give the day's part of each code, since 1970; 0 for what is named without one."""
+    return codes & np.uint64((1 << _DAY_BITS) - 1)
 
 
 def sides(one: Codes, other: Codes) -> tuple[int, int]:
@@ -133,11 +170,10 @@ def everybody(sets: Sequence[CohortSet]) -> Codes:
 def write_sets(folder: Path, sets: Sequence[CohortSet], records: Sequence[HouseholdRecords] = ()) -> str:
     """Write the sets of a release, readable by its owner only; return the file's name without its ending.
 
-    The file: their names as a line of JSON; the number n of all codes, and these ascending, each in eight
-    bytes, big end first; of each set in turn n bits in whole bytes. With records the line is an object with a
-    version, the names of the sets, and set and column of each record; behind the sets stand, of each record
-    in turn, n bits that say of whom it is, and then of each record its digests in four bytes, big end first,
-    of those who are in a set. It is named by its SHA-256.
+    The file: a line of JSON with a version, the names of the sets, and set and column of each record; the
+    number n of all codes, and these ascending, each in eight bytes, big end first; of each set in turn n bits
+    in whole bytes; of each record in turn n bits that say of whom it is, and then of each record its digests
+    in four bytes, big end first, of those who are in a set. It is named by its SHA-256.
     """
     codes = everybody(sets)
     names = [one.analysis for one in sets]
@@ -147,7 +183,7 @@ def write_sets(folder: Path, sets: Sequence[CohortSet], records: Sequence[Househ
     head = {"records": [[one.of, one.column] for one in records], "sets": names, "version": _VERSION}
     content = b"".join(
         [
-            canonical(head if records else names) + b"\n",
+            canonical(head) + b"\n",
             len(codes).to_bytes(_WORD, "big"),
             codes.astype(">u8").tobytes(),
             *(np.packbits(mask).tobytes() for mask in marks),
@@ -171,8 +207,8 @@ def read_told(folder: Path, name: str) -> Told:
     Raises
     ------
     ReleaseError
-        ``ledger-set`` when the file is not what its name says; ``ledger-mode`` when others can read or
-        replace it; ``release-not-readable``.
+        ``ledger-set`` when the file is not what its name says, or of an earlier version; ``ledger-mode``
+        when others can read or replace it; ``release-not-readable``.
     """
     path = folder / f"{name}.set"
     if path.exists() and not is_private(path):
@@ -184,16 +220,32 @@ def read_told(folder: Path, name: str) -> Told:
             where=path.name[:12],
         )
     content = read_bytes(path, _MAX_BYTES)
-    found = _told(content) if hashlib.sha256(content).hexdigest() == name else None
+    own = hashlib.sha256(content).hexdigest() == name
+    found = _told(content) if own else None
     if found is None:
+        old = own and _version(content) < _VERSION
         raise ReleaseError(
             "ledger-set",
-            expected="sets of households as they were written",
-            found="another content",
-            mend="Put back a copy that verifies; until then nothing can be released.",
+            expected="sets of households as they were written, by this version of causalsig",
+            found="those of an earlier version, which no later release can be compared with"
+            if old
+            else "another content",
+            mend="Begin a ledger anew: what left under the old one has to be withdrawn, or kept as the last."
+            if old
+            else "Put back a copy that verifies; until then nothing can be released.",
             where=f"{name[:12]}.set",
         )
     return found
+
+
+def _version(content: bytes) -> int:
+    """Version of a file of sets: a list of names came before there was a number."""
+    try:
+        head = parse(content.partition(b"\n")[0])
+    except ReleaseError:
+        return _VERSION
+    told = head.get("version") if isinstance(head, dict) else 1
+    return told if isinstance(told, int) else _VERSION
 
 
 def _told(content: bytes) -> Told | None:
@@ -226,13 +278,11 @@ def _told(content: bytes) -> Told | None:
 
 
 def _head(line: bytes) -> tuple[list[str], list[tuple[str, str]]] | None:
-    """Read names of sets, and set and column of records; a list is of a file without records."""
+    """Read names of sets, and set and column of records."""
     try:
         found = parse(line)
     except ReleaseError:
         return None
-    if isinstance(found, list):
-        found = {"records": [], "sets": found, "version": _VERSION}
     if not isinstance(found, dict) or found.keys() != {"records", "sets", "version"}:
         return None
     names, columns = found["sets"], found["records"]

@@ -49,12 +49,17 @@ def household_records(
         order = np.argsort(codes, kind="stable")
         distinct, first = np.unique(codes[order], return_index=True)
         for column, values in one.columns.items():
-            label = f"record\n{municipality}\n{one.of}\n{column}".encode()
+            label = "\n".join(("record", municipality, *label_of(one.of, column))).encode()
             key = hmac.new(provider_key, label, hashlib.sha256).digest()[:_KEY_BYTES]
             rows = siphash(key, np.column_stack([codes, _words(values)]))[order]
             whole = np.add.reduceat(rows, first) >> np.uint64(64 - _KEPT_BITS)
             found.append(HouseholdRecords(one.of, column, distinct, whole.astype(np.uint32)))
     return tuple(found)
+
+
+def label_of(of: str, column: str) -> tuple[str, str]:
+    """Give what a column tells, as far as a study has no say in it: its question, and a name up to ``/``."""
+    return of.partition(":")[0], column.partition("/")[0]
 
 
 def _words(values: NDArray[np.generic]) -> NDArray[np.uint64]:

@@ -97,6 +97,7 @@ def memory_of(
     municipality: str,
     floors: Disclosure,
     households: Mapping[str, Iterable[Member]],
+    known_again: Mapping[str, str] | None,
 ) -> Memory:
     """Turn the households of everything that is told into keyed sets.
 
@@ -111,8 +112,17 @@ def memory_of(
         By what is told of them, as :mod:`causalsig.execution.members` and
         :mod:`causalsig.sources.monitor_members` name it; with what is counted of them where it is a
         :class:`causalsig.release.record_digests.Recorded`.
+    known_again : mapping of str to str, optional
+        By what they are known in every extract, as the source was read.
+
+    Raises
+    ------
+    ValueError
+        The source was read without the provider's secret: the numbers of one reading say nothing of another.
     """
-    code = household_coder(provider_key, municipality)
+    if known_again is None:
+        raise ValueError("households of a source that was read without the provider's secret")
+    code = household_coder(provider_key, municipality, known_again)
     floor = floors.min_households_cell
     return Memory(
         ledger=Path(keys).resolve() / LEDGER_FOLDER,

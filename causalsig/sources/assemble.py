@@ -20,6 +20,7 @@ from causalsig.sources.checks_view import as_objects, is_missing
 from causalsig.sources.dates import settle_extraction_date
 from causalsig.sources.episodes import cases_of_episodes, episodes_by_matching_day
 from causalsig.sources.findings import ReadResult
+from causalsig.sources.household import known_again
 from causalsig.sources.lookup import look_up
 from causalsig.sources.rows import first_days, is_in, keep_rows, repeated, sort_rows
 from causalsig.sources.schema import TABLES, SiteTables, conform
@@ -128,6 +129,7 @@ def assemble(
     extracted_on: date | None,
     unsaid: frozenset[str],
     findings: FindingList,
+    household_secret: bytes | None,
 ) -> ReadResult:
     """Whole tables of one municipality from frames of canonical columns and types.
 
@@ -146,6 +148,8 @@ def assemble(
         that link to signals. Empty for a source of one municipality.
     findings : FindingList
         What reading met so far.
+    household_secret : bytes or None
+        As :func:`causalsig.sources.formats.read_source`.
 
     Raises
     ------
@@ -166,7 +170,7 @@ def assemble(
             where="table signals",
         )
     extraction = settle_extraction_date(tables, DATED, extracted_on, findings)
-    _name_households(tables)
+    again = known_again(*_name_households(tables), household_secret)
     signals = _signals(tables)
     _keep_linked(tables, signals, unsaid, findings)
     if has_episodes and "episode_id" in tables["signals"]:
@@ -185,7 +189,7 @@ def assemble(
         followups=_sorted("followups", tables["followups"]),
         creditors=_sorted("creditors", tables["creditors"]),
     )
-    return ReadResult(site, findings.freeze() + check_tables(site))
+    return ReadResult(site, findings.freeze() + check_tables(site), known_again=again)
 
 
 def _check_keys(tables: Frames, findings: FindingList) -> None:
@@ -206,18 +210,23 @@ def _check_keys(tables: Frames, findings: FindingList) -> None:
         findings.add("source-repeated-attempt", "attempts", "attempt_id", repeated(attempts["attempt_id"]))
 
 
-def _name_households(tables: Frames) -> None:
-    """Replace household keys by their rank, in every table alike: no trace of what they were made of."""
+def _name_households(tables: Frames) -> tuple[list[str], list[str]]:
+    """Replace household keys by their rank, in every table alike: no trace of what they were made of.
+
+    Returns what each is called now, and in the source.
+    """
     holders = [name for name in ("signals", "episodes", "cases") if "household_key" in tables[name]]
     keys = np.concatenate([tables[name]["household_key"].to_numpy(dtype=object) for name in holders])
     ranks, known = pd.factorize(keys, sort=True)
     # Of one length, so that their order is that of the keys whatever other keys there are.
-    names = np.array([*(f"h{rank:08d}" for rank in range(len(known))), None], dtype=object)[ranks]
+    called = [f"h{rank:08d}" for rank in range(len(known))]
+    names = np.array([*called, None], dtype=object)[ranks]
     at = 0
     for name in holders:
         rows = len(tables[name])
         tables[name]["household_key"] = pd.Series(names[at : at + rows], dtype=object)
         at += rows
+    return called, list(known)
 
 
 def _signals(tables: Frames) -> pd.DataFrame:

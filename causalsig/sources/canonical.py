@@ -42,6 +42,7 @@ def read_canonical(
     name: str | None = None,
     extracted_on: date | None = None,
     dialect: CsvDialect | None = None,
+    household_secret: bytes | None = None,
 ) -> ReadResult:
     """Read one municipality from a folder (or several) of canonical tables.
 
@@ -62,6 +63,8 @@ def read_canonical(
         Date of the extract; without it the latest date in the tables, with a finding.
     dialect : CsvDialect, optional
         How the CSV files are written; without it ``dialect.toml`` in the folder, else comma and UTF-8.
+    household_secret : bytes, optional
+        As :func:`causalsig.sources.formats.read_source`.
 
     Returns
     -------
@@ -87,6 +90,7 @@ def read_canonical(
         extracted_on=extracted_on,
         unsaid=frozenset(one for one in files if several and MUNICIPALITY not in _columns(files[one])),
         findings=findings,
+        household_secret=household_secret,
     )
 
 

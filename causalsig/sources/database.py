@@ -46,6 +46,7 @@ def read_database(
     extracted_on: date | None = None,
     schema: str | None = None,
     rows_a_chunk: int = ROWS_A_CHUNK,
+    household_secret: bytes | None = None,
 ) -> ReadResult:
     """Read one municipality from canonical tables (or views) of a database.
 
@@ -70,6 +71,8 @@ def read_database(
         Schema of the tables; without it the file's, or the database's default one.
     rows_a_chunk : int
         Rows in memory as driver objects at a time.
+    household_secret : bytes, optional
+        As :func:`causalsig.sources.formats.read_source`.
 
     Returns
     -------
@@ -100,6 +103,7 @@ def read_database(
         extracted_on=extracted_on,
         unsaid=frozenset(one for one in columns if several and MUNICIPALITY not in columns[one]),
         findings=findings,
+        household_secret=household_secret,
     )
 
 

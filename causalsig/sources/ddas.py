@@ -49,7 +49,7 @@ def read_ddas(
     name: str | None = None,
     extracted_on: date | None = None,
     household_rule: HouseholdRule = "postcode_number_addition",
-    household_key: bytes | None = None,
+    household_secret: bytes | None = None,
     version: str | None = None,
 ) -> ReadResult:
     """Read one municipality from DDAS-Vroegsignalering JSON, versions 0.9 to 1.2.
@@ -76,9 +76,9 @@ def read_ddas(
         Date of the extract; without it the end of the period delivered, or the day of delivery if earlier.
     household_rule : {"postcode_number_addition", "postcode_number"}
         Parts of the address on which the municipality matches.
-    household_key : bytes, optional
-        Secret of the hash, for readings whose households must get the same keys. Without it one is drawn for
-        this reading, and household keys are numbers without meaning.
+    household_secret : bytes, optional
+        As :func:`causalsig.sources.formats.read_source`; the secret of the hash. Without it one is drawn for
+        this reading. In the tables household keys are numbers without meaning either way.
     version : {"0.9", "1.1-draft", "1.2-draft", "1.2"}, optional
         Without it the names of the fields tell; the finding ``source-format-version`` says which one.
 
@@ -97,9 +97,9 @@ def read_ddas(
     files = [open_json(Path(part)) for part in paths]
     deliveries = select_deliveries(files, municipality, version, findings)
     del files
-    frames, links = _read_frames(deliveries, household_rule, household_key, findings)
+    frames, links = _read_frames(deliveries, household_rule, household_secret, findings)
     extraction = _settle_dates(frames, deliveries, extracted_on, findings)
-    signals = _signals(frames[layout.SIGNALS], household_key is None, findings)
+    signals, own = _signals(frames[layout.SIGNALS], findings)
     cases = frames[layout.CASES]
     links = link_signals(signals, cases, links, findings)
     link_persons(signals, cases, links, findings)
@@ -116,7 +116,8 @@ def read_ddas(
         followups=conform("followups", pd.DataFrame({"case_id": np.empty(0, dtype=object)})),
         creditors=conform("creditors", _creditors(signals)),
     )
-    return ReadResult(tables, findings.freeze() + check_tables(tables))
+    again = None if household_secret is None else own
+    return ReadResult(tables, findings.freeze() + check_tables(tables), known_again=again)
 
 
 def _read_frames(
@@ -285,20 +286,19 @@ def _delivered_until(files: list[Record], findings: FindingList) -> date | None:
     return end
 
 
-def _signals(signals: pd.DataFrame, drawn: bool, findings: FindingList) -> pd.DataFrame:
-    """Signals in an order that does not depend on the file's, with household keys."""
+def _signals(signals: pd.DataFrame, findings: FindingList) -> tuple[pd.DataFrame, dict[str, str]]:
+    """Signals in an order that does not depend on the file's, with household keys; and the hash of each."""
     late = signals["arrears_start"].to_numpy() > signals["received_on"].to_numpy()
     findings.add("source-arrears-after-signal", layout.SIGNALS, "arrears_start", int(late.sum()))
     if late.any():
         signals["arrears_start"] = signals["arrears_start"].where(~late)
     signals = sort_rows(signals, ["received_on", "signal_id", "amount_cents"])
-    if drawn:
-        # Numbers in order of the first signal: the drawn secret leaves no trace, not even in the order.
-        codes, _ = pd.factorize(signals["hash"])
-        household = np.array([None if code < 0 else f"h{code}" for code in codes], dtype=object)
-    else:
-        household = signals["hash"].to_numpy(dtype=object)
-    return signals.drop(columns="hash").assign(household_key=pd.Series(household, dtype=object))
+    # Numbers in order of the first signal: the secret leaves no trace, not even in the order.
+    codes, hashes = pd.factorize(signals["hash"])
+    called = [f"h{code}" for code in range(len(hashes))]
+    household = pd.Series(np.array([*called, None], dtype=object)[codes], dtype=object)
+    own = dict(zip(called, hashes, strict=True))
+    return signals.drop(columns="hash").assign(household_key=household), own
 
 
 def _classified(signals: pd.DataFrame) -> pd.DataFrame:

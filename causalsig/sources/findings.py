@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
@@ -186,8 +186,12 @@ class ReadResult:
         What reading met and what :func:`causalsig.sources.checks.check_tables` says of the tables.
     carries : {"all_signals", "cases_only"}
         What the format declares (:attr:`causalsig.sources.formats.Format.carries`).
+    known_again : mapping of str to str, optional
+        By household key of the tables, a keyed hash of what the source calls the household
+        (:func:`causalsig.sources.household.known_again`); None when it was read without a secret.
     """
 
     tables: SiteTables
     findings: tuple[Finding, ...]
     carries: Carries = "all_signals"
+    known_again: Mapping[str, str] | None = field(default=None, repr=False)

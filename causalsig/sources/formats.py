@@ -184,6 +184,7 @@ def read_source(
     name: str | None = None,
     amount_locale: AmountLocale | None = None,
     extracted_on: date | None = None,
+    household_secret: bytes | None = None,
     **options: Any,
 ) -> ReadResult:
     """Read one municipality from a source of any format.
@@ -205,6 +206,10 @@ def read_source(
         Notation of amounts stored as text; formats with typed amounts do not need it.
     extracted_on : datetime.date, optional
         Date of the extract; without it the source tells, with a finding.
+    household_secret : bytes, optional
+        Of 16 to 64 bytes, the same for every extract of a municipality: with it
+        :attr:`~causalsig.sources.findings.ReadResult.known_again` says which household is which one in
+        another extract. The tables are the same with and without it.
     **options
         What only this format's reader takes.
 
@@ -225,6 +230,7 @@ def read_source(
         matching=matching,
         name=name,
         extracted_on=extracted_on,
+        household_secret=household_secret,
         **options,
     )
     return replace(result, carries=chosen.carries)

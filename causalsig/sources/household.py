@@ -1,8 +1,12 @@
-"""Who lives together: a keyed hash of an address or, failing that, of a person; nothing else is kept.
+"""Who lives together, and who is known again: keyed hashes of an address, a person or a source's own key.
 
 Municipalities match signals on the address, so the household key is the municipality's own matching rule.
 The key of the hash is drawn for one reading (or given by the caller), and never stored: without it nobody can
 try addresses until the hash fits.
+
+Households of the canonical tables are numbered anew at each reading, so that their keys say nothing; one that
+is erased moves the numbers of all behind it. What a provider's ledger has to know again from one extract to
+the next is therefore hashed here, from what the source itself calls a household, before it is numbered.
 """
 
 from __future__ import annotations
@@ -18,7 +22,7 @@ import numpy as np
 from causalsig.errors import SourceError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -100,21 +104,10 @@ def household_hashes(
             found="another word",
             mend="Give the parts of the address on which the municipality matches.",
         )
-    secret = token_bytes(KEY_BYTES) if key is None else key
-    if not SHORTEST_KEY <= len(secret) <= LONGEST_KEY:
-        raise SourceError(
-            "source-household-key",
-            expected=f"a secret of {SHORTEST_KEY} to {LONGEST_KEY} bytes",
-            found="one of another length",
-            mend="Draw it with a generator made for secrets, and store it nowhere.",
-        )
+    secret = _checked(token_bytes(KEY_BYTES) if key is None else key)
     rows = list(zip(postcodes, numbers, additions, persons, strict=True))
     known = {row: _identity(row, rule) for row in set(rows)}
-    hashed = {
-        identity: blake2b(identity.encode(), key=secret, digest_size=DIGEST_BYTES).hexdigest()
-        for identity, _ in known.values()
-        if identity is not None
-    }
+    hashed = {identity: _keyed(identity, secret) for identity, _ in known.values() if identity is not None}
     identities = [known[row] for row in rows]
     hashes = np.empty(len(rows), dtype=object)
     hashes[:] = [None if identity is None else hashed[identity] for identity, _ in identities]
@@ -122,6 +115,47 @@ def household_hashes(
         hashes,
         np.array([identity is not None and identity[0] == "p" for identity, _ in identities], dtype=bool),
         sum(bad for _, bad in identities),
+    )
+
+
+def known_again(names: Iterable[str], own: Iterable[str], secret: bytes | None) -> Mapping[str, str] | None:
+    """Give, by each household's key in the canonical tables, a keyed hash of its key in the source.
+
+    Parameters
+    ----------
+    names, own : iterables of n texts
+        What a household is called in the tables of this reading, and in the source.
+    secret : bytes, optional
+        Of 16 to 64 bytes, the same for every extract of a municipality; without it nobody is known again.
+
+    Returns
+    -------
+    mapping or None
+        None without a secret.
+
+    Raises
+    ------
+    SourceError
+        ``source-household-key``.
+    """
+    if secret is None:
+        return None
+    _checked(secret)
+    return {name: _keyed(key, secret) for name, key in zip(names, own, strict=True)}
+
+
+def _keyed(text: str, secret: bytes) -> str:
+    return blake2b(text.encode(), key=secret, digest_size=DIGEST_BYTES).hexdigest()
+
+
+def _checked(secret: bytes) -> bytes:
+    if SHORTEST_KEY <= len(secret) <= LONGEST_KEY:
+        return secret
+    raise SourceError(
+        "source-household-key",
+        expected=f"a secret of {SHORTEST_KEY} to {LONGEST_KEY} bytes",
+        found="one of another length",
+        mend="Draw it with a generator made for secrets, and store it nowhere.",
     )
 
 

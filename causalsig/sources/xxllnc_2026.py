@@ -17,6 +17,7 @@ from causalsig.sources.checks_view import as_objects, is_missing, positions
 from causalsig.sources.dates import settle_extraction_date
 from causalsig.sources.episodes import episodes_by_matching_day
 from causalsig.sources.findings import FindingList, ReadResult
+from causalsig.sources.household import known_again
 from causalsig.sources.joined import join_workbooks
 from causalsig.sources.lookup import look_up
 from causalsig.sources.municipality import labels_of, select_municipality
@@ -66,6 +67,7 @@ def read_xxllnc_2026(
     name: str | None = None,
     amount_locale: AmountLocale | None = None,
     extracted_on: date | None = None,
+    household_secret: bytes | None = None,
 ) -> ReadResult:
     """Read one municipality from an xxllnc 2026 workbook.
 
@@ -87,6 +89,8 @@ def read_xxllnc_2026(
         Notation of amounts stored as text. Without it the cells must settle it.
     extracted_on : datetime.date, optional
         Date of the extract; without it the latest date in the workbook, with a finding.
+    household_secret : bytes, optional
+        As :func:`causalsig.sources.formats.read_source`.
 
     Returns
     -------
@@ -109,6 +113,7 @@ def read_xxllnc_2026(
         name=name,
         declared_locale=amount_locale,
         extracted_on=extracted_on,
+        household_secret=household_secret,
     )
 
 
@@ -126,6 +131,7 @@ def read_sheets(
     name: str | None,
     declared_locale: AmountLocale | None,
     extracted_on: date | None,
+    household_secret: bytes | None = None,
 ) -> ReadResult:
     """Canonical tables from tabs already opened; parameters as :func:`read_xxllnc_2026`."""
     findings = FindingList()
@@ -143,6 +149,7 @@ def read_sheets(
     if several:
         _keep_linked(frames, chosen[CASES_TAB.casefold()].has("Gemeente"))
     extraction = settle_extraction_date(frames, DATED, extracted_on, findings)
+    called, own = _name_households(frames)
     signals = _signals(frames, findings)
     attempts, results = _attempts(frames, sheets, several, findings)
     cases = _cases(frames, signals, attempts, results, findings)
@@ -159,7 +166,8 @@ def read_sheets(
         creditors=conform("creditors", frames[CREDITORS_TAB]),
     )
     read = findings.freeze()
-    return ReadResult(tables, read + check_tables(tables))
+    again = known_again(called, own, household_secret)
+    return ReadResult(tables, read + check_tables(tables), known_again=again)
 
 
 def _read_frames(sheets: Mapping[str, Sheet], declared: AmountLocale | None, findings: FindingList) -> Frames:
@@ -195,16 +203,23 @@ def _keep_linked(frames: Frames, cases_are_selected: bool) -> None:
     frames[CREDITORS_TAB] = keep_rows(creditors, kept)
 
 
+def _name_households(frames: Frames) -> tuple[list[str], list[str]]:
+    """Replace hashes by ranks of sorted hashes: no trace of them is kept, and rows may stand in any order.
+
+    Returns what each household is called now, and its hash.
+    """
+    signals = frames[SIGNALS_TAB]
+    ranks, known = pd.factorize(signals["hash"], sort=True)
+    called = [f"h{rank}" for rank in range(len(known))]
+    names = np.array([*called, None], dtype=object)[ranks]
+    frames[SIGNALS_TAB] = signals.drop(columns="hash").assign(household_key=pd.Series(names, dtype=object))
+    return called, list(known)
+
+
 def _signals(frames: Frames, findings: FindingList) -> pd.DataFrame:
     signals = frames[SIGNALS_TAB]
-    # Ranks of sorted hashes: no trace of the hash is kept, and the order of the rows does not matter.
-    ranks, _ = pd.factorize(signals["hash"], sort=True)
-    household = np.array([None if rank < 0 else f"h{rank}" for rank in ranks], dtype=object)
     creditors = frames[CREDITORS_TAB].set_index("creditor_id")["creditor_type"]
-    signals = signals.assign(
-        household_key=pd.Series(household, dtype=object),
-        creditor_type=look_up(signals["creditor_id"], creditors),
-    )
+    signals = signals.assign(creditor_type=look_up(signals["creditor_id"], creditors))
     if {"forwarded", "forwarded_on"} <= set(signals):
         dated, said = ~is_missing(signals["forwarded_on"]), signals["forwarded"].to_numpy()
         wrong = ((said == 1) & ~dated) | ((said == 0) & dated)

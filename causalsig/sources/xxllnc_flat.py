@@ -45,6 +45,7 @@ def read_xxllnc_flat(
     name: str | None = None,
     amount_locale: AmountLocale | None = None,
     extracted_on: date | None = None,
+    household_secret: bytes | None = None,
 ) -> ReadResult:
     """Read one municipality from a flat sheet, or from a year of them split over files.
 
@@ -66,6 +67,8 @@ def read_xxllnc_flat(
         Notation of amounts stored as text. Without it the cells must settle it.
     extracted_on : datetime.date, optional
         Date of the extract; without it the latest date in the sheet, with a finding.
+    household_secret : bytes, optional
+        As :func:`causalsig.sources.formats.read_source`.
 
     Raises
     ------
@@ -80,6 +83,7 @@ def read_xxllnc_flat(
         name=name,
         declared_locale=amount_locale,
         extracted_on=extracted_on,
+        household_secret=household_secret,
     )
 
 
@@ -96,6 +100,7 @@ def read_sheet(
     name: str | None,
     declared_locale: AmountLocale | None,
     extracted_on: date | None,
+    household_secret: bytes | None = None,
 ) -> ReadResult:
     """Canonical tables from a sheet already opened; parameters as :func:`read_xxllnc_flat`."""
     findings = FindingList()
@@ -129,6 +134,7 @@ def read_sheet(
         extracted_on=extracted_on,
         unsaid=frozenset(),
         findings=findings,
+        household_secret=household_secret,
     )
 
 

@@ -12,13 +12,13 @@ from typing import Any, Final
 from causalsig.attack.findings import attack_site
 from causalsig.execution.analyse import analyse_site
 from causalsig.execution.digests import content_digest, snapshot_of
-from causalsig.execution.site import matching_of, release_site
+from causalsig.execution.invented_files import write_source
+from causalsig.execution.site import matching_of, read_site, release_site
 from causalsig.execution.truth import inventory_site
 from causalsig.release.household_sets import Member
-from causalsig.release.keys import new_keys, read_signing_key, read_trusted
+from causalsig.release.keys import new_keys, read_provider_key, read_signing_key, read_trusted
 from causalsig.release.life import approve, look, read_release
 from causalsig.simulation import SiteSpec, draw_sites, load_scenario, simulate_site
-from causalsig.sources.findings import ReadResult
 from causalsig.study.models import Study
 from causalsig.study.read import read_study
 from causalsig.threads import one_thread
@@ -80,18 +80,30 @@ def attacked_site(number: int, folder: Path) -> dict[str, Any]:
     study, keys = attacked_study(), keys_in(folder)
     with one_thread(), tempfile.TemporaryDirectory() as scratch:
         made = simulate_site(spec, scenario, SEED, months=MONTHS, truth=False)
-        site, read = inventory_site(spec, months=MONTHS), ReadResult(made.tables, ())
+        site = inventory_site(spec, months=MONTHS)
+        written = write_source(made.tables, Path(scratch) / "source", "parquet", name=site.name)
+        read = read_site(written, site, read_provider_key(keys))
         households: dict[str, Iterable[Member]] = {}
         result = analyse_site(
             read.tables,
             study,
             site,
             matching_of(site),
+            finding_codes={finding.code for finding in read.findings},
             members=households.__setitem__,
         )
         review = Path(scratch) / "review"
         digest = snapshot_of("estimates", site.code, content_digest(read))
-        release_site(result, study, households=households, keys=keys, snapshot=digest, wave=1, folder=review)
+        release_site(
+            result,
+            study,
+            households=households,
+            known_again=read.known_again,
+            keys=keys,
+            snapshot=digest,
+            wave=1,
+            folder=review,
+        )
         for role in ("operator", "checker"):
             look(review)
             path = approve(

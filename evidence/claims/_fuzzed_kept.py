@@ -20,6 +20,7 @@ from causalsig.execution.site import release_site
 from causalsig.release.chain import Chain
 from causalsig.release.envelope import unseal
 from causalsig.release.files import read_bytes
+from causalsig.release.household_sets import BY_THEMSELVES
 from causalsig.release.keys import SigningKey, TrustedKeys, read_signing_key, read_trusted
 from causalsig.release.ledger import Ledger
 from causalsig.release.life import approve, open_release, read_review
@@ -99,6 +100,7 @@ def _waiting(top: Path, keys: Path, study: Study, code: str) -> Path:
         _with_influence(sound_site(Random(code), study, code)),
         study,
         households={"contact_method:3": map(str, range(first, first + HOUSEHOLDS))},
+        known_again=BY_THEMSELVES,
         keys=keys,
         snapshot=code.encode(),
         wave=1,

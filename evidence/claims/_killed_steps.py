@@ -16,6 +16,7 @@ from causalsig.execution.digests import file_digest
 from causalsig.execution.pool import pool_folder
 from causalsig.execution.site import release_site
 from causalsig.execution.worker import main as work
+from causalsig.release.household_sets import BY_THEMSELVES
 from causalsig.release.keys import (
     ROLES,
     Role,
@@ -85,6 +86,7 @@ class World:
             sound_site(Random(site), study, site),
             study,
             households={"contact_method:3": map(str, range(first, first + HOUSEHOLDS))},
+            known_again=BY_THEMSELVES,
             keys=self.keys,
             snapshot=site.encode(),
             wave=1,

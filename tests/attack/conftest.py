@@ -13,7 +13,7 @@ from causalsig.execution.analyse import analyse_site
 from causalsig.execution.digests import content_digest, snapshot_of
 from causalsig.execution.invent import InventedCountry, invent_country
 from causalsig.execution.site import matching_of, read_site, release_site
-from causalsig.release.keys import new_keys
+from causalsig.release.keys import new_keys, read_provider_key
 from causalsig.study.read import default_study_text, read_inventory, read_study
 from tests.release.desk import approve_both
 
@@ -51,7 +51,7 @@ def provider(tmp_path_factory: pytest.TempPathFactory) -> Provider:
     made.study.write_text(one_question(), encoding="utf-8")
     new_keys(made.keys, demo=True)
     study, (site,) = read_study(made.study), read_inventory(made.data / "inventory.toml").sites
-    read = read_site(made.data / "sources" / site.code, site)
+    read = read_site(made.data / "sources" / site.code, site, read_provider_key(made.keys))
     households: dict[str, Any] = {}
     result = analyse_site(
         read.tables,
@@ -67,6 +67,7 @@ def provider(tmp_path_factory: pytest.TempPathFactory) -> Provider:
         result,
         study,
         households=households,
+        known_again=read.known_again,
         keys=made.keys,
         snapshot=snapshot,
         wave=1,

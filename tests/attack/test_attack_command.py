@@ -15,7 +15,7 @@ from causalsig.attack.extracts import without_households
 from causalsig.attack.replay import ReplayRequest, plan
 from causalsig.attack.scene import Scene
 from causalsig.execution.site import read_site
-from causalsig.release.keys import new_keys, read_trusted
+from causalsig.release.keys import new_keys, read_provider_key, read_trusted
 from causalsig.release.signed import read_release
 from causalsig.study.read import read_inventory, read_study
 
@@ -65,7 +65,7 @@ def test_the_ledger_refuses_one_household_fewer_and_lets_many_fewer_pass(
     site = read_inventory(provider.data / "inventory.toml").site(task.municipality)
     assert site is not None
     document = read_release(task.release, trusted=read_trusted(provider.keys), allow_demo=True)
-    read = read_site(task.source, site)
+    read = read_site(task.source, site, read_provider_key(task.request.keys))
     scene = Scene(site, read_study(provider.study), read, document, provider.keys, tmp_path)
     assert scene.is_of_this_release()
     block = scene.block()

@@ -13,6 +13,7 @@ from causalsig_cli.app import main
 
 from causalsig.execution.invent import inventory_toml
 from causalsig.execution.truth import inventory_site
+from causalsig.release.household_sets import BY_THEMSELVES
 from causalsig.release.keys import new_keys
 from causalsig.simulation import SiteSpec, load_scenario, simulate_site
 from causalsig.simulation.xxllnc import workbook_tabs, write_tabs
@@ -181,7 +182,14 @@ def release(
     households = {"contact_method:3m14": map(str, range(50_000))}
     snapshot = bytes([extract or wave]) * 32
     release_site(
-        released, study, households=households, keys=keys, snapshot=snapshot, wave=wave, folder=inside
+        released,
+        study,
+        households=households,
+        known_again=BY_THEMSELVES,
+        keys=keys,
+        snapshot=snapshot,
+        wave=wave,
+        folder=inside,
     )
     approve_both(inside, keys, folder / "outbox", demo=True)
 

@@ -14,6 +14,7 @@ import pytest
 
 from causalsig.errors import PoolError, RefusedError
 from causalsig.execution.pool import open_folder, pool_folder, refuse_mixture
+from causalsig.release.household_sets import BY_THEMSELVES
 from causalsig.release.keys import new_keys, read_trusted
 from causalsig.study.digest import study_digest
 from causalsig.study.read import read_study
@@ -83,7 +84,14 @@ def test_releases_of_different_studies_are_not_mixed(run: Any, outbox: Any, anal
     inside = outbox.releases.parent / "sites" / "9004"
     households = {"contact_method:3m14": map(str, range(50_000))}
     release_site(
-        result, other, households=households, keys=outbox.keys, snapshot=b"s" * 32, wave=1, folder=inside
+        result,
+        other,
+        households=households,
+        known_again=BY_THEMSELVES,
+        keys=outbox.keys,
+        snapshot=b"s" * 32,
+        wave=1,
+        folder=inside,
     )
     approve_both(inside, outbox.keys, outbox.releases, demo=True)
     found = run(*outbox.pool()).error("pool-other-study")

@@ -20,6 +20,7 @@ from causalsig.execution.truth import inventory_site
 from causalsig.execution.worker import Job, run_job
 from causalsig.grouped import RuleBehind, RuleBlock, RuleGain, RuleLeaf
 from causalsig.release.build import site_code
+from causalsig.release.household_sets import BY_THEMSELVES
 from causalsig.release.keys import new_keys, read_provider_key, read_trusted
 from causalsig.release.signed import read_release
 from causalsig.simulation import SiteSpec, load_scenario, simulate_site
@@ -94,6 +95,7 @@ class Provider:
                 result,
                 study,
                 households={"contact_method:3m14": map(str, range(50_000))},
+                known_again=BY_THEMSELVES,
                 keys=self.keys,
                 snapshot=b"s" * 32,
                 wave=1,

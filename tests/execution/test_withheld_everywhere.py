@@ -30,6 +30,7 @@ from causalsig.execution.truth import inventory_site
 from causalsig.execution.worker import write_json
 from causalsig.records import SiteResult
 from causalsig.release.build import ReleaseIdentity, build_release, released_arms
+from causalsig.release.household_sets import BY_THEMSELVES
 from causalsig.release.keys import new_keys, read_signing_key
 from causalsig.release.signed_study import sign_study
 from causalsig.release.strict_json import canonical
@@ -206,7 +207,14 @@ def run_chain(folder: Path, places: dict[str, Place], codes: list[str], gates: d
         )
         home = folder / "sites" / code
         release_site(
-            result, study, households=households, keys=keys, snapshot=code.encode() * 8, wave=1, folder=home
+            result,
+            study,
+            households=households,
+            known_again=BY_THEMSELVES,
+            keys=keys,
+            snapshot=code.encode() * 8,
+            wave=1,
+            folder=home,
         )
         write_json(home / "site.json", site_record(result))
         reasons = {q.question: why_not(q) for q in result.questions}

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from causalsig.release.apart import few_apart
-from causalsig.release.household_sets import CohortSet, cohort_sets
+from causalsig.errors import RefusedError
+from causalsig.release.apart import few_apart, refuse_few, strangers
+from causalsig.release.household_sets import CohortSet, Told, cohort_sets
 
 FLOOR = 10
 ERASED = 1
@@ -18,6 +19,10 @@ def sets(**members: range | list[tuple[str, int]]) -> tuple[CohortSet, ...]:
         for name, told in members.items()
     }
     return cohort_sets(b"p" * 32, "9001", named)
+
+
+def named(members: dict[str, list[int]]) -> dict[str, list[tuple[str, int]]]:
+    return {name: [(str(one), 0) for one in told] for name, told in members.items()}
 
 
 def monitor(erased: int, *, june: bool) -> tuple[CohortSet, ...]:
@@ -70,6 +75,36 @@ def test_another_window_of_a_question_differs_only_as_a_whole() -> None:
     assert few_apart(later, before, FLOOR) is None
     assert few_apart(sets(contact__6m=range(3, 300)), before, FLOOR) == "contact:6m"
     assert few_apart(sets(other__6m=range(3, 300)), before, FLOOR) is None
+
+
+def test_another_day_to_count_from_or_another_name_of_an_arm_hides_nobody() -> None:
+    before = sets(contact__3m14=range(300), **{"contact__3m14.visit": range(120)})
+    new = range(300, 330)
+    for day in ("3m14", "3m13"):
+        one_gone = {f"contact__{day}": [*range(1, 300), *new], f"contact__{day}.seen": [*range(1, 120), *new]}
+        found = few_apart(sets(**named(one_gone)), before, FLOOR)
+        assert found == f"contact:{day}"
+        assert few_apart(sets(**named(one_gone))[1:], before, FLOOR) == f"contact:{day}.seen"
+        ten = {f"contact__{day}.seen": [*range(10, 120), *new]}
+        assert few_apart(sets(**named(ten)), before, FLOOR) is None
+
+
+def test_households_that_are_called_otherwise_let_nothing_leave() -> None:
+    def told(prefix: str, first: int, days: int = 30, many: int = 300) -> tuple[CohortSet, ...]:
+        return sets(contact__3m14=[(f"{prefix}{one}", first + one % days) for one in range(many)])
+
+    assert strangers(told("new", 18_000), told("old", 18_000)) == "contact:3m14"
+    assert strangers(told("old", 18_001), told("old", 18_000)) == "contact:3m14", "another matching day"
+    assert strangers(told("old", 18_000), told("old", 18_000)) is None
+    assert strangers(told("new", 18_030), told("old", 18_000)) is None, "a wave of later days"
+    assert strangers(told("new", 18_000, many=99), told("old", 18_000)) is None, "too few to tell"
+    fifteen = [*[(f"old{one}", 18_000 + one % 30) for one in range(15)]]
+    rest = [(f"new{one}", 18_000 + one % 30) for one in range(285)]
+    assert strangers(sets(contact__3m14=[*fifteen, *rest]), told("old", 18_000)) is None
+    assert strangers(sets(profile=range(300)), sets(profile=range(300, 600))) is None
+    with pytest.raises(RefusedError) as caught:
+        refuse_few(Told(told("new", 18_000)), Told(told("old", 18_000)), FLOOR, "estimates")
+    assert caught.value.code == "ledger-strangers"
 
 
 def test_a_difference_that_left_already_keeps_nothing_in() -> None:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from causalsig.errors import RefusedError, ReleaseError
 from causalsig.recorded import Recorded
 from causalsig.release.apart import few_changed
+from causalsig.release.files import write_atomic
 from causalsig.release.household_sets import (
     HouseholdRecords,
     Told,
@@ -42,16 +43,19 @@ def told(
     *,
     key: bytes = KEY,
     order: NDArray[np.int64] | None = None,
+    whole: str = WHOLE,
+    column: str = "outcome.any",
+    arm: str = "home_visit",
 ) -> Told:
     """A question of 300 episodes, the first 40 of whom were visited."""
     rows = np.arange(MANY) if order is None else order
     episodes = [(f"h{row}", 18_000 + int(row) % 30) for row in rows]
     before = np.zeros((MANY, 2)) if covariates is None else covariates
-    whole = Recorded(episodes, {"covariates": before[rows], "outcome.any": outcome[rows]}, WHOLE)
+    recorded = Recorded(episodes, {"covariates": before[rows], column: outcome[rows]}, whole)
     visited = [episode for episode, row in zip(episodes, rows, strict=True) if row < 40]
     code = household_coder(key, "9001")
-    sets = cohort_sets(key, "9001", {WHOLE: whole, f"{WHOLE}.home_visit": visited}, floor=FLOOR, code=code)
-    return Told(sets, household_records(key, "9001", [whole, visited], code))
+    sets = cohort_sets(key, "9001", {whole: recorded, f"{whole}.{arm}": visited}, floor=FLOOR, code=code)
+    return Told(sets, household_records(key, "9001", [recorded, visited], code))
 
 
 @pytest.mark.parametrize(
@@ -124,7 +128,7 @@ def test_what_is_written_is_read_and_no_other_bytes_are(tmp_path: Path) -> None:
         content[:-1],
         content[:-4],
         content + bytes(4),
-        content.replace(b'"version":2', b'"version":3'),
+        content.replace(b'"version":3', b'"version":4'),
     ):
         renamed = hashlib.sha256(wrong).hexdigest()
         (tmp_path / f"{renamed}.set").write_bytes(wrong)
@@ -134,13 +138,34 @@ def test_what_is_written_is_read_and_no_other_bytes_are(tmp_path: Path) -> None:
         assert caught.value.code == "ledger-set"
 
 
-def test_a_file_from_before_records_reads_and_is_compared_as_before(tmp_path: Path) -> None:
+def test_a_file_in_which_households_are_numbers_of_one_reading_is_refused_and_says_so(tmp_path: Path) -> None:
     made = told(returns())
     name = write_sets(tmp_path, made.sets)
-    assert (tmp_path / f"{name}.set").read_bytes().startswith(b"[")
-    older = read_told(tmp_path, name)
-    assert [one.analysis for one in older.sets] == [one.analysis for one in made.sets]
-    assert few_changed(told(returns(1)), older, FLOOR) is None
+    assert [one.analysis for one in read_told(tmp_path, name).sets] == [one.analysis for one in made.sets]
+    line, _, body = (tmp_path / f"{name}.set").read_bytes().partition(b"\n")
+    for head in (line.replace(b'"version":3', b'"version":2'), b'["contact_method:3m14"]'):
+        content = head + b"\n" + body
+        old = hashlib.sha256(content).hexdigest()
+        write_atomic(tmp_path / f"{old}.set", content, mode=0o600)
+        with pytest.raises(ReleaseError, match="an earlier version") as caught:
+            read_told(tmp_path, old)
+        assert caught.value.code == "ledger-set"
+
+
+def test_renamed_outcomes_and_windows_hide_nothing() -> None:
+    """Another name, another day to count from, another name of an arm: the same few are found."""
+    before = told(returns())
+    for whole, column in ((WHOLE, "outcome.any/other"), (f"{WHOLE}5", "outcome.any")):
+        for changed, found in ((0, False), (1, True), (9, True), (10, False)):
+            near = few_changed(told(returns(changed), whole=whole, column=column), before, FLOOR)
+            assert near == (whole if found else None)
+    # Of an arm that is called otherwise: thirty are of the arm and twenty-three of these changed before.
+    renamed = told(returns(50, start=37), arm="visit")
+    assert few_changed(renamed, before, FLOOR) == f"{WHOLE}.visit"
+    # What an earlier release counted over the same window is compared with that alone.
+    kinds = told(returns(), column="outcome.any/other")
+    both = Told(before.sets, (*before.records, *kinds.records))
+    assert few_changed(both, both, FLOOR) is None
 
 
 def test_the_ledger_refuses_a_release_in_which_one_record_changed(tmp_path: Path) -> None:
