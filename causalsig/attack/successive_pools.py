@@ -62,7 +62,9 @@ def _let_through(
     first: Sequence[Member], arriving: Sequence[Member], folder: Path, key: SigningKey
 ) -> Sequence[Member]:
     """Ask the memory of pools after each that joins; give those who had joined when it first let one pass."""
-    made, names = PoolsMade(folder), [site_mark(one.site, [one.site]) for one in (*first, *arriving)]
+    made = PoolsMade(folder)
+    made.create()
+    names = [site_mark(one.site, [one.site]) for one in (*first, *arriving)]
     made.record(DIGEST, frozenset(names[: len(first)]), {}, key)
     for joined in range(1, len(arriving) + 1):
         try:

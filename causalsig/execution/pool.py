@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from causalsig.errors import PoolError, ReleaseError
 from causalsig.execution.pools_apart import PoolsApart
+from causalsig.execution.pools_behind import Pooled
 from causalsig.pooling import pool_arms, pool_of_others
 from causalsig.pooling.balance import balance_of_sites
 from causalsig.pooling.contacts import contacts_of_sites, one_part_a_wave
@@ -45,12 +46,15 @@ class PoolSummary:
     """What pooling wrote: the pool as its file says it, the file, and the sites with a pool of the others.
 
     ``programs`` are the digests of what ran at the sites: more than one, and not all ran the same code.
+    ``held`` says that nothing of it may be shown: beside an earlier pool it would tell what one or two sites
+    found.
     """
 
     pool: PoolResult
     path: Path
     others: tuple[str, ...]
     programs: tuple[str, ...] = ()
+    held: bool = False
 
 
 def pool_folder(
@@ -91,7 +95,8 @@ def pool_folder(
     ReleaseError
         A release that is not whole, not signed or not of the schema.
     RefusedError
-        ``pool-few-changed``: beside an earlier pool it would tell what one or two sites found.
+        ``pool-few-changed``: another pool was made meanwhile, and beside it this one would tell what one or
+        two sites found.
     """
     study = read_study(study_path)
     digest = study_digest(study)
@@ -138,7 +143,8 @@ def pool_folder(
         curves=thresholds.curves,
         moves=moved.pooled(),
     )
-    apart = PoolsApart(signing or keys, digest, opened, blocks)
+    given = Pooled(blocks, groups, rules, contacts, balance, crossings, moved.answers())
+    apart = PoolsApart(signing or keys, digest, opened, given, key)
     others = {
         code: replace(
             pool_of_others(blocks, code, study, digest, demo=demo),
@@ -157,13 +163,13 @@ def pool_folder(
     path = out / "pool.json"
     if path.exists() and not force:
         write_pool(path, document, key=key)  # before anything is remembered that is not made
-    apart.record((document, *of_others.values()), key)
+    apart.record((document, *of_others.values()))
     write_pool(path, document, key=key, force=force)
     _forget(out / "others", codes)
     for code, mine in of_others.items():
         write_pool(out / "others" / f"{code}.json", mine, key=key, force=force)
     programs = tuple(sorted({item.document.lock_digest for _, item in opened}))
-    return PoolSummary(pool_result(document), path, tuple(others), programs)
+    return PoolSummary(pool_result(document), path, tuple(others), programs, apart.held)
 
 
 def _forget(folder: Path, codes: list[str]) -> None:

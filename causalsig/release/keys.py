@@ -106,7 +106,7 @@ def _finished(folder: Path, role: Role, demo: bool) -> PublicKey:
 
 
 def new_key(folder: str | Path, role: Role, *, demo: bool = False) -> PublicKey:
-    """Make a pair of keys: ``<role>.key`` (mode 0600) and ``<role>.pub.json``.
+    """Make a pair of keys: ``<role>.key`` (mode 0600) and ``<role>.pub.json``; the university's memory too.
 
     A private key without its public one, as a kill leaves it, gets that.
 
@@ -127,6 +127,10 @@ def new_key(folder: str | Path, role: Role, *, demo: bool = False) -> PublicKey:
         private = Ed25519PrivateKey.generate()
         public = _public(private, role, demo)
         _write_private(folder, private, public, force=False)
+    if role == "university":
+        from causalsig.release.pools_made import PoolsMade
+
+        PoolsMade(folder).create()
     _write_public(shown, public)
     return public
 
@@ -282,7 +286,7 @@ def read_trusted(folder: str | Path) -> TrustedKeys:
     ReleaseError
         ``release-no-keys`` when there is none; ``release-key`` when one is not a public key of causalsig.
     """
-    found = [_read_public(path) for path in sorted(Path(folder).glob("*.pub.json"))]
+    found = read_public_keys(folder)
     if not found:
         raise ReleaseError(
             "release-no-keys",
@@ -291,7 +295,18 @@ def read_trusted(folder: str | Path) -> TrustedKeys:
             mend="Put the public keys that operator and checker gave you in the folder of --keys.",
             where=str(folder),
         )
-    return TrustedKeys(tuple(found))
+    return TrustedKeys(found)
+
+
+def read_public_keys(folder: str | Path) -> tuple[PublicKey, ...]:
+    """Read every public key of a folder; none where there is none.
+
+    Raises
+    ------
+    ReleaseError
+        ``release-key``.
+    """
+    return tuple(_read_public(path) for path in sorted(Path(folder).glob("*.pub.json")))
 
 
 def _public(private: Ed25519PrivateKey, role: Role, demo: bool) -> PublicKey:

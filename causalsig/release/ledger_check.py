@@ -14,6 +14,7 @@ from causalsig.release.keys import TrustedKeys
 from causalsig.release.kinds import SUFFIXES
 from causalsig.release.ledger import Ledger, Released
 from causalsig.release.remember import candidate_digest
+from causalsig.release.review import REVIEW_FILE, read_review
 from causalsig.release.signed import verify
 from causalsig.release.strict_json import canonical
 from causalsig.release.withdrawal import withdrawn
@@ -32,10 +33,11 @@ class LedgerCheck:
     lines : int
     head : str
         Hash of the last line.
-    releases : int
-        Released files that were held against it.
-    end : bool
-        Whether there were any: without them nobody can tell whether lines were taken off the end.
+    releases, reviews : int
+        Released files, and reviews of sites, that were held against it.
+    vouched : int
+        Number of the last line that any of them speaks of: whether lines behind it were taken off nobody can
+        tell by them.
     torn : int
         Bytes behind the last whole line, of one that was never told to anybody.
     backwards : tuple of int
@@ -45,20 +47,37 @@ class LedgerCheck:
     lines: int
     head: str
     releases: int
-    end: bool
+    reviews: int
+    vouched: int
     torn: int
     backwards: tuple[int, ...]
 
 
 def check_ledger(
-    folder: Path, trusted: TrustedKeys, releases: tuple[Path, ...] = (), *, allow_demo: bool = False
+    folder: Path,
+    trusted: TrustedKeys,
+    releases: tuple[Path, ...] = (),
+    sites: tuple[Path, ...] = (),
+    *,
+    allow_demo: bool = False,
 ) -> LedgerCheck:
-    """Check a ledger, and every released file and every word of withdrawal of some folders against it.
+    """Check a ledger, and hold against it what others say that it has.
+
+    Parameters
+    ----------
+    folder : Path
+    trusted : TrustedKeys
+    releases : tuple of Path
+        Folders of released files and of words of withdrawal.
+    sites : tuple of Path
+        Folders below which reviews lie: one that was refused, or left, has its line.
+    allow_demo : bool
 
     Raises
     ------
     ReleaseError
-        As `Ledger.verify`; ``ledger-lost`` when a file or a word left that the ledger does not have, or has
+        As `Ledger.verify`; ``ledger-lost`` when a file or a word left that the ledger does not have, or a
+        document was refused that it does not have as refused, or it has a file
         with other households or numbers than were signed, or the ledger does not hold what it held when a
         file was approved; ``ledger-word-missing`` for a file that it has as withdrawn, and that stands
         without the word.
@@ -83,9 +102,39 @@ def check_ledger(
                 mend="Run causalsig release withdraw on it again: it ends what was broken off.",
                 where=path.name[:12],
             )
+    reviews = [path for one in sites for path in sorted(one.rglob(REVIEW_FILE))]
+    told = [line for path in reviews if (line := _of_review(path, links)) is not None]
+    spoken = [link.number for link in links if link.content.get("payload_hash") in _spoken_of(files, words)]
     dates = [str(link.content["at"]) for link in links]
     backwards = tuple(number for number, (one, later) in enumerate(pairwise(dates), start=2) if later < one)
-    return LedgerCheck(len(links), head_of(links), len(files), bool(files), ledger.chain.torn(), backwards)
+    return LedgerCheck(
+        len(links),
+        head_of(links),
+        len(files),
+        len(reviews),
+        max([*spoken, *told], default=0),
+        ledger.chain.torn(),
+        backwards,
+    )
+
+
+def _spoken_of(files: Sequence[tuple[Path, Verified]], words: frozenset[str]) -> frozenset[str]:
+    return words.union(file.payload_hash for _, file in files)
+
+
+def _of_review(path: Path, links: Sequence[Link]) -> int | None:
+    """Find the line a review speaks of: of its refusal or release, or the head it was approved under."""
+    review = read_review(path)
+    heads = {link.hash: link.number for link in links} | {EMPTY: 0}
+    if review.state in ("refused", "released"):
+        of = (review.state, review.payload_hash)
+        lines = [one.number for one in links if (one.content["event"], one.content.get("payload_hash")) == of]
+        if not lines:
+            raise _lost(f"every {review.state} review in the ledger", path.parent.name)
+        return lines[0]
+    if review.ledger is not None and review.ledger not in heads:
+        raise _lost("the line after which a review was approved in the ledger", path.parent.name)
+    return heads[review.ledger] if review.ledger is not None else None
 
 
 def _holds(file: Verified, links: Sequence[Link]) -> bool:

@@ -13,13 +13,14 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from causalsig.errors import RefusedError, ReleaseError
 from causalsig.release.chain import Chain, Link
-from causalsig.release.keys import SigningKey
+from causalsig.release.files import sweep, write_atomic
+from causalsig.release.keys import SigningKey, TrustedKeys, read_public_keys
 from causalsig.release.ledger import now
 from causalsig.release.strict_json import canonical
 from causalsig.release.value_types import Closed, Hash
@@ -32,6 +33,7 @@ result beside both pools still meets two others, as nobody else meets fewer than
 FEW_CHANGED: Final = "pool-few-changed"
 
 Marks = frozenset[str]
+Bits = Annotated[str, Field(pattern=r"^[0-9a-f]{1,250}$")]
 
 
 class MadePool(Closed):
@@ -49,8 +51,14 @@ class MadePool(Closed):
     event: Literal["made"] = "made"
     study_digest: Hash
     sites: tuple[Hash, ...] = Field(max_length=1000)
-    shown: dict[str, str]
+    shown: dict[str, Bits]
     at: str
+
+    @model_validator(mode="after")
+    def _of_its_sites(self) -> MadePool:
+        if any(int(bits, 16) >> len(self.sites) for bits in self.shown.values()):
+            raise ValueError("a number of sites that were not in the pool")
+        return self
 
     @property
     def marks(self) -> Marks:
@@ -82,15 +90,60 @@ class PoolsMade:
         """Its lines."""
         return Chain(self.folder / POOLS_FOLDER / POOLS_FILE, "pools")
 
-    def of_study(self, digest: str) -> tuple[MadePool, ...]:
-        """Give the pools of one study.
+    def create(self) -> None:
+        """Begin a memory that holds nothing; one that is there stays as it is."""
+        if self.chain.path.exists():
+            sweep(self.chain.path)
+            return
+        self.chain.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        write_atomic(self.chain.path, b"", mode=0o600)
+
+    def of_study(self, digest: str, key: SigningKey) -> tuple[MadePool, ...]:
+        """Give the pools of one study, every line signed by the university.
+
+        Parameters
+        ----------
+        digest : str
+        key : SigningKey
+            The university's; its earlier ones stand beside it as public keys.
 
         Raises
         ------
         ReleaseError
-            As :meth:`Chain.links`.
+            ``pool-memory-absent``; as :meth:`Chain.links`.
         """
-        return _of_study(self.chain.links(), digest)
+        self._check_there()
+        return _of_study(self.chain.links(self._trusted(key)), digest)
+
+    def verify(self, trusted: TrustedKeys) -> tuple[Link, ...]:
+        """Check every line and every signature, and give them.
+
+        Raises
+        ------
+        ReleaseError
+            ``pool-memory-absent``; as :meth:`Chain.links`.
+        """
+        self._check_there()
+        links = self.chain.links(trusted)
+        for link in links:
+            _read(link.number, link.content)
+        return links
+
+    def _trusted(self, key: SigningKey) -> TrustedKeys:
+        known = (one for one in read_public_keys(self.folder) if one.role == key.public.role)
+        return TrustedKeys((key.public, *known))
+
+    def _check_there(self) -> None:
+        if not self.chain.path.exists():
+            raise ReleaseError(
+                "pool-memory-absent",
+                expected=f"the memory of the pools that were made ({POOLS_FILE}), which is made with the "
+                "university's key",
+                found="none beside that key",
+                mend="Put back a copy. Only if no pool was ever shown: causalsig ledger new FOLDER --pools, "
+                "with the folder of that key.",
+                where=self.folder.name,
+            )
 
     def record(self, digest: str, sites: Marks, shown: Mapping[str, Marks], key: SigningKey) -> None:
         """Remember a pool before it is written; the same sites and numbers again are the same pool.
@@ -100,9 +153,11 @@ class PoolsMade:
         RefusedError
             ``pool-few-changed``.
         ReleaseError
-            As :meth:`Chain.links`.
+            ``pool-memory-absent``; as :meth:`Chain.links`.
         """
+        self._check_there()
         with self.chain.held() as links:
+            self.chain.links(self._trusted(key))
             earlier = _of_study(links, digest)
             refuse_few_changed(sites, earlier)
             order = tuple(sorted(sites))
@@ -145,7 +200,7 @@ def refuse_few_changed(sites: Marks, earlier: tuple[MadePool, ...]) -> None:
             expected="the same releases as in an earlier pool of this study, or those of at least "
             f"{FEWEST} municipalities that came and of none or {FEWEST} that went",
             found="a pool with which an earlier one would tell what one or two municipalities found",
-            mend="The earlier pool stands. Wait until more municipalities have released, and pool again.",
+            mend="Pool again: it is then for the statistician only, and the earlier one stands.",
         )
 
 

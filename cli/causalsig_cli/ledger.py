@@ -46,21 +46,42 @@ def verify(
         list[Path] | None,
         typer.Option(help="Folder of released files, such as the outbox, to hold against the ledger."),
     ] = None,
+    sites: Annotated[
+        list[Path] | None,
+        typer.Option(help="Folder of a run (--out): what its reviews say left, or was refused, is held too."),
+    ] = None,
     demo: Annotated[bool, typer.Option("--demo", help="Accept demo approvals among the releases.")] = False,
 ) -> None:
     """Check every line, signature and set; and that each released file is in the ledger, behind its head.
 
     A chain cannot tell by itself that its last lines were taken off: give --releases, which carry the head
-    the ledger had when they were approved.
+    the ledger had when they were approved, and --sites, whose reviews say what was refused. FOLDER may also
+    be the `pools` beside the university's key, which remembers the pools that were made to be shown.
     """
     from causalsig.release.keys import read_trusted
     from causalsig.release.ledger_check import check_ledger
+    from causalsig.release.pools_made import POOLS_FILE, PoolsMade
 
-    found = check_ledger(folder, read_trusted(keys), tuple(releases or ()), allow_demo=demo)
-    typer.echo(f"verified: {found.lines} lines, {found.releases} released files held against them")
+    if (folder / POOLS_FILE).exists():
+        links = PoolsMade(folder.parent).verify(read_trusted(keys))
+        typer.echo(f"verified: {len(links)} pools that were made to be shown")
+        return
+    found = check_ledger(
+        folder, read_trusted(keys), tuple(releases or ()), tuple(sites or ()), allow_demo=demo
+    )
+    typer.echo(
+        f"verified: {found.lines} lines; {found.releases} released files and {found.reviews} reviews held "
+        "against them"
+    )
     typer.echo(f"head      {found.head}")
-    if not found.end:
-        typer.echo("end       not checked: give --releases with the files that left")
+    typer.echo(
+        f"end       not checked beyond line {found.vouched}: no file that was given speaks of later lines: "
+        "nobody can see whether some were taken off"
+    )
+    if not (releases and sites):
+        typer.echo(
+            "          give --releases with the files that left, and --sites with the folders of the runs"
+        )
     if found.torn:
         typer.echo(f"torn      {found.torn} bytes of a line that was never finished, and told to nobody")
     for number in found.backwards:
@@ -68,13 +89,23 @@ def verify(
 
 
 @app.command()
-def new(folder: Folder) -> None:
+def new(
+    folder: Folder,
+    pools: Annotated[
+        bool,
+        typer.Option("--pools", help="Begin the memory of pools instead; FOLDER holds the university's key."),
+    ] = False,
+) -> None:
     """Begin a ledger that holds nothing, where there is none: else it is made with the provider's key.
 
     Only where nothing ever left: a ledger that is lost is put back from a copy, for a new one has forgotten
-    everything that was told.
+    everything that was told. So it is with the memory of the pools that were made to be shown.
     """
     from causalsig.release.ledger import Ledger
+    from causalsig.release.pools_made import PoolsMade
 
-    Ledger(folder).create()
+    if pools:
+        PoolsMade(folder).create()
+    else:
+        Ledger(folder).create()
     typer.echo(str(folder))

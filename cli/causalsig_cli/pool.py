@@ -26,9 +26,9 @@ def command(
     """Verify every release, pool the sites, and make the pool of the others for each of them.
 
     Nothing is written unless every release is whole, signed by operator and output checker, of this study
-    and of a site of its own. A pool that differs by one site or two from one that was made to be shown is
-    refused (exit code 3): both together would tell what those few found. pools/, beside the university's
-    private key, remembers which releases were in each.
+    and of a site of its own. Of a pool that differs by one site or two from one that was made to be shown,
+    everything is for the statistician only: both together would tell what those few found. So it is too for
+    each single number. pools/, beside the university's private key, remembers which releases were in each.
     """
     from causalsig.execution.pool import pool_folder
 
@@ -81,6 +81,12 @@ def command(
         say(
             f"{question}, {', '.join(contrasts)}: for the statistician only, municipalities are not shown "
             f"it ({', '.join(codes)}; `causalsig explain CODE` tells a code)."
+        )
+    if summary.held:
+        say(
+            "one or two municipalities came, went or released again since an earlier pool: all of this one "
+            "is for the statistician only (pool-few-changed). Show the earlier one until three have changed; "
+            "when a release in it was withdrawn as wrong, say so beside it."
         )
     if len(summary.programs) > 1:
         say(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from causalsig.errors import ReportError
+from causalsig_cli._screen import say
 
 if TYPE_CHECKING:
     from causalsig.release.keys import TrustedKeys
@@ -249,6 +250,7 @@ def write_national(
     from causalsig.release.files import write_atomic
     from causalsig.release.keys import read_trusted
     from causalsig.release.signed import read_pool
+    from causalsig.release.withdrawal import withdrawn
     from causalsig.report.gather import national_page
     from causalsig.report.render import national_html
     from causalsig.study.read import read_study
@@ -262,8 +264,16 @@ def write_national(
         )
     trusted, chosen = read_trusted(keys), read_study(study)
     opened = [] if releases is None else open_folder(releases, trusted, demo)
+    pooled = read_pool(pool, trusted=trusted, allow_demo=demo)
+    standing = len({one.document.site_code for _, one in opened})
+    if releases is not None and standing != pooled.sites + len(pooled.left_out):
+        gone = len(withdrawn(releases, trusted, allow_demo=demo))
+        say(
+            f"the pool is of {pooled.sites + len(pooled.left_out)} sites, and {standing} have a release that "
+            f"stands in {releases.name} ({gone} withdrawn): pool again, or say beside the page what lacks."
+        )
     page = national_page(
-        read_pool(pool, trusted=trusted, allow_demo=demo),
+        pooled,
         chosen,
         written_on=written_on,
         documents=[one.document for _, one in opened],

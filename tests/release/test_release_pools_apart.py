@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 from causalsig_cli.app import main
 
-from causalsig.errors import CausalsigError, RefusedError, ReleaseError
+from causalsig.errors import CausalsigError, ReleaseError
 from causalsig.execution.pool import PoolSummary, pool_folder
-from causalsig.records import SiteResult
+from causalsig.records import PoolResult, SiteResult
 from causalsig.release import ReleaseIdentity, build_release, new_keys, read_trusted, write_review
+from causalsig.release.keys import new_key, read_signing_key
 from causalsig.release.pools_made import FEWEST, PoolsMade, few_changed
 from causalsig.release.signed import read_pool
 from causalsig.study.digest import study_digest
@@ -66,6 +67,7 @@ class University:
         self.folder, self.releases = folder, releases
         self.out, self.keys = folder / "pooled", folder / "keys"
         self.keys.mkdir(mode=0o700)
+        PoolsMade(self.keys).create()
         for path in (*releases.keys.glob("*.pub.json"), releases.keys / "university.key"):
             shutil.copy(path, self.keys / path.name)
 
@@ -117,23 +119,31 @@ def university(tmp_path: Path, releases: Releases) -> University:
     return University(tmp_path, releases)
 
 
-def is_few(pooled: Callable[[], object]) -> bool:
-    try:
-        pooled()
-    except RefusedError as error:
-        assert error.code == "pool-few-changed"
-        return True
-    return False
+def is_few(pooled: Callable[[], PoolSummary]) -> bool:
+    """Whether everything of a pool is for the statistician only."""
+    summary = pooled()
+    kept = summary.path.parent
+    pools = [summary.pool, *(read(path) for path in (kept / "others").glob("*.json"))]
+    rows = [row for pool in pools for row in (*pool.contrasts, *pool.robustness, *pool.balance)]
+    assert rows
+    if not summary.held:
+        return False
+    assert not any(row.publishable for row in rows)
+    assert all("pool-few-changed" in row.reasons for pool in pools for row in pool.contrasts)
+    assert not [mean for pool in pools[1:] for mean in pool.means]
+    return True
+
+
+def read(path: Path) -> PoolResult:
+    return read_pool(path, trusted=read_trusted(path.parents[2] / "keys"))
 
 
 def test_one_or_two_who_join_wait_for_a_third_whatever_the_folder(university: University) -> None:
     assert any(row.publishable for row in university.pool(ENOUGH).pool.contrasts)
-    before = {path: path.read_bytes() for path in university.out.rglob("*.json")}
     for joined in ("1", "12"):
         assert is_few(lambda joined=joined: university.pool(ENOUGH + joined))  # type: ignore[misc]
         assert is_few(lambda joined=joined: university.pool(ENOUGH + joined, "elsewhere"))  # type: ignore[misc]
-    assert {path: path.read_bytes() for path in university.out.rglob("*.json")} == before
-    assert not (university.folder / "elsewhere").exists()
+    assert university.remembered == 1
     assert university.pool(ENOUGH + "123").pool.sites == 10
     # Any earlier pool counts, not the last one alone: 4 beside the ten, and 34 beside the seven and 12.
     assert is_few(lambda: university.pool(ENOUGH + "1234"))
@@ -197,22 +207,77 @@ def test_another_study_is_another_sequence(university: University) -> None:
     university.pool(ENOUGH)
     digest = study_digest(university.releases.study)
     memory = PoolsMade(university.keys)
-    assert len(memory.of_study(digest)) == 1 and memory.of_study("0" * 64) == ()
+    key = read_signing_key(university.keys, "university")
+    assert len(memory.of_study(digest, key)) == 1 and memory.of_study("0" * 64, key) == ()
 
 
 def test_nothing_is_pooled_beside_a_memory_that_was_changed(university: University) -> None:
     university.pool(ENOUGH)
-    path = PoolsMade(university.keys).chain.path
-    line = path.read_bytes()
-    mark = PoolsMade(university.keys).of_study(study_digest(university.releases.study))[0].sites[0].encode()
-    path.write_bytes(line.replace(mark, mark[::-1]))
-    with pytest.raises(CausalsigError) as found:
-        university.pool(ENOUGH + "1")
-    assert found.value.code == "ledger-tampered"
+    memory, key = PoolsMade(university.keys), read_signing_key(university.keys, "university")
+    path = memory.chain.path
+    whole = path.read_bytes()
+    made = memory.of_study(study_digest(university.releases.study), key)[0]
+    mark = made.sites[0].encode()
+
+    def fails(code: str) -> None:
+        for act in (
+            lambda: university.pool(ENOUGH + "123"),
+            lambda: memory.verify(read_trusted(university.keys)),
+        ):
+            with pytest.raises(CausalsigError) as found:
+                act()
+            assert found.value.code == code
+
+    path.write_bytes(whole.replace(mark, mark[::-1]))
+    fails("ledger-tampered")
     assert path.stat().st_mode & 0o077 == 0
+    path.unlink()
+    fails("pool-memory-absent")
+    # A line that somebody else signed, and one that says what cannot be, follow from nothing too.
+    new_key(university.folder / "strange", "university")
+    strange = read_signing_key(university.folder / "strange", "university")
+    memory.create()
+    memory.chain.append((), made.model_dump(mode="json"), strange)
+    fails("ledger-signature")
+    for shown in ({"x": "zz"}, {"x": "f" * 40}, {"x": ""}):
+        path.unlink()
+        memory.create()
+        memory.chain.append((), made.model_dump(mode="json") | {"shown": shown}, key)
+        fails("ledger-tampered")
+    path.write_bytes(whole)
+    assert run("ledger", "verify", path.parent, "--keys", university.keys) == 0
+    university.pool(ENOUGH + "123")
 
 
-def test_the_command_says_to_wait_and_that_nothing_was_written(
+def test_a_pool_without_a_release_that_was_withdrawn_is_made_and_not_shown(
+    university: University, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert not university.pool(ENOUGH).held
+
+    def page(names: str) -> str:
+        given = ("--releases", university.given(names), "--study", STUDY, "--keys", university.keys)
+        assert (
+            run(
+                "report",
+                "national",
+                university.out / "pool.json",
+                *given,
+                "--force",
+                "-o",
+                university.folder / "n.html",
+            )
+            == 0
+        )
+        return capsys.readouterr().err
+
+    assert "pool again" not in page(ENOUGH)
+    assert "the pool is of 7 sites, and 6 have a release" in page(ENOUGH[:6])
+    less = university.pool(ENOUGH[:6])
+    assert less.held and less.pool.sites == 6
+    assert university.pool(ENOUGH).held is False and university.remembered == 1
+
+
+def test_the_command_says_to_wait_and_that_all_is_for_the_statistician(
     university: University, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def typed(names: str) -> int:
@@ -221,9 +286,9 @@ def test_the_command_says_to_wait_and_that_nothing_was_written(
 
     assert typed(ENOUGH) == 0
     capsys.readouterr()
-    assert typed(ENOUGH + "1") == 3
+    assert typed(ENOUGH + "1") == 0
     told = capsys.readouterr()
-    assert told.out == "" and "[pool-few-changed]" in told.err and "Wait until" in told.err
+    assert "(pool-few-changed)" in told.err and "until three have changed" in told.err
     assert "1" * 64 not in told.err
     with pytest.raises(SystemExit):
         main(["explain", "pool-few-changed"])

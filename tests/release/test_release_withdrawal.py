@@ -27,7 +27,7 @@ from causalsig.release.household_sets import cohort_sets, write_sets
 from causalsig.release.kept import kept_bytes, kept_values
 from causalsig.release.ledger import Candidate, Ledger
 from causalsig.release.ledger_check import check_ledger
-from causalsig.release.life import approve, document_hash, read_review
+from causalsig.release.life import approve, document_hash, read_review, refuse
 from causalsig.release.remember import candidate_digest, write_candidate
 from causalsig.release.withdrawal import SUFFIX, verify_word, withdraw, withdrawn
 from causalsig.study.models import Study
@@ -89,6 +89,25 @@ def test_lines_taken_off_the_end_are_missed_by_the_files(provider: Provider) -> 
     with pytest.raises(ReleaseError) as caught:
         check_ledger(provider.ledger, provider.trusted, (provider.outbox,))
     assert caught.value.code == "ledger-lost"
+
+
+def test_a_refusal_taken_off_the_end_is_missed_by_its_review(
+    provider: Provider, capsys: pytest.CaptureFixture[str]
+) -> None:
+    provider.release(provider.put_up("9001"))
+    folder = provider.put_up("9002", seed=2)
+    key = read_signing_key(provider.keys, "checker")
+    refuse(folder, role="checker", name="Another Person", reason="An arm is too small.", key=key)
+    file, sites = provider.ledger / "ledger.jsonl", provider.folder / "sites"
+    found = check_ledger(provider.ledger, provider.trusted, (provider.outbox,), (sites,))
+    assert (found.lines, found.releases, found.reviews, found.vouched) == (2, 1, 2, 2)
+    given = ("--keys", provider.keys, "--releases", provider.outbox)
+    assert run("ledger", "verify", provider.ledger, *given) == 0
+    assert "not checked beyond line 1" in capsys.readouterr().out
+    file.write_bytes(file.read_bytes().splitlines(keepends=True)[0])
+    assert check_ledger(provider.ledger, provider.trusted, (provider.outbox,)).vouched == 1
+    assert run("ledger", "verify", provider.ledger, *given, "--sites", sites) != 0
+    assert "[ledger-lost]" in capsys.readouterr().err
 
 
 def test_an_extract_with_one_household_less_does_not_leave(
