@@ -207,8 +207,37 @@ def read_waiting(
     return found
 
 
-def words_of(folder: Path, waiting: Waiting) -> tuple[str, ...]:
-    """Say what a ledger will be told, and how much it holds; households in bands.
+@dataclass(frozen=True, slots=True)
+class LedgerTold:
+    """What a ledger will be told of a document, for those who approve it.
+
+    Attributes
+    ----------
+    folder : str
+        Of the ledger.
+    lines : int
+        That it has now.
+    head : str
+        Hash of the last one.
+    numbers, sets : int
+        Free numbers of the document, and sets of households of whom it tells.
+    households : str
+        How many there are in these sets, as a band.
+    digest : str
+        SHA-256 of what it will be told; both approvals sign it.
+    """
+
+    folder: str
+    lines: int
+    head: str
+    numbers: int
+    sets: int
+    households: str
+    digest: str
+
+
+def told_of(folder: Path, waiting: Waiting) -> LedgerTold:
+    """Find what a ledger will be told, and how much it holds.
 
     Raises
     ------
@@ -219,10 +248,14 @@ def words_of(folder: Path, waiting: Waiting) -> tuple[str, ...]:
     households = band(count_households(everybody(sets)))
     ledger = Ledger(Path(waiting.ledger))
     links = ledger.links()
-    return (
-        f"{ledger.folder}, {len(links)} lines, head {head_of(links)}",
-        f"will be told: {waiting.candidate.numbers} numbers; {len(sets)} sets of {households} households",
-        f"SHA-256 of what it will be told: {waiting.digest}",
+    return LedgerTold(
+        str(ledger.folder),
+        len(links),
+        head_of(links),
+        waiting.candidate.numbers,
+        len(sets),
+        households,
+        waiting.digest,
     )
 
 

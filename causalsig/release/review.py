@@ -26,7 +26,7 @@ from causalsig.release.keys import Role, SigningKey, TrustedKeys
 from causalsig.release.kinds import SUFFIXES, SiteDocument, read_site_document
 from causalsig.release.ledger import Ledger
 from causalsig.release.pool_document import PoolDocument
-from causalsig.release.remember import SETS, Memory, read_waiting, words_of, write_candidate
+from causalsig.release.remember import SETS, LedgerTold, Memory, read_waiting, told_of, write_candidate
 from causalsig.release.review_log import (
     Log,
     LogEntry,
@@ -193,8 +193,8 @@ def look(folder: str | Path) -> Review:
     return review
 
 
-def what_ledger_is_told(folder: str | Path, review: Review) -> tuple[str, ...]:
-    """Say in words what the ledger will be told of a review, and how much it holds; counts in bands.
+def what_ledger_is_told(folder: str | Path, review: Review) -> LedgerTold:
+    """Find what the ledger will be told of a review, and how much it holds; counts of households in bands.
 
     Raises
     ------
@@ -203,7 +203,7 @@ def what_ledger_is_told(folder: str | Path, review: Review) -> tuple[str, ...]:
     """
     path = Path(folder)
     inside = path if path.is_dir() else path.parent
-    return words_of(inside, read_waiting(inside, review.document, review.payload_hash, review.told))
+    return told_of(inside, read_waiting(inside, review.document, review.payload_hash, review.told))
 
 
 def approve(

@@ -19,7 +19,28 @@ _ALL_ZEROS = bytes.maketrans(b"123456789", b"000000000")
 
 def canonical(value: Any) -> bytes:
     """Return the RFC 8785 bytes of a value."""
-    return rfc8785.dumps(value)
+    content = _plainly(value)
+    return rfc8785.dumps(value) if content is None else content
+
+
+def _plainly(value: Any) -> bytes | None:
+    """Write what `json` writes as the standard does, many times as fast; None where that takes a closer look.
+
+    See :func:`_plain`. That it comes back as it was says that every key is a text and no number has a point.
+    """
+    try:
+        content = _plainly_written(value).encode("ascii")
+        if _has_long_number(content):
+            return None
+        same = json.loads(content, parse_float=_no_float, parse_constant=_no_float) == value
+    except (TypeError, ValueError, RecursionError):
+        return None
+    return content if same else None
+
+
+def _has_long_number(content: bytes) -> bool:
+    run = b"0" * (_MAX_DIGITS + 1) in content.translate(_ALL_ZEROS)
+    return run and _LONG_NUMBER.search(content) is not None
 
 
 def parse(content: bytes) -> Any:
@@ -54,8 +75,7 @@ def _plain(content: bytes) -> Any:
     """
     if len(content) > MAX_BYTES or not content.isascii():
         return None
-    run = b"0" * (_MAX_DIGITS + 1) in content.translate(_ALL_ZEROS)
-    if run and _LONG_NUMBER.search(content):
+    if _has_long_number(content):
         return None
     try:
         value = json.loads(content, parse_float=_no_float, parse_constant=_no_float)

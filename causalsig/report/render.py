@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from causalsig.release.monitor_document import MonitorDocument
     from causalsig.release.profile_document import ProfileDocument
+    from causalsig.release.remember import LedgerTold
     from causalsig.release.review import Review
     from causalsig.report.flow import StudyFlow
     from causalsig.report.target_items import ChecklistPart
@@ -78,9 +79,12 @@ def inside_html(record: Mapping[str, Any], language: Language = "nl", *, version
     return _render(inside_view(record, language, version=version), language)
 
 
-def review_html(review: Review, language: Language = "nl") -> str:
-    """Write a review: every value that would leave with the rule it passed. It stays with the provider."""
-    view = review_view(review, language)
+def review_html(review: Review, language: Language = "nl", told: LedgerTold | None = None) -> str:
+    """Write a review: every value that would leave with the rule it passed, and what the ledger is told.
+
+    It stays with the provider.
+    """
+    view = review_view(review, language, told)
     return (
         _environment()
         .get_template("review.html.j2")

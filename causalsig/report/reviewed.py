@@ -22,6 +22,7 @@ from causalsig.texts import catalogue
 
 if TYPE_CHECKING:
     from causalsig.release.fields import Field
+    from causalsig.release.remember import LedgerTold
     from causalsig.release.review import Review
 
 WIDEST = 10
@@ -96,7 +97,7 @@ class Reviewed:
     document: Group
 
 
-def review_view(review: Review, language: Language) -> Reviewed:
+def review_view(review: Review, language: Language, told: LedgerTold | None = None) -> Reviewed:
     """Build the page of a review.
 
     Parameters
@@ -104,6 +105,8 @@ def review_view(review: Review, language: Language) -> Reviewed:
     review : Review
         As it was read; whatever its state.
     language : {"nl", "en"}
+    told : LedgerTold, optional
+        What the ledger will be told of it.
     """
     words, document = Words(language, "review"), review.document
     facts = [
@@ -111,6 +114,7 @@ def review_view(review: Review, language: Language) -> Reviewed:
         (words("demo"), words.plain("yes" if review.demo else "no")),
         (words("ledger"), review.ledger or words.plain("no-ledger")),
         (words("told"), review.told or words.plain("no-told")),
+        *_of_ledger(told, words),
         (words("study"), getattr(document, "study_digest", None) or words.plain("no-study")),
         *((words(f"key-{one.role}"), one.key_id) for one in review.signatures),
     ]
@@ -130,6 +134,16 @@ def review_view(review: Review, language: Language) -> Reviewed:
         held=held,
         document=document_group(values, language),
     )
+
+
+def _of_ledger(told: LedgerTold | None, words: Words) -> Iterator[tuple[Markup, str]]:
+    if told is not None:
+        yield words("ledger-folder"), told.folder
+        yield words("ledger-lines"), str(told.lines)
+        yield words("ledger-head"), told.head
+        yield words("ledger-numbers"), str(told.numbers)
+        yield words("ledger-sets"), str(told.sets)
+        yield words("ledger-households"), told.households
 
 
 def document_group(document: Mapping[str, Any], language: Language) -> Group:

@@ -61,7 +61,7 @@ def profile(
         document = made.document
         assert document.kind == "profile"
         html = profile_html(document, made.payload_hash, language)
-        return _finish(made, html, language, keys, force, format_)
+        return _finish(made, html, language, force, format_)
 
     raise typer.Exit(each_site(find_sites(source, inventory, only), one))
 
@@ -100,7 +100,7 @@ def monitor(
         document = made.document
         assert document.kind == "monitor"
         html = monitor_html(document, made.payload_hash, language)
-        return _finish(made, html, language, keys, force, format_)
+        return _finish(made, html, language, force, format_)
 
     raise typer.Exit(each_site(find_sites(source, inventory, only), one))
 
@@ -160,7 +160,7 @@ def each_site(found: list[tuple[Path, Site]], do: Callable[[Path, Site], int]) -
     return worst
 
 
-def _finish(made: Described, html: str, language: str, keys: Path, force: bool, format_: str) -> int:
+def _finish(made: Described, html: str, language: str, force: bool, format_: str) -> int:
     """Write the page beside the review, print where it is, and say what comes next; return the exit code."""
     from causalsig.release.files import write_atomic
 
@@ -177,6 +177,6 @@ def _finish(made: Described, html: str, language: str, keys: Path, force: bool, 
     say(
         f"nothing has left. Look at the page, or at each value with its rule: causalsig release review "
         f"{made.folder}; then, two people: causalsig release approve {made.folder} --as operator --name NAME "
-        f"--keys {keys}"
+        "--keys YOUR-KEYS (the folder with one's own key)"
     )
     return 1 if made.errors else 0

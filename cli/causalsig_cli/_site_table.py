@@ -75,7 +75,7 @@ def _tell_codes(outcomes: tuple[SiteOutcome, ...]) -> None:
         say(f"{len(sites):>5}  {what:<20} {why:<30} {named}".rstrip())
 
 
-def tell_next(outcomes: tuple[SiteOutcome, ...], out: Path, keys: Path) -> None:
+def tell_next(outcomes: tuple[SiteOutcome, ...], out: Path) -> None:
     """Say what to do now: approve what waits, or nothing when everything is released or refused."""
     from causalsig.release.life import read_review
     from causalsig.release.private_waiting import PRIVATE_FILE
@@ -84,7 +84,7 @@ def tell_next(outcomes: tuple[SiteOutcome, ...], out: Path, keys: Path) -> None:
     if any((o.folder / PRIVATE_FILE).exists() for o in ran):
         say(
             f"sums wait for their noise. Next, the operator, once: causalsig release draw {out}/sites "
-            f"--keys {keys}"
+            "--keys YOUR-KEYS"
         )
         return
     waiting = [o for o in ran if read_review(o.folder).state in ("checked", "approved")]
@@ -93,5 +93,6 @@ def tell_next(outcomes: tuple[SiteOutcome, ...], out: Path, keys: Path) -> None:
         return
     say(
         f"{len(waiting)} result(s) wait for two approvals. Next: causalsig release review {out}/sites/CODE, "
-        f"then causalsig release approve {out}/sites --as operator --name NAME --keys {keys}"
+        f"then, two people: causalsig release approve {out}/sites --as operator --name NAME --keys YOUR-KEYS "
+        "(the folder with one's own key)"
     )

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from causalsig.errors import RefusedError
+from causalsig.errors import RefusedError, ReleaseError
 from causalsig.texts import catalogue, text
 from causalsig_cli._screen import say
 
 if TYPE_CHECKING:
     from causalsig.release.life import Review
+    from causalsig.release.remember import LedgerTold
 
 app = typer.Typer(no_args_is_help=True, help="Review, approve, refuse and verify what leaves a site.")
 
@@ -50,22 +52,27 @@ def review(
     chosen = _expand(folders)
     for place, folder in enumerate(chosen):
         found = look(folder)
+        ledger = what_ledger_is_told(folder, found)
         if html is not None:
             page = html if len(chosen) == 1 else html / f"{folder.name}.html"
-            _write_page(found, page, language, force=force)
+            _write_page(found, ledger, page, language, force=force)
         elif format_ == "json":
             head = {"state": found.state, "demo": found.demo, "payload_hash": found.payload_hash}
             log = [entry.model_dump() for entry in found.log]
             rows = _rows(found, language)
             rules = judged_lists(row["place"] for row in rows)
-            told = {**head, "log": log, "rules": rules, "fields": rows}
+            told = {**head, "ledger": asdict(ledger), "log": log, "rules": rules, "fields": rows}
             typer.echo(json.dumps(told, ensure_ascii=False, indent=2))
         else:
             if len(chosen) > 1:
                 typer.echo(f"{'' if place == 0 else chr(10)}== {folder.name}")
             _show(found, language)
-            for line in what_ledger_is_told(folder, found):
-                typer.echo(f"Ledger: {line}")
+            typer.echo(f"Ledger: {ledger.folder}, {ledger.lines} lines, head {ledger.head}")
+            typer.echo(
+                f"Ledger: will be told: {ledger.numbers} numbers; {ledger.sets} sets of {ledger.households} "
+                "households"
+            )
+            typer.echo(f"Ledger: SHA-256 of what it will be told: {ledger.digest}")
     if html is not None:
         say("for operator and output checker; it names people, so keep it inside.")
 
@@ -90,11 +97,13 @@ def _show(found: Review, language: str) -> None:
         typer.echo(f"Held back: {what}: {text(f'release.rules.{rule}.title', language)} [{rule}]")
 
 
-def _write_page(found: Review, html: Path, language: Literal["nl", "en"], *, force: bool) -> None:
+def _write_page(
+    found: Review, ledger: LedgerTold, html: Path, language: Literal["nl", "en"], *, force: bool
+) -> None:
     from causalsig.release.files import write_atomic
     from causalsig.report.render import review_html
 
-    write_atomic(html, review_html(found, language).encode(), force=force, mode=0o600)
+    write_atomic(html, review_html(found, language, ledger).encode(), force=force, mode=0o600)
     html.chmod(0o600)  # also where the same page was there already
     typer.echo(str(html))
 
@@ -192,7 +201,7 @@ def approve(
     key, trusted = read_signing_key(keys, role), read_trusted(keys)
     if not demo:
         check_one_person(keys)
-    waiting = refused = 0
+    waiting = released_now = refused = unseen = 0
     for folder in _expand(folders):
         target = outbox or folder.parent / "outbox"
         try:
@@ -215,8 +224,15 @@ def approve(
             typer.echo(f"causalsig: {folder.name}: {error.message}", err=True)
             refused += 1
             continue
+        except ReleaseError as error:
+            if error.code != "release-not-seen":
+                raise
+            typer.echo(f"causalsig: {folder.name}: {error.message}", err=True)
+            unseen += 1
+            continue
         waiting += released is None
         if released is not None:
+            released_now += 1
             typer.echo(str(released))
     if waiting:
         other = "checker" if role == "operator" else "operator"
@@ -225,8 +241,12 @@ def approve(
             f"causalsig release approve ... --as {other}",
             err=True,
         )
-    if refused:
-        raise typer.Exit(RefusedError.exit_code)
+    if refused or unseen:
+        say(
+            f"{waiting + released_now} approved; {refused} may not leave, {unseen} not looked at: these were "
+            "not approved."
+        )
+        raise typer.Exit(RefusedError.exit_code if refused else ReleaseError.exit_code)
 
 
 def _meant(folder: Path, payloads: list[str] | None) -> str | None:

@@ -200,7 +200,7 @@ def run(
     ]
     if named or any(outcome.status == "failed" for outcome in outcomes):
         raise typer.Exit(2)
-    tell_next(outcomes, out, keys)
+    tell_next(outcomes, out)
 
 
 def _run_with_progress(request: RunRequest, plan: Plan, format_: str) -> tuple[SiteOutcome, ...]:

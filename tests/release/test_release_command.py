@@ -27,6 +27,35 @@ def sites(tmp_path: Path, study: Study, make_site: Callable[..., SiteResult]) ->
     return tmp_path / "sites"
 
 
+def test_one_that_nobody_looked_at_is_named_and_keeps_no_other_in(
+    sites: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    keys = tmp_path / "keys"
+    assert run("keys", "new", keys, "--demo") == 0
+    approve = ("--keys", keys, "--demo", "--outbox", tmp_path / "outbox")
+    capsys.readouterr()
+    assert run("release", "review", sites / "9001") == 0
+    # Of two sites one was looked at: that one is approved, the other is named.
+    assert run("release", "approve", sites, "--as", "operator", "--name", "A", *approve) == 2
+    told = " ".join(capsys.readouterr().err.split())
+    assert "causalsig: 9002:" in told and "causalsig: 9001:" not in told
+    assert "1 approved; 0 may not leave, 1 not looked at" in told
+
+
+def test_screen_page_and_json_say_what_the_ledger_will_be_told(
+    sites: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("release", "review", sites) == 0
+    shown = capsys.readouterr().out
+    page = tmp_path / "page.html"
+    assert run("release", "review", sites / "9001", "--format", "json") == 0
+    ledger = json.loads(capsys.readouterr().out)["ledger"]
+    assert run("release", "review", sites / "9001", "--html", page) == 0
+    assert ledger.keys() == {"folder", "lines", "head", "numbers", "sets", "households", "digest"}
+    for told in (shown, page.read_text("utf-8")):  # the screen, the page and the JSON say the same
+        assert all(str(ledger[name]) in told for name in ledger)
+
+
 def test_from_review_to_verification(sites: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     keys = tmp_path / "keys"
     assert run("keys", "new", keys, "--demo") == 0
@@ -36,7 +65,8 @@ def test_from_review_to_verification(sites: Path, tmp_path: Path, capsys: pytest
     assert read_signing_key(keys, "operator").private.hex() not in shown
     approve = ("--keys", keys, "--demo", "--outbox", tmp_path / "outbox")
     assert run("release", "approve", sites, "--as", "operator", "--name", "A", *approve) == 2
-    assert "[release-not-seen]" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert told.count("[release-not-seen]") == 2 and "causalsig: 9001:" in told and "causalsig: 9002:" in told
     assert run("release", "review", sites) == 0
     capsys.readouterr()
     assert run("release", "approve", sites, "--as", "operator", "--name", "A", *approve) == 0

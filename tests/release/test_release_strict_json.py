@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+import rfc8785
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -74,3 +75,40 @@ def test_only_what_is_written_alike_is_the_same(left: Any, right: Any) -> None:
     small = not isinstance(right, int) or abs(right) < 2**53
     if small and is_written_so({"a": left}, canonical({"a": right})):
         assert type(left) is type(right) and left == right
+
+
+NUMBERS = (
+    st.floats()
+    | st.integers(-(2**60), 2**60)
+    | st.sampled_from([10**15 - 1, 10**15, 2**53 - 1, 2**53, -(2**53)])
+)
+KEYS = st.text(max_size=3) | st.sampled_from(
+    ["\x7f", "\x1f", "/", "\\", '"', "\u20ac", "\U0001f600", "\ufb33"]
+)
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | NUMBERS | KEYS,
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.tuples(inner, inner)
+        | st.dictionaries(KEYS, inner, max_size=4)
+        | st.dictionaries(st.integers(0, 3) | st.booleans(), inner, max_size=2)
+    ),
+    max_leaves=10,
+)
+
+
+def written(write: Any, value: Any) -> Any:
+    try:
+        return write(value)
+    except (ValueError, TypeError, RecursionError) as error:
+        return type(error)
+
+
+@settings(max_examples=600, deadline=None)
+@given(value=ANYTHING)
+@example(value={"b": [1, True, None], "a": {"\x7f": "\x1f/"}})
+@example(value={1: 2})
+@example(value=[1.0])
+@example(value=float("nan"))
+def test_every_value_is_written_as_the_standards_own_writer_does(value: Any) -> None:
+    assert written(canonical, value) == written(rfc8785.dumps, value)
