@@ -28,6 +28,7 @@ from causalsig.release.masked import RECORD, add_up, contribute, open_keys, open
 from causalsig.release.masked_documents import LEAST_SITES, MaskedKey, MaskedRound, MaskedRow, RosterEntry
 from causalsig.release.masked_site import publish_key
 from causalsig.release.masked_site import read_private as read_masked_key
+from causalsig.release.pools_made import PoolsMade, site_mark
 from causalsig.release.private_draw import DRAWS, draw
 from causalsig.release.private_waiting import PRIVATE_FILE, read_private
 from causalsig.release.remember import LEDGER_FOLDER
@@ -58,7 +59,32 @@ def kept_readers(top: Path, people: Path) -> dict[str, Reader]:
     trusted, operator = read_trusted(keys), read_signing_key(keys, "operator")
     private = _private(top, keys, trusted)
     release = open_release(private["private release"].path, trusted=trusted)
-    return {**private, **_masked(top, keys, trusted, release), **_certificates(top / "certified", operator)}
+    return {
+        **private,
+        **_masked(top, keys, trusted, release),
+        **_certificates(top / "certified", operator),
+        "memory of pools": _pools(keys, trusted),
+    }
+
+
+def _pools(keys: Path, trusted: TrustedKeys) -> Reader:
+    """Read what is remembered of three pools."""
+    memory, key = PoolsMade(keys), read_signing_key(keys, "university")
+    for number in range(3):
+        sites = frozenset(site_mark(f"{place}", [f"{number}"]) for place in range(8))
+        memory.record(
+            f"{number}" * 64, sites, {"contact_method/phone": sites, "accepted_help/yes": sites}, key
+        )
+    good = memory.chain.path.read_bytes()
+
+    def right(spoiled: Spoiled, said: list[Any]) -> bool:
+        left = whole_lines(good, spoiled)
+        return left is not None and len(said) == left[0]
+
+    def read() -> list[Any]:
+        return [one.content for one in memory.verify(trusted)]
+
+    return reader_of(memory.chain.path, read, instead=SHORTER, right=right)
 
 
 def _private(top: Path, keys: Path, trusted: TrustedKeys) -> dict[str, Reader]:

@@ -123,7 +123,7 @@ def _alone(ledger: Path, keys: Path) -> Reader:
         if left is None:
             return False
         lines, torn = left
-        words = [f"verified: {lines} lines,", "\nend       not checked"]
+        words = [f"verified: {lines} lines;", "\nend       not checked"]
         return all(one in said for one in (*words, *([f"\ntorn      {torn} bytes"] if torn else ())))
 
     return reader_of(ledger, read, instead=END_UNCHECKED, right=right)

@@ -24,8 +24,8 @@ line or a set of the ledger, sums and noise of a private release, a masked sum w
 that was changed in any way is refused by its reader with a code of our own; none crashes it, is taken for
 what it was not, takes long or much memory, or is quoted in the message. Of a ledger without the files that
 left, whose last lines are gone, it is said that its end is unchecked; a changed certificate goes along with
-no run; that lines are gone from the end of a record of masked sums its reader cannot tell. A hundred
-thousand files that really differ were refused."""
+no run; that lines are gone from the end of a record of masked sums, or of the memory of pools, its reader
+cannot tell. A hundred thousand files that really differ were refused."""
 ISSUE = 11
 COVERS = (
     "causalsig/release/*.py",
