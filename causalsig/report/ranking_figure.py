@@ -18,6 +18,8 @@ ROW = {"narrow": 52.0, "wide": 34.0}
 HEAD, FOOT = 26.0, 50.0
 BAR = 110.0
 """Width of the bar of a certain winner, in the wide layout."""
+BESIDE = 58.0
+"""Room for a chance beside its bar."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +103,7 @@ def _draw(rows: Sequence[RankingRow], layout: Layout, unit: str, digits: int, wo
     height = head + foot + ROW[layout] * len(rows)
     figure = blank(width, height)
     margin = 18.0 + 6.0 * digits
-    left, right = (margin, margin) if narrow else (190.0, 150.0 + (BAR + 60.0 if known else 0.0))
+    left, right = (margin, margin) if narrow else (190.0, 150.0 + (BAR + BESIDE + 14.0 if known else 0.0))
     axes = figure.add_axes(
         (left / width, foot / height, 1.0 - (left + right) / width, 1.0 - (foot + head) / height)
     )
@@ -110,7 +112,7 @@ def _draw(rows: Sequence[RankingRow], layout: Layout, unit: str, digits: int, wo
     pad = 0.06 * max(high - low, 1e-9)
     axes.set_xlim(low - pad, high + pad)
     axes.set_ylim(foot, height - head)
-    column = width - BAR - 46.0
+    column = width - BAR - BESIDE
     if known and not narrow:
         write(figure, column, height - 14.0, words.plain("ranking.best"), weight="bold")
     y = height - head
