@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from xml.sax.saxutils import escape
 
 from causalsig.report.numbers import Language, decimal
+from causalsig.report.svg_slim import slim
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -151,14 +152,13 @@ def as_svg(figure: Figure, name: str, title: str, description: str) -> str:
     text = buffer.getvalue()
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>\s*", "", text, flags=re.DOTALL)
-    text = _with_own_ids(text, name)
+    text = _with_own_ids(slim(text), name)
     for tone, colour in COLOURS.items():
         text = text.replace(colour, f"var(--{tone}, {colour})")
     # Said once, on the figure itself: a long list of fonts on every word makes a page much larger.
     text = re.sub(r"font-family: [^;\"]*;? ?", "", text)
     # A style element inside an inline figure would hold for the whole page.
     text = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>\s*", "", text, count=1, flags=re.DOTALL)
-    text = text.replace("rotate(-0 ", "rotate(0 ")
     head = (
         f'<title id="{name}-title">{escape(title)}</title><desc id="{name}-desc">{escape(description)}</desc>'
     )

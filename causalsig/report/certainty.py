@@ -54,6 +54,20 @@ def certainty(low: float, high: float) -> Certainty:
     return "same" if small else "too-wide" if wide else "unknown"
 
 
+def settled(own: Certainty, others: Certainty) -> bool:
+    """Say whether a municipality's own verdict stands against the others', who are usually surer.
+
+    What its own interval rules out, no pool brings back: where it lies within what counts as practically
+    nothing, an effect elsewhere is no reason to act, and neither is one of the other direction. The others
+    have the word where the own direction is open, and where theirs is the same and the own size is not small.
+    """
+    if own in ("unknown", "too-wide") or own == others:
+        return False
+    if own == "same" or own.endswith("-small"):
+        return True
+    return own.partition("-")[0] != others.partition("-")[0]
+
+
 def spread(
     prediction_low: float, prediction_high: float, tau2: float, tau2_low: float
 ) -> Literal["alike", "unsure", "same-way", "differ"]:

@@ -13,7 +13,8 @@ from causalsig import __version__
 from causalsig.diagnosed import RegionCondition, UnusedRegion
 from causalsig.errors import ReportError
 from causalsig.grouped import ReleasedGain, RuleLeaf
-from causalsig.records import PoolResult, Refusal, Verdict
+from causalsig.pooling.waves import one_block_a_site
+from causalsig.records import PoolResult, Refusal, ReleasedArms, Verdict
 from causalsig.release import grid
 from causalsig.release.build import released_arms
 from causalsig.release.contacts import released_contacts
@@ -116,7 +117,7 @@ def national_page(
     digest = _same_study(study, [pool.study_digest, *(document.study_digest for document in documents)])
     specs, outcomes = specs_from_study(study)
     where = Provenance(study.name, digest, __version__, written_on, verify_command, pool.method)
-    sites = tuple(block for document in documents for block in released_arms(document)) if with_sites else ()
+    sites = _sites(documents, pool) if with_sites else ()
     answers = _answers(pool, specs)
     return NationalPage(
         specs=specs,
@@ -137,6 +138,13 @@ def national_page(
         if with_sites
         else (),
     )
+
+
+def _sites(documents: Sequence[EstimatesDocument], pool: PoolResult) -> tuple[ReleasedArms, ...]:
+    """Give the blocks that the pool was made from: the waves of a site as one, and of no site it left out."""
+    out = {site for site, _ in pool.left_out}
+    blocks = (block for document in documents for block in released_arms(document))
+    return one_block_a_site(block for block in blocks if block.site not in out)
 
 
 def _answers(pool: PoolResult, specs: Sequence[QuestionSpec]) -> PoolResult:

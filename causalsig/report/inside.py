@@ -85,7 +85,7 @@ def _sections(one: Record, words: Words) -> list[views.Section]:
         badge=words(f"status.{one['status']}"),
         bullets=tuple(_refusal(refusal, words) for refusal in one["refusals"]),
         checks=tuple(_check(verdict, one["question"], words) for verdict in one["verdicts"]),
-        tables=(_attrition(one, words),),
+        tables=(_attrition(one, words),) if one["attrition"] else (),
     )
     effects = [
         views.Section(

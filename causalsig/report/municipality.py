@@ -10,6 +10,7 @@ from markupsafe import Markup
 from causalsig.diagnostics.words import has_sentence, region_sentence, verdict_sentence
 from causalsig.records import Verdict
 from causalsig.report import effects, fairness, hidden_causes, thresholds, views
+from causalsig.report.certainty import settled
 from causalsig.report.effects import Shown
 from causalsig.report.forest_figure import ForestRow
 from causalsig.report.monitor import own_section
@@ -86,16 +87,21 @@ def _weighed(question: Question) -> list[Markup]:
     found, words = question.weighed(*question.spec.contrast), question.words
     if found is None:
         return []
-    interval = words.interval(found.low, found.high)
+    interval, verdict = words.interval(found.low, found.high), views.verdict_of(found)
     said = words("sentence.weighed", amount=words.amount(found.estimate), interval=interval)
-    return [Markup(" ").join((said, words(f"certain.{views.verdict_of(found)}")))]
+    here = question.here(*question.spec.contrast)
+    if here is not None and settled(views.verdict_of(here), verdict):
+        return [said]  # the page says already how sure it is; two answers to that would contradict
+    return [Markup(" ").join((said, words(f"certain.{verdict}")))]
 
 
 def _advice(question: Question, here: Shown | None, there: Shown | None) -> Markup:
-    """Give one sentence of advice: from the others, who are surer, unless the two do not fit."""
+    """Give one sentence of advice: the others', unless the two do not fit or the own answer is settled."""
     words = question.words
-    if here is not None and there is not None and not effects.agree(here, there, question.level):
-        there = None
+    if here is not None and there is not None:
+        fits = effects.agree(here, there, question.level)
+        if not fits or settled(views.verdict_of(here), views.verdict_of(there)):
+            there = None
     base = there or here
     verdict = "nothing" if base is None else views.verdict_of(base)
     said = words(f"advice.{verdict}", **words.pair(*question.spec.contrast))

@@ -9,6 +9,7 @@ from causalsig.report import (
     effects,
     hidden_causes,
     national_groups,
+    national_joint,
     national_ranking,
     national_sites,
     thresholds,
@@ -159,6 +160,7 @@ def _question_sections(question: Question) -> list[views.Section | None]:
         *national_groups.sections(question),
         _hidden_causes(question),
         national_sites.sites_section(question),
+        national_joint.by_size(question),
     ]
 
 

@@ -101,6 +101,7 @@ def sites_section(question: Question) -> views.Section | None:
     return views.Section(
         f"sites-{question.slug}",
         words("sites.title"),
+        badge=words("page.unpublished-title"),
         figure=_sites_figure(question, drawn, pair, _heterogeneity(words, contrast, pooled)),
         tables=(table,),
         after=(_heterogeneity(words, contrast, pooled),),

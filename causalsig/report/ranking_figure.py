@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from causalsig.report.canvas import COLOURS, LINE, WIDTH, Layout, blank, number_axis, plain, write
 from causalsig.report.figure import Figure, something
 from causalsig.report.numbers import Language, decimal, span
-from causalsig.report.words import Words
+from causalsig.report.words import HARD_SPACE, Words
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Drawing
@@ -18,6 +18,8 @@ ROW = {"narrow": 52.0, "wide": 34.0}
 HEAD, FOOT = 26.0, 50.0
 BAR = 110.0
 """Width of the bar of a certain winner, in the wide layout."""
+BESIDE = 58.0
+"""Room for a chance beside its bar."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,13 @@ def ranking_plot(
     return Figure(title, alt, said, ("arm", "mean", "low", "high", "best"), cells, draw, name)
 
 
+def chance(share: float, language: Language) -> str:
+    """Write a chance in whole per cents, and never as nothing or certain: ``< 1 %``."""
+    whole = round(100.0 * share)
+    sign = "< " if whole < 1 else "> " if whole > 99 else ""
+    return f"{sign}{decimal(min(max(whole, 1), 99), language)} %".replace(" ", HARD_SPACE)
+
+
 def _numbers(row: RankingRow, digits: int, language: Language) -> str:
     return f"{decimal(row.mean, language, digits)} ({span(row.low, row.high, language, digits=digits)})"
 
@@ -94,7 +103,7 @@ def _draw(rows: Sequence[RankingRow], layout: Layout, unit: str, digits: int, wo
     height = head + foot + ROW[layout] * len(rows)
     figure = blank(width, height)
     margin = 18.0 + 6.0 * digits
-    left, right = (margin, margin) if narrow else (190.0, 150.0 + (BAR + 60.0 if known else 0.0))
+    left, right = (margin, margin) if narrow else (190.0, 150.0 + (BAR + BESIDE + 14.0 if known else 0.0))
     axes = figure.add_axes(
         (left / width, foot / height, 1.0 - (left + right) / width, 1.0 - (foot + head) / height)
     )
@@ -103,7 +112,7 @@ def _draw(rows: Sequence[RankingRow], layout: Layout, unit: str, digits: int, wo
     pad = 0.06 * max(high - low, 1e-9)
     axes.set_xlim(low - pad, high + pad)
     axes.set_ylim(foot, height - head)
-    column = width - BAR - 46.0
+    column = width - BAR - BESIDE
     if known and not narrow:
         write(figure, column, height - 14.0, words.plain("ranking.best"), weight="bold")
     y = height - head
@@ -134,7 +143,7 @@ def _draw(rows: Sequence[RankingRow], layout: Layout, unit: str, digits: int, wo
 
 def _label(row: RankingRow, language: Language) -> str:
     """Name an arm on a phone, with its chance to be the best: there is no room for a bar."""
-    return row.label if row.best is None else f"{row.label} ({decimal(100.0 * row.best, language)} %)"
+    return row.label if row.best is None else f"{row.label} ({chance(row.best, language)})"
 
 
 def _mean(axes: Any, y: float, row: RankingRow) -> None:
@@ -153,4 +162,4 @@ def _best(figure: Drawing, x: float, y: float, share: float, language: Language)
     bar.set_ylim(0.0, 1.0)
     bar.barh([0.5], [1.0], height=1.0, color=COLOURS["line"], alpha=0.5)
     bar.barh([0.5], [share], height=1.0, color=COLOURS["orange"])
-    write(figure, x + BAR + 8.0, y, f"{decimal(100.0 * share, language)} %", va="center")
+    write(figure, x + BAR + 8.0, y, chance(share, language), va="center")

@@ -8,31 +8,11 @@ from typing import Any
 
 import pytest
 
-from causalsig.report.render import inside_html, municipality_html, national_html
-from tests.report import page_factory as made
-from tests.report.inside_factory import site_json
+from tests.browser.opened_pages import ACCESSIBILITY, PAGES, started, written
 
 pytestmark = pytest.mark.browser
 
-CHROMIUM = "/usr/bin/chromium"
-ARGUMENTS = (
-    *("--no-sandbox", "--disable-gpu", "--disable-background-networking"),
-    *("--disable-component-update", "--disable-sync", "--no-first-run"),
-)
 SCREENS = {"phone": (360, 740), "tablet": (800, 1100), "laptop": (1366, 768)}
-HOSTILE = "<img src=//x.invalid onerror=alert(1)>Ongeloofwaardiglangegemeentenaam"
-ACCESSIBILITY = (Path(__file__).parent / "accessibility.js").read_text(encoding="utf-8")
-"""What breaks a rule of WCAG 2.2 AA that a program can decide."""
-PAGES = {
-    "municipality": lambda: municipality_html(made.estimated()),
-    "english": lambda: municipality_html(made.estimated(), "en"),
-    "tiny": lambda: municipality_html(made.tiny()),
-    "refused": lambda: municipality_html(made.refused()),
-    "hostile": lambda: municipality_html(made.estimated(name=HOSTILE)),
-    "national": lambda: national_html(made.national()),
-    "sites": lambda: national_html(made.national(sites=True)),
-    "inside": lambda: inside_html(site_json(), version="0.1.0"),
-}
 CLIPPED = """() => [...document.querySelectorAll('body *')].filter(e => {
   const style = getComputedStyle(e);
   if (style.clipPath !== 'none' || style.display === 'inline') return false;
@@ -64,12 +44,8 @@ READABLE = 10.5
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=CHROMIUM, args=list(ARGUMENTS))
-        yield started
-        started.close()
+    with started() as browser:
+        yield browser
 
 
 @pytest.fixture(params=SCREENS)
@@ -82,15 +58,14 @@ def opened(
     request: pytest.FixtureRequest, browser: Any, screen: tuple[int, int], tmp_path: Path
 ) -> Iterator[Any]:
     """Open a page, with what it logged and asked for."""
-    file = tmp_path / "page.html"
-    file.write_text(PAGES[request.param](), encoding="utf-8")
+    address = written(tmp_path, request.param)
     context = browser.new_context(viewport={"width": screen[0], "height": screen[1]})
     page = context.new_page()
     page.logged, page.asked = [], []
     page.on("console", lambda message: page.logged.append(message.text))
     page.on("pageerror", lambda error: page.logged.append(str(error)))
     page.on("request", lambda asked: page.asked.append(asked.url))
-    page.goto(file.as_uri())
+    page.goto(address)
     yield page
     context.close()
 
@@ -117,26 +92,12 @@ def test_a_page_reads_well_on_this_screen(opened: Any, screen: tuple[int, int]) 
 def test_the_interval_stands_on_the_first_screen_and_a_name_runs_nothing(
     browser: Any, tmp_path: Path
 ) -> None:
-    file = tmp_path / "page.html"
-    file.write_text(PAGES["hostile"](), encoding="utf-8")
+    address = written(tmp_path, "hostile")
     page = browser.new_page(viewport={"width": 360, "height": 740})
-    page.goto(file.as_uri())
+    page.goto(address)
     assert "30 minder tot 6 meer" in page.locator(".lead").inner_text().replace("\u00a0", " ")
     assert page.locator("img").count() == 0
     assert page.locator("h1").inner_text().count("<img") == 1
-    page.close()
-
-
-def test_print_has_every_section_and_no_colour_from_the_dark(browser: Any, tmp_path: Path) -> None:
-    file = tmp_path / "page.html"
-    file.write_text(PAGES["municipality"](), encoding="utf-8")
-    page = browser.new_page(color_scheme="dark")
-    page.goto(file.as_uri())
-    dark = page.evaluate("getComputedStyle(document.body).backgroundColor")
-    page.emulate_media(media="print", color_scheme="dark")
-    printed = page.evaluate("getComputedStyle(document.body).backgroundColor")
-    assert dark != printed == "rgb(255, 255, 255)"
-    assert page.pdf().startswith(b"%PDF")
     page.close()
 
 
@@ -145,30 +106,12 @@ def test_print_has_every_section_and_no_colour_from_the_dark(browser: Any, tmp_p
 def test_no_rule_of_accessibility_is_broken(browser: Any, tmp_path: Path, kind: str, scheme: str) -> None:
     from axe_playwright_python.sync_playwright import Axe
 
-    file = tmp_path / "page.html"
-    file.write_text(PAGES[kind](), encoding="utf-8")
+    address = written(tmp_path, kind)
     page = browser.new_page(color_scheme=scheme)
-    page.goto(file.as_uri())
+    page.goto(address)
     assert page.evaluate(ACCESSIBILITY) == []
     found = Axe().run(page).response["violations"]
     assert [(rule["id"], [node["html"] for node in rule["nodes"]]) for rule in found] == []
-    page.close()
-
-
-def test_the_keyboard_goes_through_the_page_in_its_order_and_shows_where_it_is(
-    browser: Any, tmp_path: Path
-) -> None:
-    file = tmp_path / "page.html"
-    file.write_text(PAGES["municipality"](), encoding="utf-8")
-    page = browser.new_page()
-    page.goto(file.as_uri())
-    links = page.evaluate("[...document.querySelectorAll('a')].map(e => e.getAttribute('href'))")
-    reached = []
-    for _ in links:
-        page.keyboard.press("Tab")
-        reached.append(page.evaluate("document.activeElement.getAttribute('href')"))
-        assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
-    assert reached == links and links[0] == "#answer"
     page.close()
 
 

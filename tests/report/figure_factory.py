@@ -7,12 +7,15 @@ import json
 
 from causalsig.report import (
     Axis,
+    Bubble,
     Figure,
     ForestRow,
+    LinePoint,
     LoveRow,
     OverlapGroup,
     RankingRow,
     attrition_plot,
+    bubble_plot,
     forest_plot,
     love_plot,
     overlap_plot,
@@ -50,12 +53,19 @@ def figures(label: str = "Huisbezoek") -> dict[str, Figure]:
         OverlapGroup(label, (0, 3, 9, 20, 30, 45, 60, 50, 30, 12)),
     )
     arms = (RankingRow("Brief", 118, 112, 124, 0.2, True), RankingRow(label, 106, 98, 114, 0.8))
+    bubbles = (
+        Bubble("Huis ter A", 900, -12, 0.04),
+        Bubble("Brug", 4_000, 3, 0.02),
+        Bubble("Dam", 21_000, -7, 0.2),
+    )
+    line = (LinePoint(900, -3, -14, 8), LinePoint(4_000, -5, -9, -1), LinePoint(21_000, -7, -12, -2))
     return {
         "forest": forest_plot(forest, title="Verschil", axis=Axis("minder", "meer"), note="τ² = 12"),
         "love": love_plot(balance, title="Lijken de groepen op elkaar?"),
         "overlap": overlap_plot(EDGES, groups, title="Overlap"),
         "threshold": threshold_plot(released(), outcome=label),
         "attrition": attrition_plot(FLOW),
+        "bubbles": bubble_plot(bubbles, line, title="Naar grootte", effect=label, moderator="huishoudens"),
         "ranking": ranking_plot(arms, title="Terugkeer", unit="per 1.000"),
     }
 

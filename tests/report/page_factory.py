@@ -233,17 +233,27 @@ def refused() -> MunicipalityPage:
     return estimated(name="Kortbewaard", own=(own, REFUSED_HELP))
 
 
+BANDS = ((100, 299), (300, 999), (1000, 2999), (3000, 9999), (10000, 29999))
+SIZES = tuple(tuple(BANDS[place + more] for place in (2, 0, 1, 1, 1)) for more in (2, 1, 0))
+"""Bands of a large, a middling and a small municipality; the larger, the more precise."""
+
+
+def _site(index: int) -> ReleasedArms:
+    level = 0.003 * ((index * 5) % 9 - 4)
+    effects = {arm: level + 0.002 * ((index * 3 + place) % 7 - 3) for place, arm in enumerate(EFFECTS)}
+    effects = {arm: shift + effects[arm] for arm, shift in EFFECTS.items()} | {"letter": level}
+    made = block(
+        site=f"{index:02x}" * 32,
+        std_error=0.004 + 0.0012 * (index % 7),
+        effects=effects | {"home_visit": level - 0.012 + 0.004 * ((index * 7) % 11 - 5)},
+    )
+    return replace(made, household_bands=SIZES[(index % 7) // 3])
+
+
 def national(*, sites: bool = False) -> NationalPage:
     """Pool 22 municipalities; with their own blocks it is the statistician's page."""
     everyone = pool("all", sites=22)
-    blocks = tuple(
-        block(
-            site=f"{index:02x}" * 32,
-            std_error=0.004 + 0.0012 * (index % 7),
-            effects=EFFECTS | {"home_visit": -0.012 + 0.004 * ((index * 7) % 11 - 5)},
-        )
-        for index in range(22)
-    )
+    blocks = tuple(map(_site, range(22)))
     checks = (
         CheckCount("gate-balance", 21, 1),
         CheckCount("gate-equipoise", 22, 0),

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from causalsig.report.certainty import PRACTICALLY_NOTHING, TOO_WIDE, certainty, spread
+from causalsig.report.certainty import PRACTICALLY_NOTHING, TOO_WIDE, certainty, settled, spread
 
 
 @pytest.mark.parametrize(
@@ -78,3 +78,32 @@ def test_a_spread_that_may_be_zero_is_not_called_a_difference(
     ends: tuple[float, float], tau2_low: float
 ) -> None:
     assert spread(*ends, 16.0, tau2_low) == "unsure"
+
+
+@pytest.mark.parametrize(
+    ("own", "others", "expected"),
+    [
+        ((-3.0, 4.0), (-15.0, -3.0), True),
+        ((3.0, 15.0), (-15.0, -3.0), True),
+        ((-15.0, -3.0), (-2.0, 3.0), True),
+        ((-4.0, -1.0), (-15.0, -3.0), True),
+        ((-30.0, -1.0), (-4.0, -1.0), False),
+        ((-30.0, -1.0), (-15.0, -3.0), False),
+        ((-3.0, 4.0), (-2.0, 3.0), False),
+        ((-30.0, 6.0), (-15.0, -3.0), False),
+        ((-130.0, 110.0), (3.0, 15.0), False),
+    ],
+)
+def test_what_a_municipality_ruled_out_itself_no_pool_brings_back(
+    own: tuple[float, float], others: tuple[float, float], expected: bool
+) -> None:
+    assert settled(certainty(*own), certainty(*others)) is expected
+
+
+@given(ends, ends, ends, ends)
+def test_two_answers_that_are_both_told_never_point_opposite_ways(
+    a: float, b: float, c: float, d: float
+) -> None:
+    own, others = certainty(*sorted((a, b))), certainty(*sorted((c, d)))
+    if own not in ("unknown", "too-wide") and not settled(own, others):
+        assert own.split("-")[0] == others.split("-")[0]

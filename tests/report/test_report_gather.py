@@ -123,3 +123,17 @@ def test_a_site_counts_once_for_every_question_whose_primary_block_it_lacks(stud
     }
     without = national_page(everyone, study, written_on=TODAY)
     assert (without.released, without.absent) == (0, ())
+
+
+def test_the_statisticians_rows_are_those_of_the_pool_waves_together_and_no_site_it_left_out(
+    study: Study,
+) -> None:
+    waves = [document(study, "a", contact()) for _ in range(2)]
+    waves[1] = waves[1].model_copy(update={"wave": 2})
+    left_out = document(study, "d", contact())
+    everyone = replace(
+        pool("all"), study_digest=study_digest(study), left_out=(("d" * 64, "pool-not-fresh"),)
+    )
+    page = national_page(everyone, study, written_on=TODAY, documents=[*waves, left_out], with_sites=True)
+    keys = [(block.site, block.outcome, block.estimand) for block in page.sites]
+    assert keys and len(keys) == len(set(keys)) and {site for site, *_ in keys} == {"a" * 64}

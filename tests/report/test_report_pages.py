@@ -76,6 +76,22 @@ def test_a_result_that_departs_from_the_others_is_not_advised_by_them() -> None:
     assert "Dit steunt de keuze voor een huisbezoek" not in found
 
 
+def test_a_settled_null_keeps_its_word_though_the_others_see_an_effect_that_fits() -> None:
+    """The two fit within the spread between municipalities; hardly any difference is still the answer."""
+    found = words(municipality_html(made.null()))
+    assert "Uw uitkomst past bij die van de andere gemeenten" in found
+    first = found[: found.index("Wij vergelijken")]
+    assert "Kies op kosten en op wat inwoners prettig vinden" in first
+    assert "Dit steunt de keuze voor" not in first and "Dit volgt uit de uitkomst" not in first
+    assert first.count("Als er al een verschil is, dan is het klein") >= 1
+    assert "kant van minder" not in first and "nog niet zeker" not in first
+
+
+def test_an_open_result_is_still_advised_by_the_others() -> None:
+    first = words(municipality_html(made.estimated()))
+    assert "Dit steunt de keuze voor een huisbezoek" in first and "Dit volgt uit de uitkomst" in first
+
+
 def test_the_own_result_is_weighed_with_the_others_only_where_the_two_fit() -> None:
     fits, departs = words(municipality_html(made.estimated())), words(municipality_html(made.harmful()))
     said = "Uw uitkomst gewogen met wat wij uit de andere gemeenten verwachten: 10 minder"

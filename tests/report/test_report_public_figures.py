@@ -1,8 +1,9 @@
-"""Figures that stand alone: six kinds, three files each, the same bytes in any run, and words."""
+"""Figures that stand alone: seven kinds, three files each, the same bytes in any run, and words."""
 
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import subprocess
@@ -17,9 +18,10 @@ from PIL import Image
 from causalsig.errors import ReportError
 from causalsig.report import LoveRow, OverlapGroup, RankingRow, love_plot, overlap_plot, ranking_plot
 from causalsig.report.canvas import WIDTH, Layout
+from causalsig.report.ranking_figure import chance
 from tests.report.figure_factory import EDGES, digests, figures
 
-KINDS = ("forest", "love", "overlap", "threshold", "attrition", "ranking")
+KINDS = ("forest", "love", "overlap", "threshold", "attrition", "bubbles", "ranking")
 HOSTILE = '<script>alert("1")</script> $x_1$'
 ROOT = Path(__file__).parents[2]
 
@@ -77,7 +79,9 @@ def test_on_paper_it_has_a_ground_and_on_a_page_it_has_none_and_no_title() -> No
     figure = figures()["love"]
     drawn = re.compile(r"<text[^>]*>Lijken de groepen")
     assert drawn.search(figure.svg()) and not drawn.search(figure.inline("wide"))
-    assert re.search(r'id="love-patch_1"', figure.svg()) and "var(--paper" in figure.svg()
+    # The first thing drawn on paper is the paper; words on a page have white under their marks only.
+    ground = re.compile(r"</desc><path [^>]*fill: var\(--paper")
+    assert ground.search(figure.svg()) and not ground.search(figure.inline("wide"))
 
 
 def test_it_is_saved_by_its_ending_and_no_other(tmp_path: Path) -> None:
@@ -130,3 +134,20 @@ def test_arms_stand_from_low_to_high_and_an_unknown_chance_is_not_drawn() -> Non
 def test_nothing_is_not_drawn(draw: object) -> None:
     with pytest.raises(ReportError, match="report-figure-empty"):
         draw((), title="Nothing")  # type: ignore[operator]
+
+
+def test_a_bubbles_area_is_its_weight_and_the_line_is_in_the_table() -> None:
+    figure = figures()["bubbles"]
+    assert [row[0] for row in figure.rows] == ["Huis ter A", "Brug", "Dam", "", "", ""]
+    drawn = figure.draw("wide").axes[0]
+    sizes = {
+        round(one.get_xdata()[0], 3): one.get_markersize() for one in drawn.lines if one.get_marker() == "o"
+    }
+    small, large = sizes[round(math.log10(4_000), 3)], sizes[round(math.log10(21_000), 3)]
+    assert (large / small) ** 2 == pytest.approx(0.2 / 0.02)
+    assert "3 cirkels. De lijn loopt van −3 tot −7." in figure.alt
+
+
+def test_a_chance_is_never_written_as_nothing_or_certain() -> None:
+    written = [chance(share, "nl").replace("\u00a0", " ") for share in (0.0, 0.004, 0.25, 0.996, 1.0)]
+    assert written == ["< 1 %", "< 1 %", "25 %", "> 99 %", "> 99 %"]
