@@ -2,7 +2,8 @@
 
 Blocks marked ``console`` are run: lines that begin with ``$ `` are typed (``> `` continues one), the rest is
 what the terminal then shows. Numbers, digests and where a long line breaks may differ, words may not; ``...``
-stands for anything. A command may only fail when the next one is ``echo $?``.
+stands for anything. A command may only fail when the next one is ``echo $?``. A block below
+``Save as `NAME`:`` is saved under that name first, and one below ``Add to `NAME`:`` at its end.
 """
 
 from __future__ import annotations
@@ -19,12 +20,18 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PAGES = (
     "docs/tutorial.md",
+    "docs/tutorial-study.md",
+    "docs/tutorial-release.md",
+    "docs/tutorial-forest.md",
     "docs/sources.md",
     "docs/profile-and-monitor.md",
     "docs/operator.md",
     "docs/verify.md",
 )
 MARK = "@@ended"
+BLOCK = re.compile(
+    r"(Save as|Add to) `([\w./-]+)`:\n\n```\w+\n(.*?)^```|^```console\n(.*?)^```", flags=re.DOTALL | re.MULTILINE
+)
 SECONDS = 3000  # a page that hangs must not hang the tests; a busy machine may take ten times as long
 
 
@@ -37,9 +44,11 @@ class Step:
 
 
 def steps(text: str) -> list[Step]:
-    """Take the commands and their outputs from a page."""
+    """Take the commands, the files to save and the outputs from a page."""
     found: list[tuple[list[str], list[str]]] = []
-    for block in re.findall(r"^```console\n(.*?)^```", text, flags=re.DOTALL | re.MULTILINE):
+    for how, name, saved, block in BLOCK.findall(text):
+        if name:
+            found.append(([f"cat {'>' if how == 'Save as' else '>>'} {name} << 'SAVED'\n{saved}SAVED"], []))
         typed: list[str] | None = None
         for line in block.splitlines():
             if line.startswith("$ "):
@@ -111,6 +120,13 @@ def test_the_comparison_sees_words_and_not_numbers() -> None:
     assert not agrees("9001  done", "9001  failed")
     assert not agrees("one", "one\ntwo")
     assert not agrees("", "a warning")
+
+
+def test_a_block_to_save_is_a_file_for_what_follows(tmp_path: Path) -> None:
+    blocks = ["Save as `a.toml`:\n\n```toml\nx = '$1'\n```\n", "Add to `a.toml`:\n\n```toml\ny = 2\n```\n"]
+    found = steps("\n".join([*blocks, "```console\n$ cat a.toml\nx = '$1'\ny = 2\n```\n"]))
+    assert run([step.command for step in found], tmp_path) == [("", 0), ("", 0), ("x = '$1'\ny = 2\n", 0)]
+    assert [step.shown for step in found] == ["", "", "x = '$1'\ny = 2"]
 
 
 def test_a_failing_command_and_what_it_says_are_seen(tmp_path: Path) -> None:
