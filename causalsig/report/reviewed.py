@@ -138,12 +138,12 @@ def review_view(review: Review, language: Language, told: LedgerTold | None = No
 
 def _of_ledger(told: LedgerTold | None, words: Words) -> Iterator[tuple[Markup, str]]:
     if told is not None:
-        yield words("ledger-folder"), told.folder
-        yield words("ledger-lines"), str(told.lines)
-        yield words("ledger-head"), told.head
-        yield words("ledger-numbers"), str(told.numbers)
-        yield words("ledger-sets"), str(told.sets)
-        yield words("ledger-households"), told.households
+        yield words("told-folder"), told.folder
+        yield words("told-lines"), str(told.lines)
+        yield words("told-head"), told.head
+        yield words("told-numbers"), str(told.numbers)
+        yield words("told-sets"), str(told.sets)
+        yield words("told-households"), told.households
 
 
 def document_group(document: Mapping[str, Any], language: Language) -> Group:

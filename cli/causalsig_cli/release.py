@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from causalsig.errors import RefusedError, ReleaseError
-from causalsig.texts import catalogue, text
 from causalsig_cli._screen import say
 
 if TYPE_CHECKING:
-    from causalsig.release.life import Review
-    from causalsig.release.remember import LedgerTold
+    pass
 
 app = typer.Typer(no_args_is_help=True, help="Review, approve, refuse and verify what leaves a site.")
 
@@ -47,7 +44,7 @@ def review(
     person approved it, cannot be approved.
     """
     from causalsig.release.life import look, what_ledger_is_told
-    from causalsig.release.reading import judged_lists
+    from causalsig_cli._release_screen import print_json, print_text, write_page
 
     chosen = _expand(folders)
     for place, folder in enumerate(chosen):
@@ -55,76 +52,15 @@ def review(
         ledger = what_ledger_is_told(folder, found)
         if html is not None:
             page = html if len(chosen) == 1 else html / f"{folder.name}.html"
-            _write_page(found, ledger, page, language, force=force)
+            write_page(found, ledger, page, language, force=force)
         elif format_ == "json":
-            head = {"state": found.state, "demo": found.demo, "payload_hash": found.payload_hash}
-            log = [entry.model_dump() for entry in found.log]
-            rows = _rows(found, language)
-            rules = judged_lists(row["place"] for row in rows)
-            told = {**head, "ledger": asdict(ledger), "log": log, "rules": rules, "fields": rows}
-            typer.echo(json.dumps(told, ensure_ascii=False, indent=2))
+            print_json(found, ledger, language)
         else:
             if len(chosen) > 1:
                 typer.echo(f"{'' if place == 0 else chr(10)}== {folder.name}")
-            _show(found, language)
-            typer.echo(f"Ledger: {ledger.folder}, {ledger.lines} lines, head {ledger.head}")
-            typer.echo(
-                f"Ledger: will be told: {ledger.numbers} numbers; {ledger.sets} sets of {ledger.households} "
-                "households"
-            )
-            typer.echo(f"Ledger: SHA-256 of what it will be told: {ledger.digest}")
+            print_text(found, ledger, language)
     if html is not None:
         say("for operator and output checker; it names people, so keep it inside.")
-
-
-def _show(found: Review, language: str) -> None:
-    from causalsig.release.reading import held_back, judged_lists
-
-    rows = _rows(found, language)
-    width = max(len(row["place"]) for row in rows)
-    judged = judged_lists(row["place"] for row in rows)
-    for row in rows:
-        for place in [place for place in judged if row["place"].startswith(f"{place}[")]:
-            typer.echo(f"Rules that judged each of {place}: {', '.join(judged.pop(place))}")
-        value = "-" if row["value"] is None else row["value"]
-        if row["stands_for"] is not None:
-            value = f"{value} (= {row['stands_for']:.4g})"
-        typer.echo(f"{row['place']:<{width}}  {value}  | {row['meaning']}; {row['grid']} | {row['rule']}")
-    typer.echo(f"\nSHA-256 of the payload: {found.payload_hash}\nState: {found.state}")
-    for entry in found.log:
-        typer.echo(f"  {entry.at}  {entry.step}  {entry.role}  {entry.name}  {entry.reason}".rstrip())
-    for what, rule in held_back(found.document):
-        typer.echo(f"Held back: {what}: {text(f'release.rules.{rule}.title', language)} [{rule}]")
-
-
-def _write_page(
-    found: Review, ledger: LedgerTold, html: Path, language: Literal["nl", "en"], *, force: bool
-) -> None:
-    from causalsig.release.files import write_atomic
-    from causalsig.report.render import review_html
-
-    write_atomic(html, review_html(found, language, ledger).encode(), force=force, mode=0o600)
-    html.chmod(0o600)  # also where the same page was there already
-    typer.echo(str(html))
-
-
-def _rows(found: Review, language: str) -> list[dict[str, Any]]:
-    from causalsig.release.reading import read_leaves
-
-    titles = catalogue(language)
-    return [
-        {
-            "place": leaf.place,
-            "value": leaf.value,
-            "meaning": leaf.field.meaning,
-            "unit": leaf.field.unit,
-            "grid": leaf.field.grid,
-            "rule": titles.get(f"release.rules.{leaf.field.rule}.title", leaf.field.rule),
-            "code": leaf.field.rule,
-            "stands_for": leaf.stands_for,
-        }
-        for leaf in read_leaves(found.document.model_dump(mode="json"))
-    ]
 
 
 @app.command()
