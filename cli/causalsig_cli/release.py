@@ -138,7 +138,8 @@ def approve(
     if not demo:
         check_one_person(keys)
     waiting = released_now = refused = unseen = 0
-    for folder in _expand(folders):
+    chosen = _expand(folders)
+    for folder in chosen:
         target = outbox or folder.parent / "outbox"
         try:
             released = sign(
@@ -178,10 +179,11 @@ def approve(
             err=True,
         )
     if refused or unseen:
-        say(
-            f"{waiting + released_now} approved; {refused} may not leave, {unseen} not looked at: these were "
-            "not approved."
-        )
+        if len(chosen) > 1:
+            say(
+                f"{waiting + released_now} approved; {refused} may not leave, {unseen} not looked at: these "
+                "were not approved."
+            )
         raise typer.Exit(RefusedError.exit_code if refused else ReleaseError.exit_code)
 
 
