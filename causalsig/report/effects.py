@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isfinite, sqrt
 from statistics import NormalDist
 
@@ -117,6 +117,21 @@ def show_mean(found: PooledMean) -> Shown:
         found.conf_high * SCALE,
         float("nan"),
         sites=found.sites,
+    )
+
+
+def as_printed(shown: Shown) -> Shown:
+    """Round to whole households, as pages print them.
+
+    A drawn coordinate has six digits: unrounded it would tell more of a pool than the table beside it.
+    """
+    low, high = shown.prediction or (0.0, 0.0)
+    return replace(
+        shown,
+        estimate=float(round(shown.estimate)),
+        low=float(round(shown.low)),
+        high=float(round(shown.high)),
+        prediction=None if shown.prediction is None else (float(round(low)), float(round(high))),
     )
 
 

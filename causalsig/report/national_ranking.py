@@ -25,7 +25,7 @@ def section(question: Question) -> views.Section | None:
         reference = arm == spec.reference
         if mean is None or not (reference or question.found(arm, spec.reference)):
             continue
-        shown = effects.show_mean(mean)
+        shown = effects.as_printed(effects.show_mean(mean))
         rows[arm] = RankingRow(words.arm(arm), shown.estimate, shown.low, shown.high, reference=reference)
     if spec.caution or len(rows) < FEWEST:
         return None

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from markupsafe import Markup
 
 from causalsig.report.certainty import Certainty, certainty
-from causalsig.report.effects import Shown
+from causalsig.report.effects import Shown, as_printed
 from causalsig.report.figure import Figure as Plot
 from causalsig.report.forest_figure import Axis, ForestRow, forest_plot
 from causalsig.report.pages import OutcomeSpec, Provenance, QuestionSpec
@@ -157,11 +157,12 @@ def on_page(drawn: Plot, reading: Iterable[Markup | str] = (), *, wide: bool = T
 def row(
     label: str, shown: Shown, *, pool: bool = False, group: str = "", precision: float = 0.5
 ) -> ForestRow:
-    """Make a row of a forest plot."""
-    made = ForestRow(label, shown.estimate, shown.low, shown.high, group=group, precision=precision)
+    """Make a row of a forest plot, of the numbers as the page prints them."""
+    drawn = as_printed(shown)
+    made = ForestRow(label, drawn.estimate, drawn.low, drawn.high, group=group, precision=precision)
     if not pool:
         return made
-    return replace(made, mark="diamond", tone="orange", prediction=shown.prediction)
+    return replace(made, mark="diamond", tone="orange", prediction=drawn.prediction)
 
 
 def not_said(words: Words, *, national: bool) -> Section:
