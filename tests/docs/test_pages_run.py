@@ -30,7 +30,8 @@ PAGES = (
 )
 MARK = "@@ended"
 BLOCK = re.compile(
-    r"(Save as|Add to) `([\w./-]+)`:\n\n```\w+\n(.*?)^```|^```console\n(.*?)^```", flags=re.DOTALL | re.MULTILINE
+    r"(Save as|Add to) `([\w./-]+)`:\n\n```\w+\n(.*?)^```|^```console\n(.*?)^```",
+    flags=re.DOTALL | re.MULTILINE,
 )
 SECONDS = 3000  # a page that hangs must not hang the tests; a busy machine may take ten times as long
 
