@@ -12,6 +12,7 @@ from evidence import (
     attacks_page,
     codes_page,
     fields_page,
+    forest_page,
     generator_page,
     glossary_page,
     house_page,
@@ -28,7 +29,16 @@ from evidence.context import Context
 
 OF_RESULTS = (page, generator_page, threshold_page, private_page, attacks_page)
 """Pages of the docs that are made from the results."""
-OF_CODE = (fields_page, reference_page, codes_page, api_page, glossary_page, house_page, public_api)
+OF_CODE = (
+    fields_page,
+    reference_page,
+    codes_page,
+    api_page,
+    glossary_page,
+    house_page,
+    forest_page,
+    public_api,
+)
 """Pages of the docs that are made from tables of the code, each module with its `files`."""
 
 

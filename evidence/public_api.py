@@ -50,7 +50,7 @@ def _signature(thing: Any) -> str:
 
 def _parameter(one: inspect.Parameter) -> str:
     """Write a parameter: how it is given, and if it may be left out; types are no part of the promise."""
-    stars = {inspect.Parameter.VAR_POSITIONAL: "*", inspect.Parameter.VAR_KEYWORD: "**"}.get(one.kind, "")
+    stars = {"VAR_POSITIONAL": "*", "VAR_KEYWORD": "**"}.get(one.kind.name, "")
     named = "=" if one.default is not inspect.Parameter.empty else ""
     keyword = "~" if one.kind is inspect.Parameter.KEYWORD_ONLY else ""
     return f"{stars}{keyword}{one.name}{named}"

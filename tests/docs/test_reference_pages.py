@@ -15,12 +15,20 @@ from causalsig.release.kinds import FIELDS
 from causalsig.release.pool_fields import POOL
 from causalsig.study.inventory import Inventory
 from causalsig.study.models import Study
-from evidence import api_page, codes_page, fields_page, glossary_page, house_page, reference_page
+from evidence import (
+    api_page,
+    codes_page,
+    fields_page,
+    forest_page,
+    glossary_page,
+    house_page,
+    reference_page,
+)
 
 ROOT = Path(__file__).parents[2]
 MADE = {
     str(path.relative_to(ROOT)): text
-    for module in (reference_page, codes_page, api_page, glossary_page, house_page)
+    for module in (reference_page, codes_page, api_page, glossary_page, house_page, forest_page)
     for path, text in module.files(ROOT)
 }
 
