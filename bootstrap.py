@@ -38,7 +38,8 @@ def main(arguments: list[str]) -> int:
     if task == "demo":
         command = [str(ENVIRONMENT / "bin" / "causalsig"), "demo", *options]
         return subprocess.call(command)
-    return subprocess.call([str(python()), "-m", "pytest", *options], cwd=ROOT)
+    side_by_side = ["--numprocesses", "logical", "--dist", "worksteal"]
+    return subprocess.call([str(python()), "-m", "pytest", *side_by_side, *options], cwd=ROOT)
 
 
 def missing() -> str:

@@ -25,6 +25,8 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """Fail a run in which no test passed or one was skipped: a missing tool is a failure, never a skip."""
     if session.config.option.collectonly or exitstatus != pytest.ExitCode.OK:
         return
+    if hasattr(session.config, "workerinput"):  # one of several processes: the first one judges all of them
+        return
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     assert reporter is not None
     passed, skipped = (len(reporter.stats.get(kind, [])) for kind in ("passed", "skipped"))
