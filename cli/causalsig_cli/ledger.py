@@ -10,7 +10,9 @@ import typer
 
 app = typer.Typer(no_args_is_help=True, help="Look at the ledger of what has left, and verify it.")
 
-Folder = Annotated[Path, typer.Argument(help="Folder of the ledger: `ledger` beside the provider's key.")]
+Folder = Annotated[
+    Path, typer.Argument(help="Folder of the ledger (`ledger` beside the provider's key), or of that key.")
+]
 Format = Annotated[Literal["text", "json"], typer.Option("--format", help="How to print.")]
 
 
@@ -19,7 +21,7 @@ def show(folder: Folder, format_: Format = "text") -> None:
     """List what left, what was withdrawn and what noise was drawn, oldest first; sites by an own code."""
     from causalsig.release.ledger import Ledger
 
-    rows = Ledger(folder).rows()
+    rows = Ledger(_inside(folder)).rows()
     if format_ == "json":
         typer.echo(json.dumps(rows, indent=2))
         return
@@ -67,7 +69,7 @@ def verify(
         typer.echo(f"verified: {len(links)} pools that were made to be shown")
         return
     found = check_ledger(
-        folder, read_trusted(keys), tuple(releases or ()), tuple(sites or ()), allow_demo=demo
+        _inside(folder), read_trusted(keys), tuple(releases or ()), tuple(sites or ()), allow_demo=demo
     )
     typer.echo(
         f"verified: {found.lines} lines; {found.releases} released files and {found.reviews} reviews held "
@@ -109,3 +111,11 @@ def new(
     else:
         Ledger(folder).create()
     typer.echo(str(folder))
+
+
+def _inside(folder: Path) -> Path:
+    """Take the ledger that lies beside the key, where the key's folder was given."""
+    from causalsig.release.ledger import LEDGER_FILE
+
+    beside = folder / "ledger"
+    return beside if (beside / LEDGER_FILE).exists() and not (folder / LEDGER_FILE).exists() else folder

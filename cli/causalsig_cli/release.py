@@ -43,17 +43,21 @@ def review(
     The log of the review keeps that it was shown: what was not shown since it was made, or since the other
     person approved it, cannot be approved.
     """
-    from causalsig.release.life import look, what_ledger_is_told
+    from causalsig.release.life import look, read_review, what_ledger_is_told
     from causalsig_cli._release_screen import print_json, print_text, write_page
 
     chosen = _expand(folders)
     for place, folder in enumerate(chosen):
+        if html is not None:
+            found = read_review(folder)
+            page = html if len(chosen) == 1 else html / f"{folder.name}.html"
+            write_page(found, what_ledger_is_told(folder, found), page, language, force=force)
+            if read_review(folder).payload_hash == found.payload_hash:
+                look(folder)  # last: a page that was not written showed nobody anything
+            continue
         found = look(folder)
         ledger = what_ledger_is_told(folder, found)
-        if html is not None:
-            page = html if len(chosen) == 1 else html / f"{folder.name}.html"
-            write_page(found, ledger, page, language, force=force)
-        elif format_ == "json":
+        if format_ == "json":
             print_json(found, ledger, language)
         else:
             if len(chosen) > 1:

@@ -56,6 +56,18 @@ def test_screen_page_and_json_say_what_the_ledger_will_be_told(
         assert all(str(ledger[name]) in told for name in ledger)
 
 
+def test_a_page_that_was_not_written_showed_nobody_anything(
+    sites: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page, there = tmp_path / "page.html", tmp_path / "there.html"
+    there.write_text("another page", "utf-8")
+    assert run("release", "review", sites / "9001", "--html", there) == 2
+    assert "[release-exists]" in capsys.readouterr().err
+    assert "seen" not in [entry.step for entry in read_review(sites / "9001").log]
+    assert run("release", "review", sites / "9001", "--html", page) == 0
+    assert [entry.step for entry in read_review(sites / "9001").log][-1] == "seen"
+
+
 def test_from_review_to_verification(sites: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     keys = tmp_path / "keys"
     assert run("keys", "new", keys, "--demo") == 0

@@ -414,6 +414,11 @@ def test_verify_says_what_it_cannot_tell(
         file.write(b'{"half')
     assert run("ledger", "verify", ledger.folder, "--keys", keys) == 0
     told = capsys.readouterr().out
+    beside_key = tmp_path / "provider"
+    beside_key.mkdir()
+    (beside_key / "ledger").symlink_to(ledger.folder)
+    assert run("ledger", "verify", beside_key, "--keys", keys) == 0
+    assert capsys.readouterr().out == told, "the folder of the provider's key will do"
     assert "end       not checked" in told
     assert "torn      6 bytes" in told
     assert "line 2 is dated before" in told
