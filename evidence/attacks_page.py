@@ -63,7 +63,7 @@ effects are normal): what three found together is told, as any pool tells it. A 
 is laid beside the municipality that it is of.
 """
 _SIZES = """
-## Why `sizes` is not at chance
+## `sizes` does better than chance
 
 A release tells how precise its numbers are, and precision is size. How coarse would it have to be told? The
 same releases again, with standard errors rounded up to powers of a factor, means on the grid that follows
@@ -73,9 +73,9 @@ ties and over five offsets of the grid.
 _LEFT = """
 Nothing cheap holds it. Where standard errors alone are coarse, effective sizes tell the same; where those
 are, errors do. Nor does it help that exact numbers of households are not published: signals alone, of which
-municipalities publish some, do as well. So the grid is left as it is, and this row stays above chance. What
-limits it is who has releases (the university, and not the public), and that the attack is given the list of
-who took part.
+municipalities publish some, do as well. So the grid is left as it is, and this attack counts as better than
+chance, whatever its row says of one draw. What limits it is who has releases (the university, and not the
+public), and that the attack is given the list of who took part.
 """
 _WHAT = """
 ## What each of them does
@@ -149,7 +149,7 @@ def _sizes(records: Mapping[str, Mapping[str, Any]]) -> list[str]:
     above = (
         f"Of {found['of']} releases {found['called above chance from']} right or more are above chance,\n"
         f"which is {found['by chance']:.1f}. It is one draw of municipalities: two or three more or fewer\n"
-        "say nothing.\n"
+        "say nothing, and so a row *at chance* above is no proof that nothing is told.\n"
     )
     return [_SIZES, above, table(rows), _LEFT]
 

@@ -17,8 +17,10 @@ from evidence.claims._coarser_sizes import coarser_sizes
 from evidence.context import Context
 
 CLAIM = """Whoever replays the attacks of the disclosure handbook on the signed releases of two hundred
-invented municipalities, with ledger and gate on, finds out no more than by guessing; with them off every
-attack succeeds, so the attacks bite."""
+invented municipalities, with ledger and gate on, finds out no more than by guessing, but for one thing:
+which municipality a release is of, among those of its band, is guessed somewhat better, within ten percentage
+points of chance (what it would cost to hide that is told beside it). With them off every attack succeeds, so
+the attacks bite."""
 ISSUE = 12
 SIMULATES = (
     *_chain.SITE,
@@ -38,6 +40,8 @@ RELEASED = 160
 MARGIN = 0.1
 """With everything on no observed rate may be farther above chance than this, whatever its interval says: at
 one half, 2.7 standard errors of 180 guesses."""
+KNOWN_ABOVE = frozenset({"sizes"})
+"""Better than chance in most draws of municipalities, if not in each: held to the margin, and said so."""
 
 
 def is_wrong(row: Row) -> bool:
@@ -48,7 +52,8 @@ def is_wrong(row: Row) -> bool:
     if row.rate is None or row.chance is None:
         return True
     far = row.rate > row.chance + MARGIN
-    return row.verdict == "does not bite" or (row.setting == "on" and (row.verdict == "above chance" or far))
+    above = row.verdict == "above chance" and row.attack not in KNOWN_ABOVE
+    return row.verdict == "does not bite" or (row.setting == "on" and (above or far))
 
 
 def run(context: Context) -> Verdict:

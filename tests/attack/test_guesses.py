@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from causalsig.attack import code_dictionary, erasure
+from causalsig.attack import code_dictionary, erasure, sizes
 from causalsig.attack.attacks import SETTINGS, Trial, coin
 from causalsig.attack.differences import Difference, minus
 from causalsig.attack.findings import SiteFindings
@@ -63,8 +63,10 @@ def test_a_difference_is_in_standard_errors_and_of_shared_numbers_only() -> None
     assert np.allclose(errors, (np.log(2.0), 0.0))
 
 
-def trials(right: int, of: int, setting: str = "on", chance: float = 0.5) -> list[Trial]:
-    return [Trial("erasure", setting, name, place < right, chance) for place, name in enumerate(NAMES[:of])]  # type: ignore[arg-type]
+def trials(
+    right: int, of: int, setting: str = "on", chance: float = 0.5, attack: str = "erasure"
+) -> list[Trial]:
+    return [Trial(attack, setting, name, place < right, chance) for place, name in enumerate(NAMES[:of])]  # type: ignore[arg-type]
 
 
 def test_a_verdict_follows_from_the_rate_and_its_chance() -> None:
@@ -133,3 +135,15 @@ def test_the_claim_judges_rates_with_everything_on_and_off() -> None:
     assert [wrong(right, "off") for right in (200, 150)] == [False, True]
     assert not wrong(180, "no-ledger")
     assert wrong(30, "on", chance=0.05)
+
+
+def test_the_claim_tells_that_sizes_are_guessed_and_bounds_by_how_much() -> None:
+    from evidence.claims.attack_table import is_wrong
+
+    def wrong(right: int) -> bool:
+        rows = judge([sizes.ATTACK], trials(right, 200, "on", 0.01, sizes.ATTACK.name))
+        found = next(row for row in rows if row.setting == "on")
+        assert (found.verdict == "above chance") == (right > 5)
+        return is_wrong(found)
+
+    assert [wrong(right) for right in (2, 12, 40)] == [False, False, True]
